@@ -1,0 +1,5 @@
+std = "min"
+max_line_length = 100
+exclude_files = { "build", "node_modules" }
+files["spec"] = { std = "+busted" }
+files["sandbox"] = { std = "+ngx_lua" }

@@ -1,0 +1,102 @@
+# mixpanel for Lua. `make help` lists what there is to make.
+
+PREFIX  ?= /usr/local
+DESTDIR ?=
+CC      ?= cc
+CFLAGS  ?= -O2 -g
+
+# The Lua whose ABI each build serves; LuaJIT's and PUC 5.1's are the same.
+INC_5.4 = /usr/include/lua5.4
+INC_5.3 = /usr/include/lua5.3
+INC_5.2 = /usr/include/lua5.2
+INC_5.1 = /usr/include/lua5.1
+ABIS    = 5.4 5.3 5.2 5.1
+
+WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wconversion \
+           -Wstrict-prototypes -Wmissing-prototypes
+FLAGS = -std=c11 -D_GNU_SOURCE -fPIC -fvisibility=hidden -pthread \
+        $(WARNINGS) $(CFLAGS)
+LIBS  = -lcurl -ldeflate -ljansson -lpthread -ldl
+
+BUILD   = build
+CORE    = $(wildcard src/core/*.c)
+BINDING = $(wildcard src/binding/*.c)
+OBJ     = $(CORE:src/%.c=$(BUILD)/obj/%.o)
+UNITS   = $(patsubst spec/c/%.c,$(BUILD)/spec/%,$(wildcard spec/c/*_spec.c))
+
+build: 5.4
+all: $(ABIS)
+luajit: 5.1
+$(ABIS): %: $(BUILD)/%/mixpanel.so
+
+$(BUILD)/obj/core/%.o: src/core/%.c
+	@mkdir -p $(@D)
+	$(CC) $(FLAGS) -MMD -c -o $@ $<
+
+define abi_rules
+$(BUILD)/obj/$(1)/%.o: src/binding/%.c
+	@mkdir -p $$(@D)
+	$$(CC) $$(FLAGS) -isystem $$(INC_$(1)) -MMD -c -o $$@ $$<
+
+$(BUILD)/$(1)/mixpanel.so: $(OBJ) $(BINDING:src/binding/%.c=$(BUILD)/obj/$(1)/%.o)
+	@mkdir -p $$(@D)
+	$$(CC) -shared -Wl,-z,nodelete $$(LDFLAGS) -o $$@ $$^ $$(LIBS)
+endef
+$(foreach abi,$(ABIS),$(eval $(call abi_rules,$(abi))))
+
+$(BUILD)/spec/%: spec/c/%.c $(OBJ)
+	@mkdir -p $(@D)
+	$(CC) $(FLAGS) -Isrc/core -MMD -o $@ $< $(OBJ) $(LIBS) -lm
+
+units: $(UNITS)
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+
+# ---- the two commands --------------------------------------------------
+
+demo: deps
+	@$(MAKE) --no-print-directory -s build
+	@sandbox/sandbox run -- .ci/demo
+
+test: deps
+	@$(MAKE) --no-print-directory -j2 build luajit units
+	@.ci/test
+
+deps:
+	@.ci/deps
+	@sandbox/install.sh
+
+# ---- the rest ----------------------------------------------------------
+
+sandbox: deps
+	@sandbox/sandbox run -- .ci/hold
+
+lint:
+	@.ci/lint
+
+format:
+	clang-format -i src/core/*.[ch] src/binding/*.[ch] spec/c/*.[ch]
+	@.ci/stylua .
+
+install: build
+	install -D -m 755 $(BUILD)/5.4/mixpanel.so \
+	    $(DESTDIR)$(PREFIX)/lib/lua/5.4/mixpanel.so
+
+clean:
+	rm -rf $(BUILD)
+
+help:
+	@echo 'make              build/5.4/mixpanel.so, for Lua 5.4'
+	@echo 'make luajit       build/5.1/mixpanel.so, for LuaJIT and Lua 5.1'
+	@echo 'make all          both of these, 5.3 and 5.2'
+	@echo 'make demo         track real events through a local stand-in for Mixpanel'
+	@echo 'make test         run every test'
+	@echo 'make sandbox      start the stand-in and keep it until Ctrl-C'
+	@echo 'make deps         install what is missing'
+	@echo 'make lint format  check, or mend, how the code reads'
+	@echo 'make install      install for Lua 5.4 under PREFIX ($(PREFIX)), DESTDIR'
+	@echo 'make clean        remove build/'
+
+.PHONY: build all luajit $(ABIS) units demo test deps sandbox lint format \
+        install clean help
+.SECONDARY:
