@@ -1,0 +1,14 @@
+/* The two clocks. Whoever can take the time as a parameter does so instead,
+ * so that tests run on virtual time. */
+#ifndef MP_CLOCK_H
+#define MP_CLOCK_H
+
+#include <stdint.h>
+
+/* Milliseconds since the Unix epoch, UTC. */
+int64_t mp_clock_wall_ms(void);
+
+/* Milliseconds on a clock that never jumps; its zero means nothing. */
+int64_t mp_clock_mono_ms(void);
+
+#endif

@@ -1,0 +1,222 @@
+#include "engine.h"
+
+#include "clock.h"
+#include "http.h"
+#include "projects.h"
+#include "rng.h"
+#include "worker.h"
+
+#include <dlfcn.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+/* DESIGN
+ *
+ * There is one engine per process, made by the first mp_engine_open and never
+ * unmade: Lua closes states, and unloads modules, while records still wait.
+ * The worker starts with the first record of *this* process, so a client
+ * opened before a fork serves parent and children alike; each child starts
+ * empty, since its parent delivers what was queued before.
+ *
+ * At exit (atexit, registered behind libcurl's own set-up and so run before
+ * its tear-down) the worker gets until the exit_timeout to send what waits,
+ * then it is stopped, so that no thread is inside libcurl or OpenSSL while
+ * they are torn down. */
+
+enum {
+    STOP_MS = 250
+}; /* for the worker to notice that it is over */
+
+static struct {
+    pthread_once_t once;
+    mp_err once_err;
+    mp_projects *projects;
+    pthread_mutex_t lock;        /* guards the start of the worker */
+    _Atomic(mp_worker *) worker; /* NULL: none runs in this process */
+    mp_worker *left_behind;      /* in a forked child: the parent's */
+    atomic_bool over;            /* exit has begun */
+    atomic_bool reached;         /* a request was answered since it was unset */
+    atomic_llong vain_ms;        /* what closes waited for nothing */
+} engine = {.once = PTHREAD_ONCE_INIT, .lock = PTHREAD_MUTEX_INITIALIZER};
+
+/* ---- fork ---- */
+
+static void before_fork(void) {
+    pthread_mutex_lock(&engine.lock);
+    mp_projects_before_fork(engine.projects);
+}
+
+static void in_parent(void) {
+    mp_projects_in_parent(engine.projects);
+    pthread_mutex_unlock(&engine.lock);
+}
+
+/* curl handles are abandoned, not cleaned up: that would say goodbye on the
+ * parent's connections. */
+static void in_child(void) {
+    mp_insert_id_reseed();
+    mp_projects_in_child(engine.projects);
+    engine.left_behind = atomic_load(&engine.worker);
+    atomic_store(&engine.worker, NULL);
+    atomic_store(&engine.reached, false);
+    atomic_store(&engine.vain_ms, 0);
+    pthread_mutex_init(&engine.lock, NULL);
+}
+
+/* ---- worker ---- */
+
+static mp_worker *ensure_worker(void) {
+    mp_worker *worker = atomic_load(&engine.worker);
+    if (worker || atomic_load(&engine.over))
+        return worker;
+    pthread_mutex_lock(&engine.lock);
+    worker = atomic_load(&engine.worker);
+    if (!worker && !atomic_load(&engine.over)) {
+        worker = mp_worker_start(engine.projects, &engine.reached);
+        atomic_store(&engine.worker, worker);
+    }
+    pthread_mutex_unlock(&engine.lock);
+    return worker;
+}
+
+/* ---- exit ---- */
+
+/* What earlier waits in vain left of a project's exit_timeout. */
+static int64_t budget_ms(mp_project *project) {
+    if (atomic_exchange(&engine.reached, false))
+        atomic_store(&engine.vain_ms, 0);
+    int64_t ms =
+        mp_project_exit_timeout(project) - atomic_load(&engine.vain_ms);
+    return ms > 0 ? ms : 0;
+}
+
+static bool find_budget(mp_project *project, void *user) {
+    int64_t *most_ms = user, ms = budget_ms(project);
+    if (ms > *most_ms)
+        *most_ms = ms;
+    return true;
+}
+
+static bool hurry(mp_project *project, void *user) {
+    (void)user;
+    mp_project_hurry(project, UINT64_MAX);
+    return true;
+}
+
+static bool await(mp_project *project, void *user) {
+    const int64_t *deadline_ms = user;
+    mp_project_wait(project, UINT64_MAX, *deadline_ms);
+    return true;
+}
+
+static void at_exit(void) {
+    mp_worker *worker = atomic_load(&engine.worker);
+    if (!worker) {
+        atomic_store(&engine.over, true);
+        return;
+    }
+    int64_t most_ms = 0;
+    mp_projects_each(engine.projects, find_budget, &most_ms);
+    int64_t deadline_ms = mp_clock_mono_ms() + most_ms;
+    mp_projects_each(engine.projects, hurry, NULL);
+    mp_worker_wake(worker);
+    mp_projects_each(engine.projects, await, &deadline_ms);
+    atomic_store(&engine.over, true);
+    atomic_store(&engine.worker, NULL);
+    mp_worker_stop(worker, mp_clock_mono_ms() + STOP_MS);
+}
+
+/* ---- set-up ---- */
+
+/* lua_close unloads C modules, also one whose thread still runs. */
+static void pin_library(void) {
+    Dl_info info;
+    if (dladdr((void *)(uintptr_t)pin_library, &info) && info.dli_fname)
+        dlopen(info.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE);
+}
+
+static void set_up(void) {
+    pin_library();
+    mp_insert_id_reseed();
+    engine.projects = mp_projects_new();
+    engine.once_err = engine.projects ? mp_http_global_init() : MP_MEMORY;
+    if (engine.once_err != MP_OK)
+        return;
+    if (pthread_atfork(before_fork, in_parent, in_child) != 0 ||
+        atexit(at_exit) != 0)
+        engine.once_err = MP_MEMORY;
+}
+
+mp_err mp_engine_open(mp_config *config, mp_settings *settings,
+                      mp_project **out) {
+    pthread_once(&engine.once, set_up);
+    if (engine.once_err != MP_OK) {
+        mp_config_free(config);
+        mp_settings_release(settings);
+        return engine.once_err;
+    }
+    *out = mp_projects_open(engine.projects, config, settings);
+    return *out ? MP_OK : MP_MEMORY;
+}
+
+void mp_engine_close(mp_project *project) {
+    mp_projects_close(engine.projects, project);
+}
+
+/* ---- records ---- */
+
+mp_err mp_engine_push(mp_project *project, mp_lane_id lane,
+                      const mp_record *records, size_t n) {
+    if (atomic_load_explicit(&engine.over, memory_order_relaxed))
+        return MP_CLOSED;
+    bool wake;
+    mp_err err = mp_project_push(project, lane, records, n, &wake);
+    if (err != MP_OK)
+        return err;
+    /* Without a thread the records stay queued and the next call tries. */
+    mp_worker *worker = ensure_worker();
+    if (worker && wake)
+        mp_worker_wake(worker);
+    return MP_OK;
+}
+
+static mp_err send_now(mp_project *project, uint64_t ticket) {
+    mp_project_hurry(project, ticket);
+    mp_worker *worker = ensure_worker();
+    if (!worker)
+        return MP_MEMORY;
+    mp_worker_wake(worker);
+    return MP_OK;
+}
+
+uint64_t mp_engine_mark(mp_project *project) {
+    uint64_t ticket = mp_project_mark(project);
+    if (mp_project_left(project, ticket) > 0)
+        send_now(project, ticket);
+    return ticket;
+}
+
+mp_err mp_engine_flush(mp_project *project, int64_t timeout_ms,
+                       uint64_t *left) {
+    uint64_t ticket = mp_project_mark(project);
+    *left = mp_project_left(project, ticket);
+    if (*left == 0)
+        return MP_OK;
+    mp_err err = send_now(project, ticket);
+    if (err != MP_OK || timeout_ms == 0)
+        return err;
+    *left = mp_project_wait(project, ticket, mp_clock_mono_ms() + timeout_ms);
+    return *left == 0 ? MP_OK : MP_TIMEOUT;
+}
+
+mp_err mp_engine_flush_at_close(mp_project *project, uint64_t *left) {
+    int64_t timeout_ms = budget_ms(project);
+    int64_t start_ms = mp_clock_mono_ms();
+    mp_err err = mp_engine_flush(project, timeout_ms, left);
+    if (*left > 0 && err == MP_OK)
+        err = MP_TIMEOUT; /* nothing was left to wait for */
+    if (err == MP_TIMEOUT)
+        atomic_fetch_add(&engine.vain_ms, mp_clock_mono_ms() - start_ms);
+    return err;
+}

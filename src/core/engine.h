@@ -1,0 +1,38 @@
+/* The one engine of the process: every project, the worker thread, and what
+ * happens to them at fork and exit. Every function may be called from any
+ * thread; those that take a timeout block at most that long, the others do
+ * not block. */
+#ifndef MP_ENGINE_H
+#define MP_ENGINE_H
+
+#include "project.h"
+
+/* Opens the project of this config, new or already there, and puts the
+ * settings in force. Takes over both, also when it fails. The caller gets a
+ * reference, to be given back with mp_engine_close. Starts no thread.
+ * MP_MEMORY; MP_NETWORK when libcurl cannot be set up. */
+mp_err mp_engine_open(mp_config *config, mp_settings *settings,
+                      mp_project **out);
+
+/* Gives back a reference. The project lives on until its records ended. */
+void mp_engine_close(mp_project *project);
+
+/* Accepts records as mp_project_push does and sees to it that the worker
+ * runs in this process and is awake when it must be. */
+mp_err mp_engine_push(mp_project *project, mp_lane_id lane,
+                      const mp_record *records, size_t n);
+
+/* Sends what the project holds and waits for outcomes, at most `timeout_ms`
+ * (0 only wakes the worker, and returns MP_OK). MP_TIMEOUT with the number
+ * of records in *left; MP_MEMORY when the worker cannot be started. */
+mp_err mp_engine_flush(mp_project *project, int64_t timeout_ms, uint64_t *left);
+
+/* As mp_engine_flush with timeout 0, and returns a ticket for
+ * mp_project_left. */
+uint64_t mp_engine_mark(mp_project *project);
+
+/* How long a close without an argument may wait: the project's exit_timeout
+ * less what earlier closes waited in vain, until a request succeeds. */
+mp_err mp_engine_flush_at_close(mp_project *project, uint64_t *left);
+
+#endif

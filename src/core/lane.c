@@ -1,0 +1,212 @@
+#include "lane_state.h"
+
+#include <stdlib.h>
+
+enum {
+    GROUP_BATCH = 200 /* an older limit of /groups that other clients keep */
+};
+
+/* What a lane is before its first record. */
+static void start(mp_lane *lane, uint64_t seed) {
+    *lane = (mp_lane){
+        .id = lane->id,
+        .stats = lane->stats,
+        .custom_host = lane->custom_host,
+        .ordered = lane->id == MP_LANE_PEOPLE || lane->id == MP_LANE_GROUPS,
+        .rng.state = seed,
+        .failed_ms = INT64_MIN,
+        .resume_ms = INT64_MIN,
+        .limit_bytes = SIZE_MAX,
+    };
+}
+
+mp_lane *mp_lane_new(mp_lane_id id, mp_stats *stats, bool custom_host,
+                     uint64_t seed) {
+    mp_lane *lane = malloc(sizeof *lane);
+    if (!lane)
+        return NULL;
+    lane->id = id;
+    lane->stats = stats;
+    lane->custom_host = custom_host;
+    start(lane, seed);
+    return lane;
+}
+
+/* ---- lists ---- */
+
+void mp_lane_insert(mp_batch **list, mp_batch *batch) {
+    uint64_t ticket = mp_batch_ticket(batch);
+    while (*list && mp_batch_ticket(*list) < ticket)
+        list = &(*list)->next;
+    batch->next = *list;
+    *list = batch;
+}
+
+void mp_lane_take_out(mp_batch **list, mp_batch *batch) {
+    while (*list != batch)
+        list = &(*list)->next;
+    *list = batch->next;
+    batch->next = NULL;
+}
+
+static void free_batches(mp_batch *batch) {
+    while (batch) {
+        mp_batch *next = batch->next;
+        mp_segment_free(mp_batch_free(batch));
+        batch = next;
+    }
+}
+
+static void free_contents(mp_lane *lane) {
+    free_batches(lane->ready);
+    free_batches(lane->stuck);
+    free_batches(lane->sent);
+    mp_queue_free(&lane->queue);
+    for (mp_segment *s = lane->garbage, *next; s; s = next) {
+        next = s->next;
+        mp_segment_free(s);
+    }
+}
+
+void mp_lane_clear(mp_lane *lane, uint64_t seed) {
+    free_contents(lane);
+    start(lane, seed);
+}
+
+void mp_lane_free(mp_lane *lane) {
+    if (!lane)
+        return;
+    free_contents(lane);
+    free(lane);
+}
+
+/* ---- records in ---- */
+
+uint32_t mp_lane_batch_limit(const mp_lane *lane, const mp_settings *settings) {
+    if (lane->id == MP_LANE_GROUPS && settings->max_batch_size > GROUP_BATCH)
+        return GROUP_BATCH;
+    return settings->max_batch_size;
+}
+
+uint32_t mp_lane_missing(const mp_lane *lane, const mp_settings *settings,
+                         const mp_record *records, size_t n) {
+    return mp_queue_missing(&lane->queue, records, n,
+                            mp_lane_batch_limit(lane, settings));
+}
+
+void mp_lane_give(mp_lane *lane, mp_segment *segment) {
+    lane->filled = false;
+    mp_queue_give(&lane->queue, segment);
+}
+
+bool mp_lane_add(mp_lane *lane, const mp_settings *settings,
+                 const mp_record *record, uint64_t ticket, int64_t now_ms) {
+    bool full = mp_queue_add(&lane->queue, record, ticket,
+                             mp_lane_batch_limit(lane, settings), now_ms);
+    lane->filled |= full;
+    lane->stats->queued++;
+    lane->stats->queue_bytes += record->head_len + record->body_len + 2;
+    return full;
+}
+
+/* ---- records out ---- */
+
+static void drop_reference(mp_lane *lane, mp_batch *batch) {
+    mp_segment *segment = mp_batch_free(batch);
+    if (!segment)
+        return;
+    lane->stats->queue_bytes -= segment->used;
+    if (lane->queue.spares) {
+        segment->next = lane->garbage;
+        lane->garbage = segment;
+    } else { /* its pages are warm */
+        mp_segment_reset(segment);
+        mp_queue_give(&lane->queue, segment);
+    }
+}
+
+void mp_lane_finish(mp_lane *lane, mp_batch *batch, uint64_t *counter) {
+    lane->stats->queued -= batch->count;
+    *counter += batch->count;
+    drop_reference(lane, batch);
+}
+
+void mp_lane_rest(mp_lane *lane, int64_t until_ms) {
+    if (until_ms > lane->resume_ms)
+        lane->resume_ms = until_ms;
+}
+
+void mp_lane_hurry(mp_lane *lane, uint64_t ticket) {
+    if (ticket > lane->hurry)
+        lane->hurry = ticket;
+}
+
+/* ---- questions ---- */
+
+uint32_t mp_lane_in_flight(const mp_lane *lane) {
+    return lane->in_flight;
+}
+
+bool mp_lane_empty(const mp_lane *lane) {
+    const mp_queue *queue = &lane->queue;
+    return !lane->ready && !lane->stuck && !lane->sent && !queue->sealed &&
+           (!queue->open || queue->open->count == 0);
+}
+
+static uint64_t left_in_batches(const mp_batch *batch, uint64_t ticket) {
+    uint64_t left = 0;
+    for (; batch; batch = batch->next)
+        for (uint32_t i = 0; i < batch->count; i++)
+            left += mp_batch_entry(batch, i)->ticket <= ticket;
+    return left;
+}
+
+static uint64_t left_in_segments(const mp_segment *segment, uint64_t ticket) {
+    uint64_t left = 0;
+    for (; segment; segment = segment->next)
+        for (uint32_t i = 0; i < segment->count; i++)
+            left += segment->entries[i].ticket <= ticket;
+    return left;
+}
+
+uint64_t mp_lane_left(const mp_lane *lane, uint64_t ticket) {
+    return left_in_batches(lane->ready, ticket) +
+           left_in_batches(lane->stuck, ticket) +
+           left_in_batches(lane->sent, ticket) +
+           left_in_segments(lane->queue.sealed, ticket) +
+           left_in_segments(lane->queue.open, ticket);
+}
+
+static int64_t oldest_batch(const mp_batch *batch) {
+    int64_t oldest = INT64_MAX;
+    for (; batch; batch = batch->next)
+        if (batch->segment->born_ms < oldest)
+            oldest = batch->segment->born_ms;
+    return oldest;
+}
+
+int64_t mp_lane_oldest(const mp_lane *lane) {
+    const mp_segment *open = lane->queue.open;
+    int64_t candidates[] = {
+        oldest_batch(lane->ready),
+        oldest_batch(lane->stuck),
+        oldest_batch(lane->sent),
+        lane->queue.sealed ? lane->queue.sealed->born_ms : INT64_MAX,
+        open && open->count > 0 ? open->born_ms : INT64_MAX,
+    };
+    int64_t oldest = INT64_MAX;
+    for (size_t i = 0; i < sizeof candidates / sizeof *candidates; i++)
+        if (candidates[i] < oldest)
+            oldest = candidates[i];
+    return oldest;
+}
+
+bool mp_lane_wants_spare(const mp_lane *lane) {
+    return lane->filled && !lane->queue.spares;
+}
+
+mp_segment *mp_lane_garbage(mp_lane *lane) {
+    mp_segment *garbage = lane->garbage;
+    lane->garbage = NULL;
+    return garbage;
+}

@@ -1,0 +1,90 @@
+/* A lane: the records of one endpoint from acceptance to outcome, as a state
+ * machine without thread, network or clock.
+ *
+ * mp_lane_next gives the next batch to send, or when to ask again;
+ * mp_lane_done takes what the API said of it. In between the batch belongs
+ * to the caller, who only reads it. The lane counts in the mp_stats it was
+ * made with. The project's lock is held for every call. */
+#ifndef MP_LANE_H
+#define MP_LANE_H
+
+#include "answer.h"
+#include "batch.h"
+#include "config.h"
+#include "queue.h"
+#include "report.h"
+
+typedef enum mp_lane_id {
+    MP_LANE_EVENTS, /* /track */
+    MP_LANE_IMPORT, /* /import */
+    MP_LANE_PEOPLE, /* /engage */
+    MP_LANE_GROUPS  /* /groups */
+} mp_lane_id;
+
+enum {
+    MP_LANES = 4
+};
+
+typedef struct mp_lane mp_lane;
+
+/* An empty lane that counts in `stats`. `custom_host`: not one of Mixpanel's
+ * own. Equal seeds give equal jitter. NULL: out of memory. */
+mp_lane *mp_lane_new(mp_lane_id id, mp_stats *stats, bool custom_host,
+                     uint64_t seed);
+void mp_lane_free(mp_lane *lane); /* with every record; NULL is allowed */
+
+/* Forgets every record and all history; the counters are the caller's. */
+void mp_lane_clear(mp_lane *lane, uint64_t seed);
+
+/* ---- records in ---- */
+
+/* How many spare segments must be given before `n` records can be added. */
+uint32_t mp_lane_missing(const mp_lane *lane, const mp_settings *settings,
+                         const mp_record *records, size_t n);
+void mp_lane_give(mp_lane *lane, mp_segment *segment);
+
+/* Adds a record for which nothing is missing. True: a batch is full. */
+bool mp_lane_add(mp_lane *lane, const mp_settings *settings,
+                 const mp_record *record, uint64_t ticket, int64_t now_ms);
+
+/* ---- batches out ---- */
+
+/* The next batch to send, else NULL and in *next_ms when to ask again
+ * (INT64_MAX: after the next mp_lane_add or mp_lane_done). `slots`: how many
+ * more requests the project may have under way. `wall_ms` judges the age of
+ * events. */
+mp_batch *mp_lane_next(mp_lane *lane, const mp_settings *settings,
+                       int64_t now_ms, int64_t wall_ms, uint32_t slots,
+                       int64_t *next_ms);
+
+/* Takes what was said of a batch, which is the lane's again.
+ * `retry_after_ms`: of the reply. */
+void mp_lane_done(mp_lane *lane, const mp_settings *settings, mp_batch *batch,
+                  const mp_answer *answer, int64_t retry_after_ms,
+                  int64_t now_ms);
+
+/* Takes back a batch for which no request could be made. */
+void mp_lane_undo(mp_lane *lane, mp_batch *batch, int64_t now_ms);
+
+/* Records up to `ticket` wait for no company from now on. */
+void mp_lane_hurry(mp_lane *lane, uint64_t ticket);
+
+/* ---- questions ---- */
+
+uint32_t mp_lane_in_flight(const mp_lane *lane); /* batches */
+bool mp_lane_empty(const mp_lane *lane);
+
+/* How many records up to `ticket` have no outcome yet. */
+uint64_t mp_lane_left(const mp_lane *lane, uint64_t ticket);
+
+/* When the oldest record without outcome came in, rounded down to the birth
+ * of its segment (mp_clock_mono_ms); INT64_MAX: there is none. */
+int64_t mp_lane_oldest(const mp_lane *lane);
+
+/* True when the lane filled a segment and has no spare at hand. */
+bool mp_lane_wants_spare(const mp_lane *lane);
+
+/* Segments that are no longer needed, linked by `next`, now the caller's. */
+mp_segment *mp_lane_garbage(mp_lane *lane);
+
+#endif

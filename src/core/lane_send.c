@@ -1,0 +1,236 @@
+/* Which records travel next. */
+#include "lane_state.h"
+
+#include <stdlib.h>
+
+enum {
+    TRIAL_REQUESTS = 64, /* spent on the refused records of one batch */
+    HOUR_MS = 3600 * 1000
+};
+
+/* /track drops events older than five days without a word (Mixpanel docs,
+ * track events); the hour is for the way there and for a wrong clock. */
+static const int64_t TRACK_MAX_AGE_MS = (int64_t)(5 * 24 - 1) * HOUR_MS;
+
+static bool shares_trial(const mp_batch *list, const mp_trial *trial) {
+    for (; list; list = list->next)
+        if (list->trial == trial)
+            return true;
+    return false;
+}
+
+static bool is_exhausted(const mp_batch *batch) {
+    return batch->trial && batch->trial->requests >= TRIAL_REQUESTS;
+}
+
+/* Joins all parts that share the trial of `first` into one batch without a
+ * trial. False: out of memory, some may be joined. */
+static bool reunite(mp_lane *lane, mp_batch *first) {
+    const mp_trial *trial = first->trial;
+    mp_lane_take_out(&lane->ready, first);
+    bool whole = true;
+    for (mp_batch *part = lane->ready, *next; part && whole; part = next) {
+        next = part->next;
+        if (part->trial != trial)
+            continue;
+        mp_lane_take_out(&lane->ready, part);
+        whole = mp_batch_join(&first, part);
+        if (!whole)
+            mp_lane_insert(&lane->ready, part);
+    }
+    if (whole)
+        mp_batch_acquit(first);
+    mp_lane_insert(&lane->ready, first);
+    return whole;
+}
+
+/* Ends a trial that spent its requests. If nobody was ever accepted and all
+ * refusals say the same, the fault is not in single records: the rest is
+ * rejected with that text and the lane rests. Otherwise the rest starts over
+ * as a batch like any other. */
+static void conclude(mp_lane *lane, const mp_settings *settings,
+                     mp_batch *first, int64_t now_ms) {
+    mp_trial *trial = first->trial;
+    if (trial->accepted || trial->mixed) {
+        if (!reunite(lane, first))
+            mp_lane_rest(lane, now_ms + MP_LANE_NO_MEMORY_MS);
+        return;
+    }
+    trial->refs++; /* it is compared with to the end of the loop */
+    for (mp_batch *part = lane->ready, *next; part; part = next) {
+        next = part->next;
+        if (part->trial != trial)
+            continue;
+        mp_lane_take_out(&lane->ready, part);
+        mp_lane_finish(lane, part, &lane->stats->rejected);
+    }
+    if (--trial->refs == 0)
+        free(trial);
+    mp_lane_rest(lane, now_ms + settings->max_retry_delay_ms);
+}
+
+static void conclude_trials(mp_lane *lane, const mp_settings *settings,
+                            int64_t now_ms) {
+    for (mp_batch *batch = lane->ready; batch;) {
+        if (is_exhausted(batch) && !shares_trial(lane->sent, batch->trial)) {
+            conclude(lane, settings, batch, now_ms);
+            if (now_ms < lane->resume_ms)
+                return;
+            batch = lane->ready;
+        } else {
+            batch = batch->next;
+        }
+    }
+}
+
+/* Two records may share a request only if their classes are equal. */
+static int class_of(const mp_lane *lane, const mp_entry *entry,
+                    int64_t wall_ms) {
+    if (lane->id == MP_LANE_EVENTS)
+        return entry->kind == MP_PLAIN && entry->time_ms > 0 &&
+               entry->time_ms < wall_ms - TRACK_MAX_AGE_MS;
+    return (int)entry->kind;
+}
+
+static bool is_held_up(const mp_lane *lane, const mp_entry *entry) {
+    if (!lane->ordered)
+        return false;
+    for (const mp_batch *b = lane->stuck; b; b = b->next)
+        for (uint32_t i = 0; i < b->count; i++)
+            if (mp_batch_entry(b, i)->subject == entry->subject)
+                return true;
+    return false;
+}
+
+/* Takes from a batch in `ready` what may travel in one request. NULL: all of
+ * it is held up, or memory ran out. */
+static mp_batch *cut(mp_lane *lane, const mp_settings *settings,
+                     mp_batch *batch, int64_t wall_ms) {
+    bool keep[MP_SEGMENT_RECORDS] = {false};
+    uint32_t limit = mp_lane_batch_limit(lane, settings), kept = 0;
+    size_t bytes = 0;
+    int class = -1;
+    for (uint32_t i = 0; i < batch->count && kept < limit; i++) {
+        const mp_entry *entry = mp_batch_entry(batch, i);
+        if (is_held_up(lane, entry))
+            continue;
+        int own = class_of(lane, entry, wall_ms);
+        if (class < 0)
+            class = own;
+        bool fits =
+            kept == 0 || bytes + mp_entry_bytes(entry) <= lane->limit_bytes;
+        if (own != class || !fits) {
+            if (lane->ordered || !fits)
+                break;
+            continue;
+        }
+        keep[i] = true;
+        kept++;
+        bytes += mp_entry_bytes(entry);
+    }
+    if (kept == 0)
+        return NULL;
+    mp_batch *part = batch;
+    if (kept == batch->count) {
+        mp_lane_take_out(&lane->ready, batch);
+    } else {
+        mp_lane_take_out(&lane->ready, batch);
+        part = mp_batch_part(batch, keep, kept);
+        mp_lane_insert(&lane->ready, batch);
+    }
+    if (part)
+        part->via_import = lane->id == MP_LANE_EVENTS && class == 1;
+    return part;
+}
+
+static bool is_due(const mp_lane *lane, const mp_settings *settings,
+                   int64_t now_ms, int64_t *due_ms) {
+    const mp_segment *open = lane->queue.open;
+    if (!open || open->count == 0)
+        return false;
+    *due_ms = open->entries[0].ticket <= lane->hurry
+                  ? now_ms
+                  : open->born_ms + settings->flush_interval_ms;
+    return *due_ms <= now_ms;
+}
+
+/* Moves the next segment that is full or due from the queue to `ready`. */
+static mp_batch *load(mp_lane *lane, const mp_settings *settings,
+                      int64_t now_ms, int64_t *next_ms) {
+    int64_t due_ms = INT64_MAX;
+    if (!lane->queue.sealed) {
+        if (is_due(lane, settings, now_ms, &due_ms))
+            mp_queue_seal(&lane->queue);
+        else if (due_ms < *next_ms)
+            *next_ms = due_ms;
+    }
+    mp_segment *segment = mp_queue_take(&lane->queue);
+    if (!segment)
+        return NULL;
+    mp_batch *batch = mp_batch_new(segment);
+    if (!batch) {
+        mp_queue_untake(&lane->queue, segment);
+        mp_lane_rest(lane, now_ms + MP_LANE_NO_MEMORY_MS);
+        *next_ms = lane->resume_ms;
+        return NULL;
+    }
+    mp_lane_insert(&lane->ready, batch);
+    return batch;
+}
+
+static mp_batch *choose(mp_lane *lane, const mp_settings *settings,
+                        int64_t now_ms, int64_t wall_ms, int64_t *next_ms) {
+    mp_batch *part = NULL;
+    for (mp_batch *b = lane->ready, *next; b && !part; b = next) {
+        next = b->next;
+        if (!is_exhausted(b))
+            part = cut(lane, settings, b, wall_ms);
+    }
+    while (!part) {
+        mp_batch *fresh = load(lane, settings, now_ms, next_ms);
+        if (!fresh)
+            break;
+        part = cut(lane, settings, fresh, wall_ms);
+    }
+    for (mp_batch *b = lane->stuck; b && !part; b = b->next) {
+        if (b->resume_ms <= now_ms) {
+            mp_lane_take_out(&lane->stuck, b);
+            return b;
+        }
+        if (b->resume_ms < *next_ms)
+            *next_ms = b->resume_ms;
+    }
+    return part;
+}
+
+mp_batch *mp_lane_next(mp_lane *lane, const mp_settings *settings,
+                       int64_t now_ms, int64_t wall_ms, uint32_t slots,
+                       int64_t *next_ms) {
+    *next_ms = INT64_MAX;
+    if (slots == 0 ||
+        (lane->in_flight > 0 && (lane->ordered || lane->failures > 0)))
+        return NULL;
+    if (now_ms >= lane->resume_ms)
+        conclude_trials(lane, settings, now_ms);
+    if (now_ms < lane->resume_ms) {
+        if (!mp_lane_empty(lane))
+            *next_ms = lane->resume_ms;
+        return NULL;
+    }
+    mp_batch *batch = choose(lane, settings, now_ms, wall_ms, next_ms);
+    if (!batch) {
+        if (lane->ready && lane->in_flight == 0 && *next_ms == INT64_MAX)
+            *next_ms = now_ms + MP_LANE_NO_MEMORY_MS;
+        return NULL;
+    }
+    mp_lane_insert(&lane->sent, batch);
+    lane->in_flight++;
+    lane->stats->queued -= batch->count;
+    lane->stats->in_flight += batch->count;
+    if (batch->sends++ > 0)
+        lane->stats->retried += batch->count;
+    if (batch->trial)
+        batch->trial->requests++;
+    batch->sent_ms = now_ms;
+    return batch;
+}

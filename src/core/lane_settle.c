@@ -1,0 +1,185 @@
+/* What becomes of a batch once it is known what the API said. */
+#include "lane_state.h"
+
+#include <string.h>
+
+static void finish_part(mp_lane *lane, mp_batch *batch,
+                        const mp_answer *answer) {
+    lane->stats->rejected += answer->failed_count;
+    lane->stats->delivered -= answer->failed_count;
+    if (batch->trial)
+        batch->trial->accepted |= answer->failed_count < batch->count;
+    mp_lane_finish(lane, batch, &lane->stats->delivered);
+}
+
+static size_t body_bytes(const mp_batch *batch) {
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < batch->count; i++)
+        bytes += mp_entry_bytes(mp_batch_entry(batch, i));
+    return bytes;
+}
+
+/* Parts a batch of at least two in the middle. Out of memory it stays whole,
+ * which costs only a request more. */
+static void part_in_middle(mp_lane *lane, mp_batch *batch) {
+    bool keep[MP_SEGMENT_RECORDS] = {false};
+    uint32_t half = batch->count / 2;
+    memset(keep, true, half);
+    mp_batch *part = mp_batch_part(batch, keep, half);
+    mp_lane_insert(&lane->ready, batch);
+    if (part)
+        mp_lane_insert(&lane->ready, part);
+}
+
+static void note_refusal(mp_trial *trial, const char *text) {
+    if (trial->text[0] == '\0')
+        strcpy(trial->text, text);
+    else if (strcmp(trial->text, text) != 0)
+        trial->mixed = true;
+}
+
+static void halve(mp_lane *lane, mp_batch *batch, const mp_answer *answer) {
+    bool alone = batch->count == 1;
+    bool applied_maybe = answer->outcome == MP_SAID_REFUSED &&
+                         mp_batch_entry(batch, 0)->kind == MP_CUMULATIVE;
+    if (batch->trial)
+        note_refusal(batch->trial, answer->text);
+    if (alone || applied_maybe) {
+        mp_lane_finish(lane, batch, &lane->stats->rejected);
+        return;
+    }
+    if (answer->outcome == MP_SAID_TOO_LARGE) {
+        size_t half = body_bytes(batch) / 2;
+        if (half < lane->limit_bytes)
+            lane->limit_bytes = half;
+    }
+    if (answer->outcome == MP_SAID_SERVER_ERROR) {
+        batch->server_errors = 0;
+    } else if (!batch->trial && mp_batch_suspect(batch)) {
+        batch->trial->requests = 1;
+        note_refusal(batch->trial, answer->text);
+    }
+    part_in_middle(lane, batch);
+}
+
+static void set_aside(mp_lane *lane, mp_batch *batch, int64_t resume_ms) {
+    batch->resume_ms = resume_ms;
+    mp_lane_insert(&lane->stuck, batch);
+}
+
+/* Requests that left before the last failure came in belong to the same
+ * trouble and do not make it twice as bad. */
+static bool is_news(const mp_lane *lane, const mp_batch *batch) {
+    return lane->failures == 0 || batch->sent_ms > lane->failed_ms;
+}
+
+static mp_verdict judge(mp_lane *lane, const mp_settings *settings,
+                        const mp_batch *batch, const mp_answer *answer,
+                        int64_t retry_after_ms) {
+    uint32_t before = lane->failures;
+    if (before > 0 && !is_news(lane, batch))
+        before--;
+    mp_attempt attempt = {
+        .outcome = answer->outcome,
+        .records = batch->count,
+        .lane_failures = before,
+        .server_errors = batch->server_errors,
+        .unreadable = lane->unreadable,
+        .lane_trusted = lane->trusted,
+        .retry_after_ms = retry_after_ms,
+        .max_delay_ms = settings->max_retry_delay_ms,
+        .random = mp_rng_unit(&lane->rng),
+    };
+    return mp_retry(&attempt);
+}
+
+/* What concerns only the old events that an events lane sends to /import
+ * must not stop the young ones. True: the batch is dealt with. */
+static bool detour_closed(mp_lane *lane, mp_batch *batch,
+                          const mp_answer *answer, int64_t until_ms) {
+    if (lane->id != MP_LANE_EVENTS || !batch->via_import ||
+        (answer->outcome != MP_SAID_UNAUTHORIZED &&
+         answer->outcome != MP_SAID_FORBIDDEN))
+        return false;
+    if (answer->status == 404 && lane->custom_host)
+        mp_lane_finish(lane, batch, &lane->stats->dropped_expired);
+    else
+        set_aside(lane, batch, until_ms);
+    return true;
+}
+
+static void follow(mp_lane *lane, mp_batch *batch, const mp_answer *answer,
+                   const mp_verdict *verdict, int64_t now_ms) {
+    switch (verdict->action) {
+    case MP_DO_DELIVER:
+        if (batch->trial)
+            batch->trial->accepted = true;
+        mp_lane_finish(lane, batch, &lane->stats->delivered);
+        break;
+    case MP_DO_PART:
+        finish_part(lane, batch, answer);
+        break;
+    case MP_DO_REJECT:
+        mp_lane_finish(lane, batch, &lane->stats->rejected);
+        break;
+    case MP_DO_HALVE:
+        halve(lane, batch, answer);
+        break;
+    case MP_DO_STUCK:
+        set_aside(lane, batch, now_ms + verdict->delay_ms);
+        break;
+    case MP_DO_RETRY:
+    case MP_DO_PAUSE:
+        mp_lane_insert(&lane->ready, batch);
+        break;
+    }
+}
+
+static void count_answer(mp_lane *lane, mp_batch *batch,
+                         const mp_answer *answer) {
+    lane->trusted |= answer->status == 200;
+    if (answer->outcome == MP_SAID_UNREADABLE)
+        lane->unreadable++;
+    else
+        lane->unreadable = 0;
+    if (answer->outcome == MP_SAID_SERVER_ERROR)
+        batch->server_errors++;
+    if (answer->outcome != MP_SAID_DELIVERED)
+        memcpy(lane->stats->last_error, answer->text, MP_MESSAGE);
+}
+
+static void take_back(mp_lane *lane, mp_batch *batch) {
+    mp_lane_take_out(&lane->sent, batch);
+    lane->in_flight--;
+    lane->stats->in_flight -= batch->count;
+    lane->stats->queued += batch->count;
+}
+
+void mp_lane_done(mp_lane *lane, const mp_settings *settings, mp_batch *batch,
+                  const mp_answer *answer, int64_t retry_after_ms,
+                  int64_t now_ms) {
+    take_back(lane, batch);
+    count_answer(lane, batch, answer);
+    mp_verdict verdict = judge(lane, settings, batch, answer, retry_after_ms);
+    lane->stats->ambiguous += verdict.ambiguous;
+    if (detour_closed(lane, batch, answer,
+                      now_ms + settings->max_retry_delay_ms))
+        return;
+    bool failed = verdict.action == MP_DO_RETRY ||
+                  verdict.action == MP_DO_PAUSE ||
+                  (verdict.action == MP_DO_HALVE && verdict.delay_ms > 0);
+    if (failed) {
+        lane->failures += is_news(lane, batch);
+        lane->failed_ms = now_ms;
+        mp_lane_rest(lane, now_ms + verdict.delay_ms);
+    } else if (verdict.action != MP_DO_STUCK) {
+        lane->failures = 0;
+    }
+    follow(lane, batch, answer, &verdict, now_ms);
+}
+
+void mp_lane_undo(mp_lane *lane, mp_batch *batch, int64_t now_ms) {
+    take_back(lane, batch);
+    mp_lane_insert(&lane->ready, batch);
+    mp_lane_rest(lane, now_ms + MP_LANE_NO_MEMORY_MS);
+}

@@ -1,0 +1,56 @@
+/* What the three files of the lane share and nobody else sees. */
+#ifndef MP_LANE_STATE_H
+#define MP_LANE_STATE_H
+
+#include "lane.h"
+#include "rng.h"
+
+/* DESIGN
+ *
+ * A batch is always in exactly one place: `sent` while its request is under
+ * way; `ready`, by rising ticket, while it waits for its turn, so that what
+ * comes back takes its old place; `stuck` when it would hold up the others.
+ * Records that no batch holds yet are in the queue.
+ *
+ * Back-off belongs to the lane: after a failure one probe goes out, and only
+ * its success opens the lane again. */
+
+enum {
+    MP_LANE_NO_MEMORY_MS = 1000
+}; /* pause before trying again */
+
+struct mp_lane {
+    mp_lane_id id;
+    bool custom_host;
+    bool ordered; /* one request at a time, records in order */
+    bool trusted; /* was answered 200 before */
+    bool filled;  /* a segment ran full and the spare was not replaced yet */
+    mp_stats *stats;
+    mp_rng rng;
+    mp_queue queue;
+    mp_batch *ready, *stuck, *sent;
+    uint32_t in_flight;
+    uint32_t failures;   /* in a row */
+    uint32_t unreadable; /* in a row */
+    int64_t failed_ms;   /* when the last failure came in */
+    int64_t resume_ms;   /* nothing is sent before */
+    size_t limit_bytes;  /* what a 413 taught; SIZE_MAX: nothing yet */
+    uint64_t hurry;      /* tickets up to this one wait for no company */
+    mp_segment *garbage;
+};
+
+/* By rising ticket. */
+void mp_lane_insert(mp_batch **list, mp_batch *batch);
+void mp_lane_take_out(mp_batch **list, mp_batch *batch);
+
+/* How many records fill a batch of this lane. */
+uint32_t mp_lane_batch_limit(const mp_lane *lane, const mp_settings *settings);
+
+/* Nothing is sent before `until_ms`; never shortens a rest. */
+void mp_lane_rest(mp_lane *lane, int64_t until_ms);
+
+/* Every record of the batch, which is queued and in no list, ends here and
+ * is counted in *counter. */
+void mp_lane_finish(mp_lane *lane, mp_batch *batch, uint64_t *counter);
+
+#endif

@@ -1,0 +1,83 @@
+/* A project: where records of one key go, their four lanes, their counters
+ * and the lock that guards them. Every function may be called from any
+ * thread unless it says otherwise, and none waits for network or disk. */
+#ifndef MP_PROJECT_H
+#define MP_PROJECT_H
+
+#include "config.h"
+#include "exchange.h"
+#include "lane.h"
+#include "report.h"
+#include "segment.h"
+
+typedef struct mp_project mp_project;
+
+/* Takes over the config and one reference to the settings, also when it
+ * fails. One reference for the caller. NULL: out of memory. */
+mp_project *mp_project_new(mp_config *config, mp_settings *settings);
+void mp_project_retain(mp_project *project);
+void mp_project_release(mp_project *project);
+
+const mp_config *mp_project_config(const mp_project *project);
+
+/* The settings in force, with a reference for the caller. */
+mp_settings *mp_project_settings(mp_project *project);
+
+/* Puts new settings in force and takes over the caller's reference. */
+void mp_project_configure(mp_project *project, mp_settings *settings);
+
+/* The two settings that every record asks for, read without the lock. */
+bool mp_project_geolocate(const mp_project *project);
+bool mp_project_reject_invalid(const mp_project *project);
+
+/* Accepts all `n` records into one lane, or none. *wake: the worker sleeps
+ * too long for what came in and must be woken. MP_QUEUE_FULL, MP_MEMORY. */
+mp_err mp_project_push(mp_project *project, mp_lane_id lane,
+                       const mp_record *records, size_t n, bool *wake);
+
+/* The ticket of the last record accepted; 0: none yet. */
+uint64_t mp_project_mark(mp_project *project);
+
+/* How many records up to `ticket` have no outcome yet. */
+uint64_t mp_project_left(mp_project *project, uint64_t ticket);
+
+/* Asks for everything up to `ticket` to be sent without waiting for
+ * company. Never shortens a pause that the API asked for. */
+void mp_project_hurry(mp_project *project, uint64_t ticket);
+
+/* Waits until every record up to `ticket` has an outcome, at most until
+ * `deadline` (mp_clock_mono_ms), and returns how many have none. */
+uint64_t mp_project_wait(mp_project *project, uint64_t ticket,
+                         int64_t deadline_ms);
+
+void mp_project_stats(mp_project *project, mp_stats *out);
+
+/* ---- for whoever carries the requests: one thread at a time ---- */
+
+/* The next request to send, else NULL and in *next_ms when to ask again
+ * (mp_clock_mono_ms; INT64_MAX: not before it is woken). `wall_ms` judges
+ * the age of events. The project owns the request until its reply is given
+ * to mp_project_answer. */
+mp_request *mp_project_next(mp_project *project, int64_t now_ms,
+                            int64_t wall_ms, int64_t *next_ms);
+
+/* Takes the reply to a request and frees the request. */
+void mp_project_answer(mp_project *project, mp_request *request,
+                       const mp_reply *reply, int64_t now_ms);
+
+/* True when no record waits and none is under way. */
+bool mp_project_idle(mp_project *project);
+
+/* The exit_timeout in force, in ms. */
+int64_t mp_project_exit_timeout(mp_project *project);
+
+/* ---- fork: see engine.c ---- */
+
+void mp_project_lock(mp_project *project);
+void mp_project_unlock(mp_project *project);
+
+/* In a forked child, with the lock held since before the fork: forgets what
+ * the parent will deliver and starts with fresh locks and counters. */
+void mp_project_reborn(mp_project *project);
+
+#endif

@@ -1,0 +1,102 @@
+#include "queue.h"
+
+static bool is_full(const mp_segment *segment, uint32_t limit) {
+    return segment->count >= limit;
+}
+
+uint32_t mp_queue_missing(const mp_queue *queue, const mp_record *records,
+                          size_t n, uint32_t limit) {
+    uint32_t need = 0, count = 0;
+    size_t used = MP_SEGMENT_BYTES;
+    if (queue->open) {
+        count = queue->open->count;
+        used = queue->open->used;
+    }
+    for (size_t i = 0; i < n; i++) {
+        size_t bytes = records[i].head_len + records[i].body_len + 2;
+        if (count >= limit || bytes > MP_SEGMENT_BYTES - used) {
+            need++;
+            count = 0;
+            used = 0;
+        }
+        count++;
+        used += bytes;
+    }
+    for (const mp_segment *s = queue->spares; s && need > 0; s = s->next)
+        need--;
+    return need;
+}
+
+bool mp_queue_add(mp_queue *queue, const mp_record *record, uint64_t ticket,
+                  uint32_t limit, int64_t now_ms) {
+    bool sealed = false;
+    if (queue->open &&
+        (is_full(queue->open, limit) ||
+         !mp_segment_fits(queue->open, record->head_len + record->body_len))) {
+        mp_queue_seal(queue);
+        sealed = true;
+    }
+    if (!queue->open) {
+        queue->open = queue->spares;
+        queue->spares = queue->open->next;
+        queue->open->next = NULL;
+    }
+    if (queue->open->count == 0)
+        queue->open->born_ms = now_ms;
+    mp_segment_add(queue->open, record, ticket);
+    if (is_full(queue->open, limit)) {
+        mp_queue_seal(queue);
+        sealed = true;
+    }
+    return sealed;
+}
+
+void mp_queue_seal(mp_queue *queue) {
+    mp_segment *segment = queue->open;
+    if (!segment || segment->count == 0)
+        return;
+    queue->open = NULL;
+    if (queue->last_sealed)
+        queue->last_sealed->next = segment;
+    else
+        queue->sealed = segment;
+    queue->last_sealed = segment;
+}
+
+mp_segment *mp_queue_take(mp_queue *queue) {
+    mp_segment *segment = queue->sealed;
+    if (!segment)
+        return NULL;
+    queue->sealed = segment->next;
+    if (!queue->sealed)
+        queue->last_sealed = NULL;
+    segment->next = NULL;
+    return segment;
+}
+
+void mp_queue_untake(mp_queue *queue, mp_segment *segment) {
+    segment->next = queue->sealed;
+    queue->sealed = segment;
+    if (!queue->last_sealed)
+        queue->last_sealed = segment;
+}
+
+void mp_queue_give(mp_queue *queue, mp_segment *segment) {
+    segment->next = queue->spares;
+    queue->spares = segment;
+}
+
+static void free_list(mp_segment *segment) {
+    while (segment) {
+        mp_segment *next = segment->next;
+        mp_segment_free(segment);
+        segment = next;
+    }
+}
+
+void mp_queue_free(mp_queue *queue) {
+    mp_segment_free(queue->open);
+    free_list(queue->sealed);
+    free_list(queue->spares);
+    *queue = (mp_queue){0};
+}

@@ -1,0 +1,76 @@
+#include "retry.h"
+
+enum {
+    /* Mixpanel's advice (docs, import events): start at 2 s, double up to
+     * 60 s, add 1 to 5 s of jitter. */
+    START_MS = 2000,
+    CEILING_MS = 60000,
+    JITTER_MIN_MS = 1000,
+    JITTER_SPAN_MS = 4000,
+    RETRY_AFTER_MAX_MS = 3600 * 1000,
+    PATIENCE = 8,  /* 5xx answers before a batch is halved */
+    UNREADABLE = 3 /* in a row before the host is not believed any more */
+};
+
+/* Jitter comes on top of the ceiling, so that clients that reached it do not
+ * fall into step. A lower ceiling shrinks start and jitter with it. */
+static int64_t back_off(const mp_attempt *attempt) {
+    double scale = attempt->max_delay_ms < CEILING_MS
+                       ? (double)attempt->max_delay_ms / CEILING_MS
+                       : 1.0;
+    double delay = START_MS * scale;
+    for (uint32_t i = 0; i < attempt->lane_failures; i++) {
+        delay *= 2;
+        if (delay >= (double)attempt->max_delay_ms)
+            break;
+    }
+    if (delay > (double)attempt->max_delay_ms)
+        delay = (double)attempt->max_delay_ms;
+    delay += (JITTER_MIN_MS + JITTER_SPAN_MS * attempt->random) * scale;
+    int64_t asked = attempt->retry_after_ms;
+    if (asked > RETRY_AFTER_MAX_MS)
+        asked = RETRY_AFTER_MAX_MS;
+    return (int64_t)delay > asked ? (int64_t)delay : asked;
+}
+
+static mp_action act(const mp_attempt *attempt) {
+    switch (attempt->outcome) {
+    case MP_SAID_DELIVERED:
+        return MP_DO_DELIVER;
+    case MP_SAID_PARTLY:
+        return MP_DO_PART;
+    case MP_SAID_REFUSED:
+    case MP_SAID_BAD:
+    case MP_SAID_TOO_LARGE:
+        return MP_DO_HALVE;
+    case MP_SAID_REJECTED:
+        return MP_DO_REJECT;
+    case MP_SAID_UNREADABLE:
+        return attempt->unreadable < UNREADABLE ? MP_DO_RETRY : MP_DO_PAUSE;
+    case MP_SAID_UNAUTHORIZED:
+        return MP_DO_PAUSE;
+    case MP_SAID_FORBIDDEN:
+        return attempt->lane_trusted ? MP_DO_HALVE : MP_DO_PAUSE;
+    case MP_SAID_SERVER_ERROR:
+        if (attempt->server_errors < PATIENCE)
+            return MP_DO_RETRY;
+        return attempt->records > 1 ? MP_DO_HALVE : MP_DO_STUCK;
+    case MP_SAID_BUSY:
+    case MP_SAID_NOTHING:
+    case MP_SAID_LOST:
+        break;
+    }
+    return MP_DO_RETRY;
+}
+
+mp_verdict mp_retry(const mp_attempt *attempt) {
+    mp_verdict verdict = {.action = act(attempt)};
+    verdict.ambiguous = attempt->outcome == MP_SAID_SERVER_ERROR ||
+                        attempt->outcome == MP_SAID_LOST;
+    if (verdict.action == MP_DO_PAUSE)
+        verdict.delay_ms = attempt->max_delay_ms;
+    else if (verdict.action == MP_DO_RETRY || verdict.action == MP_DO_STUCK ||
+             attempt->outcome == MP_SAID_SERVER_ERROR)
+        verdict.delay_ms = back_off(attempt);
+    return verdict;
+}

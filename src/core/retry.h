@@ -1,0 +1,56 @@
+/* What to do after a reply: a pure function of what was said, of what went
+ * before and of a random number. */
+#ifndef MP_RETRY_H
+#define MP_RETRY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* What a reply, or its absence, says of the records of a request. */
+typedef enum mp_outcome {
+    MP_SAID_DELIVERED,    /* all were taken */
+    MP_SAID_PARTLY,       /* the reply names those that were refused */
+    MP_SAID_REFUSED,      /* 200, yet some or all were refused, unnamed */
+    MP_SAID_BAD,          /* 400 that does not say which */
+    MP_SAID_TOO_LARGE,    /* 413 */
+    MP_SAID_REJECTED,     /* another 4xx: these records, for good */
+    MP_SAID_UNREADABLE,   /* 2xx that no Mixpanel host sends */
+    MP_SAID_UNAUTHORIZED, /* 401, 3xx: the configuration is wrong */
+    MP_SAID_FORBIDDEN,    /* 403, 404: the configuration, or one body */
+    MP_SAID_BUSY,         /* 408, 429: not taken, come back later */
+    MP_SAID_SERVER_ERROR, /* 5xx: may have been taken */
+    MP_SAID_NOTHING,      /* no reply, the request never arrived whole */
+    MP_SAID_LOST          /* no reply to a request that may have arrived */
+} mp_outcome;
+
+typedef enum mp_action {
+    MP_DO_DELIVER,
+    MP_DO_PART,  /* reject the named ones, deliver the others */
+    MP_DO_HALVE, /* find the culprits; a record alone is rejected */
+    MP_DO_REJECT,
+    MP_DO_RETRY, /* the same bytes after delay_ms */
+    MP_DO_STUCK, /* a record alone that keeps failing: behind the others */
+    MP_DO_PAUSE  /* keep the records, leave the lane alone for delay_ms */
+} mp_action;
+
+typedef struct mp_attempt {
+    mp_outcome outcome;
+    uint32_t records;       /* in the request */
+    uint32_t lane_failures; /* in a row before this one */
+    uint32_t server_errors; /* 5xx on this batch, this one included */
+    uint32_t unreadable;    /* in a row on this lane, this one included */
+    bool lane_trusted;      /* the lane was answered 200 before */
+    int64_t retry_after_ms; /* 0: none */
+    int64_t max_delay_ms;   /* max_retry_delay */
+    double random;          /* [0, 1) */
+} mp_attempt;
+
+typedef struct mp_verdict {
+    mp_action action;
+    int64_t delay_ms; /* before the lane, or a stuck record, goes on; else 0 */
+    bool ambiguous;   /* the records may have been taken all the same */
+} mp_verdict;
+
+mp_verdict mp_retry(const mp_attempt *attempt);
+
+#endif

@@ -1,0 +1,74 @@
+#include "segment.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+static const char separator[] = ",\n";
+enum {
+    SEPARATOR = sizeof separator - 1
+};
+
+mp_segment *mp_segment_new(void) {
+    mp_segment *segment = malloc(sizeof *segment);
+    if (!segment)
+        return NULL;
+    segment->data = mmap(NULL, MP_SEGMENT_BYTES, PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (segment->data == MAP_FAILED) {
+        free(segment);
+        return NULL;
+    }
+    /* A forked child must not pay for, or deliver, its parent's records. */
+    madvise(segment->data, MP_SEGMENT_BYTES, MADV_DONTFORK);
+    mp_segment_reset(segment);
+    return segment;
+}
+
+void mp_segment_retain(mp_segment *segment) {
+    segment->refs++;
+}
+
+bool mp_segment_release(mp_segment *segment) {
+    return --segment->refs == 0;
+}
+
+void mp_segment_reset(mp_segment *segment) {
+    segment->next = NULL;
+    segment->born_ms = 0;
+    segment->used = 0;
+    segment->count = 0;
+    segment->refs = 1;
+}
+
+void mp_segment_free(mp_segment *segment) {
+    if (!segment)
+        return;
+    munmap(segment->data, MP_SEGMENT_BYTES);
+    free(segment);
+}
+
+bool mp_segment_fits(const mp_segment *segment, size_t len) {
+    return segment->count < MP_SEGMENT_RECORDS &&
+           len + SEPARATOR <= MP_SEGMENT_BYTES - segment->used;
+}
+
+void mp_segment_add(mp_segment *segment, const mp_record *record,
+                    uint64_t ticket) {
+    char *at = segment->data + segment->used;
+    memcpy(at, record->head, record->head_len);
+    at += record->head_len;
+    if (record->body_len > 0)
+        memcpy(at, record->body, record->body_len);
+    memcpy(at + record->body_len, separator, SEPARATOR);
+    size_t len = record->head_len + record->body_len;
+    segment->entries[segment->count++] = (mp_entry){
+        .time_ms = record->time_ms,
+        .ticket = ticket,
+        .offset = (uint32_t)segment->used,
+        .length = (uint32_t)len,
+        .subject = record->subject,
+        .kind = record->kind,
+    };
+    segment->used += len + SEPARATOR;
+}

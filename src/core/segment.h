@@ -1,0 +1,84 @@
+/* A fixed block of encoded records: written once at its end, never edited,
+ * and the largest batch there is.
+ *
+ * Each record is one line of JSON that ends in ",\n", so a run of records is
+ * the inside of a JSON array but for its last comma. Beside the bytes stands
+ * an entry for each record with what a batch is cut by. Knows nothing of
+ * lanes. The caller serialises every use. */
+#ifndef MP_SEGMENT_H
+#define MP_SEGMENT_H
+
+#include "err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    MP_RECORD_MAX = 1024 * 1024, /* bytes of JSON: Mixpanel's limit */
+    MP_SEGMENT_BYTES = MP_RECORD_MAX + 64 * 1024,
+    MP_SEGMENT_RECORDS = 2000 /* Mixpanel's limit for one request */
+};
+
+/* What must not travel in one request with records of another kind. */
+typedef enum mp_kind {
+    MP_PLAIN,
+    MP_IDENTITY,  /* $identify, $create_alias, $merge */
+    MP_CUMULATIVE /* $add, $append: sending twice applies twice */
+} mp_kind;
+
+/* A record on its way into a segment. Its JSON comes in two pieces, which
+ * are copied; neither has a trailing comma or newline. */
+typedef struct mp_record {
+    const char *head, *body;
+    size_t head_len, body_len;
+    int64_t time_ms;   /* of an event; 0 for what has no age */
+    uint32_t subject;  /* hash of the profile's or group's id */
+    uint32_t repaired; /* values that were replaced to make valid JSON */
+    mp_kind kind;
+} mp_record;
+
+typedef struct mp_entry {
+    int64_t time_ms;
+    uint64_t ticket; /* the record's number within its project, from 1 */
+    uint32_t offset; /* of its first byte */
+    uint32_t length; /* of its JSON, without ",\n" */
+    uint32_t subject;
+    mp_kind kind;
+} mp_entry;
+
+typedef struct mp_segment mp_segment;
+
+/* Open for reading; only segment.c writes, but for `next` and `born_ms`,
+ * which belong to whoever holds the segment. */
+struct mp_segment {
+    mp_segment *next;
+    int64_t born_ms; /* mp_clock_mono_ms of the first record */
+    char *data;
+    size_t used; /* bytes */
+    uint32_t count, refs;
+    mp_entry entries[MP_SEGMENT_RECORDS];
+};
+
+/* An empty segment with one reference; NULL: out of memory. */
+mp_segment *mp_segment_new(void);
+void mp_segment_retain(mp_segment *segment);
+/* Gives up a reference; true when it was the last: the caller then owns the
+ * segment alone and either resets it for further use or frees it. */
+bool mp_segment_release(mp_segment *segment);
+void mp_segment_reset(mp_segment *segment);
+void mp_segment_free(mp_segment *segment); /* NULL is allowed */
+
+/* True if a record of `len` bytes of JSON still fits beside the others. */
+bool mp_segment_fits(const mp_segment *segment, size_t len);
+
+/* Appends a record that fits. */
+void mp_segment_add(mp_segment *segment, const mp_record *record,
+                    uint64_t ticket);
+
+/* The body's bytes that a record takes, its ",\n" included. */
+static inline size_t mp_entry_bytes(const mp_entry *entry) {
+    return entry->length + (size_t)2;
+}
+
+#endif
