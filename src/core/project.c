@@ -4,9 +4,8 @@
 #include "gzip.h"
 #include "request.h"
 #include "rng.h"
+#include "wait.h"
 
-#include <errno.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,8 +15,8 @@ struct mp_project {
     atomic_int refs;
     atomic_bool geolocate, reject_invalid; /* copies out of `settings` */
 
-    pthread_mutex_t lock;   /* guards the rest but for `gzip` */
-    pthread_cond_t settled; /* some records ended; CLOCK_MONOTONIC */
+    mp_wait wait; /* its lock guards the rest but for `gzip`; it changes
+                   * when records ended */
     mp_settings *settings;
     mp_lane *lanes[MP_LANES];
     mp_stats stats;
@@ -37,22 +36,6 @@ typedef struct flight {
 
 /* ---- life ---- */
 
-static mp_err init_locks(mp_project *project) {
-    pthread_condattr_t attr;
-    if (pthread_mutex_init(&project->lock, NULL) != 0)
-        return MP_MEMORY;
-    if (pthread_condattr_init(&attr) != 0)
-        goto no_cond;
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    int failed = pthread_cond_init(&project->settled, &attr);
-    pthread_condattr_destroy(&attr);
-    if (!failed)
-        return MP_OK;
-no_cond:
-    pthread_mutex_destroy(&project->lock);
-    return MP_MEMORY;
-}
-
 static bool is_custom(const char *base_url) {
     return strncmp(base_url, "https://api", 11) != 0 ||
            !strstr(base_url, ".mixpanel.com");
@@ -68,7 +51,7 @@ static void use_settings(mp_project *project, mp_settings *settings) {
 
 mp_project *mp_project_new(mp_config *config, mp_settings *settings) {
     mp_project *project = calloc(1, sizeof *project);
-    if (!project || init_locks(project) != MP_OK) {
+    if (!project || mp_wait_init(&project->wait) != MP_OK) {
         free(project);
         mp_config_free(config);
         mp_settings_release(settings);
@@ -103,8 +86,7 @@ void mp_project_release(mp_project *project) {
     mp_gzip_free(project->gzip);
     mp_settings_release(project->settings);
     mp_config_free(&project->config);
-    pthread_cond_destroy(&project->settled);
-    pthread_mutex_destroy(&project->lock);
+    mp_wait_destroy(&project->wait);
     free(project);
 }
 
@@ -113,11 +95,11 @@ const mp_config *mp_project_config(const mp_project *project) {
 }
 
 void mp_project_lock(mp_project *project) {
-    pthread_mutex_lock(&project->lock);
+    pthread_mutex_lock(&project->wait.lock);
 }
 
 void mp_project_unlock(mp_project *project) {
-    pthread_mutex_unlock(&project->lock);
+    pthread_mutex_unlock(&project->wait.lock);
 }
 
 void mp_project_reborn(mp_project *project) {
@@ -127,7 +109,8 @@ void mp_project_reborn(mp_project *project) {
     project->ticket = 0;
     project->looks_ms = INT64_MAX;
     project->gzip = NULL; /* the parent's worker may be changing it */
-    init_locks(project); /* cannot fail on Linux: nothing is allocated */
+    mp_wait_init(
+        &project->wait); /* cannot fail on Linux: nothing is allocated */
 }
 
 /* ---- settings ---- */
@@ -273,15 +256,10 @@ void mp_project_hurry(mp_project *project, uint64_t ticket) {
 
 uint64_t mp_project_wait(mp_project *project, uint64_t ticket,
                          int64_t deadline_ms) {
-    struct timespec until = {
-        .tv_sec = (time_t)(deadline_ms / 1000),
-        .tv_nsec = (long)(deadline_ms % 1000) * 1000000,
-    };
     mp_project_lock(project);
     uint64_t left;
     while ((left = count_left(project, ticket)) > 0 &&
-           pthread_cond_timedwait(&project->settled, &project->lock, &until) !=
-               ETIMEDOUT)
+           mp_wait_until(&project->wait, deadline_ms))
         continue;
     mp_project_unlock(project);
     return left;
@@ -446,7 +424,7 @@ void mp_project_answer(mp_project *project, mp_request *request,
     mp_lane_done(project->lanes[id], project->settings, batch, &answer,
                  reply->retry_after_ms, now_ms);
     mp_segment *garbage = collect_garbage(project);
-    pthread_cond_broadcast(&project->settled);
+    pthread_cond_broadcast(&project->wait.changed);
     mp_project_unlock(project);
     free_segments(garbage);
     mp_answer_free(&answer);

@@ -1,11 +1,16 @@
-/* The accounting of records: counters that always balance.
+/* The accounting of records: counters that always balance, and reports of
+ * what went wrong for whoever asks.
  *
- * accepted = delivered + rejected + dropped + queued + in_flight */
+ * accepted = delivered + rejected + dropped + queued + in_flight
+ *
+ * The caller serialises every use. */
 #ifndef MP_REPORT_H
 #define MP_REPORT_H
 
 #include "err.h"
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 typedef struct mp_stats {
@@ -26,5 +31,70 @@ typedef struct mp_stats {
     int64_t oldest_ms;           /* age of the oldest record without outcome */
     char last_error[MP_MESSAGE]; /* "" when none */
 } mp_stats;
+
+typedef enum mp_report_outcome {
+    MP_REPORT_DELIVERED,
+    MP_REPORT_REJECTED,
+    MP_REPORT_DROPPED,
+    MP_REPORT_AMBIGUOUS, /* these three are not an end */
+    MP_REPORT_PAUSED,
+    MP_REPORT_STUCK
+} mp_report_outcome;
+
+/* The outcome as Lua sees it, such as "rejected"; a static string. */
+const char *mp_report_outcome_name(mp_report_outcome outcome);
+
+enum {
+    MP_REPORT_RECORDS = 20,      /* in one report, at the most */
+    MP_REPORT_BYTES = 64 * 1024, /* of their JSON, at the most */
+    MP_REPORT_INSERT_ID = 36 + 1
+};
+
+/* A record that a report shows. */
+typedef struct mp_report_record {
+    char *json;
+    size_t len;
+    char insert_id[MP_REPORT_INSERT_ID]; /* "" for profiles and groups */
+    char field[64];
+    char message[192];
+} mp_report_record;
+
+typedef struct mp_report {
+    mp_report_outcome outcome;
+    const char *endpoint; /* "/track"; static */
+    uint64_t count;       /* of records */
+    int status;           /* of HTTP; 0: no reply */
+    bool uncertain;       /* they may have been applied all the same */
+    char message[MP_MESSAGE];
+    uint32_t shown; /* of `records`; never more than `count` */
+    mp_report_record *records;
+} mp_report;
+
+/* A report with room to show records. Its `records` may stay NULL when
+ * memory is short: the count is what must not be lost. */
+void mp_report_show(mp_report *report, const char *json, size_t len,
+                    const char *field, const char *message);
+void mp_report_free(mp_report *report); /* what it holds */
+
+/* Which reports are kept. */
+typedef enum mp_report_level {
+    MP_REPORTS_FAILURES,
+    MP_REPORTS_ALL,
+    MP_REPORTS_NONE
+} mp_report_level;
+
+/* A ring of fixed size. When it is full, reports of one outcome and endpoint
+ * are merged: counts are kept, single records are not. */
+typedef struct mp_reports mp_reports;
+
+mp_reports *mp_reports_new(void); /* NULL: out of memory */
+void mp_reports_free(mp_reports *reports);
+void mp_reports_clear(mp_reports *reports);
+
+/* Takes over what the report holds. */
+void mp_reports_add(mp_reports *reports, mp_report *report);
+
+/* The oldest report, whose contents are now the caller's. */
+bool mp_reports_take(mp_reports *reports, mp_report *report);
 
 #endif

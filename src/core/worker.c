@@ -2,6 +2,7 @@
 
 #include "clock.h"
 #include "http.h"
+#include "wait.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -14,6 +15,8 @@ struct mp_worker {
     atomic_bool *reached;
     atomic_bool stop;
     mp_http *http;
+    mp_wait wait; /* for `ended` */
+    bool ended;   /* the thread touches nothing any more */
 };
 
 /* A request under way and whose it is. */
@@ -102,13 +105,26 @@ static void *run(void *user) {
     errand *done;
     while ((done = mp_http_abort(worker->http, &reply)))
         finish(done, &reply);
+    pthread_mutex_lock(&worker->wait.lock);
+    worker->ended = true;
+    pthread_cond_signal(&worker->wait.changed);
+    pthread_mutex_unlock(&worker->wait.lock);
     return NULL;
+}
+
+static void free_worker(mp_worker *worker) {
+    if (worker->http)
+        mp_http_free(worker->http);
+    mp_wait_destroy(&worker->wait);
+    free(worker);
 }
 
 mp_worker *mp_worker_start(mp_projects *projects, atomic_bool *reached) {
     mp_worker *worker = calloc(1, sizeof *worker);
-    if (!worker)
+    if (!worker || mp_wait_init(&worker->wait) != MP_OK) {
+        free(worker);
         return NULL;
+    }
     worker->projects = projects;
     worker->reached = reached;
     worker->http = mp_http_new();
@@ -122,9 +138,7 @@ mp_worker *mp_worker_start(mp_projects *projects, atomic_bool *reached) {
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (runs)
         return worker;
-    if (worker->http)
-        mp_http_free(worker->http);
-    free(worker);
+    free_worker(worker);
     return NULL;
 }
 
@@ -135,16 +149,16 @@ void mp_worker_wake(mp_worker *worker) {
 bool mp_worker_stop(mp_worker *worker, int64_t deadline_ms) {
     atomic_store(&worker->stop, true);
     mp_worker_wake(worker);
-    struct timespec until = {
-        .tv_sec = (time_t)(deadline_ms / 1000),
-        .tv_nsec = (long)(deadline_ms % 1000) * 1000000,
-    };
-    if (pthread_clockjoin_np(worker->thread, NULL, CLOCK_MONOTONIC, &until) !=
-        0) {
+    pthread_mutex_lock(&worker->wait.lock);
+    while (!worker->ended && mp_wait_until(&worker->wait, deadline_ms))
+        continue;
+    bool ended = worker->ended;
+    pthread_mutex_unlock(&worker->wait.lock);
+    if (!ended) {
         pthread_detach(worker->thread);
         return false;
     }
-    mp_http_free(worker->http);
-    free(worker);
+    pthread_join(worker->thread, NULL);
+    free_worker(worker);
     return true;
 }

@@ -1,0 +1,80 @@
+-- Checks that includes run one way: a file of src/core includes only files of
+-- rows above its own or to its left in its own row, only src/binding sees
+-- Lua, and libcurl, jansson, libdeflate and threads stay where they belong.
+-- Prints each breach; the exit status says whether there was one.
+local rows = {
+  { "err", "buf", "clock", "rng", "wait", "version" },
+  { "num", "json", "gzip", "retry", "config", "exchange" },
+  { "report", "segment", "http", "answer" },
+  { "queue", "batch" },
+  { "lane", "request" },
+  { "project", "projects" },
+  { "worker" },
+  { "engine" },
+}
+
+-- What several files share a name and a place with.
+local parts = {
+  lane_state = "lane",
+  lane_send = "lane",
+  lane_settle = "lane",
+  num_pow10 = "num",
+}
+
+local homes = {
+  ["lua.h"] = "src/binding/",
+  ["lauxlib.h"] = "src/binding/",
+  ["lualib.h"] = "src/binding/",
+  ["curl/curl.h"] = "src/core/http.c",
+  ["jansson.h"] = "src/core/answer.c",
+  ["libdeflate.h"] = "src/core/gzip.c",
+}
+
+local threads = { wait = true, projects = true, worker = true, engine = true }
+local breaches = 0
+
+local function breach(...)
+  breaches = breaches + 1
+  io.stderr:write(string.format(...), "\n")
+end
+
+local place = {} -- file name without suffix -> row * 100 + column
+for row, names in ipairs(rows) do
+  for column, name in ipairs(names) do
+    place[name] = row * 100 + column
+  end
+end
+
+local function check_core(path, name, include)
+  local own, other = place[parts[name] or name], place[parts[include] or include]
+  if not own then
+    breach("%s: not in the table of layers", path)
+  elseif not other then
+    breach("%s: includes %s.h, which is not in the table of layers", path, include)
+  elseif other > own then
+    breach("%s: includes %s.h from a row below or to its right", path, include)
+  end
+end
+
+local function check(path)
+  local core = path:match "^src/core/([%w_]+)%.[ch]$"
+  for line in io.lines(path) do
+    local system = line:match "^%s*#%s*include%s*<([^>]+)>"
+    local own = line:match '^%s*#%s*include%s*"([^"]+)%.h"'
+    local home = homes[system]
+    if home and path:sub(1, #home) ~= home then
+      breach("%s: includes <%s>, which belongs to %s", path, system, home)
+    elseif system == "pthread.h" and not threads[core] then
+      breach("%s: includes <pthread.h>", path)
+    elseif own and core then
+      check_core(path, core, own:match "[^/]+$")
+    end
+  end
+end
+
+local files = assert(io.popen "ls src/core/*.[ch] src/binding/*.[ch]")
+for path in files:lines() do
+  check(path)
+end
+files:close()
+os.exit(breaches == 0)
