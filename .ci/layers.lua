@@ -5,7 +5,7 @@
 local rows = {
   { "err", "buf", "clock", "rng", "wait", "version" },
   { "num", "json", "gzip", "retry", "config", "exchange" },
-  { "report", "segment", "http", "answer" },
+  { "report", "segment", "http", "trace", "answer" },
   { "queue", "batch" },
   { "lane", "request" },
   { "project", "projects" },
@@ -16,9 +16,12 @@ local rows = {
 -- What several files share a name and a place with.
 local parts = {
   lane_state = "lane",
+  lane_report = "lane",
   lane_send = "lane",
   lane_settle = "lane",
   num_pow10 = "num",
+  project_state = "project",
+  project_carry = "project",
 }
 
 local homes = {

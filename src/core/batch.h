@@ -16,7 +16,8 @@ typedef struct mp_trial {
     uint32_t requests;     /* spent so far */
     bool accepted;         /* some record was taken */
     bool mixed;            /* two refusals bore different texts */
-    char text[MP_MESSAGE]; /* of the refusals */
+    int status;            /* of the first refusal; 0: none yet */
+    char text[MP_MESSAGE]; /* of that refusal */
 } mp_trial;
 
 typedef struct mp_batch mp_batch;
@@ -28,6 +29,7 @@ struct mp_batch {
     int64_t resume_ms;      /* of a stuck record: not before */
     uint32_t sends;         /* requests made with these records */
     uint32_t server_errors; /* answers of 5xx */
+    bool told_stuck;        /* a report named it */
     bool via_import;        /* the request in flight goes to /import */
     uint32_t count;
     uint16_t index[]; /* into the segment, rising */

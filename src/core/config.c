@@ -52,9 +52,11 @@ mp_settings *mp_settings_new(const mp_settings *base) {
         base = &defaults;
     *settings = *base;
     settings->refs = 1;
-    settings->proxy = settings->ca_pem = settings->ca_path = NULL;
+    settings->proxy = settings->ca_path = settings->debug = NULL;
+    settings->ca_pem = NULL;
     if (mp_settings_text(&settings->proxy, base->proxy) != MP_OK ||
         mp_settings_text(&settings->ca_path, base->ca_path) != MP_OK ||
+        mp_settings_text(&settings->debug, base->debug) != MP_OK ||
         replace(&settings->ca_pem, base->ca_pem, base->ca_len) != MP_OK) {
         mp_settings_release(settings);
         return NULL;
@@ -74,6 +76,7 @@ void mp_settings_release(mp_settings *settings) {
     free(settings->proxy);
     free(settings->ca_pem);
     free(settings->ca_path);
+    free(settings->debug);
     free(settings);
 }
 

@@ -14,10 +14,21 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Which reports are kept for mp_reports_take. */
+typedef enum mp_report_level {
+    MP_REPORTS_FAILURES,
+    MP_REPORTS_ALL,
+    MP_REPORTS_NONE
+} mp_report_level;
+
 typedef struct mp_settings {
-    bool geolocate;      /* let Mixpanel place the sender of a request */
-    bool reject_invalid; /* on_invalid = "reject" */
-    int gzip;            /* level 1 to 12; 0: bodies go uncompressed */
+    bool geolocate;        /* let Mixpanel place the sender of a request */
+    bool reject_invalid;   /* on_invalid = "reject" */
+    bool drop_oldest;      /* overflow = "drop_oldest" */
+    bool report_ambiguous; /* on_ambiguous = "report" */
+    mp_report_level reports;
+    int64_t max_age_ms; /* 0: none */
+    int gzip;           /* level 1 to 12; 0: bodies go uncompressed */
     uint32_t max_batch_size;
     uint32_t max_in_flight;
     size_t max_queue_bytes;
@@ -30,6 +41,7 @@ typedef struct mp_settings {
     char *ca_pem; /* contents of ca_file; NULL: the system's */
     size_t ca_len;
     char *ca_path; /* NULL: the system's */
+    char *debug;   /* a file that gets every request and reply; NULL: none */
     int refs;      /* private to config.c, atomic */
 } mp_settings;
 

@@ -9,6 +9,7 @@
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* DESIGN
@@ -208,6 +209,19 @@ mp_err mp_engine_flush(mp_project *project, int64_t timeout_ms,
         return err;
     *left = mp_project_wait(project, ticket, mp_clock_mono_ms() + timeout_ms);
     return *left == 0 ? MP_OK : MP_TIMEOUT;
+}
+
+mp_err mp_engine_check(mp_project *project, int64_t timeout_ms,
+                       char message[MP_MESSAGE]) {
+    int64_t deadline_ms = mp_clock_mono_ms() + timeout_ms;
+    uint64_t question = mp_project_ask(project);
+    mp_worker *worker = ensure_worker();
+    if (!worker) {
+        snprintf(message, MP_MESSAGE, "the sending thread cannot be started");
+        return MP_MEMORY;
+    }
+    mp_worker_wake(worker);
+    return mp_project_hear(project, question, deadline_ms, message);
 }
 
 mp_err mp_engine_flush_at_close(mp_project *project, uint64_t *left) {

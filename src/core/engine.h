@@ -31,6 +31,11 @@ mp_err mp_engine_flush(mp_project *project, int64_t timeout_ms, uint64_t *left);
  * mp_project_left. */
 uint64_t mp_engine_mark(mp_project *project);
 
+/* Asks /import whether host and credentials are accepted, and waits for the
+ * reply at most `timeout_ms`: see mp_project_hear. */
+mp_err mp_engine_check(mp_project *project, int64_t timeout_ms,
+                       char message[MP_MESSAGE]);
+
 /* How long a close without an argument may wait: the project's exit_timeout
  * less what earlier closes waited in vain, until a request succeeds. */
 mp_err mp_engine_flush_at_close(mp_project *project, uint64_t *left);

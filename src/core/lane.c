@@ -12,6 +12,8 @@ static void start(mp_lane *lane, uint64_t seed) {
         .id = lane->id,
         .stats = lane->stats,
         .custom_host = lane->custom_host,
+        .reports = lane->reports,
+        .told_drops_ms = INT64_MIN,
         .ordered = lane->id == MP_LANE_PEOPLE || lane->id == MP_LANE_GROUPS,
         .rng.state = seed,
         .failed_ms = INT64_MIN,
@@ -28,8 +30,13 @@ mp_lane *mp_lane_new(mp_lane_id id, mp_stats *stats, bool custom_host,
     lane->id = id;
     lane->stats = stats;
     lane->custom_host = custom_host;
+    lane->reports = NULL;
     start(lane, seed);
     return lane;
+}
+
+void mp_lane_report_to(mp_lane *lane, mp_reports *reports) {
+    lane->reports = reports;
 }
 
 /* ---- lists ---- */
@@ -111,10 +118,7 @@ bool mp_lane_add(mp_lane *lane, const mp_settings *settings,
 
 /* ---- records out ---- */
 
-static void drop_reference(mp_lane *lane, mp_batch *batch) {
-    mp_segment *segment = mp_batch_free(batch);
-    if (!segment)
-        return;
+static void retire(mp_lane *lane, mp_segment *segment) {
     lane->stats->queue_bytes -= segment->used;
     if (lane->queue.spares) {
         segment->next = lane->garbage;
@@ -128,7 +132,58 @@ static void drop_reference(mp_lane *lane, mp_batch *batch) {
 void mp_lane_finish(mp_lane *lane, mp_batch *batch, uint64_t *counter) {
     lane->stats->queued -= batch->count;
     *counter += batch->count;
-    drop_reference(lane, batch);
+    mp_segment *segment = mp_batch_free(batch);
+    if (segment)
+        retire(lane, segment);
+}
+
+/* The list, `ready` or `stuck`, whose first batch is older than what the
+ * other and the queue hold; NULL: neither is. */
+static mp_batch **oldest_list(mp_lane *lane) {
+    mp_batch **list = &lane->ready;
+    if (lane->stuck && (!lane->ready || mp_batch_ticket(lane->stuck) <
+                                            mp_batch_ticket(lane->ready)))
+        list = &lane->stuck;
+    return *list && mp_batch_ticket(*list) == mp_lane_droppable(lane) ? list
+                                                                      : NULL;
+}
+
+bool mp_lane_drop_oldest(mp_lane *lane, int64_t now_ms) {
+    uint64_t *counter = &lane->stats->dropped_overflow;
+    uint64_t before = *counter;
+    mp_batch **list = oldest_list(lane);
+    if (list) {
+        mp_batch *batch = *list;
+        mp_lane_take_out(list, batch);
+        mp_lane_finish(lane, batch, counter);
+    } else {
+        if (!lane->queue.sealed)
+            mp_queue_seal(&lane->queue);
+        mp_segment *segment = mp_queue_take(&lane->queue);
+        if (!segment)
+            return false;
+        lane->stats->queued -= segment->count;
+        *counter += segment->count;
+        retire(lane, segment);
+    }
+    mp_lane_tell_dropped(lane, *counter - before, now_ms);
+    return true;
+}
+
+uint64_t mp_lane_droppable(const mp_lane *lane) {
+    const mp_queue *queue = &lane->queue;
+    uint64_t tickets[] = {
+        lane->ready ? mp_batch_ticket(lane->ready) : UINT64_MAX,
+        lane->stuck ? mp_batch_ticket(lane->stuck) : UINT64_MAX,
+        queue->sealed ? queue->sealed->entries[0].ticket : UINT64_MAX,
+        queue->open && queue->open->count > 0 ? queue->open->entries[0].ticket
+                                              : UINT64_MAX,
+    };
+    uint64_t oldest = UINT64_MAX;
+    for (size_t i = 0; i < sizeof tickets / sizeof *tickets; i++)
+        if (tickets[i] < oldest)
+            oldest = tickets[i];
+    return oldest;
 }
 
 void mp_lane_rest(mp_lane *lane, int64_t until_ms) {

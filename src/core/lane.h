@@ -33,6 +33,10 @@ mp_lane *mp_lane_new(mp_lane_id id, mp_stats *stats, bool custom_host,
                      uint64_t seed);
 void mp_lane_free(mp_lane *lane); /* with every record; NULL is allowed */
 
+/* Where the lane tells what happened to records; NULL, as at first: nowhere.
+ * Outlives the lane. */
+void mp_lane_report_to(mp_lane *lane, mp_reports *reports);
+
 /* Forgets every record and all history; the counters are the caller's. */
 void mp_lane_clear(mp_lane *lane, uint64_t seed);
 
@@ -46,6 +50,14 @@ void mp_lane_give(mp_lane *lane, mp_segment *segment);
 /* Adds a record for which nothing is missing. True: a batch is full. */
 bool mp_lane_add(mp_lane *lane, const mp_settings *settings,
                  const mp_record *record, uint64_t ticket, int64_t now_ms);
+
+/* Drops the oldest records that are not in a request: what is left of their
+ * batch, or a whole segment. False: there are none. */
+bool mp_lane_drop_oldest(mp_lane *lane, int64_t now_ms);
+
+/* The ticket of the record that mp_lane_drop_oldest would drop first;
+ * UINT64_MAX: none. */
+uint64_t mp_lane_droppable(const mp_lane *lane);
 
 /* ---- batches out ---- */
 

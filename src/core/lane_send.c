@@ -62,8 +62,10 @@ static void conclude(mp_lane *lane, const mp_settings *settings,
         if (part->trial != trial)
             continue;
         mp_lane_take_out(&lane->ready, part);
-        mp_lane_finish(lane, part, &lane->stats->rejected);
+        mp_news news = {MP_REPORT_REJECTED, trial->status, false, trial->text};
+        mp_lane_end(lane, part, &lane->stats->rejected, &news);
     }
+    mp_lane_tell_pause(lane, NULL, trial->status, trial->text);
     if (--trial->refs == 0)
         free(trial);
     mp_lane_rest(lane, now_ms + settings->max_retry_delay_ms);
@@ -80,6 +82,22 @@ static void conclude_trials(mp_lane *lane, const mp_settings *settings,
         } else {
             batch = batch->next;
         }
+    }
+}
+
+/* max_age is judged whenever a request could be made, by the youngest record
+ * of a batch's segment. */
+static void drop_expired(mp_lane *lane, const mp_settings *settings,
+                         mp_batch **list, int64_t now_ms) {
+    if (settings->max_age_ms == 0)
+        return;
+    for (mp_batch *batch = *list, *next; batch; batch = next) {
+        next = batch->next;
+        if (batch->segment->last_ms > now_ms - settings->max_age_ms)
+            continue;
+        mp_lane_take_out(list, batch);
+        mp_news news = {MP_REPORT_DROPPED, 0, false, "older than max_age"};
+        mp_lane_end(lane, batch, &lane->stats->dropped_expired, &news);
     }
 }
 
@@ -178,21 +196,20 @@ static mp_batch *load(mp_lane *lane, const mp_settings *settings,
     return batch;
 }
 
-static mp_batch *choose(mp_lane *lane, const mp_settings *settings,
-                        int64_t now_ms, int64_t wall_ms, int64_t *next_ms) {
+/* The first batch in `ready` of which something may travel. */
+static mp_batch *choose_ready(mp_lane *lane, const mp_settings *settings,
+                              int64_t wall_ms) {
     mp_batch *part = NULL;
     for (mp_batch *b = lane->ready, *next; b && !part; b = next) {
         next = b->next;
         if (!is_exhausted(b))
             part = cut(lane, settings, b, wall_ms);
     }
-    while (!part) {
-        mp_batch *fresh = load(lane, settings, now_ms, next_ms);
-        if (!fresh)
-            break;
-        part = cut(lane, settings, fresh, wall_ms);
-    }
-    for (mp_batch *b = lane->stuck; b && !part; b = b->next) {
+    return part;
+}
+
+static mp_batch *choose_stuck(mp_lane *lane, int64_t now_ms, int64_t *next_ms) {
+    for (mp_batch *b = lane->stuck; b; b = b->next) {
         if (b->resume_ms <= now_ms) {
             mp_lane_take_out(&lane->stuck, b);
             return b;
@@ -200,7 +217,18 @@ static mp_batch *choose(mp_lane *lane, const mp_settings *settings,
         if (b->resume_ms < *next_ms)
             *next_ms = b->resume_ms;
     }
-    return part;
+    return NULL;
+}
+
+static mp_batch *choose(mp_lane *lane, const mp_settings *settings,
+                        int64_t now_ms, int64_t wall_ms, int64_t *next_ms) {
+    mp_batch *part;
+    drop_expired(lane, settings, &lane->stuck, now_ms);
+    do {
+        drop_expired(lane, settings, &lane->ready, now_ms);
+        part = choose_ready(lane, settings, wall_ms);
+    } while (!part && load(lane, settings, now_ms, next_ms));
+    return part ? part : choose_stuck(lane, now_ms, next_ms);
 }
 
 mp_batch *mp_lane_next(mp_lane *lane, const mp_settings *settings,
@@ -210,8 +238,10 @@ mp_batch *mp_lane_next(mp_lane *lane, const mp_settings *settings,
     if (slots == 0 ||
         (lane->in_flight > 0 && (lane->ordered || lane->failures > 0)))
         return NULL;
-    if (now_ms >= lane->resume_ms)
+    if (now_ms >= lane->resume_ms) {
         conclude_trials(lane, settings, now_ms);
+        mp_lane_tell_dropped(lane, 0, now_ms);
+    }
     if (now_ms < lane->resume_ms) {
         if (!mp_lane_empty(lane))
             *next_ms = lane->resume_ms;

@@ -1,15 +1,37 @@
 /* What becomes of a batch once it is known what the API said. */
 #include "lane_state.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static void finish_part(mp_lane *lane, mp_batch *batch,
                         const mp_answer *answer) {
+    uint32_t delivered = batch->count - answer->failed_count;
+    if (batch->trial)
+        batch->trial->accepted |= delivered > 0;
+    mp_lane_tell_failed(lane, batch, answer);
     lane->stats->rejected += answer->failed_count;
     lane->stats->delivered -= answer->failed_count;
-    if (batch->trial)
-        batch->trial->accepted |= answer->failed_count < batch->count;
     mp_lane_finish(lane, batch, &lane->stats->delivered);
+}
+
+static void deliver(mp_lane *lane, mp_batch *batch, const mp_answer *answer) {
+    char message[MP_MESSAGE] = "";
+    if (answer->missing > 0)
+        snprintf(message, MP_MESSAGE,
+                 "Mixpanel counted %u records fewer than were sent",
+                 answer->missing);
+    mp_news news = {MP_REPORT_DELIVERED, answer->status, false, message};
+    if (batch->trial)
+        batch->trial->accepted = true;
+    mp_lane_end(lane, batch, &lane->stats->delivered, &news);
+}
+
+static void reject(mp_lane *lane, mp_batch *batch, const mp_answer *answer,
+                   bool uncertain) {
+    mp_news news = {MP_REPORT_REJECTED, answer->status, uncertain,
+                    answer->text};
+    mp_lane_end(lane, batch, &lane->stats->rejected, &news);
 }
 
 static size_t body_bytes(const mp_batch *batch) {
@@ -31,11 +53,13 @@ static void part_in_middle(mp_lane *lane, mp_batch *batch) {
         mp_lane_insert(&lane->ready, part);
 }
 
-static void note_refusal(mp_trial *trial, const char *text) {
-    if (trial->text[0] == '\0')
-        strcpy(trial->text, text);
-    else if (strcmp(trial->text, text) != 0)
+static void note_refusal(mp_trial *trial, const mp_answer *answer) {
+    if (trial->status == 0) {
+        trial->status = answer->status;
+        memcpy(trial->text, answer->text, MP_MESSAGE);
+    } else if (strcmp(trial->text, answer->text) != 0) {
         trial->mixed = true;
+    }
 }
 
 static void halve(mp_lane *lane, mp_batch *batch, const mp_answer *answer) {
@@ -43,9 +67,9 @@ static void halve(mp_lane *lane, mp_batch *batch, const mp_answer *answer) {
     bool applied_maybe = answer->outcome == MP_SAID_REFUSED &&
                          mp_batch_entry(batch, 0)->kind == MP_CUMULATIVE;
     if (batch->trial)
-        note_refusal(batch->trial, answer->text);
+        note_refusal(batch->trial, answer);
     if (alone || applied_maybe) {
-        mp_lane_finish(lane, batch, &lane->stats->rejected);
+        reject(lane, batch, answer, applied_maybe);
         return;
     }
     if (answer->outcome == MP_SAID_TOO_LARGE) {
@@ -57,7 +81,7 @@ static void halve(mp_lane *lane, mp_batch *batch, const mp_answer *answer) {
         batch->server_errors = 0;
     } else if (!batch->trial && mp_batch_suspect(batch)) {
         batch->trial->requests = 1;
-        note_refusal(batch->trial, answer->text);
+        note_refusal(batch->trial, answer);
     }
     part_in_middle(lane, batch);
 }
@@ -101,35 +125,51 @@ static bool detour_closed(mp_lane *lane, mp_batch *batch,
         (answer->outcome != MP_SAID_UNAUTHORIZED &&
          answer->outcome != MP_SAID_FORBIDDEN))
         return false;
-    if (answer->status == 404 && lane->custom_host)
-        mp_lane_finish(lane, batch, &lane->stats->dropped_expired);
-    else
+    if (answer->status == 404 && lane->custom_host) {
+        mp_news news = {MP_REPORT_DROPPED, 404, false,
+                        "older than five days, and the api_host has no "
+                        "/import"};
+        mp_lane_end(lane, batch, &lane->stats->dropped_expired, &news);
+    } else {
+        mp_lane_tell_pause(lane, batch, answer->status, answer->text);
         set_aside(lane, batch, until_ms);
+    }
     return true;
+}
+
+/* Once a record: it may stay so for days. */
+static void tell_stuck(mp_lane *lane, mp_batch *batch,
+                       const mp_answer *answer) {
+    mp_news news = {MP_REPORT_STUCK, answer->status, false, answer->text};
+    if (!batch->told_stuck)
+        mp_lane_tell(lane, batch, &news);
+    batch->told_stuck = true;
 }
 
 static void follow(mp_lane *lane, mp_batch *batch, const mp_answer *answer,
                    const mp_verdict *verdict, int64_t now_ms) {
     switch (verdict->action) {
     case MP_DO_DELIVER:
-        if (batch->trial)
-            batch->trial->accepted = true;
-        mp_lane_finish(lane, batch, &lane->stats->delivered);
+        deliver(lane, batch, answer);
         break;
     case MP_DO_PART:
         finish_part(lane, batch, answer);
         break;
     case MP_DO_REJECT:
-        mp_lane_finish(lane, batch, &lane->stats->rejected);
+        reject(lane, batch, answer, false);
         break;
     case MP_DO_HALVE:
         halve(lane, batch, answer);
         break;
     case MP_DO_STUCK:
+        tell_stuck(lane, batch, answer);
         set_aside(lane, batch, now_ms + verdict->delay_ms);
         break;
-    case MP_DO_RETRY:
     case MP_DO_PAUSE:
+        mp_lane_tell_pause(lane, batch, answer->status, answer->text);
+        mp_lane_insert(&lane->ready, batch);
+        break;
+    case MP_DO_RETRY:
         mp_lane_insert(&lane->ready, batch);
         break;
     }
@@ -155,13 +195,27 @@ static void take_back(mp_lane *lane, mp_batch *batch) {
     lane->stats->queued += batch->count;
 }
 
+/* True: the records are not to be sent again, and have ended. */
+static bool tell_ambiguous(mp_lane *lane, const mp_settings *settings,
+                           mp_batch *batch, const mp_answer *answer) {
+    lane->stats->ambiguous++;
+    mp_news news = {MP_REPORT_AMBIGUOUS, answer->status, true, answer->text};
+    mp_lane_tell(lane, batch, &news);
+    if (!settings->report_ambiguous ||
+        mp_batch_entry(batch, 0)->kind != MP_CUMULATIVE)
+        return false;
+    reject(lane, batch, answer, true);
+    return true;
+}
+
 void mp_lane_done(mp_lane *lane, const mp_settings *settings, mp_batch *batch,
                   const mp_answer *answer, int64_t retry_after_ms,
                   int64_t now_ms) {
     take_back(lane, batch);
     count_answer(lane, batch, answer);
     mp_verdict verdict = judge(lane, settings, batch, answer, retry_after_ms);
-    lane->stats->ambiguous += verdict.ambiguous;
+    if (verdict.ambiguous && tell_ambiguous(lane, settings, batch, answer))
+        return;
     if (detour_closed(lane, batch, answer,
                       now_ms + settings->max_retry_delay_ms))
         return;
@@ -174,6 +228,7 @@ void mp_lane_done(mp_lane *lane, const mp_settings *settings, mp_batch *batch,
         mp_lane_rest(lane, now_ms + verdict.delay_ms);
     } else if (verdict.action != MP_DO_STUCK) {
         lane->failures = 0;
+        lane->told_pause = false;
     }
     follow(lane, batch, answer, &verdict, now_ms);
 }

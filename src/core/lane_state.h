@@ -35,7 +35,11 @@ struct mp_lane {
     int64_t failed_ms;   /* when the last failure came in */
     int64_t resume_ms;   /* nothing is sent before */
     size_t limit_bytes;  /* what a 413 taught; SIZE_MAX: nothing yet */
-    uint64_t hurry;      /* tickets up to this one wait for no company */
+    bool told_pause;     /* since the last success */
+    uint64_t untold_drops;
+    int64_t told_drops_ms; /* INT64_MIN: never */
+    mp_reports *reports;   /* NULL: nobody wants to know */
+    uint64_t hurry;        /* tickets up to this one wait for no company */
     mp_segment *garbage;
 };
 
@@ -52,5 +56,32 @@ void mp_lane_rest(mp_lane *lane, int64_t until_ms);
 /* Every record of the batch, which is queued and in no list, ends here and
  * is counted in *counter. */
 void mp_lane_finish(mp_lane *lane, mp_batch *batch, uint64_t *counter);
+
+/* What is worth a report of the records of a batch. */
+typedef struct mp_news {
+    mp_report_outcome outcome;
+    int status; /* of HTTP; 0: no reply */
+    bool uncertain;
+    const char *message; /* NULL: none */
+} mp_news;
+
+void mp_lane_tell(mp_lane *lane, const mp_batch *batch, const mp_news *news);
+
+/* The same, and every record ends: see mp_lane_finish. */
+void mp_lane_end(mp_lane *lane, mp_batch *batch, uint64_t *counter,
+                 const mp_news *news);
+
+/* Tells why the lane rests: once, until a request succeeds again. `batch` may
+ * be NULL. */
+void mp_lane_tell_pause(mp_lane *lane, const mp_batch *batch, int status,
+                        const char *message);
+
+/* Tells of the records that the answer names. */
+void mp_lane_tell_failed(mp_lane *lane, const mp_batch *batch,
+                         const mp_answer *answer);
+
+/* Tells of `count` records that made room: at once the first time, then once
+ * a minute at most, of all that came together. */
+void mp_lane_tell_dropped(mp_lane *lane, uint64_t count, int64_t now_ms);
 
 #endif

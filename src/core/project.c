@@ -1,38 +1,11 @@
-#include "project.h"
+#include "project_state.h"
 
 #include "clock.h"
-#include "gzip.h"
-#include "request.h"
 #include "rng.h"
-#include "wait.h"
 
-#include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-struct mp_project {
-    mp_config config;
-    atomic_int refs;
-    atomic_bool geolocate, reject_invalid; /* copies out of `settings` */
-
-    mp_wait wait; /* its lock guards the rest but for `gzip`; it changes
-                   * when records ended */
-    mp_settings *settings;
-    mp_lane *lanes[MP_LANES];
-    mp_stats stats;
-    uint64_t ticket;  /* of the last record accepted */
-    int64_t looks_ms; /* when the carrier asks next without being woken */
-    unsigned turn;    /* the lane that is asked first */
-
-    mp_gzip *gzip; /* the carrier's */
-};
-
-/* A request under way. The request comes first: its address is the flight's. */
-typedef struct flight {
-    mp_request request;
-    mp_lane_id lane;
-    mp_batch *batch;
-} flight;
 
 /* ---- life ---- */
 
@@ -47,11 +20,17 @@ static void use_settings(mp_project *project, mp_settings *settings) {
                           memory_order_relaxed);
     atomic_store_explicit(&project->reject_invalid, settings->reject_invalid,
                           memory_order_relaxed);
+    mp_reports_keep(project->reports, settings->reports);
 }
 
 mp_project *mp_project_new(mp_config *config, mp_settings *settings) {
     mp_project *project = calloc(1, sizeof *project);
-    if (!project || mp_wait_init(&project->wait) != MP_OK) {
+    if (project)
+        project->reports = mp_reports_new();
+    if (!project || !project->reports ||
+        mp_wait_init(&project->wait) != MP_OK) {
+        if (project)
+            mp_reports_free(project->reports);
         free(project);
         mp_config_free(config);
         mp_settings_release(settings);
@@ -70,6 +49,7 @@ mp_project *mp_project_new(mp_config *config, mp_settings *settings) {
             mp_project_release(project);
             return NULL;
         }
+        mp_lane_report_to(project->lanes[i], project->reports);
     }
     return project;
 }
@@ -83,7 +63,9 @@ void mp_project_release(mp_project *project) {
         return;
     for (int i = 0; i < MP_LANES; i++)
         mp_lane_free(project->lanes[i]);
+    mp_reports_free(project->reports);
     mp_gzip_free(project->gzip);
+    mp_trace_close(&project->trace);
     mp_settings_release(project->settings);
     mp_config_free(&project->config);
     mp_wait_destroy(&project->wait);
@@ -108,6 +90,9 @@ void mp_project_reborn(mp_project *project) {
     memset(&project->stats, 0, sizeof project->stats);
     project->ticket = 0;
     project->looks_ms = INT64_MAX;
+    mp_reports_clear(project->reports);
+    project->asked = project->sent = project->heard = 0;
+    project->trace = (mp_trace){0};
     project->gzip = NULL; /* the parent's worker may be changing it */
     mp_wait_init(
         &project->wait); /* cannot fail on Linux: nothing is allocated */
@@ -173,16 +158,35 @@ static void give_all(mp_lane *lane, mp_segment *list) {
     }
 }
 
+/* Drops whatever is oldest in any lane. False: nothing can be dropped. */
+static bool drop_oldest(mp_project *project, int64_t now_ms) {
+    mp_lane *oldest = project->lanes[0];
+    for (int i = 1; i < MP_LANES; i++)
+        if (mp_lane_droppable(project->lanes[i]) < mp_lane_droppable(oldest))
+            oldest = project->lanes[i];
+    return mp_lane_drop_oldest(oldest, now_ms);
+}
+
+/* With the lock held: true if so many bytes may be queued, which older
+ * records may have to make room for. */
+static bool has_room(mp_project *project, size_t bytes, int64_t now_ms) {
+    size_t most = project->settings->max_queue_bytes;
+    while (project->stats.queue_bytes + bytes > most)
+        if (bytes > most || !project->settings->drop_oldest ||
+            !drop_oldest(project, now_ms))
+            return false;
+    return true;
+}
+
 /* Sees to it, with the lock held and held again on return, that all records
  * have room. The lock is released while segments are made. */
 static mp_err make_room(mp_project *project, mp_lane *lane,
-                        const mp_record *records, size_t n) {
+                        const mp_record *records, size_t n, int64_t now_ms) {
     size_t bytes = 0;
     for (size_t i = 0; i < n; i++)
         bytes += records[i].head_len + records[i].body_len + 2;
     for (;;) {
-        if (project->stats.queue_bytes + bytes >
-            project->settings->max_queue_bytes) {
+        if (!has_room(project, bytes, now_ms)) {
             project->stats.refused_full++;
             return MP_QUEUE_FULL;
         }
@@ -204,7 +208,7 @@ mp_err mp_project_push(mp_project *project, mp_lane_id id,
     int64_t now_ms = mp_clock_mono_ms();
     bool full = false;
     mp_project_lock(project);
-    mp_err err = make_room(project, lane, records, n);
+    mp_err err = make_room(project, lane, records, n, now_ms);
     if (err == MP_OK) {
         for (size_t i = 0; i < n; i++) {
             full |= mp_lane_add(lane, project->settings, &records[i],
@@ -282,151 +286,40 @@ void mp_project_stats(mp_project *project, mp_stats *out) {
     out->oldest_ms = oldest_ms < now_ms ? now_ms - oldest_ms : 0;
 }
 
-/* ---- carrying ---- */
-
-static void free_flight(flight *under_way) {
-    mp_request_free(&under_way->request);
-    free(under_way);
-}
-
-/* With the lock held: segments that the caller frees once it has released
- * the lock, since unmapping a megabyte takes longer than a push may wait. */
-static mp_segment *collect_garbage(mp_project *project) {
-    mp_segment *all = NULL;
-    for (int i = 0; i < MP_LANES; i++) {
-        mp_segment *garbage = mp_lane_garbage(project->lanes[i]);
-        while (garbage) {
-            mp_segment *next = garbage->next;
-            garbage->next = all;
-            all = garbage;
-            garbage = next;
-        }
-    }
-    return all;
-}
-
-static void free_segments(mp_segment *list) {
-    while (list) {
-        mp_segment *next = list->next;
-        mp_segment_free(list);
-        list = next;
-    }
-}
-
-/* Events and imports share max_in_flight; profiles and groups go one by one
- * for the sake of their order, which their lanes see to. */
-static uint32_t slots_for(const mp_project *project, mp_lane_id id) {
-    if (id == MP_LANE_PEOPLE || id == MP_LANE_GROUPS)
-        return 1;
-    uint32_t used = mp_lane_in_flight(project->lanes[MP_LANE_EVENTS]) +
-                    mp_lane_in_flight(project->lanes[MP_LANE_IMPORT]);
-    uint32_t most = project->settings->max_in_flight;
-    return most > used ? most - used : 0;
-}
-
-/* With the lock held: the next batch of any lane, asked in turn. */
-static mp_batch *next_batch(mp_project *project, int64_t now_ms,
-                            int64_t wall_ms, mp_lane_id *id, int64_t *next_ms) {
-    *next_ms = INT64_MAX;
-    for (unsigned i = 0; i < MP_LANES; i++) {
-        *id = (mp_lane_id)((project->turn + i) % MP_LANES);
-        int64_t ms;
-        mp_batch *batch =
-            mp_lane_next(project->lanes[*id], project->settings, now_ms,
-                         wall_ms, slots_for(project, *id), &ms);
-        if (batch) {
-            project->turn = *id + 1;
-            return batch;
-        }
-        if (ms < *next_ms)
-            *next_ms = ms;
-    }
-    return NULL;
-}
-
-/* NULL: none wanted, or out of memory. */
-static mp_gzip *compressor(mp_project *project, const mp_settings *settings) {
-    if (project->gzip && mp_gzip_level(project->gzip) != settings->gzip) {
-        mp_gzip_free(project->gzip);
-        project->gzip = NULL;
-    }
-    if (!project->gzip && settings->gzip > 0)
-        project->gzip = mp_gzip_new(settings->gzip);
-    return project->gzip;
-}
-
-static flight *make_flight(mp_project *project, mp_lane_id lane,
-                           mp_batch *batch, const mp_settings *settings) {
-    flight *under_way = calloc(1, sizeof *under_way);
-    if (!under_way)
-        return NULL;
-    under_way->lane = lane;
-    under_way->batch = batch;
-    if (mp_request_make(&under_way->request, batch, lane, &project->config,
-                        settings, compressor(project, settings)) == MP_OK)
-        return under_way;
-    free_flight(under_way);
-    return NULL;
-}
-
-/* A busy lane gets its next segment from here, pages touched, so that no
- * call that tracks has to make one. */
-static mp_segment *warm_segment(void) {
-    mp_segment *segment = mp_segment_new();
-    if (segment)
-        memset(segment->data, 0, MP_SEGMENT_BYTES);
-    return segment;
-}
-
-mp_request *mp_project_next(mp_project *project, int64_t now_ms,
-                            int64_t wall_ms, int64_t *next_ms) {
-    mp_lane_id id;
+bool mp_project_take_report(mp_project *project, mp_report *report) {
     mp_project_lock(project);
-    mp_batch *batch = next_batch(project, now_ms, wall_ms, &id, next_ms);
-    project->looks_ms = batch ? now_ms : *next_ms;
-    bool wants_spare = batch && mp_lane_wants_spare(project->lanes[id]);
-    mp_settings *settings = mp_settings_retain(project->settings);
-    mp_segment *garbage = collect_garbage(project);
+    bool taken = mp_reports_take(project->reports, report);
     mp_project_unlock(project);
-    free_segments(garbage);
-
-    mp_segment *spare = wants_spare ? warm_segment() : NULL;
-    flight *under_way =
-        batch ? make_flight(project, id, batch, settings) : NULL;
-    mp_settings_release(settings);
-    if (!batch)
-        return NULL;
-    mp_project_lock(project);
-    if (spare)
-        mp_lane_give(project->lanes[id], spare);
-    if (under_way) {
-        project->stats.requests++;
-        project->stats.bytes_raw += under_way->request.raw_bytes;
-        project->stats.bytes_sent += under_way->request.body.len;
-    } else {
-        mp_lane_undo(project->lanes[id], batch, now_ms);
-        *next_ms = now_ms;
-    }
-    mp_project_unlock(project);
-    return under_way ? &under_way->request : NULL;
+    return taken;
 }
 
-void mp_project_answer(mp_project *project, mp_request *request,
-                       const mp_reply *reply, int64_t now_ms) {
-    flight *under_way = (flight *)request;
-    mp_batch *batch = under_way->batch;
-    mp_lane_id id = under_way->lane;
-    mp_answer answer;
-    /* Out of memory the answer says less, and is still safe to follow. */
-    mp_answer_read(&answer, reply, batch->count,
-                   mp_request_names_records(id, batch));
+uint64_t mp_project_ask(mp_project *project) {
     mp_project_lock(project);
-    mp_lane_done(project->lanes[id], project->settings, batch, &answer,
-                 reply->retry_after_ms, now_ms);
-    mp_segment *garbage = collect_garbage(project);
-    pthread_cond_broadcast(&project->wait.changed);
+    uint64_t question = ++project->asked;
     mp_project_unlock(project);
-    free_segments(garbage);
-    mp_answer_free(&answer);
-    free_flight(under_way);
+    return question;
+}
+
+/* 400 is what a question asks for: it is refused as data, not as a person. */
+static mp_err judge_answer(const mp_answer *answer, char message[MP_MESSAGE]) {
+    memcpy(message, answer->text, MP_MESSAGE);
+    if (answer->status == 200 || answer->status == 400)
+        return MP_OK;
+    return answer->status == 401 || answer->status == 403 ? MP_UNAUTHORIZED
+                                                          : MP_NETWORK;
+}
+
+mp_err mp_project_hear(mp_project *project, uint64_t question,
+                       int64_t deadline_ms, char message[MP_MESSAGE]) {
+    mp_project_lock(project);
+    while (project->heard < question &&
+           mp_wait_until(&project->wait, deadline_ms))
+        continue;
+    mp_err err = MP_TIMEOUT;
+    if (project->heard >= question)
+        err = judge_answer(&project->heard_answer, message);
+    else
+        snprintf(message, MP_MESSAGE, "timeout: the API has not answered yet");
+    mp_project_unlock(project);
+    return err;
 }

@@ -43,6 +43,7 @@ bool mp_queue_add(mp_queue *queue, const mp_record *record, uint64_t ticket,
     }
     if (queue->open->count == 0)
         queue->open->born_ms = now_ms;
+    queue->open->last_ms = now_ms;
     mp_segment_add(queue->open, record, ticket);
     if (is_full(queue->open, limit)) {
         mp_queue_seal(queue);

@@ -15,6 +15,7 @@ struct mp_reports {
     mp_report ring[RING];
     uint32_t first, count;
     size_t bytes;
+    mp_report_level level;
 };
 
 const char *mp_report_outcome_name(mp_report_outcome outcome) {
@@ -130,7 +131,22 @@ static void make_place(mp_reports *reports) {
     }
 }
 
+void mp_reports_keep(mp_reports *reports, mp_report_level level) {
+    reports->level = level;
+}
+
+static bool is_wanted(const mp_reports *reports, const mp_report *report) {
+    bool success =
+        report->outcome == MP_REPORT_DELIVERED && report->message[0] == '\0';
+    return reports->level == MP_REPORTS_ALL ||
+           (reports->level == MP_REPORTS_FAILURES && !success);
+}
+
 void mp_reports_add(mp_reports *reports, mp_report *report) {
+    if (!is_wanted(reports, report)) {
+        mp_report_free(report);
+        return;
+    }
     if (reports->count == RING)
         make_place(reports);
     if (reports->bytes + shown_bytes(report) > RING_BYTES)

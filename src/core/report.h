@@ -7,6 +7,7 @@
 #ifndef MP_REPORT_H
 #define MP_REPORT_H
 
+#include "config.h"
 #include "err.h"
 
 #include <stdbool.h>
@@ -16,14 +17,15 @@
 typedef struct mp_stats {
     uint64_t accepted;
     uint64_t delivered;
-    uint64_t rejected;        /* refused by the API, each for good */
-    uint64_t dropped_expired; /* too old for every endpoint of the host */
-    uint64_t queued;          /* in segments, not in a request */
-    uint64_t in_flight;       /* in a request without a reply */
-    uint64_t refused_full;    /* calls refused with queue_full */
-    uint64_t retried;         /* records sent once more */
-    uint64_t ambiguous;       /* batches that may have been applied already */
-    uint64_t repaired;        /* values replaced, tokens left out */
+    uint64_t rejected;         /* refused by the API, each for good */
+    uint64_t dropped_expired;  /* too old for the host, or for max_age */
+    uint64_t dropped_overflow; /* made room for newer ones */
+    uint64_t queued;           /* in segments, not in a request */
+    uint64_t in_flight;        /* in a request without a reply */
+    uint64_t refused_full;     /* calls refused with queue_full */
+    uint64_t retried;          /* records sent once more */
+    uint64_t ambiguous;        /* batches that may have been applied already */
+    uint64_t repaired;         /* values replaced, tokens left out */
     uint64_t requests;
     uint64_t bytes_raw;          /* of request bodies before gzip */
     uint64_t bytes_sent;         /* of request bodies as sent */
@@ -76,13 +78,6 @@ void mp_report_show(mp_report *report, const char *json, size_t len,
                     const char *field, const char *message);
 void mp_report_free(mp_report *report); /* what it holds */
 
-/* Which reports are kept. */
-typedef enum mp_report_level {
-    MP_REPORTS_FAILURES,
-    MP_REPORTS_ALL,
-    MP_REPORTS_NONE
-} mp_report_level;
-
 /* A ring of fixed size. When it is full, reports of one outcome and endpoint
  * are merged: counts are kept, single records are not. */
 typedef struct mp_reports mp_reports;
@@ -90,6 +85,9 @@ typedef struct mp_reports mp_reports;
 mp_reports *mp_reports_new(void); /* NULL: out of memory */
 void mp_reports_free(mp_reports *reports);
 void mp_reports_clear(mp_reports *reports);
+
+/* Which reports are kept from now on; failures to begin with. */
+void mp_reports_keep(mp_reports *reports, mp_report_level level);
 
 /* Takes over what the report holds. */
 void mp_reports_add(mp_reports *reports, mp_report *report);

@@ -94,24 +94,39 @@ static mp_err make_body(mp_request *request, const mp_batch *batch,
     return err;
 }
 
+static mp_err make_headers(mp_request *request, const mp_config *config,
+                           bool gzip, bool import) {
+    mp_buf *header = request->headers;
+    mp_err err = join(header++, "Content-Type: application/json", NULL);
+    if (err == MP_OK)
+        err = join(header++, "User-Agent: mixpanel-lua/" MP_VERSION, NULL);
+    if (err == MP_OK && gzip)
+        err = join(header++, "Content-Encoding: gzip", NULL);
+    return err == MP_OK && import ? make_authorization(header, config) : err;
+}
+
 mp_err mp_request_make(mp_request *request, const mp_batch *batch,
                        mp_lane_id lane, const mp_config *config,
                        const mp_settings *settings, mp_gzip *gzip) {
     bool import = mp_request_names_records(lane, batch);
     if (lane == MP_LANE_PEOPLE || lane == MP_LANE_GROUPS)
         gzip = NULL; /* "does not support gzip" (Mixpanel docs, profile set) */
-    mp_buf *header = request->headers;
     mp_err err =
         make_url(&request->url, lane, import, config, settings->geolocate);
     if (err == MP_OK)
-        err = join(header++, "Content-Type: application/json", NULL);
-    if (err == MP_OK)
-        err = join(header++, "User-Agent: mixpanel-lua/" MP_VERSION, NULL);
-    if (err == MP_OK && gzip)
-        err = join(header++, "Content-Encoding: gzip", NULL);
-    if (err == MP_OK && import)
-        err = make_authorization(header, config);
+        err = make_headers(request, config, gzip != NULL, import);
     return err == MP_OK ? make_body(request, batch, gzip) : err;
+}
+
+mp_err mp_request_ask(mp_request *request, const mp_config *config) {
+    mp_err err = make_url(&request->url, MP_LANE_IMPORT, true, config, false);
+    if (err == MP_OK)
+        err = make_headers(request, config, false, true);
+    if (err == MP_OK)
+        err =
+            mp_buf_puts(&request->body, "[{\"event\":\"\",\"properties\":{}}]");
+    request->raw_bytes = request->body.len;
+    return err;
 }
 
 void mp_request_free(mp_request *request) {

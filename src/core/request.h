@@ -13,6 +13,10 @@ mp_err mp_request_make(mp_request *request, const mp_batch *batch,
                        mp_lane_id lane, const mp_config *config,
                        const mp_settings *settings, mp_gzip *gzip);
 
+/* Fills an all-zero request with a question to /import: a record that cannot
+ * be accepted, so that the reply speaks of host and credentials alone. */
+mp_err mp_request_ask(mp_request *request, const mp_config *config);
+
 void mp_request_free(mp_request *request); /* what it holds */
 
 /* True if the reply to this batch may name single records: /import. */

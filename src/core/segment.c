@@ -35,7 +35,7 @@ bool mp_segment_release(mp_segment *segment) {
 
 void mp_segment_reset(mp_segment *segment) {
     segment->next = NULL;
-    segment->born_ms = 0;
+    segment->born_ms = segment->last_ms = 0;
     segment->used = 0;
     segment->count = 0;
     segment->refs = 1;

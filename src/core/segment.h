@@ -49,11 +49,11 @@ typedef struct mp_entry {
 
 typedef struct mp_segment mp_segment;
 
-/* Open for reading; only segment.c writes, but for `next` and `born_ms`,
- * which belong to whoever holds the segment. */
+/* Open for reading; only segment.c writes, but for `next` and the
+ * two times, which belong to whoever holds the segment. */
 struct mp_segment {
     mp_segment *next;
-    int64_t born_ms; /* mp_clock_mono_ms of the first record */
+    int64_t born_ms, last_ms; /* mp_clock_mono_ms of first and last record */
     char *data;
     size_t used; /* bytes */
     uint32_t count, refs;

@@ -31,3 +31,7 @@ bool mp_wait_until(mp_wait *wait, int64_t deadline_ms) {
     return pthread_cond_timedwait(&wait->changed, &wait->lock, &until) !=
            ETIMEDOUT;
 }
+
+void mp_wait_changed(mp_wait *wait) {
+    pthread_cond_broadcast(&wait->changed);
+}

@@ -20,4 +20,7 @@ void mp_wait_destroy(mp_wait *wait);
 /* With the lock held: waits for a change. False: the deadline has passed. */
 bool mp_wait_until(mp_wait *wait, int64_t deadline_ms);
 
+/* With the lock held: tells everyone who waits. */
+void mp_wait_changed(mp_wait *wait);
+
 #endif

@@ -107,7 +107,7 @@ static void *run(void *user) {
         finish(done, &reply);
     pthread_mutex_lock(&worker->wait.lock);
     worker->ended = true;
-    pthread_cond_signal(&worker->wait.changed);
+    mp_wait_changed(&worker->wait);
     pthread_mutex_unlock(&worker->wait.lock);
     return NULL;
 }

@@ -1,0 +1,260 @@
+/* Carrying: which request comes next, and what its reply changes. */
+#include "project_state.h"
+
+#include "request.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    NO_MEMORY_MS = 1000 /* before a question is tried again */
+};
+
+/* A request under way. The request comes first: its address is the flight's. */
+typedef struct flight {
+    mp_request request;
+    uint64_t number;
+    mp_lane_id lane;
+    mp_batch *batch;   /* NULL: a question */
+    uint64_t question; /* the number up to which questions are answered */
+} flight;
+
+static void free_flight(flight *under_way) {
+    mp_request_free(&under_way->request);
+    free(under_way);
+}
+
+/* With the lock held: segments that the caller frees once it has released
+ * the lock, since unmapping a megabyte takes longer than a push may wait. */
+static mp_segment *collect_garbage(mp_project *project) {
+    mp_segment *all = NULL;
+    for (int i = 0; i < MP_LANES; i++) {
+        mp_segment *garbage = mp_lane_garbage(project->lanes[i]);
+        while (garbage) {
+            mp_segment *next = garbage->next;
+            garbage->next = all;
+            all = garbage;
+            garbage = next;
+        }
+    }
+    return all;
+}
+
+static void free_segments(mp_segment *list) {
+    while (list) {
+        mp_segment *next = list->next;
+        mp_segment_free(list);
+        list = next;
+    }
+}
+
+/* Events and imports share max_in_flight; profiles and groups go one by one
+ * for the sake of their order, which their lanes see to. */
+static uint32_t slots_for(const mp_project *project, mp_lane_id id) {
+    if (id == MP_LANE_PEOPLE || id == MP_LANE_GROUPS)
+        return 1;
+    uint32_t used = mp_lane_in_flight(project->lanes[MP_LANE_EVENTS]) +
+                    mp_lane_in_flight(project->lanes[MP_LANE_IMPORT]);
+    uint32_t most = project->settings->max_in_flight;
+    return most > used ? most - used : 0;
+}
+
+/* With the lock held: the next batch of any lane, asked in turn. */
+static mp_batch *next_batch(mp_project *project, int64_t now_ms,
+                            int64_t wall_ms, mp_lane_id *id, int64_t *next_ms) {
+    *next_ms = INT64_MAX;
+    for (unsigned i = 0; i < MP_LANES; i++) {
+        *id = (mp_lane_id)((project->turn + i) % MP_LANES);
+        int64_t ms;
+        mp_batch *batch =
+            mp_lane_next(project->lanes[*id], project->settings, now_ms,
+                         wall_ms, slots_for(project, *id), &ms);
+        if (batch) {
+            project->turn = *id + 1;
+            return batch;
+        }
+        if (ms < *next_ms)
+            *next_ms = ms;
+    }
+    return NULL;
+}
+
+/* NULL: none wanted, or out of memory. */
+static mp_gzip *compressor(mp_project *project, const mp_settings *settings) {
+    if (project->gzip && mp_gzip_level(project->gzip) != settings->gzip) {
+        mp_gzip_free(project->gzip);
+        project->gzip = NULL;
+    }
+    if (!project->gzip && settings->gzip > 0)
+        project->gzip = mp_gzip_new(settings->gzip);
+    return project->gzip;
+}
+
+static void say_untraceable(mp_project *project, const char *path) {
+    mp_project_lock(project);
+    snprintf(project->stats.last_error, MP_MESSAGE,
+             "option 'debug': cannot write to %.160s", path);
+    mp_project_unlock(project);
+}
+
+static void trace_request(mp_project *project, flight *under_way,
+                          const mp_settings *settings) {
+    under_way->number = ++project->flights;
+    if (!mp_trace_open(&project->trace, settings->debug))
+        say_untraceable(project, settings->debug);
+    if (!project->trace.file)
+        return;
+    mp_buf body = {0};
+    if (under_way->batch && mp_batch_body(under_way->batch, &body) == MP_OK)
+        mp_trace_request(&project->trace, under_way->number,
+                         &under_way->request, body.data, body.len);
+    else
+        mp_trace_request(&project->trace, under_way->number,
+                         &under_way->request, under_way->request.body.data,
+                         under_way->request.body.len);
+    mp_buf_free(&body);
+}
+
+/* Makes the request for a batch, or a question if there is none. NULL: out
+ * of memory. */
+static flight *make_flight(mp_project *project, mp_lane_id lane,
+                           mp_batch *batch, const mp_settings *settings) {
+    flight *under_way = calloc(1, sizeof *under_way);
+    if (!under_way)
+        return NULL;
+    under_way->lane = lane;
+    under_way->batch = batch;
+    mp_request *request = &under_way->request;
+    mp_err err = batch
+                     ? mp_request_make(request, batch, lane, &project->config,
+                                       settings, compressor(project, settings))
+                     : mp_request_ask(request, &project->config);
+    if (err != MP_OK) {
+        free_flight(under_way);
+        return NULL;
+    }
+    trace_request(project, under_way, settings);
+    return under_way;
+}
+
+/* A busy lane gets its next segment from here, pages touched, so that no
+ * call that tracks has to make one. */
+static mp_segment *warm_segment(void) {
+    mp_segment *segment = mp_segment_new();
+    if (segment)
+        memset(segment->data, 0, MP_SEGMENT_BYTES);
+    return segment;
+}
+
+/* With the lock held: true if a question waits, which then is under way. */
+static bool take_question(mp_project *project, uint64_t *question) {
+    if (project->sent == project->asked)
+        return false;
+    *question = project->sent = project->asked;
+    return true;
+}
+
+static mp_request *next_question(mp_project *project, mp_settings *settings,
+                                 uint64_t question, int64_t now_ms,
+                                 int64_t *next_ms) {
+    flight *under_way = make_flight(project, MP_LANE_IMPORT, NULL, settings);
+    if (under_way) {
+        under_way->question = question;
+        return &under_way->request;
+    }
+    mp_project_lock(project);
+    project->sent = project->heard;
+    mp_project_unlock(project);
+    *next_ms = now_ms + NO_MEMORY_MS;
+    return NULL;
+}
+
+/* With the lock released: counts the request that was made, or takes back
+ * the batch for which none could be. */
+static mp_request *launch(mp_project *project, mp_lane_id id, mp_batch *batch,
+                          flight *under_way, mp_segment *spare,
+                          int64_t now_ms) {
+    mp_project_lock(project);
+    if (spare)
+        mp_lane_give(project->lanes[id], spare);
+    if (under_way) {
+        project->stats.requests++;
+        project->stats.bytes_raw += under_way->request.raw_bytes;
+        project->stats.bytes_sent += under_way->request.body.len;
+    } else {
+        mp_lane_undo(project->lanes[id], batch, now_ms);
+    }
+    mp_project_unlock(project);
+    return under_way ? &under_way->request : NULL;
+}
+
+mp_request *mp_project_next(mp_project *project, int64_t now_ms,
+                            int64_t wall_ms, int64_t *next_ms) {
+    mp_lane_id id = MP_LANE_EVENTS;
+    mp_batch *batch = NULL;
+    uint64_t question = 0;
+    mp_project_lock(project);
+    bool asks = take_question(project, &question);
+    if (!asks)
+        batch = next_batch(project, now_ms, wall_ms, &id, next_ms);
+    project->looks_ms = asks || batch ? now_ms : *next_ms;
+    bool wants_spare = batch && mp_lane_wants_spare(project->lanes[id]);
+    mp_settings *settings = mp_settings_retain(project->settings);
+    mp_segment *garbage = collect_garbage(project);
+    mp_project_unlock(project);
+    free_segments(garbage);
+
+    mp_request *request = NULL;
+    if (asks) {
+        request = next_question(project, settings, question, now_ms, next_ms);
+    } else if (batch) {
+        *next_ms = now_ms;
+        request = launch(project, id, batch,
+                         make_flight(project, id, batch, settings),
+                         wants_spare ? warm_segment() : NULL, now_ms);
+    }
+    mp_settings_release(settings);
+    return request;
+}
+
+static void answer_question(mp_project *project, const flight *under_way,
+                            const mp_reply *reply) {
+    mp_answer answer;
+    mp_answer_read(&answer, reply, 1, true);
+    mp_answer_free(&answer);
+    mp_project_lock(project);
+    project->heard = under_way->question;
+    project->heard_answer = answer;
+    mp_wait_changed(&project->wait);
+    mp_project_unlock(project);
+}
+
+static void answer_batch(mp_project *project, const flight *under_way,
+                         const mp_reply *reply, int64_t now_ms) {
+    mp_batch *batch = under_way->batch;
+    mp_lane_id id = under_way->lane;
+    mp_answer answer;
+    /* Out of memory the answer says less, and is still safe to follow. */
+    mp_answer_read(&answer, reply, batch->count,
+                   mp_request_names_records(id, batch));
+    mp_project_lock(project);
+    mp_lane_done(project->lanes[id], project->settings, batch, &answer,
+                 reply->retry_after_ms, now_ms);
+    mp_segment *garbage = collect_garbage(project);
+    mp_wait_changed(&project->wait);
+    mp_project_unlock(project);
+    free_segments(garbage);
+    mp_answer_free(&answer);
+}
+
+void mp_project_answer(mp_project *project, mp_request *request,
+                       const mp_reply *reply, int64_t now_ms) {
+    flight *under_way = (flight *)request;
+    mp_trace_reply(&project->trace, under_way->number, reply);
+    if (under_way->batch)
+        answer_batch(project, under_way, reply, now_ms);
+    else
+        answer_question(project, under_way, reply);
+    free_flight(under_way);
+}
