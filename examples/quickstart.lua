@@ -37,11 +37,14 @@ if not ok then
   io.stderr:write("not everything was delivered: ", why, "\n")
 end
 
+-- Every record is accounted for.
 local stats = mp:stats()
 print(
-  ("%d records accepted, %d delivered in %d requests, %d of %d bytes after gzip"):format(
+  ("%d accepted, %d delivered, %d rejected, %d queued; %d requests, %d bytes sent for %d of JSON"):format(
     stats.accepted,
     stats.delivered,
+    stats.rejected,
+    stats.queued,
     stats.requests,
     stats.bytes_sent,
     stats.bytes_raw

@@ -62,14 +62,11 @@ describe("the project token", function()
     mp:import("Signup", os.time() - 3600, { distinct_id = "1234" })
     local request, records = arrived()
     assert.equal("/import", request.path)
-    assert.same(
-      { kind = "basic", username = "projecttoken", password = "" },
-      {
-        kind = request.auth.kind,
-        username = request.auth.username,
-        password = request.auth.password,
-      }
-    )
+    assert.same({ kind = "basic", username = "projecttoken", password = "" }, {
+      kind = request.auth.kind,
+      username = request.auth.username,
+      password = request.auth.password,
+    })
     assert.is_nil(request.query.project_id)
     assert.equal("projecttoken", records[1].properties.token)
   end)

@@ -1,0 +1,88 @@
+-- Prints what a sandbox received:  lua5.4 sandbox/show.lua http://127.0.0.1:PORT
+local cjson = require "cjson"
+local http = require "socket.http"
+
+local MOST = 10 -- records shown of one request
+local WIDTH = 76 -- characters of a line
+local LINES = 4 -- shown of one record
+
+local function fetch(url)
+  local text, status = http.request(url .. "/sandbox/requests")
+  assert(status == 200, "no sandbox answers at " .. url)
+  return cjson.decode(text)
+end
+
+local function plural(n, noun)
+  return ("%d %s%s"):format(n, noun, n == 1 and "" or "s")
+end
+
+-- Each record's own text: a body is one record a line.
+local function record_texts(body)
+  local texts = {}
+  for line in body:gmatch "[^\n]+" do
+    texts[#texts + 1] = line:gsub("^%[", ""):gsub("[,%]]$", "")
+  end
+  return texts
+end
+
+local function describe_auth(auth)
+  if not auth then
+    return "none"
+  elseif auth.password == "" then
+    return ('Basic, user name "%s", empty password'):format(auth.username)
+  end
+  return ('Basic, service account "%s"'):format(auth.username)
+end
+
+local function describe_token(body)
+  local records = cjson.decode(body)
+  local inside, top, token = 0, 0, nil
+  for _, record in ipairs(records) do
+    if record["$token"] then
+      top, token = top + 1, record["$token"]
+    elseif record.properties and record.properties.token then
+      inside, token = inside + 1, record.properties.token
+    end
+  end
+  local place, count = "properties.token", inside
+  if top > 0 then
+    place, count = "$token", top
+  end
+  return ('"%s" in %s of %d of %s'):format(token, place, count, plural(#records, "record"))
+end
+
+local function show_record(text)
+  for line = 1, LINES do
+    local part = text:sub((line - 1) * WIDTH + 1, line * WIDTH)
+    if part == "" then
+      return
+    end
+    local cut = line == LINES and #text > LINES * WIDTH
+    print((line == 1 and "  " or "    ") .. part .. (cut and "..." or ""))
+  end
+end
+
+local function show(request)
+  print(("%s %s?%s"):format(request.method, request.path, request.query_string))
+  print("  authentication  " .. describe_auth(request.auth))
+  print("  token           " .. describe_token(request.body))
+  local size = plural(request.raw_bytes, "byte")
+  if request.content_encoding == "gzip" then
+    size = ("%s, %d after gzip"):format(size, request.bytes)
+  end
+  print("  size            " .. size)
+  local texts = record_texts(request.body)
+  for i = 1, math.min(#texts, MOST) do
+    show_record(texts[i])
+  end
+  if #texts > MOST then
+    print(("  ... and %d more"):format(#texts - MOST))
+  end
+  print ""
+end
+
+local requests = fetch(assert(arg[1], "usage: show.lua URL"))
+print(("%s arrived:\n"):format(plural(#requests, "request")))
+for _, request in ipairs(requests) do
+  show(request)
+end

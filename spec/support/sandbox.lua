@@ -1,0 +1,99 @@
+-- The sandbox for specs: starts it, scripts it, reads back what arrived.
+local cjson = require "cjson"
+local ltn12 = require "ltn12"
+local http = require "socket.http"
+local socket = require "socket"
+
+local Sandbox = {}
+Sandbox.__index = Sandbox
+
+local function call(self, method, path, value)
+  local body = value and cjson.encode(value) or ""
+  local parts = {}
+  local ok, status = http.request {
+    url = self.url .. "/sandbox" .. path,
+    method = method,
+    headers = { ["Content-Length"] = #body },
+    source = ltn12.source.string(body),
+    sink = ltn12.sink.table(parts),
+  }
+  local text = table.concat(parts)
+  assert(ok and status == 200, ("%s %s: %s %s"):format(method, path, tostring(status), text))
+  return cjson.decode(text)
+end
+
+-- Starts a sandbox, or takes the one that MIXPANEL_SANDBOX_URL names.
+local function start()
+  local self = setmetatable({}, Sandbox)
+  if os.getenv "MIXPANEL_SANDBOX_URL" then
+    self.url = os.getenv "MIXPANEL_SANDBOX_URL"
+    self.tls_url = os.getenv "MIXPANEL_SANDBOX_TLS_URL"
+    self.ca_file = os.getenv "MIXPANEL_SANDBOX_CA_FILE"
+    self:reset()
+    return self
+  end
+  local pipe = assert(io.popen "sandbox/sandbox start")
+  for line in pipe:lines() do
+    local key, value = line:match "^([%w_]+)=(.*)$"
+    self[key] = value
+  end
+  pipe:close()
+  assert(self.url, "the sandbox did not start")
+  return self
+end
+
+function Sandbox:stop()
+  if self.dir then
+    assert(os.execute("sandbox/sandbox stop " .. self.dir))
+  end
+end
+
+function Sandbox:reset()
+  return call(self, "POST", "/reset")
+end
+
+-- Replies to come, one or a list: see sandbox/README.md.
+function Sandbox:script(replies)
+  return call(self, "POST", "/script", replies)
+end
+
+function Sandbox:config(settings)
+  return call(self, "POST", "/config", settings)
+end
+
+-- Every request in order of arrival; `body` is the decoded text.
+function Sandbox:requests()
+  return call(self, "GET", "/requests")
+end
+
+-- Every accepted record of an endpoint, decoded, in order of arrival.
+function Sandbox:records(endpoint)
+  local records = {}
+  for _, kept in ipairs(call(self, "GET", "/records?endpoint=" .. endpoint)) do
+    local failed = {}
+    for _, item in ipairs(kept.failed) do
+      failed[item.index + 1] = true
+    end
+    local body = #kept.body > 0 and kept.body or { kept.body }
+    for i, record in ipairs(body) do
+      if not failed[i] then
+        records[#records + 1] = record
+      end
+    end
+  end
+  return records
+end
+
+-- Waits until at least `n` requests have arrived.
+function Sandbox:wait(n, timeout)
+  local deadline = socket.gettime() + (timeout or 10)
+  repeat
+    if call(self, "GET", "/health").requests >= n then
+      return true
+    end
+    socket.sleep(0.02)
+  until socket.gettime() > deadline
+  error(("%d requests did not arrive"):format(n), 2)
+end
+
+return { start = start }
