@@ -54,7 +54,9 @@ units: $(UNITS)
 
 # ---- the two commands --------------------------------------------------
 
-demo: deps
+demo:
+	@.ci/deps
+	@sandbox/install.sh
 	@$(MAKE) --no-print-directory -s build
 	@sandbox/sandbox run -- .ci/demo
 
@@ -63,7 +65,7 @@ test: deps
 	@.ci/test
 
 deps:
-	@.ci/deps
+	@.ci/deps test
 	@sandbox/install.sh
 
 # ---- the rest ----------------------------------------------------------

@@ -40,14 +40,9 @@ end
 -- Every record is accounted for.
 local stats = mp:stats()
 print(
-  ("%d accepted, %d delivered, %d rejected, %d queued; %d requests, %d bytes sent for %d of JSON"):format(
-    stats.accepted,
-    stats.delivered,
-    stats.rejected,
-    stats.queued,
-    stats.requests,
-    stats.bytes_sent,
-    stats.bytes_raw
-  )
+  ("%d accepted, %d delivered, %d queued"):format(stats.accepted, stats.delivered, stats.queued)
+)
+print(
+  ("%d requests, %d bytes for %d of JSON"):format(stats.requests, stats.bytes_sent, stats.bytes_raw)
 )
 mp:close()

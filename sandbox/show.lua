@@ -51,15 +51,22 @@ local function describe_token(body)
   return ('"%s" in %s of %d of %s'):format(token, place, count, plural(#records, "record"))
 end
 
+-- Breaks a record into lines behind its commas.
 local function show_record(text)
-  for line = 1, LINES do
-    local part = text:sub((line - 1) * WIDTH + 1, line * WIDTH)
-    if part == "" then
-      return
+  local line, shown, indent = "", 0, "  "
+  for part in text:gmatch "[^,]*,?" do
+    if #line + #part > WIDTH and line ~= "" then
+      shown = shown + 1
+      if shown == LINES then
+        print(indent .. line .. " ...")
+        return
+      end
+      print(indent .. line)
+      line, indent = "", "    "
     end
-    local cut = line == LINES and #text > LINES * WIDTH
-    print((line == 1 and "  " or "    ") .. part .. (cut and "..." or ""))
+    line = line .. part
   end
+  print(indent .. line)
 end
 
 local function show(request)

@@ -133,7 +133,7 @@ static void at_exit(void) {
 /* lua_close unloads C modules, also one whose thread still runs. */
 static void pin_library(void) {
     Dl_info info;
-    if (dladdr((void *)(uintptr_t)pin_library, &info) && info.dli_fname)
+    if (dladdr(&engine, &info) && info.dli_fname)
         dlopen(info.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE);
 }
 

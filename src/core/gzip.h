@@ -4,7 +4,10 @@
 
 #include "buf.h"
 
-enum { MP_GZIP_MIN = 1, MP_GZIP_MAX = 12 };
+enum {
+    MP_GZIP_MIN = 1,
+    MP_GZIP_MAX = 12
+};
 
 typedef struct mp_gzip mp_gzip;
 

@@ -4,7 +4,9 @@
 
 #include <stdint.h>
 
-enum { MP_NUM_MAX = 32 }; /* no number takes more bytes than this */
+enum {
+    MP_NUM_MAX = 32
+}; /* no number takes more bytes than this */
 
 /* Each writes at `out`, which has MP_NUM_MAX bytes of room, adds no NUL and
  * returns the end of what it wrote. */

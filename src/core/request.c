@@ -51,8 +51,11 @@ static mp_err add_base64(mp_buf *out, const char *text, size_t len) {
         if (i + 2 < len)
             group |= (unsigned char)text[i + 2];
         char four[4] = {digits[group >> 18], digits[group >> 12 & 63],
-                        i + 1 < len ? digits[group >> 6 & 63] : '=',
-                        i + 2 < len ? digits[group & 63] : '='};
+                        digits[group >> 6 & 63], digits[group & 63]};
+        if (i + 1 >= len)
+            four[2] = '=';
+        if (i + 2 >= len)
+            four[3] = '=';
         err = mp_buf_add(out, four, 4);
     }
     return err;

@@ -18,7 +18,9 @@ double mp_rng_unit(mp_rng *rng);
 /* 64 bits from the kernel. */
 uint64_t mp_rng_seed(void);
 
-enum { MP_INSERT_ID = 32 };
+enum {
+    MP_INSERT_ID = 32
+};
 
 /* Writes 32 hex digits, no NUL: 16 of a random prefix drawn once per process
  * and 16 of a counter, so ids never repeat within a process and a forked
