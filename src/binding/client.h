@@ -1,0 +1,17 @@
+/* Clients: their making and closing, and the methods that concern delivery. */
+#ifndef MP_CLIENT_METHODS_H
+#define MP_CLIENT_METHODS_H
+
+#include "compat.h"
+
+extern const luaL_Reg mp_client_methods[];
+extern const luaL_Reg mp_client_metamethods[];
+
+/* mixpanel.new(token[, options]): a client; raises for a bad argument, and
+ * when out of memory. */
+int mp_client_new(lua_State *L);
+
+/* The client's __index; upvalue 3 is the table of methods. */
+int mp_client_index(lua_State *L);
+
+#endif

@@ -1,0 +1,143 @@
+#include "defaults.h"
+
+#include <string.h>
+
+#define TYPE "mixpanel.defaults"
+
+/* ---- type ---- */
+
+static int collect(lua_State *L) {
+    mp_defaults *defaults = luaL_checkudata(L, 1, TYPE);
+    mp_buf_free(&defaults->bytes);
+    return 0;
+}
+
+static mp_defaults *push(lua_State *L) {
+    mp_defaults *defaults = lua_newuserdata(L, sizeof *defaults);
+    memset(defaults, 0, sizeof *defaults);
+    defaults->bytes.limit = MP_BODY_MAX;
+    if (luaL_newmetatable(L, TYPE)) {
+        lua_pushcfunction(L, collect);
+        lua_setfield(L, -2, "__gc");
+    }
+    lua_setmetatable(L, -2);
+    return defaults;
+}
+
+static uint64_t bloom_bit(const char *name, size_t len) {
+    /* An empty name reads its quotes. */
+    unsigned first = (unsigned char)name[0];
+    unsigned last = (unsigned char)name[len - 1];
+    return UINT64_C(1) << ((first * 7 + last * 3 + (unsigned)len) & 63);
+}
+
+/* ---- encoding ---- */
+
+static mp_err encode_reserved(mp_defaults *defaults, mp_encode *e,
+                              mp_reserved name) {
+    bool given = false;
+    mp_err err;
+    switch (name) {
+    case MP_TOKEN:
+        return mp_fault_set(&e->fault, "the token is the client's, always: it "
+                                       "is the first argument of new");
+    case MP_TIME:
+    case MP_INSERT_ID_KEY:
+        return mp_fault_set(&e->fault, "this belongs to each event, not to all "
+                                       "events of a client");
+    case MP_DISTINCT_ID:
+    case MP_OTHER_ID:
+        err = mp_reserved_id(e, &given);
+        defaults->identified |= given;
+        return err;
+    default:
+        return mp_encode_value(e, 0);
+    }
+}
+
+/* The pair whose key is at index `key` and whose value is at the top. */
+static mp_err encode_pair(mp_defaults *defaults, mp_encode *e, int table,
+                          int key) {
+    size_t start = e->out->len;
+    mp_err err = mp_encode_key(e, table, key);
+    if (err != MP_OK)
+        return err;
+    size_t value = e->out->len, len = value - start - 4; /* ,"": */
+    const char *name = e->out->data + start + 2;
+    mp_reserved reserved = mp_reserved_find(name, len);
+    uint64_t bit = bloom_bit(name, len);
+    if (!reserved && defaults->plain == MP_KEYS_MAX)
+        return mp_fault_set(&e->fault, "more than %d properties", MP_KEYS_MAX);
+    err = reserved ? encode_reserved(defaults, e, reserved)
+                   : mp_encode_value(e, 0);
+    if (err != MP_OK) {
+        mp_fault_key(&e->fault, e->L, key);
+        return err;
+    }
+    if (e->out->len == value) { /* an id that stands for nothing */
+        e->out->len = start;
+        return MP_OK;
+    }
+    defaults->bloom |= bit;
+    defaults->reserved |= reserved;
+    defaults->plain += !reserved;
+    defaults->items[defaults->count++] = (mp_default){
+        .start = (uint32_t)start,
+        .end = (uint32_t)e->out->len,
+        .name_len = (uint32_t)len,
+        .reserved = reserved != MP_RESERVED_NONE,
+    };
+    return MP_OK;
+}
+
+mp_defaults *mp_defaults_new(mp_encode *e, mp_err *err) {
+    lua_State *L = e->L;
+    int table = lua_gettop(L);
+    mp_defaults *defaults = push(L);
+    e->out = &defaults->bytes;
+    *err = MP_OK;
+    lua_pushnil(L);
+    while (*err == MP_OK && lua_next(L, table)) {
+        *err = encode_pair(defaults, e, table, table + 2);
+        lua_settop(L, table + 2);
+    }
+    defaults->repaired = e->repaired;
+    *err = mp_encode_judge(e, *err, e->out->len);
+    return *err == MP_OK ? defaults : NULL;
+}
+
+/* ---- per event ---- */
+
+static bool is_overridden(const mp_overridden *overridden, uint32_t i) {
+    return (overridden->bits[i / 64] >> (i % 64)) & 1;
+}
+
+void mp_defaults_override(const mp_defaults *defaults, const char *name,
+                          size_t len, mp_overridden *overridden) {
+    if (!(defaults->bloom & bloom_bit(name, len)))
+        return;
+    for (uint32_t i = 0; i < defaults->count; i++) {
+        const mp_default *item = &defaults->items[i];
+        if (item->name_len != len ||
+            memcmp(defaults->bytes.data + item->start + 2, name, len) != 0)
+            continue;
+        overridden->bits[i / 64] |= UINT64_C(1) << (i % 64);
+        overridden->count++;
+        overridden->plain += !item->reserved;
+        return;
+    }
+}
+
+mp_err mp_defaults_add(const mp_defaults *defaults,
+                       const mp_overridden *overridden, mp_buf *out) {
+    if (overridden->count == 0)
+        return mp_buf_add(out, defaults->bytes.data, defaults->bytes.len);
+    mp_err err = MP_OK;
+    for (uint32_t i = 0; err == MP_OK && i < defaults->count; i++) {
+        const mp_default *item = &defaults->items[i];
+        if (!is_overridden(overridden, i))
+            err = mp_buf_add(out, defaults->bytes.data + item->start,
+                             item->end - item->start);
+    }
+    return err;
+}

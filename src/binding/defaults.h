@@ -1,0 +1,49 @@
+/* The properties that every event of a client carries (option `properties`),
+ * encoded once. */
+#ifndef MP_DEFAULTS_H
+#define MP_DEFAULTS_H
+
+#include "encode.h"
+#include "reserved.h"
+
+enum {
+    MP_DEFAULTS_MAX = MP_KEYS_MAX + 8 /* and the reserved names */
+};
+
+typedef struct mp_default {
+    uint32_t start, end; /* of ,"name":value in the bytes */
+    uint32_t name_len;
+    bool reserved;
+} mp_default;
+
+typedef struct mp_defaults {
+    mp_buf bytes;
+    uint64_t bloom;        /* of the names: no bit, no such name */
+    unsigned reserved;     /* set of mp_reserved */
+    bool identified;       /* an id that is not empty is among them */
+    uint32_t count, plain; /* all, and those not reserved */
+    uint32_t repaired;
+    mp_default items[MP_DEFAULTS_MAX];
+} mp_defaults;
+
+/* Those that an event gives itself. */
+typedef struct mp_overridden {
+    uint64_t bits[MP_DEFAULTS_MAX / 64 + 1];
+    uint32_t count, plain;
+} mp_overridden;
+
+/* Pushes a userdata with the properties of the table at the top, NULL with
+ * *err and the encoder's fault when that fails. The encoder's `out` is set
+ * here. Raises when Lua is out of memory. */
+mp_defaults *mp_defaults_new(mp_encode *e, mp_err *err);
+
+/* Notes that an event gives the property; `name` is JSON text without its
+ * quotes, inside of a buffer that has them. */
+void mp_defaults_override(const mp_defaults *defaults, const char *name,
+                          size_t len, mp_overridden *overridden);
+
+/* Appends those that are not overridden. */
+mp_err mp_defaults_add(const mp_defaults *defaults,
+                       const mp_overridden *overridden, mp_buf *out);
+
+#endif

@@ -1,0 +1,66 @@
+/* Lua values as JSON text, straight into a buffer. Knows nothing of events
+ * or profiles, only of the limits that Mixpanel sets to values.
+ *
+ * Every function returns MP_OK; MP_INVALID with the reason and path in
+ * `fault`, but without a reason when the buffer's limit was reached; or
+ * MP_MEMORY. The bytes written until then, and what they left on the stack,
+ * are the caller's to drop. None raises, unless Lua itself runs out of memory
+ * on a rare path, and none runs Lua code but the __tostring of LuaJIT's
+ * 64-bit integers, protected. They need 8 free stack slots. */
+#ifndef MP_ENCODE_H
+#define MP_ENCODE_H
+
+#include "compat.h"
+#include "fault.h"
+
+#include "../core/buf.h"
+
+enum {
+    MP_LIST_MAX = 254,  /* elements of a list in an event */
+    MP_KEYS_MAX = 254,  /* keys of a nested object */
+    MP_OBJECTS_MAX = 3, /* objects in objects below a property */
+    MP_TABLES_MAX = 32, /* tables in tables of any kind; ends cycles too */
+
+    /* Bytes that a record may take while it is encoded, far above what
+     * Mixpanel takes, so that a message can tell by how much it is too long.
+     * A table that holds another one many times over ends here. */
+    MP_BODY_MAX = 8 * 1024 * 1024
+};
+
+typedef struct mp_encode {
+    lua_State *L;
+    mp_buf *out;
+    size_t list_max;   /* elements of a list; SIZE_MAX: any number */
+    bool reject;       /* refuse what could be repaired */
+    uint32_t repaired; /* values and keys so far */
+    mp_fault fault;
+} mp_encode;
+
+/* Appends ,"key": for the key at stack index `key` of the table at index
+ * `table`; both are positive. MP_INVALID when the key has no text or another
+ * key of the table gets the same. */
+mp_err mp_encode_key(mp_encode *e, int table, int key);
+
+/* Appends the value at the top, of a property, or of an object that lies
+ * `objects` objects deep in one. */
+mp_err mp_encode_value(mp_encode *e, int objects);
+
+/* Appends the array at the top, where the API wants one: a table with keys
+ * 1..n or none, or what is marked as array. */
+mp_err mp_encode_list(mp_encode *e);
+
+/* Appends the number at the top; MP_INVALID when it is none or not finite. */
+mp_err mp_encode_number(mp_encode *e);
+
+/* Appends a string. */
+mp_err mp_encode_text(mp_encode *e, const char *text, size_t len);
+
+/* Appends ,"name": for a name without anything to escape. */
+mp_err mp_encode_name(mp_encode *e, const char *name);
+
+/* Judges a record that is complete with `len` bytes, or that failed with
+ * `err`: what failed without a reason, or is longer than Mixpanel takes,
+ * becomes MP_INVALID with a reason. */
+mp_err mp_encode_judge(mp_encode *e, mp_err err, size_t len);
+
+#endif

@@ -1,0 +1,161 @@
+#include "handle.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#define SCRATCH "mixpanel.scratch"
+
+enum {
+    KEPT = 65536 /* bytes of a scratch buffer that outlive a call */
+};
+
+/* ---- types ---- */
+
+void mp_handle_type(lua_State *L, const char *type) {
+    luaL_newmetatable(L, type);
+    lua_pushstring(L, type);
+    lua_setfield(L, -2, "__name"); /* Lua sets it itself only from 5.3 on */
+    lua_newtable(L);
+    lua_pushvalue(L, -1);
+    lua_setfield(L, -3, "__index");
+}
+
+void mp_handle_add(lua_State *L, int table, const luaL_Reg *functions,
+                   int scratch, int metatable) {
+    for (; functions->name; functions++) {
+        lua_pushvalue(L, scratch);
+        lua_pushvalue(L, metatable);
+        lua_pushcclosure(L, functions->func, 2);
+        lua_setfield(L, table, functions->name);
+    }
+}
+
+/* The userdata at argument 1 if it has the metatable in upvalue 2. */
+static void *check_self(lua_State *L, const char *type) {
+    void *self = lua_touserdata(L, 1);
+    if (self && lua_getmetatable(L, 1)) {
+        bool same = lua_rawequal(L, -1, lua_upvalueindex(2)) != 0;
+        lua_pop(L, 1);
+        if (same)
+            return self;
+    }
+    mp_raise_type(L, 1, type);
+}
+
+mp_client *mp_handle_client(lua_State *L) {
+    return check_self(L, MP_CLIENT);
+}
+
+mp_client *mp_handle_part(lua_State *L, const char *type) {
+    mp_part *part = check_self(L, type);
+    return part->client;
+}
+
+/* ---- scratch ---- */
+
+static int collect_scratch(lua_State *L) {
+    mp_scratch *scratch = luaL_checkudata(L, 1, SCRATCH);
+    mp_buf_free(&scratch->head);
+    mp_buf_free(&scratch->body);
+    mp_buf_free(&scratch->records);
+    return 0;
+}
+
+mp_scratch *mp_scratch_new(lua_State *L) {
+    mp_scratch *scratch = lua_newuserdata(L, sizeof *scratch);
+    memset(scratch, 0, sizeof *scratch);
+    if (luaL_newmetatable(L, SCRATCH)) {
+        lua_pushcfunction(L, collect_scratch);
+        lua_setfield(L, -2, "__gc");
+    }
+    lua_setmetatable(L, -2);
+    return scratch;
+}
+
+mp_scratch *mp_scratch_take(lua_State *L) {
+    mp_scratch *scratch = lua_touserdata(L, lua_upvalueindex(1));
+    if (scratch->busy) {
+        scratch = mp_scratch_new(L);
+        lua_pushvalue(L, -1);
+        lua_replace(L, lua_upvalueindex(1));
+    } else {
+        lua_pushvalue(L, lua_upvalueindex(1));
+    }
+    scratch->busy = true;
+    scratch->head.len = scratch->body.len = scratch->records.len = 0;
+    return scratch;
+}
+
+static void shrink(mp_buf *buf) {
+    if (buf->cap > KEPT)
+        mp_buf_free(buf);
+}
+
+void mp_scratch_give(mp_scratch *scratch) {
+    shrink(&scratch->head);
+    shrink(&scratch->body);
+    shrink(&scratch->records);
+    scratch->busy = false;
+}
+
+/* ---- failures ---- */
+
+int mp_fail(lua_State *L, mp_err err, const char *message) {
+    lua_pushnil(L);
+    lua_pushstring(L, message);
+    lua_pushstring(L, mp_err_code(err));
+    return 3;
+}
+
+int mp_fail_closed(lua_State *L) {
+    return mp_fail(L, MP_CLOSED, "this client is closed");
+}
+
+static int fail_full(lua_State *L, const mp_client *client) {
+    mp_settings *settings = mp_project_settings(client->project);
+    char message[MP_MESSAGE];
+    snprintf(message, sizeof message,
+             "the queue is full: max_queue_bytes = %zu are waiting to be "
+             "delivered",
+             settings->max_queue_bytes);
+    mp_settings_release(settings);
+    return mp_fail(L, MP_QUEUE_FULL, message);
+}
+
+int mp_fail_record(lua_State *L, const mp_client *client, mp_err err,
+                   const mp_fault *fault, const char *item) {
+    switch (err) {
+    case MP_INVALID:
+        lua_pushnil(L);
+        mp_fault_push(L, fault, item);
+        lua_pushstring(L, mp_err_code(err));
+        return 3;
+    case MP_QUEUE_FULL:
+        return fail_full(L, client);
+    case MP_CLOSED:
+        return mp_fail(L, err, "the process is exiting");
+    default:
+        return mp_fail(L, err, "out of memory");
+    }
+}
+
+/* ---- bad arguments ---- */
+
+void mp_raise(lua_State *L, int arg, const char *format, ...) {
+    char message[MP_MESSAGE];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(message, sizeof message, format, args);
+    va_end(args);
+    luaL_argerror(L, arg, message);
+    __builtin_unreachable();
+}
+
+void mp_raise_type(lua_State *L, int arg, const char *expected) {
+    mp_raise(L, arg, "%s expected, got %s", expected, luaL_typename(L, arg));
+}
+
+void mp_raise_memory(lua_State *L) {
+    luaL_error(L, "out of memory");
+    __builtin_unreachable();
+}

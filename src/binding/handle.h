@@ -1,0 +1,94 @@
+/* The userdata of the binding: clients, the people and groups of a client,
+ * and the scratch that records are encoded into. Knows nothing of JSON.
+ *
+ * Upvalues of every method: 1 is the scratch, 2 the metatable of the method's
+ * type, which makes checking `self` cheap. */
+#ifndef MP_HANDLE_H
+#define MP_HANDLE_H
+
+#include "compat.h"
+#include "fault.h"
+
+#include "../core/buf.h"
+#include "../core/project.h"
+
+#define MP_CLIENT "mixpanel.client"
+#define MP_PEOPLE "mixpanel.people"
+#define MP_GROUPS "mixpanel.groups"
+
+struct mp_defaults;
+
+/* Refers to a table with its `people`, `groups` and, at 1, its defaults. */
+typedef struct mp_client {
+    mp_project *project; /* NULL before it is open and once it is collected */
+    const struct mp_defaults *defaults; /* NULL: none */
+    mp_buf lead; /* of an event, up to its time: see event.h */
+    bool closed;
+} mp_client;
+
+/* `people` or `groups`; refers to a table that holds the client. */
+typedef struct mp_part {
+    mp_client *client;
+} mp_part;
+
+/* The bytes of records in the making. Whoever writes a body limits it. */
+typedef struct mp_scratch {
+    mp_buf head, body, records;
+    bool busy;
+} mp_scratch;
+
+/* ---- types ---- */
+
+/* Adds a type and pushes its metatable, then its table of methods. */
+void mp_handle_type(lua_State *L, const char *type);
+
+/* Sets functions in the table at index `table`, with the scratch and the
+ * metatable at these indexes as upvalues; all are positive. */
+void mp_handle_add(lua_State *L, int table, const luaL_Reg *functions,
+                   int scratch, int metatable);
+
+/* The client at argument 1 of a method, open or not; raises for anything
+ * else. */
+mp_client *mp_handle_client(lua_State *L);
+
+/* The client whose people or groups, by `type`, stand at argument 1 of a
+ * method; raises for anything else. */
+mp_client *mp_handle_part(lua_State *L, const char *type);
+
+/* ---- scratch ---- */
+
+/* Pushes a new scratch. */
+mp_scratch *mp_scratch_new(lua_State *L);
+
+/* Takes the scratch of the running method and pushes it, so that it outlives
+ * a nested call that gets another one. A Lua error needs no clean-up. */
+mp_scratch *mp_scratch_take(lua_State *L);
+
+/* Gives it back; bytes in it are lost. */
+void mp_scratch_give(mp_scratch *scratch);
+
+/* ---- failures ---- */
+
+/* Pushes nil, a message, the code, and returns 3. */
+int mp_fail(lua_State *L, mp_err err, const char *message);
+
+/* The same for a method of a closed client. */
+int mp_fail_closed(lua_State *L);
+
+/* The same for a record or records that could not be made or queued: `fault`
+ * tells of MP_INVALID, of `item` in a list unless "". */
+int mp_fail_record(lua_State *L, const mp_client *client, mp_err err,
+                   const mp_fault *fault, const char *item);
+
+/* ---- bad arguments ---- */
+
+/* Raises a bad argument; the message is cut at MP_MESSAGE. */
+_Noreturn void mp_raise(lua_State *L, int arg, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Raises "... expected, got <type>". */
+_Noreturn void mp_raise_type(lua_State *L, int arg, const char *expected);
+
+_Noreturn void mp_raise_memory(lua_State *L);
+
+#endif

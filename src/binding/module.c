@@ -1,0 +1,82 @@
+/* require "mixpanel": the one symbol that the library exports. */
+#include "client.h"
+#include "events.h"
+#include "form.h"
+#include "groups.h"
+#include "handle.h"
+#include "moment.h"
+#include "people.h"
+
+#include "../core/clock.h"
+#include "../core/version.h"
+
+__attribute__((visibility("default"))) int luaopen_mixpanel(lua_State *L);
+
+/* mixpanel.date([seconds]) */
+static int date(lua_State *L) {
+    char text[MP_DATE];
+    lua_Number seconds = (lua_Number)mp_clock_wall_ms() / 1000;
+    if (!lua_isnoneornil(L, 1)) {
+        if (lua_type(L, 1) != LUA_TNUMBER)
+            mp_raise_type(L, 1, "seconds: number");
+        seconds = lua_tonumber(L, 1);
+    }
+    if (!mp_moment_date(seconds, text))
+        mp_raise(L, 1,
+                 "expected seconds since the epoch, of a time in "
+                 "the years 1 to 9999");
+    lua_pushstring(L, text);
+    return 1;
+}
+
+/* Adds the type of people or groups. */
+static void add_part(lua_State *L, int scratch, const char *type,
+                     const luaL_Reg *methods) {
+    mp_handle_type(L, type);
+    int metatable = lua_gettop(L) - 1;
+    mp_handle_add(L, metatable + 1, methods, scratch, metatable);
+    lua_pop(L, 2);
+}
+
+static void add_client(lua_State *L, int scratch) {
+    mp_handle_type(L, MP_CLIENT);
+    int methods = lua_gettop(L), metatable = methods - 1;
+    mp_handle_add(L, methods, mp_events_methods, scratch, metatable);
+    mp_handle_add(L, methods, mp_client_methods, scratch, metatable);
+    mp_handle_add(L, metatable, mp_client_metamethods, scratch, metatable);
+    lua_pushvalue(L, scratch);
+    lua_pushvalue(L, metatable);
+    lua_pushvalue(L, methods);
+    lua_pushcclosure(L, mp_client_index, 3);
+    lua_setfield(L, metatable, "__index");
+    lua_pop(L, 2);
+}
+
+/* May run any number of times, in any number of states and threads. */
+int luaopen_mixpanel(lua_State *L) {
+    static const luaL_Reg functions[] = {
+        {"new", mp_client_new},
+        {"array", mp_form_array},
+        {"object", mp_form_object},
+        {"date", date},
+        {NULL, NULL},
+    };
+#if LUA_VERSION_NUM >= 502
+    luaL_checkversion(L);
+#endif
+    mp_scratch_new(L);
+    int scratch = lua_gettop(L);
+    add_part(L, scratch, MP_PEOPLE, mp_people_methods);
+    add_part(L, scratch, MP_GROUPS, mp_groups_methods);
+    add_client(L, scratch);
+    lua_newtable(L);
+    for (const luaL_Reg *f = functions; f->name; f++) {
+        lua_pushcfunction(L, f->func);
+        lua_setfield(L, -2, f->name);
+    }
+    lua_pushlightuserdata(L, NULL);
+    lua_setfield(L, -2, "null");
+    lua_pushliteral(L, MP_VERSION);
+    lua_setfield(L, -2, "_VERSION");
+    return 1;
+}

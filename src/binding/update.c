@@ -1,0 +1,268 @@
+#include "update.h"
+
+#include "modifier.h"
+
+#include "../core/engine.h"
+
+/* A call in the making: its arguments were checked, so nothing of it depends
+ * on their types any more. */
+typedef struct update {
+    const mp_target *target;
+    mp_client *client;
+    mp_scratch *scratch;
+    mp_encode e;
+    mp_kind kind;
+    bool has_ip;
+    mp_id ids[2];
+} update;
+
+/* ---- arguments ---- */
+
+/* The argument behind the ids. */
+static int first_argument(const mp_target *target) {
+    return 2 + target->ids;
+}
+
+/* Checks self and the ids. A group's key is a name, so it is a string. */
+static mp_client *check_target(lua_State *L, const mp_target *target) {
+    mp_client *client = mp_handle_part(L, target->type);
+    if (target->ids == 2 && lua_type(L, 2) != LUA_TSTRING)
+        mp_raise_type(L, 2, "group_key: string");
+    mp_id_check(L, 1 + target->ids, target->names[target->ids - 1]);
+    return client;
+}
+
+/* 0 if the table at the argument is not given. */
+static int check_table(lua_State *L, int arg, const char *expected) {
+    if (lua_isnoneornil(L, arg))
+        return 0;
+    if (!lua_istable(L, arg))
+        mp_raise_type(L, arg, expected);
+    return arg;
+}
+
+static int check_modifiers(lua_State *L, int arg) {
+    return check_table(L, arg, "modifiers: table");
+}
+
+/* ---- records ---- */
+
+static mp_err read_ids(update *u) {
+    for (int i = 0; i < u->target->ids; i++) {
+        u->e.fault.root = u->target->names[i];
+        mp_err err = mp_id_argument(u->e.L, 2 + i, &u->ids[i], &u->e.fault);
+        if (err != MP_OK)
+            return err;
+    }
+    return MP_OK;
+}
+
+/* Begins the record with its ids and the modifiers at argument `modifiers`
+ * (0: none); leaves the encoder at the operation. */
+static mp_err begin(lua_State *L, update *u, const mp_target *target,
+                    mp_client *client, int modifiers) {
+    u->target = target;
+    u->client = client;
+    u->scratch = mp_scratch_take(L);
+    u->has_ip = false;
+    u->kind = MP_PLAIN;
+    u->e.L = L;
+    u->e.out = &u->scratch->body;
+    u->e.out->limit = MP_BODY_MAX;
+    u->e.list_max = SIZE_MAX;
+    u->e.reject = mp_project_reject_invalid(client->project);
+    u->e.repaired = 0;
+    mp_fault_start(&u->e.fault, "");
+    mp_err err = read_ids(u);
+    if (err == MP_OK && modifiers > 0)
+        err = mp_modifiers_encode(&u->e, modifiers, &u->has_ip);
+    if (err == MP_OK)
+        u->e.fault.root = "properties";
+    return err;
+}
+
+/* FNV-1a of all ids: updates of one subject must keep their order. */
+static uint32_t hash_ids(const update *u) {
+    uint32_t hash = 2166136261U;
+    for (int i = 0; i < u->target->ids; i++)
+        for (size_t k = 0; k <= u->ids[i].len; k++) /* with its NUL */
+            hash = (hash ^ (unsigned char)u->ids[i].text[k]) * 16777619U;
+    return hash;
+}
+
+static mp_err compose(update *u, mp_record *record) {
+    const mp_scratch *scratch = u->scratch;
+    mp_project *project = u->client->project;
+    if (!project) /* collected by a finaliser */
+        return MP_CLOSED;
+    mp_err err = mp_buf_puts(u->e.out, "}");
+    u->e.out = &u->scratch->head;
+    if (err == MP_OK)
+        err = mp_profile_head(&u->e, mp_project_config(project)->token, u->ids,
+                              u->target->ids);
+    if (err == MP_OK && u->target->ids == 1 && !u->has_ip &&
+        !mp_project_geolocate(project))
+        err = mp_buf_puts(u->e.out, ",\"$ip\":\"0\"");
+    *record = (mp_record){
+        .head = scratch->head.data,
+        .head_len = scratch->head.len,
+        .body = scratch->body.data,
+        .body_len = scratch->body.len,
+        .subject = hash_ids(u),
+        .repaired = u->e.repaired,
+        .kind = u->kind,
+    };
+    return err;
+}
+
+/* Ends the record, for which all calls so far came to `err`. */
+static int send(update *u, mp_err err) {
+    lua_State *L = u->e.L;
+    mp_record record = {0};
+    if (err == MP_OK)
+        err = compose(u, &record);
+    err = mp_encode_judge(&u->e, err, record.head_len + record.body_len);
+    if (err == MP_OK)
+        err = mp_engine_push(u->client->project, u->target->lane, &record, 1);
+    mp_scratch_give(u->scratch);
+    if (err != MP_OK)
+        return mp_fail_record(L, u->client, err, &u->e.fault, "");
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+/* ---- calls ---- */
+
+/* Where the arguments of an operation stand; 0: not given. */
+typedef struct arguments {
+    int name;  /* of one property */
+    int value; /* of that property, or the payload */
+    int modifiers;
+} arguments;
+
+static arguments check_arguments(lua_State *L, int first, mp_payload payload) {
+    arguments a = {0, first, first + 1};
+    int type = lua_type(L, first);
+    if (payload == MP_NOTHING) {
+        a = (arguments){0, 0, first};
+    } else if (type == LUA_TSTRING && payload != MP_NAMES) {
+        a = (arguments){first, first + 1, first + 2};
+        if (lua_isnoneornil(L, a.value) && payload == MP_NUMBERS)
+            a.value = 0;
+        else if (lua_isnone(L, a.value))
+            mp_raise_type(L, a.value, "value");
+    } else if (type != LUA_TSTRING && type != LUA_TTABLE) {
+        mp_raise_type(L, first,
+                      payload == MP_NAMES ? "names: string or table"
+                                          : "properties: string or "
+                                            "table");
+    }
+    a.modifiers = check_modifiers(L, a.modifiers);
+    return a;
+}
+
+int mp_update_operate(lua_State *L, const mp_target *target,
+                      mp_operation_id id) {
+    const mp_operation *operation = &mp_operations[id];
+    mp_client *client = check_target(L, target);
+    arguments a =
+        check_arguments(L, first_argument(target), operation->payload);
+    if (client->closed)
+        return mp_fail_closed(L);
+    update u;
+    mp_err err = begin(L, &u, target, client, a.modifiers);
+    if (err != MP_OK)
+        return send(&u, err);
+    u.kind = operation->kind;
+    if (a.value > 0)
+        lua_pushvalue(L, a.value);
+    else
+        lua_pushinteger(L, 1);
+    if (operation->payload == MP_NAMES)
+        u.e.fault.root = "names";
+    err = a.name > 0 ? mp_profile_operate_one(&u.e, operation, a.name)
+                     : mp_profile_operate(&u.e, operation);
+    return send(&u, err);
+}
+
+/* The operation of a name that is a key at the top; raises if there is none
+ * for this target. */
+static const mp_operation *find_operation(lua_State *L, int arg,
+                                          const mp_target *target) {
+    bool people = target->lane == MP_LANE_PEOPLE;
+    if (lua_type(L, -1) == LUA_TSTRING) {
+        const char *name = lua_tostring(L, -1);
+        for (size_t i = 0; i < MP_OPERATIONS; i++)
+            if (strcmp(mp_operations[i].name, name) == 0 &&
+                (people || !mp_operations[i].people_only))
+                return &mp_operations[i];
+    }
+    char shown[MP_SHOWN];
+    mp_raise(L, arg,
+             "update: unknown operation %s: expected $set, $set_once, %s"
+             "$union, $remove, $unset or $delete",
+             mp_fault_show(L, -1, shown), people ? "$add, $append, " : "");
+}
+
+int mp_update_any(lua_State *L, const mp_target *target) {
+    mp_client *client = check_target(L, target);
+    int first = first_argument(target);
+    luaL_checktype(L, first, LUA_TTABLE);
+    int modifiers = check_modifiers(L, first + 1);
+    const mp_operation *operation = NULL;
+    lua_pushnil(L);
+    while (lua_next(L, first)) {
+        lua_pop(L, 1);
+        if (operation)
+            mp_raise(L, first, "update: more than one operation");
+        operation = find_operation(L, first, target);
+    }
+    if (!operation)
+        mp_raise(L, first, "update: no operation");
+    if (client->closed)
+        return mp_fail_closed(L);
+    update u;
+    mp_err err = begin(L, &u, target, client, modifiers);
+    if (err != MP_OK)
+        return send(&u, err);
+    u.kind = operation->kind;
+    u.e.fault.root = "update";
+    lua_pushstring(L, operation->name);
+    int name = lua_gettop(L);
+    lua_pushvalue(L, name);
+    lua_rawget(L, first);
+    err = mp_profile_operate(&u.e, operation);
+    if (err != MP_OK)
+        mp_fault_key(&u.e.fault, L, name);
+    return send(&u, err);
+}
+
+int mp_update_charge(lua_State *L, const mp_target *target) {
+    mp_client *client = check_target(L, target);
+    int first = first_argument(target);
+    int type = lua_type(L, first);
+    if (type != LUA_TNUMBER && type != MP_LUA_TCDATA)
+        mp_raise_type(L, first, "amount: number");
+    int properties = check_table(L, first + 1, "properties: table");
+    int modifiers = check_modifiers(L, first + 2);
+    if (client->closed)
+        return mp_fail_closed(L);
+    update u;
+    mp_err err = begin(L, &u, target, client, modifiers);
+    u.kind = mp_operations[MP_APPEND].kind;
+    if (err == MP_OK)
+        err = mp_profile_charge(&u.e, first, properties);
+    return send(&u, err);
+}
+
+int mp_update_clear_charges(lua_State *L, const mp_target *target) {
+    mp_client *client = check_target(L, target);
+    int modifiers = check_modifiers(L, first_argument(target));
+    if (client->closed)
+        return mp_fail_closed(L);
+    update u;
+    mp_err err = begin(L, &u, target, client, modifiers);
+    if (err == MP_OK)
+        err = mp_buf_puts(u.e.out, ",\"$set\":{\"$transactions\":[]}");
+    return send(&u, err);
+}
