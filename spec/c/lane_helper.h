@@ -1,0 +1,397 @@
+/* A lane on virtual time with a book of every record that was ever added:
+ * what became of each is worked out from the replies, apart from the lane,
+ * and compared with the lane's counters after every step. */
+#ifndef MP_LANE_HELPER_H
+#define MP_LANE_HELPER_H
+
+#include "lane.h"
+#include "rng.h"
+#include "unit.h"
+
+#include <stdlib.h>
+
+enum {
+    RIG_RECORDS = 8192, /* at the most, per rig */
+    RIG_SUBJECTS = 64,
+    DAY_MS = 24 * 3600 * 1000
+};
+
+static const int64_t RIG_WALL_MS = INT64_C(1800000000000);
+
+typedef enum fate {
+    WAITING,
+    TRAVELLING,
+    DELIVERED,
+    REJECTED,
+    EXPIRED,
+    DROPPED,
+    FATES
+} fate;
+
+/* A record in the book, by its ticket. */
+typedef struct page {
+    fate fate;
+    bool poison; /* for model servers */
+    mp_kind kind;
+    int64_t time_ms;
+    uint64_t before; /* the ticket of the subject's record before; 0: none */
+    size_t bytes;
+} page;
+
+typedef struct rig {
+    mp_lane_id id;
+    mp_lane *lane;
+    mp_settings *settings;
+    mp_stats stats;
+    bool custom_host, trusted;
+    int64_t now_ms, wall_ms, next_ms;
+    uint64_t tickets;
+    uint32_t requests, most_bytes; /* most_bytes: of one request since reset */
+    uint64_t counts[FATES];
+    uint64_t last_of[RIG_SUBJECTS];
+    page book[RIG_RECORDS + 1];
+} rig;
+
+/* What a model server says. */
+typedef struct word {
+    mp_outcome outcome;
+    int status;
+    const char *text;
+    int64_t retry_after_ms;
+} word;
+
+static const word said_ok = {MP_SAID_DELIVERED, 200, "", 0};
+static const word said_no = {MP_SAID_REFUSED, 200, "refused", 0};
+static const word said_bad = {MP_SAID_BAD, 400, "bad request", 0};
+static const word said_large = {MP_SAID_TOO_LARGE, 413, "too large", 0};
+static const word said_partly = {MP_SAID_PARTLY, 400, "some failed", 0};
+static const word said_gone = {MP_SAID_REJECTED, 410, "gone", 0};
+static const word said_what = {MP_SAID_UNREADABLE, 200, "HTTP 200: <", 0};
+static const word said_401 = {MP_SAID_UNAUTHORIZED, 401, "who?", 0};
+static const word said_403 = {MP_SAID_FORBIDDEN, 403, "forbidden", 0};
+static const word said_404 = {MP_SAID_FORBIDDEN, 404, "not found", 0};
+static const word said_429 = {MP_SAID_BUSY, 429, "too many", 0};
+static const word said_503 = {MP_SAID_SERVER_ERROR, 503, "HTTP 503", 0};
+static const word said_lost = {MP_SAID_LOST, 0, "timeout", 0};
+static const word said_nothing = {MP_SAID_NOTHING, 0, "refused", 0};
+
+static inline word asking(word said, int64_t retry_after_ms) {
+    said.retry_after_ms = retry_after_ms;
+    return said;
+}
+
+/* ---- life ---- */
+
+static inline rig *rig_open(mp_lane_id id) {
+    rig *r = calloc(1, sizeof *r);
+    r->id = id;
+    r->wall_ms = RIG_WALL_MS;
+    r->settings = mp_settings_new(NULL);
+    r->lane = mp_lane_new(id, &r->stats, false, 42);
+    return r;
+}
+
+static inline rig *rig_open_custom(mp_lane_id id) {
+    rig *r = rig_open(id);
+    mp_lane_free(r->lane);
+    r->custom_host = true;
+    r->lane = mp_lane_new(id, &r->stats, true, 42);
+    return r;
+}
+
+static inline void rig_sweep(rig *r) {
+    mp_segment *s = mp_lane_garbage(r->lane);
+    while (s) {
+        mp_segment *next = s->next;
+        mp_segment_free(s);
+        s = next;
+    }
+}
+
+static inline void rig_close(rig *r) {
+    mp_lane_free(r->lane);
+    mp_settings_release(r->settings);
+    free(r);
+}
+
+/* ---- the book ---- */
+
+static inline uint64_t rig_left(const rig *r, uint64_t ticket) {
+    uint64_t left = 0;
+    for (uint64_t t = 1; t <= ticket && t <= r->tickets; t++)
+        left += r->book[t].fate <= TRAVELLING;
+    return left;
+}
+
+static inline void rig_check(const rig *r) {
+    const mp_stats *s = &r->stats;
+    CHECK(s->accepted == s->delivered + s->rejected + s->dropped_expired +
+                             s->dropped_overflow + s->queued + s->in_flight);
+    CHECK(s->queued == r->counts[WAITING]);
+    CHECK(s->in_flight == r->counts[TRAVELLING]);
+    CHECK(s->delivered == r->counts[DELIVERED]);
+    CHECK(s->rejected == r->counts[REJECTED]);
+    CHECK(s->dropped_expired == r->counts[EXPIRED]);
+    CHECK(s->dropped_overflow == r->counts[DROPPED]);
+    bool empty = s->queued + s->in_flight == 0;
+    CHECK(mp_lane_empty(r->lane) == empty);
+    CHECK((mp_lane_oldest(r->lane) == INT64_MAX) == empty);
+    CHECK((s->queue_bytes == 0) == empty);
+    CHECK(mp_lane_left(r->lane, UINT64_MAX) == s->queued + s->in_flight);
+    uint64_t some = r->tickets * 2 / 3;
+    CHECK(mp_lane_left(r->lane, some) == rig_left(r, some));
+}
+
+static inline void rig_mark(rig *r, uint64_t ticket, fate fate_now) {
+    CHECK(r->book[ticket].fate <= TRAVELLING);
+    r->counts[r->book[ticket].fate]--;
+    r->counts[fate_now]++;
+    r->book[ticket].fate = fate_now;
+}
+
+static inline fate fate_of(const rig *r, uint64_t ticket) {
+    return r->book[ticket].fate;
+}
+
+/* ---- records in ---- */
+
+/* Adds a record of `bytes` bytes of JSON; true if that filled a batch. */
+static inline bool rig_put(rig *r, mp_kind kind, uint32_t subject,
+                           int64_t time_ms, size_t bytes) {
+    static char json[MP_RECORD_MAX];
+    mp_record record = {.head = json,
+                        .head_len = bytes,
+                        .time_ms = time_ms,
+                        .subject = subject,
+                        .kind = kind};
+    uint32_t missing = mp_lane_missing(r->lane, r->settings, &record, 1);
+    CHECK(missing <= 1 && r->tickets < RIG_RECORDS);
+    if (missing)
+        mp_lane_give(r->lane, mp_segment_new());
+    r->stats.accepted++;
+    r->counts[WAITING]++;
+    r->book[++r->tickets] = (page){.kind = kind,
+                                   .time_ms = time_ms,
+                                   .before = r->last_of[subject],
+                                   .bytes = bytes + 2};
+    r->last_of[subject] = r->tickets;
+    return mp_lane_add(r->lane, r->settings, &record, r->tickets, r->now_ms);
+}
+
+/* `n` plain records, each of a subject of its own as far as there are any. */
+static inline void rig_add(rig *r, uint32_t n) {
+    for (uint32_t i = 0; i < n; i++)
+        rig_put(r, MP_PLAIN, (uint32_t)(r->tickets + 1) % RIG_SUBJECTS, 0, 98);
+    rig_check(r);
+}
+
+/* The same, as a batch that is due. */
+static inline void rig_add_due(rig *r, uint32_t n) {
+    rig_add(r, n);
+    mp_lane_hurry(r->lane, r->tickets);
+}
+
+/* ---- batches out ---- */
+
+/* Records that the lane gave up by itself. */
+static inline void rig_notice_gone(rig *r, fate fate_now) {
+    for (uint64_t t = 1; t <= r->tickets; t++)
+        if (r->book[t].fate == WAITING &&
+            mp_lane_left(r->lane, t) == mp_lane_left(r->lane, t - 1))
+            rig_mark(r, t, fate_now);
+}
+
+/* The end of a trial, or of patience. */
+static inline void rig_notice_given_up(rig *r) {
+    if (r->stats.rejected != r->counts[REJECTED])
+        rig_notice_gone(r, REJECTED);
+    else if (r->stats.dropped_expired != r->counts[EXPIRED])
+        rig_notice_gone(r, EXPIRED);
+}
+
+/* Makes room; what goes must be the oldest that is not in a request. */
+static inline void rig_drop_oldest(rig *r) {
+    uint64_t oldest = 1;
+    while (oldest <= r->tickets && r->book[oldest].fate != WAITING)
+        oldest++;
+    bool some = oldest <= r->tickets;
+    CHECK(mp_lane_droppable(r->lane) == (some ? oldest : UINT64_MAX));
+    CHECK(mp_lane_drop_oldest(r->lane, r->now_ms) == some);
+    rig_sweep(r);
+    rig_notice_gone(r, DROPPED);
+    CHECK(!some || r->book[oldest].fate == DROPPED);
+    rig_check(r);
+}
+
+static inline bool is_old(const rig *r, const page *p) {
+    return r->id == MP_LANE_EVENTS && p->kind == MP_PLAIN && p->time_ms > 0 &&
+           p->time_ms < r->wall_ms - 5 * DAY_MS + 3600 * 1000;
+}
+
+static inline uint32_t rig_limit(const rig *r) {
+    uint32_t most = r->settings->max_batch_size;
+    return r->id == MP_LANE_GROUPS && most > 200 ? 200 : most;
+}
+
+/* What every batch must be like. */
+static inline void rig_check_batch(rig *r, const mp_batch *batch) {
+    bool ordered = r->id >= MP_LANE_PEOPLE;
+    uint64_t last = 0;
+    uint32_t bytes = 0;
+    CHECK(batch->count > 0 && batch->count <= rig_limit(r));
+    const page *first = &r->book[mp_batch_ticket(batch)];
+    for (uint32_t i = 0; i < batch->count; i++) {
+        uint64_t ticket = mp_batch_entry(batch, i)->ticket;
+        const page *p = &r->book[ticket];
+        CHECK(ticket > last);
+        last = ticket;
+        CHECK(p->fate == WAITING);
+        CHECK(batch->via_import == is_old(r, p));
+        CHECK(r->id == MP_LANE_EVENTS || p->kind == first->kind);
+        bytes += (uint32_t)p->bytes;
+        rig_mark(r, ticket, TRAVELLING);
+        if (ordered && p->before > 0)
+            CHECK(fate_of(r, p->before) != WAITING);
+    }
+    if (bytes > r->most_bytes)
+        r->most_bytes = bytes;
+}
+
+static inline mp_batch *rig_next_of(rig *r, uint32_t slots) {
+    mp_batch *batch = mp_lane_next(r->lane, r->settings, r->now_ms, r->wall_ms,
+                                   slots, &r->next_ms);
+    rig_sweep(r);
+    rig_notice_given_up(r);
+    if (batch) {
+        r->requests++;
+        rig_check_batch(r, batch);
+        if (r->id >= MP_LANE_PEOPLE)
+            CHECK(mp_lane_in_flight(r->lane) == 1);
+    } else {
+        CHECK(r->next_ms > r->now_ms);
+    }
+    rig_check(r);
+    return batch;
+}
+
+static inline mp_batch *rig_next(rig *r) {
+    return rig_next_of(r, 20);
+}
+
+/* True if what may have been taken is not to be sent again. */
+static inline bool is_ended_by_doubt(const rig *r, const page *p,
+                                     const word *said) {
+    return (said->outcome == MP_SAID_LOST ||
+            said->outcome == MP_SAID_SERVER_ERROR) &&
+           r->settings->report_ambiguous && p->kind == MP_CUMULATIVE;
+}
+
+/* What becomes of one record of a batch by this word. */
+static inline fate rig_judge(const rig *r, const mp_batch *batch, const page *p,
+                             const word *said) {
+    bool alone = batch->count == 1;
+    if (is_ended_by_doubt(r, p, said))
+        return REJECTED;
+    switch (said->outcome) {
+    case MP_SAID_DELIVERED:
+        return DELIVERED;
+    case MP_SAID_PARTLY:
+        return p->poison ? REJECTED : DELIVERED;
+    case MP_SAID_REJECTED:
+        return REJECTED;
+    case MP_SAID_REFUSED:
+        return alone || p->kind == MP_CUMULATIVE ? REJECTED : WAITING;
+    case MP_SAID_BAD:
+    case MP_SAID_TOO_LARGE:
+        return alone ? REJECTED : WAITING;
+    case MP_SAID_FORBIDDEN:
+        if (batch->via_import)
+            return said->status == 404 && r->custom_host ? EXPIRED : WAITING;
+        return alone && r->trusted ? REJECTED : WAITING;
+    case MP_SAID_UNREADABLE:
+    case MP_SAID_UNAUTHORIZED:
+    case MP_SAID_BUSY:
+    case MP_SAID_SERVER_ERROR:
+    case MP_SAID_NOTHING:
+    case MP_SAID_LOST:
+        break;
+    }
+    return WAITING;
+}
+
+static inline void rig_say(rig *r, mp_batch *batch, word said) {
+    static mp_failed failed[MP_SEGMENT_RECORDS];
+    mp_answer answer = {.outcome = said.outcome, .status = said.status};
+    strcpy(answer.text, said.text);
+    r->trusted |= said.status == 200;
+    for (uint32_t i = 0; i < batch->count; i++) {
+        uint64_t ticket = mp_batch_entry(batch, i)->ticket;
+        if (said.outcome == MP_SAID_PARTLY && r->book[ticket].poison)
+            failed[answer.failed_count++] = (mp_failed){.index = i};
+        rig_mark(r, ticket, rig_judge(r, batch, &r->book[ticket], &said));
+    }
+    answer.failed = answer.failed_count ? failed : NULL;
+    mp_lane_done(r->lane, r->settings, batch, &answer, said.retry_after_ms,
+                 r->now_ms);
+    rig_sweep(r);
+    rig_check(r);
+}
+
+/* Sends the next batch, which must be there, and answers it. */
+static inline void rig_serve(rig *r, word said) {
+    mp_batch *batch = rig_next(r);
+    CHECK(batch != NULL);
+    if (batch)
+        rig_say(r, batch, said);
+}
+
+/* Sleeps until the lane wants to be asked again, and not a moment less. */
+static inline void rig_sleep(rig *r) {
+    CHECK(rig_next(r) == NULL);
+    CHECK(r->next_ms < INT64_MAX);
+    r->now_ms = r->next_ms - 1;
+    CHECK(rig_next(r) == NULL);
+    r->now_ms++;
+}
+
+typedef word (*server)(rig *, const mp_batch *);
+
+static inline word server_ok(rig *r, const mp_batch *batch) {
+    (void)r, (void)batch;
+    return said_ok;
+}
+
+/* Serves until nothing is left, one request at a time; false if that takes
+ * more than `requests`. */
+static inline bool rig_run(rig *r, server serve, uint32_t requests) {
+    for (uint32_t most = r->requests + requests, idle = 0;
+         !mp_lane_empty(r->lane); idle++) {
+        mp_batch *batch = rig_next(r);
+        if (batch) {
+            rig_say(r, batch, serve(r, batch));
+            idle = 0;
+        } else if (mp_lane_empty(r->lane)) {
+            break;
+        } else if (r->next_ms == INT64_MAX || idle > 3) {
+            CHECK(!"the lane sleeps though records wait");
+            return false;
+        } else {
+            r->wall_ms += r->next_ms - r->now_ms;
+            r->now_ms = r->next_ms;
+        }
+        if (r->requests > most)
+            return false;
+    }
+    return true;
+}
+
+/* The end: all that is left is taken, and every counter says so. */
+static inline void rig_finish(rig *r) {
+    mp_lane_hurry(r->lane, r->tickets);
+    CHECK(rig_run(r, server_ok, RIG_RECORDS));
+    CHECK(r->stats.queue_bytes == 0 && mp_lane_empty(r->lane));
+    CHECK(mp_lane_in_flight(r->lane) == 0);
+    rig_close(r);
+}
+
+#endif
