@@ -45,7 +45,7 @@ static mp_err encode_string(mp_encode *e) {
     return mp_encode_text(e, text, len);
 }
 
-static mp_err encode_null(mp_encode *e) {
+mp_err mp_encode_null(mp_encode *e) {
     return mp_buf_add(e->out, "null", 4);
 }
 
@@ -71,7 +71,7 @@ static mp_err encode_number(mp_encode *e) {
     if (isfinite(lua_tonumber(e->L, -1)))
         return put_number(e, -1);
     mp_err err = repair(e, "the number is not finite");
-    return err == MP_OK ? encode_null(e) : err;
+    return err == MP_OK ? mp_encode_null(e) : err;
 }
 
 mp_err mp_encode_number(mp_encode *e) {
@@ -177,7 +177,7 @@ static mp_err encode_other(mp_encode *e, mp_depth at) {
     mp_digits digits;
     switch (mp_form_of(L, -1, &digits)) {
     case MP_FORM_NULL:
-        return encode_null(e);
+        return mp_encode_null(e);
     case MP_FORM_INTEGER:
         return mp_buf_add(e->out, digits.text, digits.len);
     case MP_FORM_ARRAY:
@@ -198,7 +198,7 @@ mp_err mp_encode_at(mp_encode *e, mp_depth at) {
     case LUA_TBOOLEAN:
         return encode_boolean(e);
     case LUA_TNIL:
-        return encode_null(e);
+        return mp_encode_null(e);
     case LUA_TTABLE:
         return mp_encode_table(e, at);
     default:

@@ -188,7 +188,7 @@ mp_err mp_encode_table(mp_encode *e, mp_depth at) {
         return MP_MEMORY;
     mp_form form = mp_form_of(L, -1, &digits);
     if (form == MP_FORM_NULL)
-        return encode_null(e);
+        return mp_encode_null(e);
     if (!mp_form_open(L, -1))
         return mp_buf_add(e->out, "[]", 2);
     int table = lua_gettop(L);

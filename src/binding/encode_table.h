@@ -12,6 +12,7 @@ typedef struct mp_depth {
 } mp_depth;
 
 mp_err mp_encode_char(mp_encode *e, char c);
+mp_err mp_encode_null(mp_encode *e);
 
 /* The value at the top. */
 mp_err mp_encode_at(mp_encode *e, mp_depth at);
