@@ -373,7 +373,7 @@ static inline bool rig_run(rig *r, server serve, uint32_t requests) {
         } else if (mp_lane_empty(r->lane)) {
             break;
         } else if (r->next_ms == INT64_MAX || idle > 3) {
-            CHECK(!"the lane sleeps though records wait");
+            CHECK("the lane sleeps though records wait" && false);
             return false;
         } else {
             r->wall_ms += r->next_ms - r->now_ms;

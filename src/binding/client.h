@@ -1,4 +1,4 @@
-/* Clients: their making and closing, and the methods that concern delivery. */
+/* Clients: their making, their settings and their end. */
 #ifndef MP_CLIENT_METHODS_H
 #define MP_CLIENT_METHODS_H
 

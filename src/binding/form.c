@@ -94,13 +94,11 @@ static mp_form form_of_table(lua_State *L, int index) {
         return MP_FORM_NONE;
     int metatable = lua_gettop(L);
     mp_form form = form_of_jsontype(L, metatable);
-    if (form != MP_FORM_NONE)
-        ;
-    else if (is_cjson(L, metatable, "array_mt"))
+    if (form == MP_FORM_NONE &&
+        (is_cjson(L, metatable, "array_mt") ||
+         (is_cjson(L, metatable, "empty_array_mt") && is_empty(L, index))))
         form = MP_FORM_ARRAY;
-    else if (is_cjson(L, metatable, "empty_array_mt") && is_empty(L, index))
-        form = MP_FORM_ARRAY;
-    else if (is_field(L, index, "dkjson", "null"))
+    if (form == MP_FORM_NONE && is_field(L, index, "dkjson", "null"))
         form = MP_FORM_NULL;
     lua_pop(L, 1);
     return form;

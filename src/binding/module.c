@@ -1,5 +1,6 @@
 /* require "mixpanel": the one symbol that the library exports. */
 #include "client.h"
+#include "delivery.h"
 #include "events.h"
 #include "form.h"
 #include "groups.h"
@@ -43,6 +44,7 @@ static void add_client(lua_State *L, int scratch) {
     int methods = lua_gettop(L), metatable = methods - 1;
     mp_handle_add(L, methods, mp_events_methods, scratch, metatable);
     mp_handle_add(L, methods, mp_client_methods, scratch, metatable);
+    mp_handle_add(L, methods, mp_delivery_methods, scratch, metatable);
     mp_handle_add(L, metatable, mp_client_metamethods, scratch, metatable);
     lua_pushvalue(L, scratch);
     lua_pushvalue(L, metatable);

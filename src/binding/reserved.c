@@ -3,7 +3,7 @@
 #include <string.h>
 
 mp_reserved mp_reserved_find(const char *name, size_t len) {
-#define IS(text) (memcmp(name, text, sizeof text - 1) == 0)
+#define IS(text) (memcmp(name, (text), sizeof(text) - 1) == 0)
     switch (len) {
     case 2:
         return IS("ip") ? MP_IP : MP_RESERVED_NONE;

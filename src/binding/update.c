@@ -66,6 +66,7 @@ static mp_err begin(lua_State *L, update *u, const mp_target *target,
     u->scratch = mp_scratch_take(L);
     u->has_ip = false;
     u->kind = MP_PLAIN;
+    u->ids[0].len = u->ids[1].len = 0;
     u->e.L = L;
     u->e.out = &u->scratch->body;
     u->e.out->limit = MP_BODY_MAX;
@@ -103,6 +104,8 @@ static mp_err compose(update *u, mp_record *record) {
     if (err == MP_OK && u->target->ids == 1 && !u->has_ip &&
         !mp_project_geolocate(project))
         err = mp_buf_puts(u->e.out, ",\"$ip\":\"0\"");
+    if (err != MP_OK)
+        return err;
     *record = (mp_record){
         .head = scratch->head.data,
         .head_len = scratch->head.len,
@@ -112,7 +115,7 @@ static mp_err compose(update *u, mp_record *record) {
         .repaired = u->e.repaired,
         .kind = u->kind,
     };
-    return err;
+    return MP_OK;
 }
 
 /* Ends the record, for which all calls so far came to `err`. */

@@ -1,0 +1,14 @@
+/* The methods of a client that concern delivery: waiting for outcomes, and
+ * what became of records. */
+#ifndef MP_DELIVERY_H
+#define MP_DELIVERY_H
+
+#include "compat.h"
+
+/* flush, close, mark, done, stats: for mp_handle_add. */
+extern const luaL_Reg mp_delivery_methods[];
+
+/* A client's __close: as close() at the end of a scope, whatever ended it. */
+int mp_delivery_close_scope(lua_State *L);
+
+#endif
