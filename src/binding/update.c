@@ -13,6 +13,7 @@ typedef struct update {
     mp_encode e;
     mp_kind kind;
     bool has_ip;
+    uint32_t subject; /* hash of the ids */
     mp_id ids[2];
 } update;
 
@@ -47,12 +48,21 @@ static int check_modifiers(lua_State *L, int arg) {
 
 /* ---- records ---- */
 
+/* FNV-1a, with the NUL: updates of one subject must keep their order. */
+static uint32_t hash_id(uint32_t hash, const mp_id *id) {
+    for (size_t k = 0; k <= id->len; k++)
+        hash = (hash ^ (unsigned char)id->text[k]) * 16777619U;
+    return hash;
+}
+
 static mp_err read_ids(update *u) {
+    u->subject = 2166136261U;
     for (int i = 0; i < u->target->ids; i++) {
         u->e.fault.root = u->target->names[i];
         mp_err err = mp_id_argument(u->e.L, 2 + i, &u->ids[i], &u->e.fault);
         if (err != MP_OK)
             return err;
+        u->subject = hash_id(u->subject, &u->ids[i]);
     }
     return MP_OK;
 }
@@ -66,7 +76,6 @@ static mp_err begin(lua_State *L, update *u, const mp_target *target,
     u->scratch = mp_scratch_take(L);
     u->has_ip = false;
     u->kind = MP_PLAIN;
-    u->ids[0].len = u->ids[1].len = 0;
     u->e.L = L;
     u->e.out = &u->scratch->body;
     u->e.out->limit = MP_BODY_MAX;
@@ -82,15 +91,6 @@ static mp_err begin(lua_State *L, update *u, const mp_target *target,
     return err;
 }
 
-/* FNV-1a of all ids: updates of one subject must keep their order. */
-static uint32_t hash_ids(const update *u) {
-    uint32_t hash = 2166136261U;
-    for (int i = 0; i < u->target->ids; i++)
-        for (size_t k = 0; k <= u->ids[i].len; k++) /* with its NUL */
-            hash = (hash ^ (unsigned char)u->ids[i].text[k]) * 16777619U;
-    return hash;
-}
-
 static mp_err compose(update *u, mp_record *record) {
     const mp_scratch *scratch = u->scratch;
     mp_project *project = u->client->project;
@@ -104,18 +104,16 @@ static mp_err compose(update *u, mp_record *record) {
     if (err == MP_OK && u->target->ids == 1 && !u->has_ip &&
         !mp_project_geolocate(project))
         err = mp_buf_puts(u->e.out, ",\"$ip\":\"0\"");
-    if (err != MP_OK)
-        return err;
     *record = (mp_record){
         .head = scratch->head.data,
         .head_len = scratch->head.len,
         .body = scratch->body.data,
         .body_len = scratch->body.len,
-        .subject = hash_ids(u),
+        .subject = u->subject,
         .repaired = u->e.repaired,
         .kind = u->kind,
     };
-    return MP_OK;
+    return err;
 }
 
 /* Ends the record, for which all calls so far came to `err`. */
