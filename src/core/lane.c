@@ -208,19 +208,28 @@ bool mp_lane_empty(const mp_lane *lane) {
            (!queue->open || queue->open->count == 0);
 }
 
+/* Tickets rise within a batch and within a segment, so mostly their ends
+ * say it all: a flush asks this after every reply, with the lock held. */
+
 static uint64_t left_in_batches(const mp_batch *batch, uint64_t ticket) {
     uint64_t left = 0;
-    for (; batch; batch = batch->next)
-        for (uint32_t i = 0; i < batch->count; i++)
-            left += mp_batch_entry(batch, i)->ticket <= ticket;
+    for (; batch; batch = batch->next) {
+        uint32_t n = batch->count;
+        while (n > 0 && mp_batch_entry(batch, n - 1)->ticket > ticket)
+            n = mp_batch_ticket(batch) > ticket ? 0 : n - 1;
+        left += n;
+    }
     return left;
 }
 
 static uint64_t left_in_segments(const mp_segment *segment, uint64_t ticket) {
     uint64_t left = 0;
-    for (; segment; segment = segment->next)
-        for (uint32_t i = 0; i < segment->count; i++)
-            left += segment->entries[i].ticket <= ticket;
+    for (; segment; segment = segment->next) {
+        uint32_t n = segment->count;
+        while (n > 0 && segment->entries[n - 1].ticket > ticket)
+            n = segment->entries[0].ticket > ticket ? 0 : n - 1;
+        left += n;
+    }
     return left;
 }
 
