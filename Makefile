@@ -61,8 +61,8 @@ demo:
 	@sandbox/sandbox run -- .ci/demo
 
 test: deps
-	@$(MAKE) --no-print-directory -j2 build luajit units
-	@.ci/test
+	@$(MAKE) --no-print-directory -j2 -s all units
+	@.ci/test $(SUITE)
 
 deps:
 	@.ci/deps test
@@ -92,7 +92,7 @@ help:
 	@echo 'make luajit       build/5.1/mixpanel.so, for LuaJIT and Lua 5.1'
 	@echo 'make all          both of these, 5.3 and 5.2'
 	@echo 'make demo         track real events through a local stand-in for Mixpanel'
-	@echo 'make test         run every test'
+	@echo 'make test         run every test; SUITE="units lint" only these'
 	@echo 'make sandbox      start the stand-in and keep it until Ctrl-C'
 	@echo 'make deps         install what is missing'
 	@echo 'make lint format  check, or mend, how the code reads'
