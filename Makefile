@@ -80,6 +80,9 @@ format:
 	clang-format -i src/core/*.[ch] src/binding/*.[ch] spec/c/*.[ch]
 	@.ci/stylua .
 
+docs:
+	@lua5.4 docs/render.lua
+
 install: build
 	install -D -m 755 $(BUILD)/5.4/mixpanel.so \
 	    $(DESTDIR)$(PREFIX)/lib/lua/5.4/mixpanel.so
@@ -96,9 +99,10 @@ help:
 	@echo 'make sandbox      start the stand-in and keep it until Ctrl-C'
 	@echo 'make deps         install what is missing'
 	@echo 'make lint format  check, or mend, how the code reads'
+	@echo 'make docs         render docs/reference.md from library/mixpanel.lua'
 	@echo 'make install      install for Lua 5.4 under PREFIX ($(PREFIX)), DESTDIR'
 	@echo 'make clean        remove build/'
 
 .PHONY: build all luajit $(ABIS) units demo test deps sandbox lint format \
-        install clean help
+        docs install clean help
 .SECONDARY:

@@ -1,0 +1,438 @@
+---@meta mixpanel
+-- luacheck: ignore
+
+---Analytics from Lua to Mixpanel: `local mixpanel = require "mixpanel"`.
+---
+---A wrong argument or option (an event that is no string, an unknown option, a
+---token with white space) raises an error at the caller's line. What depends on
+---the data or on the world returns `nil, message, code`; the codes are those of
+---[mixpanel.ErrorCode](#mixpanelerrorcode). No call prints, and none but
+---`flush`, `close`, `check` and `save` waits for anything.
+---@class mixpanel
+local mixpanel = {}
+
+---The version of the module, such as `"0.1.0"`.
+---@type string
+mixpanel._VERSION = nil
+
+---Stands for JSON's `null` in properties. `cjson.null`, `ngx.null` and every
+---other null pointer mean the same.
+---@type lightuserdata
+mixpanel.null = nil
+
+---Makes a client of the project with this token. Clients of one token, host,
+---account, `events_via`, `spool`, `transport` and `name` share one queue; the
+---settings of the latest are in force. It starts no thread and sends nothing:
+---that begins with the first record, so a client may be made before a fork.
+---@param token string the project token: project settings, access keys. It identifies a project and is no secret
+---@param options? mixpanel.Options
+---@return mixpanel.Client
+function mixpanel.new(token, options) end
+
+---Marks a table as an array, also when it is empty or has gaps; missing elements
+---become `null`. The table itself is not changed.
+---@param t table
+---@return userdata # to be used as a value in properties
+function mixpanel.array(t) end
+
+---Marks a table as an object, also when its keys are 1..n.
+---@param t table
+---@return userdata # to be used as a value in properties
+function mixpanel.object(t) end
+
+---A moment as Mixpanel's date type takes it: `YYYY-MM-DDTHH:MM:SS`, in UTC
+---(Mixpanel docs, profile properties: numbers stay numbers, texts of this form
+---become dates).
+---@param seconds? number since the epoch, as `os.time()`; now by default
+---@return string
+function mixpanel.date(seconds) end
+
+---Why a call returned `nil`: the third result.
+---@alias mixpanel.ErrorCode
+---| "invalid"      # the data has no place in a Mixpanel record; the message has the path to it
+---| "queue_full"   # `max_queue_bytes` wait already; nothing was queued
+---| "closed"       # the client was closed, or the process is exiting
+---| "timeout"      # the wait ended before its records did; they stay queued
+---| "memory"       # out of memory
+---| "unauthorized" # `check`: the API refused the credentials
+---| "network"      # `check`: the API cannot be reached, or did not answer as it should
+
+---What `mixpanel.new` takes besides the token, and `set_config` with the
+---exception of those that decide where records go (marked *key*).
+---@class mixpanel.Options
+---@field residency? "us"|"eu"|"in" *key*; where the project's data lives, `"us"` by default. Mixpanel drops what is sent to another region
+---@field api_host? string *key*; instead of `residency`: the `https://` base URL of a proxy; `http://` only for loopback, or with `allow_http`, never with a secret
+---@field allow_http? boolean *key*; permits `http://` beyond loopback; `false` by default
+---@field name? string *key*; keeps two clients of one token apart; `""` by default
+---@field service_account? mixpanel.ServiceAccount *key*; credentials for `/import` instead of the token
+---@field events_via? "track"|"import" *key*; `"import"` sends events through `/import`, which validates and reports each; `"track"` by default
+---@field geolocate? boolean let Mixpanel place users by the address the request comes from; `false` by default
+---@field properties? table on every event of this client; an event's own properties win
+---@field flush_interval? number seconds that a record waits for company at most; 5 by default
+---@field max_batch_size? integer records in a request, 1 to 2000; 2000 by default
+---@field max_in_flight? integer requests under way at the same time for events, 1 to 20; 4 by default (10 to 20 for bulk imports)
+---@field max_queue_bytes? integer bytes of records that may wait in memory; 64 MiB by default
+---@field gzip? integer|boolean level 1 to 12 of event bodies, `true` (1) or `false`; 1 by default
+---@field connect_timeout? number seconds; 10 by default
+---@field request_timeout? number seconds; 30 by default
+---@field exit_timeout? number seconds that the end of the process, or `close` without an argument, may wait; 2 by default
+---@field max_retry_delay? number seconds between two tries at most, before jitter; 60 by default
+---@field on_invalid? "repair"|"reject" what becomes of NaN, infinities and invalid UTF-8: repaired and counted (default), or the record is refused
+---@field proxy? string URL of a proxy for libcurl; the environment's proxies are ignored
+---@field ca_file? string PEM file of the authorities to trust, read at once; the system's by default
+---@field ca_path? string directory of authorities to trust, for libcurl
+
+---A service account of Mixpanel with the role admin or owner, for `/import`
+---(Mixpanel docs, service accounts). The secret is never shown and never sent
+---over plain http.
+---@class mixpanel.ServiceAccount
+---@field username string such as `"bot.abc123.mp-service-account"`
+---@field secret string
+---@field project_id string|integer the number of the project
+
+---A client, made by `mixpanel.new`. Its methods may be called from any thread
+---that runs a Lua state of its own; a client belongs to the state it was made in.
+---`tostring(client)` never shows a secret. A client that is collected, or that
+---leaves the scope of a `<close>` variable, drops nothing: its records are
+---delivered all the same.
+---@class mixpanel.Client
+---@field people mixpanel.People profiles of users
+---@field groups mixpanel.Groups profiles of groups
+local Client = {}
+
+---Queues an event for `/track` (or `/import`, with `events_via = "import"`). It
+---gets `time` and `$insert_id` now unless the properties give them, `token`,
+---`mp_lib` and `$lib_version`; without any id it carries `distinct_id = ""`,
+---which means no user. Events older than five days go to `/import`.
+---@param event string its name, not blank
+---@param properties? table at most 254 of your own; `time` in seconds or milliseconds since the epoch; `distinct_id`, `$user_id`, `$device_id` as string or integer
+---@return true? ok
+---@return string? message
+---@return mixpanel.ErrorCode? code
+function Client:track(event, properties) end
+
+---Queues events of `/track`, all or none.
+---@param list { event: string, properties: table? }[]
+---@return true? ok
+---@return integer|string n how many, or the message
+---@return mixpanel.ErrorCode? code
+---@return integer? index the item that was refused
+function Client:track_batch(list) end
+
+---Queues an event for `/import`, which takes events of any age, validates each
+---and says what became of it.
+---@param event string
+---@param time number|userdata seconds or milliseconds since the epoch; values from 1e11 on are milliseconds
+---@param properties? table
+---@return true? ok
+---@return string? message
+---@return mixpanel.ErrorCode? code
+function Client:import(event, time, properties) end
+
+---Queues events of `/import`, all or none; `properties.time` says when each
+---happened.
+---@param list { event: string, properties: table }[]
+---@return true? ok
+---@return integer|string n how many, or the message
+---@return mixpanel.ErrorCode? code
+---@return integer? index the item that was refused
+function Client:import_batch(list) end
+
+---Links an anonymous id to a user (`$identify`), in projects with Mixpanel's
+---original ID merge. With simplified ID merge, send an event that carries both
+---`$user_id` and `$device_id` instead.
+---@param user_id string|integer
+---@param anon_id string|integer a UUID (version 4) that was not linked before
+---@return true? ok
+---@return string? message
+---@return mixpanel.ErrorCode? code
+function Client:identify(user_id, anon_id) end
+
+---Gives a user a second id (`$create_alias`), in projects with the original ID
+---merge. An alias belongs to one id, for good.
+---@param alias string|integer
+---@param distinct_id string|integer
+---@return true? ok
+---@return string? message
+---@return mixpanel.ErrorCode? code
+function Client:alias(alias, distinct_id) end
+
+---Merges two users for good (`$merge`, through `/import`), in projects with the
+---original ID merge. Best with a service account.
+---@param id1 string|integer
+---@param id2 string|integer
+---@return true? ok
+---@return string? message
+---@return mixpanel.ErrorCode? code
+function Client:merge(id1, id2) end
+
+---Sends what waits and returns once every record that was accepted before the
+---call has an outcome. Blocks: in an event loop or a frame use `mark` and `done`.
+---Never shortens a pause that the API asked for.
+---@param timeout? number seconds; 10 by default; 0 only wakes the sender
+---@return true? ok
+---@return string? message such as `"timeout: 12 records undelivered"`
+---@return mixpanel.ErrorCode? code
+function Client:flush(timeout) end
+
+---Closes this client after a last flush. The project lives on until its records
+---have ended. `stats` and `done` still answer.
+---@param timeout? number seconds; what is left of `exit_timeout` by default
+---@return true? ok
+---@return string? message
+---@return mixpanel.ErrorCode? code
+function Client:close(timeout) end
+
+---Wakes the sender and returns a ticket for everything accepted so far, without
+---waiting.
+---@return integer ticket
+function Client:mark() end
+
+---Whether every record up to a ticket has an outcome.
+---@param ticket integer what `mark` returned
+---@return boolean
+function Client:done(ticket) end
+
+---The counters of the project, in one snapshot.
+---@return mixpanel.Stats
+function Client:stats() end
+
+---Changes settings for every client of the project; `properties` of this client
+---only. Options that decide where records go raise.
+---@param options mixpanel.Options
+---@return true? ok
+---@return string? message
+---@return mixpanel.ErrorCode? code
+function Client:set_config(options) end
+
+---What may stand beside an operation; each with or without a `$` in front
+---(Mixpanel docs, profile updates).
+---@class mixpanel.Modifiers
+---@field ip? string|0 the user's address, to place them by; `0` or `"0"` for none
+---@field time? number when the update happened: seconds or milliseconds since the epoch
+---@field ignore_time? boolean leave the profile's "last seen" as it is
+---@field ignore_alias? boolean act on the id as it is, though it is an alias
+---@field latitude? number degrees, -90 to 90
+---@field longitude? number degrees, -180 to 180
+
+---Profiles of users: `client.people`. Every method queues one update for
+---`/engage`; updates keep their order. Ids are strings or integers, not empty.
+---@class mixpanel.People
+local People = {}
+
+---Sets properties (`$set`); makes the profile if there is none.
+---@param id string|integer of the user
+---@param name string|table one property, or a table of properties (the value is then left out)
+---@param value any
+---@param modifiers? mixpanel.Modifiers
+---@overload fun(self: mixpanel.People, id: string|integer, properties: table, modifiers?: mixpanel.Modifiers): true?, string?, mixpanel.ErrorCode?
+---@return true? ok
+---@return string? message
+---@return mixpanel.ErrorCode? code
+function People:set(id, name, value, modifiers) end
+
+---Sets properties that have no value yet (`$set_once`).
+---@param id string|integer of the user
+---@param name string|table one property, or a table of properties (the value is then left out)
+---@param value any
+---@param modifiers? mixpanel.Modifiers
+---@overload fun(self: mixpanel.People, id: string|integer, properties: table, modifiers?: mixpanel.Modifiers): true?, string?, mixpanel.ErrorCode?
+---@return true? ok
+---@return string? message
+---@return mixpanel.ErrorCode? code
+function People:set_once(id, name, value, modifiers) end
+
+---Puts a value at the end of a list (`$append`); a list given is one value.
+---May apply twice after an ambiguous failure: see `on_ambiguous`.
+---@param id string|integer of the user
+---@param name string|table one property, or a table of properties (the value is then left out)
+---@param value any
+---@param modifiers? mixpanel.Modifiers
+---@overload fun(self: mixpanel.People, id: string|integer, properties: table, modifiers?: mixpanel.Modifiers): true?, string?, mixpanel.ErrorCode?
+---@return true? ok
+---@return string? message
+---@return mixpanel.ErrorCode? code
+function People:append(id, name, value, modifiers) end
+
+---Adds values to a list that are not in it yet (`$union`); a scalar counts as a
+---list of one.
+---@param id string|integer of the user
+---@param name string|table one property, or a table of properties (the value is then left out)
+---@param value any
+---@param modifiers? mixpanel.Modifiers
+---@overload fun(self: mixpanel.People, id: string|integer, properties: table, modifiers?: mixpanel.Modifiers): true?, string?, mixpanel.ErrorCode?
+---@return true? ok
+---@return string? message
+---@return mixpanel.ErrorCode? code
+function People:union(id, name, value, modifiers) end
+
+---Takes a value out of a list (`$remove`).
+---@param id string|integer of the user
+---@param name string|table one property, or a table of properties (the value is then left out)
+---@param value any
+---@param modifiers? mixpanel.Modifiers
+---@overload fun(self: mixpanel.People, id: string|integer, properties: table, modifiers?: mixpanel.Modifiers): true?, string?, mixpanel.ErrorCode?
+---@return true? ok
+---@return string? message
+---@return mixpanel.ErrorCode? code
+function People:remove(id, name, value, modifiers) end
+
+---Adds to numbers (`$add`). May apply twice after an ambiguous failure: see
+---`on_ambiguous`.
+---@param id string|integer of the user
+---@param name string|table one property, or a table of properties and numbers (`by` is then left out)
+---@param by? number|userdata 1 by default
+---@param modifiers? mixpanel.Modifiers
+---@overload fun(self: mixpanel.People, id: string|integer, properties: table<string, number>, modifiers?: mixpanel.Modifiers): true?, string?, mixpanel.ErrorCode?
+---@return true? ok
+---@return string? message
+---@return mixpanel.ErrorCode? code
+function People:increment(id, name, by, modifiers) end
+
+---Removes properties (`$unset`).
+---@param id string|integer of the user
+---@param names string|string[] one property or a list of them
+---@param modifiers? mixpanel.Modifiers
+---@return true? ok
+---@return string? message
+---@return mixpanel.ErrorCode? code
+function People:unset(id, names, modifiers) end
+
+---Deletes the profile (`$delete`); events stay. With `ignore_alias = true` the
+---id is taken as it is.
+---@param id string|integer of the user
+---@param modifiers? mixpanel.Modifiers
+---@return true? ok
+---@return string? message
+---@return mixpanel.ErrorCode? code
+function People:delete_user(id, modifiers) end
+
+---Appends a charge to `$transactions` (Mixpanel docs, revenue), at `$time` or now.
+---@param id string|integer of the user
+---@param amount number
+---@param properties? table beside the amount
+---@param modifiers? mixpanel.Modifiers
+---@return true? ok
+---@return string? message
+---@return mixpanel.ErrorCode? code
+function People:track_charge(id, amount, properties, modifiers) end
+
+---Forgets all charges.
+---@param id string|integer of the user
+---@param modifiers? mixpanel.Modifiers
+---@return true? ok
+---@return string? message
+---@return mixpanel.ErrorCode? code
+function People:clear_charges(id, modifiers) end
+
+---Any operation under its name on the wire.
+---@param id string|integer of the user
+---@param update table such as `{ ["$set"] = { plan = "pro" } }`: exactly one operation
+---@param modifiers? mixpanel.Modifiers
+---@return true? ok
+---@return string? message
+---@return mixpanel.ErrorCode? code
+function People:update(id, update, modifiers) end
+
+---Profiles of groups: `client.groups`. Every method queues one update for
+---`/groups`; updates keep their order.
+---@class mixpanel.Groups
+local Groups = {}
+
+---Sets properties (`$set`).
+---@param group_key string such as `"company"`; made in the project settings first
+---@param group_id string|integer of the group
+---@param name string|table one property, or a table of properties (the value is then left out)
+---@param value any
+---@param modifiers? mixpanel.Modifiers
+---@overload fun(self: mixpanel.Groups, group_key: string, group_id: string|integer, properties: table, modifiers?: mixpanel.Modifiers): true?, string?, mixpanel.ErrorCode?
+---@return true? ok
+---@return string? message
+---@return mixpanel.ErrorCode? code
+function Groups:set(group_key, group_id, name, value, modifiers) end
+
+---Sets properties that have no value yet (`$set_once`).
+---@param group_key string such as `"company"`; made in the project settings first
+---@param group_id string|integer of the group
+---@param name string|table one property, or a table of properties (the value is then left out)
+---@param value any
+---@param modifiers? mixpanel.Modifiers
+---@overload fun(self: mixpanel.Groups, group_key: string, group_id: string|integer, properties: table, modifiers?: mixpanel.Modifiers): true?, string?, mixpanel.ErrorCode?
+---@return true? ok
+---@return string? message
+---@return mixpanel.ErrorCode? code
+function Groups:set_once(group_key, group_id, name, value, modifiers) end
+
+---Adds values to a list that are not in it yet (`$union`); a scalar counts as a
+---list of one.
+---@param group_key string such as `"company"`; made in the project settings first
+---@param group_id string|integer of the group
+---@param name string|table one property, or a table of properties (the value is then left out)
+---@param value any
+---@param modifiers? mixpanel.Modifiers
+---@overload fun(self: mixpanel.Groups, group_key: string, group_id: string|integer, properties: table, modifiers?: mixpanel.Modifiers): true?, string?, mixpanel.ErrorCode?
+---@return true? ok
+---@return string? message
+---@return mixpanel.ErrorCode? code
+function Groups:union(group_key, group_id, name, value, modifiers) end
+
+---Takes a value out of a list (`$remove`).
+---@param group_key string such as `"company"`; made in the project settings first
+---@param group_id string|integer of the group
+---@param name string|table one property, or a table of properties (the value is then left out)
+---@param value any
+---@param modifiers? mixpanel.Modifiers
+---@overload fun(self: mixpanel.Groups, group_key: string, group_id: string|integer, properties: table, modifiers?: mixpanel.Modifiers): true?, string?, mixpanel.ErrorCode?
+---@return true? ok
+---@return string? message
+---@return mixpanel.ErrorCode? code
+function Groups:remove(group_key, group_id, name, value, modifiers) end
+
+---Removes properties (`$unset`).
+---@param group_key string such as `"company"`; made in the project settings first
+---@param group_id string|integer of the group
+---@param names string|string[] one property or a list of them
+---@param modifiers? mixpanel.Modifiers
+---@return true? ok
+---@return string? message
+---@return mixpanel.ErrorCode? code
+function Groups:unset(group_key, group_id, names, modifiers) end
+
+---Deletes the profile of the group (`$delete`).
+---@param group_key string such as `"company"`; made in the project settings first
+---@param group_id string|integer of the group
+---@param modifiers? mixpanel.Modifiers
+---@return true? ok
+---@return string? message
+---@return mixpanel.ErrorCode? code
+function Groups:delete(group_key, group_id, modifiers) end
+
+---Any operation under its name on the wire.
+---@param group_key string such as `"company"`; made in the project settings first
+---@param group_id string|integer of the group
+---@param update table such as `{ ["$set"] = { plan = "pro" } }`: exactly one operation
+---@param modifiers? mixpanel.Modifiers
+---@return true? ok
+---@return string? message
+---@return mixpanel.ErrorCode? code
+function Groups:update(group_key, group_id, update, modifiers) end
+
+---What `client:stats()` returns. In every snapshot `accepted` is the sum of
+---`delivered`, `rejected`, everything in `dropped`, `queued` and `in_flight`.
+---@class mixpanel.Stats
+---@field accepted integer records that a call returned `true` for
+---@field delivered integer records that the API took
+---@field rejected integer records that the API refused for good
+---@field dropped table<string, integer> records that ended otherwise, by reason
+---@field queued integer records that wait for a request
+---@field in_flight integer records in a request without a reply
+---@field queue_full integer calls refused with `queue_full`
+---@field retried integer records sent once more
+---@field ambiguous integer batches that may have been applied already
+---@field repaired integer values replaced to make valid JSON, and tokens left out
+---@field requests integer
+---@field bytes_raw integer of request bodies before gzip
+---@field bytes_sent integer of request bodies as sent
+---@field queue_bytes integer of records in memory
+---@field oldest_age? number seconds since the oldest record without an outcome came in
+---@field last_error? string why the last request that failed did
