@@ -9,12 +9,16 @@ enum {
     QUOTED = 160
 }; /* bytes of a body without JSON that a text shows */
 
+/* One line for people, whatever the API sent. */
 static void set_text(char *out, size_t size, const char *text, size_t len) {
     size_t n = len < size - 1 ? len : size - 1;
     while (n > 0 && n < len && ((unsigned char)text[n] & 0xC0) == 0x80)
         n--; /* not in the middle of a character */
     memcpy(out, text, n);
     out[n] = '\0';
+    for (size_t i = 0; i < n; i++)
+        if ((unsigned char)out[i] < ' ' || out[i] == 127)
+            out[i] = ' ';
 }
 
 /* "HTTP 502: " and the start of the body, on one line of plain ASCII. */

@@ -1,6 +1,6 @@
 #include "config.h"
 
-#include <ctype.h>
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -99,16 +99,27 @@ static mp_err read_whole(FILE *file, char **data, size_t *len) {
     }
 }
 
+/* "-----BEGIN TRUSTED CERTIFICATE-----" is what OpenSSL writes too; a key or
+ * a request for a certificate is none. */
+static bool holds_certificate(const char *pem, size_t len) {
+    static const char *const marks[] = {"-----BEGIN CERTIFICATE-----",
+                                        "-----BEGIN X509 CERTIFICATE-----",
+                                        "-----BEGIN TRUSTED CERTIFICATE-----"};
+    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
+        if (memmem(pem, len, marks[i], strlen(marks[i])))
+            return true;
+    return false;
+}
+
 mp_err mp_settings_ca_file(mp_settings *settings, const char *path,
                            char message[MP_MESSAGE]) {
-    static const char mark[] = "-----BEGIN ";
     char *data = NULL;
     size_t len = 0;
     FILE *file = fopen(path, "rbe");
     mp_err err = file ? read_whole(file, &data, &len) : MP_INVALID;
     if (file)
         fclose(file);
-    if (err == MP_OK && !memmem(data, len, mark, sizeof mark - 1))
+    if (err == MP_OK && !holds_certificate(data, len))
         err = MP_INVALID;
     if (err == MP_OK) {
         free(settings->ca_pem);
@@ -187,18 +198,48 @@ mp_err mp_config_residency(mp_config *config, const char *residency,
     return MP_INVALID;
 }
 
-/* `host` is what stands between "//" and the port or path. */
+/* True if the `len` bytes are an address as inet_pton writes it; *out is as
+ * large as the family needs. */
+static bool is_address(int family, const char *text, size_t len, void *out) {
+    char address[INET6_ADDRSTRLEN];
+    if (len >= sizeof address)
+        return false;
+    memcpy(address, text, len);
+    address[len] = '\0';
+    return inet_pton(family, address, out) == 1;
+}
+
+/* `host` is what stands between "//" and the port or path. A name that only
+ * begins with 127 is a name like any other. */
 static bool is_loopback(const char *host, size_t len) {
+    unsigned char v4[4];
     if (len == 5 && strncmp(host, "[::1]", 5) == 0)
         return true;
     if (len == 9 && strncasecmp(host, "localhost", 9) == 0)
         return true;
-    if (len < 5 || strncmp(host, "127.", 4) != 0)
-        return false;
-    for (size_t i = 4; i < len; i++)
-        if (!isdigit((unsigned char)host[i]) && host[i] != '.')
-            return false; /* 127.example.com is a name like any other */
-    return true;
+    return is_address(AF_INET, host, len, v4) && v4[0] == 127;
+}
+
+/* The bytes of the host; 0: there is none, or no end to its brackets. */
+static size_t host_length(const char *host) {
+    unsigned char v6[16];
+    if (host[0] != '[')
+        return strcspn(host, ":/?#@");
+    size_t len = strcspn(host, "]");
+    if (host[len] != ']' || !is_address(AF_INET6, host + 1, len - 1, v6))
+        return 0;
+    return len + 1;
+}
+
+/* What may follow the host: a port, a path. */
+static bool is_port_and_path(const char *rest) {
+    if (*rest == ':') {
+        size_t digits = strspn(rest + 1, "0123456789");
+        if (digits == 0 || digits > 5)
+            return false;
+        rest += digits + 1;
+    }
+    return *rest == '\0' || *rest == '/';
 }
 
 static const char *host_fault(const char *url, bool allow_http) {
@@ -206,13 +247,14 @@ static const char *host_fault(const char *url, bool allow_http) {
     if (!https && strncasecmp(url, "http://", 7) != 0)
         return "must begin with https://";
     const char *host = url + (https ? 8 : 7);
-    size_t len =
-        host[0] == '[' ? strcspn(host, "]/") + 1 : strcspn(host, ":/?#@");
+    size_t len = host_length(host);
     for (const char *c = url; *c; c++)
         if (!is_plain(*c) || *c == '?' || *c == '#' || *c == '@')
             return "must be https://host[:port][/path] and nothing else";
     if (len == 0)
         return "names no host";
+    if (!is_port_and_path(host + len))
+        return "must be https://host[:port][/path] and nothing else";
     if (https || allow_http || is_loopback(host, len))
         return NULL;
     return "would send records in the clear: use https://, or allow_http = "
@@ -223,8 +265,14 @@ mp_err mp_config_host(mp_config *config, const char *url, bool allow_http,
                       char message[MP_MESSAGE]) {
     const char *fault = host_fault(url, allow_http);
     if (fault) {
-        snprintf(message, MP_MESSAGE, "option 'api_host': \"%.*s\" %s", SHOWN,
-                 url, fault);
+        if (strchr(url, '@')) /* what stands before it may be a password */
+            snprintf(message, MP_MESSAGE,
+                     "option 'api_host': the URL, not shown here as it has an "
+                     "@, %s",
+                     fault);
+        else
+            snprintf(message, MP_MESSAGE, "option 'api_host': \"%.*s\" %s",
+                     SHOWN, url, fault);
         return MP_INVALID;
     }
     size_t len = strlen(url);

@@ -56,34 +56,36 @@ void mp_lane_take_out(mp_batch **list, mp_batch *batch) {
     batch->next = NULL;
 }
 
-static void free_batches(mp_batch *batch) {
+static void free_batches(mp_batch *batch, void (*drop)(mp_segment *)) {
     while (batch) {
         mp_batch *next = batch->next;
-        mp_segment_free(mp_batch_free(batch));
+        drop(mp_batch_free(batch));
         batch = next;
     }
 }
 
-static void free_contents(mp_lane *lane) {
-    free_batches(lane->ready);
-    free_batches(lane->stuck);
-    free_batches(lane->sent);
-    mp_queue_free(&lane->queue);
+/* All but what the queue holds. */
+static void free_contents(mp_lane *lane, void (*drop)(mp_segment *)) {
+    free_batches(lane->ready, drop);
+    free_batches(lane->stuck, drop);
+    free_batches(lane->sent, drop);
     for (mp_segment *s = lane->garbage, *next; s; s = next) {
         next = s->next;
-        mp_segment_free(s);
+        drop(s);
     }
 }
 
 void mp_lane_clear(mp_lane *lane, uint64_t seed) {
-    free_contents(lane);
+    free_contents(lane, mp_segment_forget);
+    mp_queue_forget(&lane->queue);
     start(lane, seed);
 }
 
 void mp_lane_free(mp_lane *lane) {
     if (!lane)
         return;
-    free_contents(lane);
+    free_contents(lane, mp_segment_free);
+    mp_queue_free(&lane->queue);
     free(lane);
 }
 

@@ -37,7 +37,8 @@ void mp_lane_free(mp_lane *lane); /* with every record; NULL is allowed */
  * Outlives the lane. */
 void mp_lane_report_to(mp_lane *lane, mp_reports *reports);
 
-/* Forgets every record and all history; the counters are the caller's. */
+/* In a forked child: forgets every record, whose bytes the child does not
+ * have, and all history. The counters are the caller's. */
 void mp_lane_clear(mp_lane *lane, uint64_t seed);
 
 /* ---- records in ---- */

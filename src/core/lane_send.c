@@ -12,6 +12,10 @@ enum {
  * track events); the hour is for the way there and for a wrong clock. */
 static const int64_t TRACK_MAX_AGE_MS = (int64_t)(5 * 24 - 1) * HOUR_MS;
 
+static bool rests(const mp_lane *lane, int64_t now_ms) {
+    return now_ms < lane->resume_ms;
+}
+
 static bool shares_trial(const mp_batch *list, const mp_trial *trial) {
     for (; list; list = list->next)
         if (list->trial == trial)
@@ -76,7 +80,7 @@ static void conclude_trials(mp_lane *lane, const mp_settings *settings,
     for (mp_batch *batch = lane->ready; batch;) {
         if (is_exhausted(batch) && !shares_trial(lane->sent, batch->trial)) {
             conclude(lane, settings, batch, now_ms);
-            if (now_ms < lane->resume_ms)
+            if (rests(lane, now_ms))
                 return;
             batch = lane->ready;
         } else {
@@ -110,27 +114,46 @@ static int class_of(const mp_lane *lane, const mp_entry *entry,
     return (int)entry->kind;
 }
 
-static bool is_held_up(const mp_lane *lane, const mp_entry *entry) {
-    if (!lane->ordered)
-        return false;
-    for (const mp_batch *b = lane->stuck; b; b = b->next)
-        for (uint32_t i = 0; i < b->count; i++)
-            if (mp_batch_entry(b, i)->subject == entry->subject)
-                return true;
+/* True if the batch holds an update of the same subject that came before. */
+static bool precedes(const mp_batch *batch, const mp_entry *entry) {
+    for (uint32_t i = 0; i < batch->count; i++) {
+        const mp_entry *other = mp_batch_entry(batch, i);
+        if (other->ticket >= entry->ticket)
+            return false;
+        if (other->subject == entry->subject)
+            return true;
+    }
     return false;
 }
 
-/* Takes from a batch in `ready` what may travel in one request. NULL: all of
- * it is held up, or memory ran out. */
-static mp_batch *cut(mp_lane *lane, const mp_settings *settings,
-                     mp_batch *batch, int64_t wall_ms) {
-    bool keep[MP_SEGMENT_RECORDS] = {false};
+/* In order, an update waits for earlier ones of its subject: those that are
+ * stuck, and those that were cut out of the middle of its batch, were sent
+ * and came back, and so stand behind it in `ready`. */
+static bool is_held_up(const mp_lane *lane, const mp_batch *batch,
+                       const mp_entry *entry) {
+    if (!lane->ordered)
+        return false;
+    for (const mp_batch *b = lane->stuck; b; b = b->next)
+        if (precedes(b, entry))
+            return true;
+    for (const mp_batch *b = batch->next;
+         b && mp_batch_ticket(b) < entry->ticket; b = b->next)
+        if (precedes(b, entry))
+            return true;
+    return false;
+}
+
+/* Marks in `keep` what of a batch may travel in one request, and returns how
+ * many records that are. */
+static uint32_t mark_fitting(const mp_lane *lane, const mp_settings *settings,
+                             const mp_batch *batch, int64_t wall_ms,
+                             bool keep[]) {
     uint32_t limit = mp_lane_batch_limit(lane, settings), kept = 0;
     size_t bytes = 0;
     int class = -1;
     for (uint32_t i = 0; i < batch->count && kept < limit; i++) {
         const mp_entry *entry = mp_batch_entry(batch, i);
-        if (is_held_up(lane, entry))
+        if (is_held_up(lane, batch, entry))
             continue;
         int own = class_of(lane, entry, wall_ms);
         if (class < 0)
@@ -146,18 +169,29 @@ static mp_batch *cut(mp_lane *lane, const mp_settings *settings,
         kept++;
         bytes += mp_entry_bytes(entry);
     }
+    return kept;
+}
+
+/* Takes from a batch in `ready` what may travel in one request. NULL: all of
+ * it is held up, or memory ran out and the lane rests. */
+static mp_batch *cut(mp_lane *lane, const mp_settings *settings,
+                     mp_batch *batch, int64_t now_ms, int64_t wall_ms) {
+    bool keep[MP_SEGMENT_RECORDS] = {false};
+    uint32_t kept = mark_fitting(lane, settings, batch, wall_ms, keep);
     if (kept == 0)
         return NULL;
     mp_batch *part = batch;
-    if (kept == batch->count) {
-        mp_lane_take_out(&lane->ready, batch);
-    } else {
-        mp_lane_take_out(&lane->ready, batch);
+    mp_lane_take_out(&lane->ready, batch);
+    if (kept < batch->count) {
         part = mp_batch_part(batch, keep, kept);
         mp_lane_insert(&lane->ready, batch);
     }
     if (part)
-        part->via_import = lane->id == MP_LANE_EVENTS && class == 1;
+        part->via_import =
+            lane->id == MP_LANE_EVENTS &&
+            class_of(lane, mp_batch_entry(part, 0), wall_ms) == 1;
+    else
+        mp_lane_rest(lane, now_ms + MP_LANE_NO_MEMORY_MS);
     return part;
 }
 
@@ -189,7 +223,6 @@ static mp_batch *load(mp_lane *lane, const mp_settings *settings,
     if (!batch) {
         mp_queue_untake(&lane->queue, segment);
         mp_lane_rest(lane, now_ms + MP_LANE_NO_MEMORY_MS);
-        *next_ms = lane->resume_ms;
         return NULL;
     }
     mp_lane_insert(&lane->ready, batch);
@@ -198,21 +231,26 @@ static mp_batch *load(mp_lane *lane, const mp_settings *settings,
 
 /* The first batch in `ready` of which something may travel. */
 static mp_batch *choose_ready(mp_lane *lane, const mp_settings *settings,
-                              int64_t wall_ms) {
+                              int64_t now_ms, int64_t wall_ms) {
     mp_batch *part = NULL;
-    for (mp_batch *b = lane->ready, *next; b && !part; b = next) {
+    for (mp_batch *b = lane->ready, *next; b && !part && !rests(lane, now_ms);
+         b = next) {
         next = b->next;
         if (!is_exhausted(b))
-            part = cut(lane, settings, b, wall_ms);
+            part = cut(lane, settings, b, now_ms, wall_ms);
     }
     return part;
 }
 
-static mp_batch *choose_stuck(mp_lane *lane, int64_t now_ms, int64_t *next_ms) {
+/* What is due again travels like anything else: it may have grown old. */
+static mp_batch *choose_stuck(mp_lane *lane, const mp_settings *settings,
+                              int64_t now_ms, int64_t wall_ms,
+                              int64_t *next_ms) {
     for (mp_batch *b = lane->stuck; b; b = b->next) {
         if (b->resume_ms <= now_ms) {
             mp_lane_take_out(&lane->stuck, b);
-            return b;
+            mp_lane_insert(&lane->ready, b);
+            return cut(lane, settings, b, now_ms, wall_ms);
         }
         if (b->resume_ms < *next_ms)
             *next_ms = b->resume_ms;
@@ -226,9 +264,12 @@ static mp_batch *choose(mp_lane *lane, const mp_settings *settings,
     drop_expired(lane, settings, &lane->stuck, now_ms);
     do {
         drop_expired(lane, settings, &lane->ready, now_ms);
-        part = choose_ready(lane, settings, wall_ms);
-    } while (!part && load(lane, settings, now_ms, next_ms));
-    return part ? part : choose_stuck(lane, now_ms, next_ms);
+        part = choose_ready(lane, settings, now_ms, wall_ms);
+    } while (!part && !rests(lane, now_ms) &&
+             load(lane, settings, now_ms, next_ms));
+    if (!part && !rests(lane, now_ms))
+        part = choose_stuck(lane, settings, now_ms, wall_ms, next_ms);
+    return part;
 }
 
 mp_batch *mp_lane_next(mp_lane *lane, const mp_settings *settings,
@@ -238,19 +279,16 @@ mp_batch *mp_lane_next(mp_lane *lane, const mp_settings *settings,
     if (slots == 0 ||
         (lane->in_flight > 0 && (lane->ordered || lane->failures > 0)))
         return NULL;
-    if (now_ms >= lane->resume_ms) {
+    mp_batch *batch = NULL;
+    if (!rests(lane, now_ms)) {
         conclude_trials(lane, settings, now_ms);
         mp_lane_tell_dropped(lane, 0, now_ms);
     }
-    if (now_ms < lane->resume_ms) {
-        if (!mp_lane_empty(lane))
-            *next_ms = lane->resume_ms;
-        return NULL;
-    }
-    mp_batch *batch = choose(lane, settings, now_ms, wall_ms, next_ms);
+    if (!rests(lane, now_ms))
+        batch = choose(lane, settings, now_ms, wall_ms, next_ms);
     if (!batch) {
-        if (lane->ready && lane->in_flight == 0 && *next_ms == INT64_MAX)
-            *next_ms = now_ms + MP_LANE_NO_MEMORY_MS;
+        if (rests(lane, now_ms) && !mp_lane_empty(lane))
+            *next_ms = lane->resume_ms;
         return NULL;
     }
     mp_lane_insert(&lane->sent, batch);

@@ -163,7 +163,7 @@ static void follow(mp_lane *lane, mp_batch *batch, const mp_answer *answer,
         break;
     case MP_DO_STUCK:
         tell_stuck(lane, batch, answer);
-        set_aside(lane, batch, now_ms + verdict->delay_ms);
+        set_aside(lane, batch, now_ms + verdict->aside_ms);
         break;
     case MP_DO_PAUSE:
         mp_lane_tell_pause(lane, batch, answer->status, answer->text);
@@ -175,9 +175,15 @@ static void follow(mp_lane *lane, mp_batch *batch, const mp_answer *answer,
     }
 }
 
+/* A page of a captive portal is a 200 too, and earns no trust. */
+static bool speaks_mixpanel(mp_outcome outcome) {
+    return outcome == MP_SAID_DELIVERED || outcome == MP_SAID_PARTLY ||
+           outcome == MP_SAID_REFUSED;
+}
+
 static void count_answer(mp_lane *lane, mp_batch *batch,
                          const mp_answer *answer) {
-    lane->trusted |= answer->status == 200;
+    lane->trusted |= speaks_mixpanel(answer->outcome);
     if (answer->outcome == MP_SAID_UNREADABLE)
         lane->unreadable++;
     else
@@ -208,33 +214,46 @@ static bool tell_ambiguous(mp_lane *lane, const mp_settings *settings,
     return true;
 }
 
+static void note_health(mp_lane *lane, mp_batch *batch,
+                        const mp_verdict *verdict, int64_t now_ms) {
+    bool failed = verdict->action == MP_DO_RETRY ||
+                  verdict->action == MP_DO_PAUSE ||
+                  (verdict->action == MP_DO_HALVE && verdict->ambiguous);
+    if (failed) {
+        lane->failures += is_news(lane, batch);
+        lane->failed_ms = now_ms;
+    } else if (verdict->action != MP_DO_STUCK) {
+        lane->failures = 0;
+        lane->told_pause = false;
+    }
+    if (verdict->delay_ms > 0)
+        mp_lane_rest(lane, now_ms + verdict->delay_ms);
+    /* An outage says nothing of the records and is no part of a search. */
+    if (batch->trial && verdict->action != MP_DO_HALVE && failed)
+        batch->trial->requests--;
+}
+
 void mp_lane_done(mp_lane *lane, const mp_settings *settings, mp_batch *batch,
                   const mp_answer *answer, int64_t retry_after_ms,
                   int64_t now_ms) {
     take_back(lane, batch);
     count_answer(lane, batch, answer);
     mp_verdict verdict = judge(lane, settings, batch, answer, retry_after_ms);
-    if (verdict.ambiguous && tell_ambiguous(lane, settings, batch, answer))
-        return;
     if (detour_closed(lane, batch, answer,
                       now_ms + settings->max_retry_delay_ms))
         return;
-    bool failed = verdict.action == MP_DO_RETRY ||
-                  verdict.action == MP_DO_PAUSE ||
-                  (verdict.action == MP_DO_HALVE && verdict.delay_ms > 0);
-    if (failed) {
-        lane->failures += is_news(lane, batch);
-        lane->failed_ms = now_ms;
-        mp_lane_rest(lane, now_ms + verdict.delay_ms);
-    } else if (verdict.action != MP_DO_STUCK) {
-        lane->failures = 0;
-        lane->told_pause = false;
-    }
+    note_health(lane, batch, &verdict, now_ms);
+    if (verdict.ambiguous && tell_ambiguous(lane, settings, batch, answer))
+        return;
     follow(lane, batch, answer, &verdict, now_ms);
 }
 
 void mp_lane_undo(mp_lane *lane, mp_batch *batch, int64_t now_ms) {
     take_back(lane, batch);
+    if (--batch->sends > 0)
+        lane->stats->retried -= batch->count;
+    if (batch->trial)
+        batch->trial->requests--;
     mp_lane_insert(&lane->ready, batch);
     mp_lane_rest(lane, now_ms + MP_LANE_NO_MEMORY_MS);
 }

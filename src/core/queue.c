@@ -87,17 +87,25 @@ void mp_queue_give(mp_queue *queue, mp_segment *segment) {
     queue->spares = segment;
 }
 
-static void free_list(mp_segment *segment) {
+static void drop_list(mp_segment *segment, void (*drop)(mp_segment *)) {
     while (segment) {
         mp_segment *next = segment->next;
-        mp_segment_free(segment);
+        drop(segment);
         segment = next;
     }
 }
 
-void mp_queue_free(mp_queue *queue) {
-    mp_segment_free(queue->open);
-    free_list(queue->sealed);
-    free_list(queue->spares);
+static void drop_all(mp_queue *queue, void (*drop)(mp_segment *)) {
+    drop(queue->open);
+    drop_list(queue->sealed, drop);
+    drop_list(queue->spares, drop);
     *queue = (mp_queue){0};
+}
+
+void mp_queue_free(mp_queue *queue) {
+    drop_all(queue, mp_segment_free);
+}
+
+void mp_queue_forget(mp_queue *queue) {
+    drop_all(queue, mp_segment_forget);
 }

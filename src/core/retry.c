@@ -14,12 +14,12 @@ enum {
 
 /* Jitter comes on top of the ceiling, so that clients that reached it do not
  * fall into step. A lower ceiling shrinks start and jitter with it. */
-static int64_t back_off(const mp_attempt *attempt) {
+static int64_t back_off(const mp_attempt *attempt, uint32_t failures) {
     double scale = attempt->max_delay_ms < CEILING_MS
                        ? (double)attempt->max_delay_ms / CEILING_MS
                        : 1.0;
     double delay = START_MS * scale;
-    for (uint32_t i = 0; i < attempt->lane_failures; i++) {
+    for (uint32_t i = 0; i < failures; i++) {
         delay *= 2;
         if (delay >= (double)attempt->max_delay_ms)
             break;
@@ -27,10 +27,18 @@ static int64_t back_off(const mp_attempt *attempt) {
     if (delay > (double)attempt->max_delay_ms)
         delay = (double)attempt->max_delay_ms;
     delay += (JITTER_MIN_MS + JITTER_SPAN_MS * attempt->random) * scale;
-    int64_t asked = attempt->retry_after_ms;
-    if (asked > RETRY_AFTER_MAX_MS)
-        asked = RETRY_AFTER_MAX_MS;
-    return (int64_t)delay > asked ? (int64_t)delay : asked;
+    return (int64_t)delay;
+}
+
+static int64_t asked_for(const mp_attempt *attempt) {
+    int64_t ms = attempt->retry_after_ms;
+    if (ms > RETRY_AFTER_MAX_MS)
+        return RETRY_AFTER_MAX_MS;
+    return ms > 0 ? ms : 0;
+}
+
+static int64_t longer(int64_t a, int64_t b) {
+    return a > b ? a : b;
 }
 
 static mp_action act(const mp_attempt *attempt) {
@@ -67,10 +75,18 @@ mp_verdict mp_retry(const mp_attempt *attempt) {
     mp_verdict verdict = {.action = act(attempt)};
     verdict.ambiguous = attempt->outcome == MP_SAID_SERVER_ERROR ||
                         attempt->outcome == MP_SAID_LOST;
-    if (verdict.action == MP_DO_PAUSE)
+    int64_t asked_ms = asked_for(attempt);
+    if (verdict.action == MP_DO_PAUSE) {
         verdict.delay_ms = attempt->max_delay_ms;
-    else if (verdict.action == MP_DO_RETRY || verdict.action == MP_DO_STUCK ||
-             attempt->outcome == MP_SAID_SERVER_ERROR)
-        verdict.delay_ms = back_off(attempt);
+    } else if (verdict.action == MP_DO_STUCK) {
+        /* Its own trouble: the lane goes on, unless the host said when. */
+        uint32_t failures = attempt->server_errors - PATIENCE;
+        verdict.aside_ms = longer(back_off(attempt, failures), asked_ms);
+        verdict.delay_ms = asked_ms;
+    } else if (verdict.action == MP_DO_RETRY ||
+               attempt->outcome == MP_SAID_SERVER_ERROR) {
+        verdict.delay_ms =
+            longer(back_off(attempt, attempt->lane_failures), asked_ms);
+    }
     return verdict;
 }

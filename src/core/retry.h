@@ -47,7 +47,8 @@ typedef struct mp_attempt {
 
 typedef struct mp_verdict {
     mp_action action;
-    int64_t delay_ms; /* before the lane, or a stuck record, goes on; else 0 */
+    int64_t delay_ms; /* before the lane goes on; 0: at once */
+    int64_t aside_ms; /* before a stuck record is tried again; else 0 */
     bool ambiguous;   /* the records may have been taken all the same */
 } mp_verdict;
 

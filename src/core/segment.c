@@ -48,6 +48,11 @@ void mp_segment_free(mp_segment *segment) {
     free(segment);
 }
 
+/* Unmapping would hit whatever the child mapped in that place since. */
+void mp_segment_forget(mp_segment *segment) {
+    free(segment);
+}
+
 bool mp_segment_fits(const mp_segment *segment, size_t len) {
     return segment->count < MP_SEGMENT_RECORDS &&
            len + SEPARATOR <= MP_SEGMENT_BYTES - segment->used;

@@ -68,6 +68,8 @@ void mp_segment_retain(mp_segment *segment);
 bool mp_segment_release(mp_segment *segment);
 void mp_segment_reset(mp_segment *segment);
 void mp_segment_free(mp_segment *segment); /* NULL is allowed */
+/* Frees it in a forked child, where its bytes are not mapped. */
+void mp_segment_forget(mp_segment *segment); /* NULL is allowed */
 
 /* True if a record of `len` bytes of JSON still fits beside the others. */
 bool mp_segment_fits(const mp_segment *segment, size_t len);

@@ -1,0 +1,305 @@
+#include "answer_helper.h"
+
+CASE(other_statuses) {
+    static const struct {
+        int status;
+        mp_outcome outcome;
+    } rows[] = {
+        {201, MP_SAID_UNREADABLE},   {202, MP_SAID_UNREADABLE},
+        {204, MP_SAID_UNREADABLE},   {301, MP_SAID_UNAUTHORIZED},
+        {302, MP_SAID_UNAUTHORIZED}, {307, MP_SAID_UNAUTHORIZED},
+        {401, MP_SAID_UNAUTHORIZED}, {402, MP_SAID_REJECTED},
+        {403, MP_SAID_FORBIDDEN},    {404, MP_SAID_FORBIDDEN},
+        {405, MP_SAID_REJECTED},     {408, MP_SAID_BUSY},
+        {410, MP_SAID_REJECTED},     {413, MP_SAID_TOO_LARGE},
+        {422, MP_SAID_REJECTED},     {429, MP_SAID_BUSY},
+        {451, MP_SAID_REJECTED},     {499, MP_SAID_REJECTED},
+        {500, MP_SAID_SERVER_ERROR}, {502, MP_SAID_SERVER_ERROR},
+        {504, MP_SAID_SERVER_ERROR}, {599, MP_SAID_SERVER_ERROR},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        CHECK(outcome(rows[i].status, "") == rows[i].outcome);
+        CHECK(outcome(rows[i].status, "{\"error\":null,\"status\":1}") ==
+              rows[i].outcome);
+    }
+}
+
+CASE(no_reply_may_have_been_received_or_not) {
+    for (int sent = 0; sent < 2; sent++) {
+        mp_reply reply = {.sent = sent, .failure = "connection refused"};
+        mp_answer answer;
+        CHECK(mp_answer_read(&answer, &reply, 5, true) == MP_OK);
+        CHECK(answer.outcome == (sent ? MP_SAID_LOST : MP_SAID_NOTHING));
+        CHECK(answer.status == 0);
+        CHECK_TEXT(answer.text, strlen(answer.text), "connection refused");
+        mp_answer_free(&answer);
+    }
+}
+
+CASE(a_long_failure_is_cut) {
+    mp_reply reply = {.sent = true};
+    memset(reply.failure, 'x', sizeof reply.failure - 1);
+    mp_answer answer;
+    CHECK(mp_answer_read(&answer, &reply, 5, true) == MP_OK);
+    check_answer(&answer, 5);
+    mp_answer_free(&answer);
+}
+
+CASE(yes_without_verbose) {
+    CHECK(outcome(200, "1") == MP_SAID_DELIVERED);
+    CHECK(outcome(200, "1\n") == MP_SAID_DELIVERED);
+    CHECK(outcome(200, " \r\n1 ") == MP_SAID_DELIVERED);
+    CHECK(outcome(200, "true") == MP_SAID_DELIVERED);
+}
+
+CASE(no_without_verbose) {
+    CHECK(outcome(200, "0") == MP_SAID_REFUSED);
+    CHECK(outcome(200, "0\n") == MP_SAID_REFUSED);
+    CHECK(outcome(200, "false") == MP_SAID_REFUSED);
+}
+
+CASE(status_as_number_or_bool_or_text) {
+    CHECK(outcome(200, "{\"status\":1}") == MP_SAID_DELIVERED);
+    CHECK(outcome(200, "{\"status\":true}") == MP_SAID_DELIVERED);
+    CHECK(outcome(200, "{\"status\":\"OK\"}") == MP_SAID_DELIVERED);
+    CHECK(outcome(200, "{\"status\":0}") == MP_SAID_REFUSED);
+    CHECK(outcome(200, "{\"status\":false}") == MP_SAID_REFUSED);
+    CHECK(outcome(200, "{\"status\":\"error\"}") == MP_SAID_REFUSED);
+    CHECK(outcome(200, "{\"code\":200}") == MP_SAID_DELIVERED);
+    CHECK(outcome(200, "{\"code\":200,\"status\":0}") == MP_SAID_REFUSED);
+    CHECK(outcome(200, "{\"code\":200,\"status\":false}") == MP_SAID_REFUSED);
+}
+
+CASE(an_error_outweighs_a_good_status) {
+    CHECK(outcome(200, "{\"error\":\"oops\",\"status\":1}") == MP_SAID_REFUSED);
+    CHECK(outcome(200, "{\"error\":\"oops\",\"code\":200}") == MP_SAID_REFUSED);
+    CHECK(outcome(200, "{\"error\":\"\",\"status\":1}") == MP_SAID_DELIVERED);
+    CHECK(outcome(200, "{\"error\":null,\"status\":1}") == MP_SAID_DELIVERED);
+    CHECK(outcome(200, "{\"error\":\"\",\"status\":0}") == MP_SAID_REFUSED);
+}
+
+CASE(a_200_that_says_neither_is_unreadable) {
+    static const char *const bodies[] = {
+        "",
+        " ",
+        "2",
+        "-1",
+        "10",
+        "01",
+        "1 1",
+        "null",
+        "[]",
+        "[1]",
+        "{}",
+        "{\"code\":500}",
+        "{\"status\":null}",
+        "{\"error\":null}",
+        "OK",
+        "<html><body>Sign in to the hotel's network</body></html>",
+        "{\"status\":1",
+        "{\"status\":1}}",
+        "{\"status\":1,\"error\":\"\xff\xfe\"}",
+        "{\"num_records_imported\":10}"};
+    for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+        CHECK(outcome(200, bodies[i]) == MP_SAID_UNREADABLE);
+        if (outcome(200, bodies[i]) != MP_SAID_UNREADABLE)
+            fprintf(stderr, "body: %s\n", bodies[i]);
+    }
+}
+
+static uint32_t missing(int status, const char *body, uint32_t count) {
+    mp_answer answer = read_text(status, body, count);
+    mp_answer_free(&answer);
+    return answer.missing;
+}
+
+CASE(fewer_imported_than_sent_are_missing) {
+    static const char ok[] = "{\"code\":200,\"num_records_imported\":7}";
+    CHECK(outcome(200, ok) == MP_SAID_DELIVERED);
+    CHECK(missing(200, ok, 10) == 3);
+    CHECK(missing(200, ok, 7) == 0);
+    CHECK(missing(200, ok, 5) == 0);
+    CHECK(missing(200, "{\"code\":200}", 10) == 0);
+    CHECK(missing(200, "{\"code\":200,\"num_records_imported\":0}", 10) == 10);
+    CHECK(missing(200, "{\"code\":200,\"num_records_imported\":-1}", 10) == 0);
+    CHECK(missing(200, "{\"code\":200,\"num_records_imported\":\"7\"}", 10) ==
+          0);
+    CHECK(missing(200, "{\"code\":200,\"num_records_imported\":4294967296}",
+                  10) == 0);
+}
+
+CASE(the_refused_do_not_count_as_missing) {
+    static const char body[] =
+        "{\"failed_records\":[{\"index\":1}],\"num_records_imported\":8}";
+    CHECK(missing(400, body, 9) == 0);
+    CHECK(missing(400, body, 10) == 1);
+}
+
+CASE(a_failed_record_has_field_and_message) {
+    mp_answer answer = read_text(
+        400,
+        "{\"failed_records\":[{\"index\":2,\"$insert_id\":\"a\",\"field\":"
+        "\"properties.time\",\"message\":\"is invalid\"},{\"index\":0,"
+        "\"insert_id\":\"b\"}]}",
+        3);
+    CHECK(answer.outcome == MP_SAID_PARTLY && answer.failed_count == 2);
+    CHECK(answer.failed[0].index == 0 && answer.failed[1].index == 2);
+    CHECK_TEXT(answer.failed[0].field, strlen(answer.failed[0].field), "");
+    CHECK_TEXT(answer.failed[1].field, strlen(answer.failed[1].field),
+               "properties.time");
+    CHECK_TEXT(answer.failed[1].message, strlen(answer.failed[1].message),
+               "is invalid");
+    mp_answer_free(&answer);
+}
+
+CASE(doubled_indexes_count_once) {
+    mp_answer answer = read_text(
+        400,
+        "{\"failed_records\":[{\"index\":2},{\"index\":1},{\"index\":2},"
+        "{\"index\":1},{\"index\":2},{\"index\":9}]}",
+        10);
+    CHECK(answer.outcome == MP_SAID_PARTLY && answer.failed_count == 3);
+    mp_answer_free(&answer);
+}
+
+CASE(all_may_be_refused_by_name) {
+    CHECK(outcome(400, "{\"failed_records\":[{\"index\":0}]}") ==
+          MP_SAID_PARTLY);
+    mp_answer answer =
+        read_text(400, "{\"failed_records\":[{\"index\":0}]}", 1);
+    CHECK(answer.outcome == MP_SAID_PARTLY && answer.failed_count == 1);
+    mp_answer_free(&answer);
+}
+
+CASE(indexes_that_cannot_be_used_say_nothing) {
+    static const char *const lists[] = {"[]",
+                                        "{}",
+                                        "null",
+                                        "7",
+                                        "\"text\"",
+                                        "[\"identity events are not allowed\"]",
+                                        "[{\"index\":10}]",
+                                        "[{\"index\":-1}]",
+                                        "[{\"index\":4294967296}]",
+                                        "[{\"index\":\"0\"}]",
+                                        "[{\"index\":0.5}]",
+                                        "[{\"index\":null}]",
+                                        "[{}]",
+                                        "[null]",
+                                        "[{\"index\":0},\"text\"]",
+                                        "[{\"index\":0},{\"index\":10}]"};
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        char body[128];
+        snprintf(body, sizeof body, "{\"failed_records\":%s}", lists[i]);
+        CHECK(outcome(400, body) == MP_SAID_BAD);
+    }
+}
+
+CASE(a_failed_record_that_is_a_text_gives_the_text) {
+    mp_answer answer =
+        read_text(400, "{\"failed_records\":[\"not allowed\"]}", 10);
+    CHECK_TEXT(answer.text, strlen(answer.text), "not allowed");
+    mp_answer_free(&answer);
+}
+
+CASE(only_import_names_records) {
+    static const char body[] = "{\"failed_records\":[{\"index\":0}]}";
+    mp_answer answer = read_bytes(400, body, strlen(body), 10, false);
+    CHECK(answer.outcome == MP_SAID_BAD && answer.failed_count == 0);
+    mp_answer_free(&answer);
+}
+
+CASE(a_body_without_an_error_is_quoted) {
+    mp_answer answer =
+        read_text(502, "\r\n<html>\n\t<b>Bad\x1b[31m \xc3\xa9Gateway\n", 1);
+    CHECK_TEXT(answer.text, strlen(answer.text),
+               "HTTP 502: <html> <b>Bad [31m Gateway");
+    mp_answer_free(&answer);
+    answer = read_text(502, "", 1);
+    CHECK_TEXT(answer.text, strlen(answer.text), "HTTP 502");
+    mp_answer_free(&answer);
+    answer = read_text(502, "\n\n \t", 1);
+    CHECK_TEXT(answer.text, strlen(answer.text), "HTTP 502");
+    mp_answer_free(&answer);
+}
+
+CASE(an_error_with_control_characters_stays_one_line) {
+    static const char *const errors[] = {"a\\nb", "a\\r\\nb", "a\\u001b[31mb",
+                                         "a\\tb", "a\\u007fb"};
+    for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
+        char body[128];
+        snprintf(body, sizeof body, "{\"error\":\"%s\",\"status\":0}",
+                 errors[i]);
+        CHECK(outcome(200, body) == MP_SAID_REFUSED);
+        snprintf(body, sizeof body, "{\"failed_records\":[\"%s\"]}", errors[i]);
+        CHECK(outcome(400, body) == MP_SAID_BAD);
+        snprintf(body, sizeof body,
+                 "{\"failed_records\":[{\"index\":0,\"field\":\"%s\","
+                 "\"message\":\"%s\"}]}",
+                 errors[i], errors[i]);
+        CHECK(outcome(400, body) == MP_SAID_PARTLY);
+    }
+}
+
+CASE(a_long_error_is_cut_between_characters) {
+    char body[2048];
+    for (size_t shift = 0; shift < 4; shift++) {
+        size_t len = (size_t)sprintf(body, "{\"status\":0,\"error\":\"%.*s",
+                                     (int)shift, "xxx");
+        for (int i = 0; i < 200; i++)
+            len += (size_t)sprintf(body + len, "\xe2\x82\xac");
+        sprintf(body + len, "\"}");
+        mp_answer answer = read_text(200, body, 10);
+        CHECK((strlen(answer.text) - shift) % 3 == 0);
+        CHECK(strlen(answer.text) > MP_MESSAGE - 5);
+        mp_answer_free(&answer);
+    }
+}
+
+CASE(huge_bodies_are_read) {
+    enum {
+        HUGE_BODY = 4 * 1024 * 1024
+    };
+    char *body = malloc(HUGE_BODY);
+    memset(body, 'x', HUGE_BODY);
+    mp_answer answer = read_bytes(200, body, HUGE_BODY, 10, true);
+    CHECK(answer.outcome == MP_SAID_UNREADABLE);
+    mp_answer_free(&answer);
+    memset(body, '[', HUGE_BODY);
+    answer = read_bytes(400, body, HUGE_BODY, 10, true);
+    CHECK(answer.outcome == MP_SAID_BAD);
+    mp_answer_free(&answer);
+    size_t len = (size_t)sprintf(body, "{\"failed_records\":[");
+    for (int i = 0; i < 2000; i++)
+        len += (size_t)sprintf(body + len, "%s{\"index\":%d}", i ? "," : "",
+                               1999 - i);
+    len += (size_t)sprintf(body + len, "]}");
+    answer = read_bytes(400, body, len, 2000, true);
+    CHECK(answer.outcome == MP_SAID_PARTLY && answer.failed_count == 2000);
+    mp_answer_free(&answer);
+    free(body);
+}
+
+int main(void) {
+    RUN(other_statuses);
+    RUN(no_reply_may_have_been_received_or_not);
+    RUN(a_long_failure_is_cut);
+    RUN(yes_without_verbose);
+    RUN(no_without_verbose);
+    RUN(status_as_number_or_bool_or_text);
+    RUN(an_error_outweighs_a_good_status);
+    RUN(a_200_that_says_neither_is_unreadable);
+    RUN(fewer_imported_than_sent_are_missing);
+    RUN(the_refused_do_not_count_as_missing);
+    RUN(a_failed_record_has_field_and_message);
+    RUN(doubled_indexes_count_once);
+    RUN(all_may_be_refused_by_name);
+    RUN(indexes_that_cannot_be_used_say_nothing);
+    RUN(a_failed_record_that_is_a_text_gives_the_text);
+    RUN(only_import_names_records);
+    RUN(a_body_without_an_error_is_quoted);
+    RUN(an_error_with_control_characters_stays_one_line);
+    RUN(a_long_error_is_cut_between_characters);
+    RUN(huge_bodies_are_read);
+    return unit_result();
+}

@@ -1,0 +1,285 @@
+#include "lane_helper.h"
+
+enum {
+    MINUTE = 60 * 1000,
+    HOUR = 60 * MINUTE
+};
+
+/* ---- configuration ---- */
+
+static void check_pauses(mp_lane_id id, word said, bool trusted) {
+    rig *r = rig_open(id);
+    if (trusted) {
+        rig_add_due(r, 1);
+        rig_serve(r, said_ok);
+    }
+    rig_add_due(r, 2);
+    for (int i = 0; i < 3; i++) {
+        int64_t asked_ms = r->now_ms;
+        rig_serve(r, said);
+        mp_lane_hurry(r->lane, r->tickets);
+        rig_sleep(r);
+        CHECK(r->now_ms == asked_ms + MINUTE);
+    }
+    CHECK(strcmp(r->stats.last_error, said.text) == 0);
+    CHECK(r->stats.rejected == 0);
+    rig_finish(r);
+}
+
+CASE(wrong_credentials_pause_any_lane) {
+    for (int id = 0; id < MP_LANES; id++) {
+        check_pauses((mp_lane_id)id, said_401, false);
+        check_pauses((mp_lane_id)id, said_401, true);
+    }
+}
+
+CASE(a_lane_never_answered_200_pauses_at_403_and_404) {
+    check_pauses(MP_LANE_EVENTS, said_403, false);
+    check_pauses(MP_LANE_PEOPLE, said_404, false);
+}
+
+CASE(a_lane_answered_200_halves_at_403_and_404) {
+    for (int i = 0; i < 2; i++) {
+        rig *r = rig_open(MP_LANE_EVENTS);
+        rig_add_due(r, 1);
+        rig_serve(r, said_ok);
+        rig_add_due(r, 2);
+        for (int k = 0; k < 2; k++)
+            rig_serve(r, i ? said_403 : said_404);
+        rig_serve(r, said_ok);
+        CHECK(r->stats.rejected == 1 && r->stats.delivered == 2);
+        rig_finish(r);
+    }
+}
+
+CASE(the_third_unreadable_answer_pauses) {
+    rig *r = rig_open(MP_LANE_EVENTS);
+    rig_add_due(r, 5);
+    for (int i = 0; i < 4; i++) {
+        int64_t asked_ms = r->now_ms;
+        rig_serve(r, said_what);
+        rig_sleep(r);
+        CHECK((r->now_ms == asked_ms + MINUTE) == (i >= 2));
+    }
+    rig_serve(r, said_ok);
+    rig_finish(r);
+}
+
+CASE(unreadable_answers_count_in_a_row) {
+    rig *r = rig_open(MP_LANE_EVENTS);
+    rig_add_due(r, 5);
+    for (int i = 0; i < 6; i++) {
+        int64_t asked_ms = r->now_ms;
+        rig_serve(r, i == 2 ? said_429 : said_what);
+        rig_sleep(r);
+        CHECK((r->now_ms == asked_ms + MINUTE) == (i == 5));
+    }
+    rig_finish(r);
+}
+
+/* ---- what travels apart ---- */
+
+static const int64_t old_ms = INT64_C(1800000000000) - 6 * (int64_t)DAY_MS;
+
+/* `n` events, every other one six days old. */
+static rig *open_with_old_events(bool custom_host, uint32_t n) {
+    rig *r = custom_host ? rig_open_custom(MP_LANE_EVENTS)
+                         : rig_open(MP_LANE_EVENTS);
+    for (uint32_t i = 0; i < n; i++)
+        rig_put(r, MP_PLAIN, 0, i % 2 ? old_ms : RIG_WALL_MS, 50);
+    mp_lane_hurry(r->lane, r->tickets);
+    return r;
+}
+
+CASE(old_events_travel_to_import) {
+    rig *r = open_with_old_events(false, 10);
+    mp_batch *young = rig_next(r), *old = rig_next(r);
+    CHECK(young && young->count == 5 && !young->via_import);
+    CHECK(old && old->count == 5 && old->via_import);
+    r->book[2].poison = true;
+    rig_say(r, old, said_partly);
+    rig_say(r, young, said_ok);
+    CHECK(r->stats.rejected == 1 && r->stats.delivered == 9);
+    rig_finish(r);
+}
+
+CASE(five_days_less_an_hour_is_old) {
+    rig *r = rig_open(MP_LANE_EVENTS);
+    int64_t edge_ms = r->wall_ms - 5 * (int64_t)DAY_MS + HOUR;
+    rig_put(r, MP_PLAIN, 0, edge_ms, 50);
+    rig_put(r, MP_PLAIN, 0, edge_ms - 1, 50);
+    rig_put(r, MP_IDENTITY, 0, edge_ms - DAY_MS, 50);
+    rig_put(r, MP_PLAIN, 0, 0, 50);
+    mp_lane_hurry(r->lane, r->tickets);
+    mp_batch *young = rig_next(r), *old = rig_next(r);
+    CHECK(young && young->count == 3 && old && old->count == 1);
+    rig_say(r, young, said_ok);
+    rig_say(r, old, said_ok);
+    rig_finish(r);
+}
+
+CASE(events_grow_old_between_tries) {
+    rig *r = rig_open(MP_LANE_EVENTS);
+    rig_put(r, MP_PLAIN, 0, r->wall_ms, 50);
+    mp_lane_hurry(r->lane, r->tickets);
+    mp_batch *batch = rig_next(r);
+    CHECK(batch && !batch->via_import);
+    rig_say(r, batch, said_429);
+    rig_sleep(r);
+    r->wall_ms += 5 * (int64_t)DAY_MS;
+    batch = rig_next(r);
+    CHECK(batch && batch->via_import);
+    rig_say(r, batch, said_ok);
+    rig_finish(r);
+}
+
+CASE(stuck_events_grow_old_too) {
+    rig *r = rig_open(MP_LANE_EVENTS);
+    rig_put(r, MP_PLAIN, 0, r->wall_ms, 50);
+    mp_lane_hurry(r->lane, r->tickets);
+    for (int i = 0; i < 9; i++) {
+        rig_serve(r, said_503);
+        rig_sleep(r);
+    }
+    r->wall_ms += 5 * (int64_t)DAY_MS;
+    mp_batch *batch = rig_next(r);
+    CHECK(batch && batch->via_import);
+    if (batch)
+        rig_say(r, batch, said_ok);
+    rig_finish(r);
+}
+
+CASE(a_custom_host_without_import_drops_old_events) {
+    rig *r = open_with_old_events(true, 10);
+    rig_serve(r, said_ok);
+    rig_serve(r, said_404);
+    CHECK(r->stats.dropped_expired == 5 && r->stats.delivered == 5);
+    rig_add_due(r, 1);
+    rig_serve(r, said_ok);
+    rig_finish(r);
+}
+
+CASE(what_import_refuses_does_not_stop_young_events) {
+    static const word *const words[] = {&said_401, &said_403, &said_404};
+    for (int i = 0; i < 3; i++) {
+        rig *r = open_with_old_events(false, 10);
+        mp_batch *young = rig_next(r), *old = rig_next(r);
+        rig_say(r, old, *words[i]);
+        rig_say(r, young, said_ok);
+        rig_add_due(r, 2);
+        rig_serve(r, said_ok);
+        CHECK(r->stats.delivered == 7 && r->stats.rejected == 0);
+        CHECK(!rig_next(r) && r->next_ms == MINUTE);
+        rig_finish(r);
+    }
+}
+
+CASE(identity_travels_apart_on_import) {
+    rig *r = rig_open(MP_LANE_IMPORT);
+    for (int i = 0; i < 12; i++)
+        rig_put(r, i % 3 ? MP_PLAIN : MP_IDENTITY, 0, old_ms, 50);
+    mp_lane_hurry(r->lane, r->tickets);
+    mp_batch *identity = rig_next(r), *plain = rig_next(r);
+    CHECK(identity && identity->count == 4 && !identity->via_import);
+    CHECK(plain && plain->count == 8 && !plain->via_import);
+    rig_say(r, identity, said_ok);
+    rig_say(r, plain, said_ok);
+    rig_finish(r);
+}
+
+CASE(what_adds_up_travels_apart_in_order) {
+    static const uint32_t counts[] = {3, 2, 1, 1, 3};
+    static const char kinds[] = "sssaasasss"; /* $set, $add */
+    rig *r = rig_open(MP_LANE_PEOPLE);
+    for (const char *kind = kinds; *kind; kind++)
+        rig_put(r, *kind == 'a' ? MP_CUMULATIVE : MP_PLAIN, 1, 0, 50);
+    mp_lane_hurry(r->lane, r->tickets);
+    uint64_t last = 0;
+    for (int i = 0; i < 5; i++) {
+        mp_batch *batch = rig_next(r);
+        CHECK(batch && batch->count == counts[i]);
+        CHECK(mp_batch_ticket(batch) == last + 1);
+        last += batch->count;
+        rig_say(r, batch, said_ok);
+    }
+    rig_finish(r);
+}
+
+CASE(what_adds_up_is_not_sent_again_when_refused) {
+    rig *r = rig_open(MP_LANE_PEOPLE);
+    for (int i = 0; i < 4; i++)
+        rig_put(r, i < 2 ? MP_CUMULATIVE : MP_PLAIN, 1, 0, 50);
+    mp_lane_hurry(r->lane, r->tickets);
+    rig_serve(r, said_no);
+    CHECK(r->stats.rejected == 2 && r->requests == 1);
+    rig_serve(r, said_ok);
+    rig_finish(r);
+}
+
+CASE(what_adds_up_is_sent_again_when_it_may_have_failed) {
+    rig *r = rig_open(MP_LANE_PEOPLE);
+    rig_put(r, MP_CUMULATIVE, 1, 0, 50);
+    mp_lane_hurry(r->lane, r->tickets);
+    rig_serve(r, said_lost);
+    rig_sleep(r);
+    rig_serve(r, said_ok);
+    CHECK(r->stats.ambiguous == 1 && r->stats.delivered == 1);
+    rig_finish(r);
+}
+
+CASE(doubt_ends_what_adds_up_if_so_told) {
+    static const word *const words[] = {&said_lost, &said_503};
+    for (int i = 0; i < 2; i++) {
+        rig *r = rig_open(MP_LANE_PEOPLE);
+        r->settings->report_ambiguous = true;
+        for (int k = 0; k < 4; k++)
+            rig_put(r, k < 2 ? MP_CUMULATIVE : MP_PLAIN, 1, 0, 50);
+        mp_lane_hurry(r->lane, r->tickets);
+        rig_serve(r, *words[i]);
+        CHECK(r->stats.rejected == 2 && r->stats.ambiguous == 1);
+        r->now_ms += MINUTE;
+        rig_serve(r, *words[i]);
+        CHECK(r->stats.rejected == 2 && r->stats.ambiguous == 2);
+        rig_finish(r);
+    }
+}
+
+/* Else an outage would end one batch after the other. */
+CASE(doubt_that_ends_records_backs_off_too) {
+    static const word words[] = {{MP_SAID_LOST, 0, "timeout", 0},
+                                 {MP_SAID_SERVER_ERROR, 503, "x", 10 * MINUTE}};
+    for (int i = 0; i < 2; i++) {
+        rig *r = rig_open(MP_LANE_PEOPLE);
+        r->settings->report_ambiguous = true;
+        r->settings->max_batch_size = 1;
+        for (int k = 0; k < 3; k++)
+            rig_put(r, MP_CUMULATIVE, 1, 0, 50);
+        rig_serve(r, words[i]);
+        mp_batch *early = rig_next(r);
+        CHECK(!early && r->next_ms >= (i ? 10 * MINUTE : 3000));
+        if (early)
+            rig_say(r, early, said_ok);
+        rig_finish(r);
+    }
+}
+
+int main(void) {
+    RUN(wrong_credentials_pause_any_lane);
+    RUN(a_lane_never_answered_200_pauses_at_403_and_404);
+    RUN(a_lane_answered_200_halves_at_403_and_404);
+    RUN(the_third_unreadable_answer_pauses);
+    RUN(unreadable_answers_count_in_a_row);
+    RUN(old_events_travel_to_import);
+    RUN(five_days_less_an_hour_is_old);
+    RUN(events_grow_old_between_tries);
+    RUN(stuck_events_grow_old_too);
+    RUN(a_custom_host_without_import_drops_old_events);
+    RUN(what_import_refuses_does_not_stop_young_events);
+    RUN(identity_travels_apart_on_import);
+    RUN(what_adds_up_travels_apart_in_order);
+    RUN(what_adds_up_is_not_sent_again_when_refused);
+    RUN(what_adds_up_is_sent_again_when_it_may_have_failed);
+    RUN(doubt_ends_what_adds_up_if_so_told);
+    RUN(doubt_that_ends_records_backs_off_too);
+    return unit_result();
+}
