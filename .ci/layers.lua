@@ -5,7 +5,7 @@
 local rows = {
   { "err", "buf", "clock", "rng", "wait", "version" },
   { "num", "json", "gzip", "retry", "config", "exchange" },
-  { "report", "segment", "http", "trace", "answer" },
+  { "file", "report", "segment", "http", "trace", "answer" },
   { "queue", "batch" },
   { "lane", "request" },
   { "project", "projects" },

@@ -1,6 +1,7 @@
 #include "engine.h"
 
 #include "clock.h"
+#include "file.h"
 #include "http.h"
 #include "projects.h"
 #include "rng.h"
@@ -46,6 +47,7 @@ static struct {
 static void before_fork(void) {
     pthread_mutex_lock(&engine.lock);
     mp_projects_before_fork(engine.projects);
+    mp_file_before_fork();
 }
 
 static void in_parent(void) {
@@ -56,6 +58,7 @@ static void in_parent(void) {
 /* curl handles are abandoned, not cleaned up: that would say goodbye on the
  * parent's connections. */
 static void in_child(void) {
+    mp_file_in_child();
     mp_insert_id_reseed();
     mp_projects_in_child(engine.projects);
     engine.left_behind = atomic_load(&engine.worker);
