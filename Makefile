@@ -31,12 +31,12 @@ $(ABIS): %: $(BUILD)/%/mixpanel.so
 
 $(BUILD)/obj/core/%.o: src/core/%.c
 	@mkdir -p $(@D)
-	$(CC) $(FLAGS) -MMD -c -o $@ $<
+	$(CC) $(FLAGS) -MMD -MP -c -o $@ $<
 
 define abi_rules
 $(BUILD)/obj/$(1)/%.o: src/binding/%.c
 	@mkdir -p $$(@D)
-	$$(CC) $$(FLAGS) -isystem $$(INC_$(1)) -MMD -c -o $$@ $$<
+	$$(CC) $$(FLAGS) -isystem $$(INC_$(1)) -MMD -MP -c -o $$@ $$<
 
 $(BUILD)/$(1)/mixpanel.so: $(OBJ) $(BINDING:src/binding/%.c=$(BUILD)/obj/$(1)/%.o)
 	@mkdir -p $$(@D)
@@ -46,11 +46,17 @@ $(foreach abi,$(ABIS),$(eval $(call abi_rules,$(abi))))
 
 $(BUILD)/spec/%: spec/c/%.c $(OBJ)
 	@mkdir -p $(@D)
-	$(CC) $(FLAGS) -Isrc/core -MMD -o $@ $< $(OBJ) $(LIBS) -lm
+	$(CC) $(FLAGS) $(LDFLAGS) -Isrc/core -MMD -MP -o $@ $< $(OBJ) $(LIBS) -lm
 
-units: $(UNITS)
+# A host whose threads have a Lua state each: for spec/threads_spec.lua.
+$(BUILD)/spec/threads: spec/support/threads.c
+	@mkdir -p $(@D)
+	$(CC) $(FLAGS) $(LDFLAGS) -isystem $(INC_5.4) -MMD -MP -o $@ $< \
+	    -llua5.4 -lpthread
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+units: $(UNITS) $(BUILD)/spec/threads
+
+-include $(shell find $(BUILD)/obj $(BUILD)/spec -name '*.d' 2>/dev/null)
 
 # ---- the two commands --------------------------------------------------
 
@@ -76,6 +82,9 @@ sandbox: deps
 lint:
 	@.ci/lint
 
+asan tsan: deps
+	@.ci/test $@
+
 format:
 	clang-format -i src/core/*.[ch] src/binding/*.[ch] spec/c/*.[ch]
 	@.ci/stylua .
@@ -100,9 +109,10 @@ help:
 	@echo 'make deps         install what is missing'
 	@echo 'make lint format  check, or mend, how the code reads'
 	@echo 'make docs         render docs/reference.md from library/mixpanel.lua'
+	@echo 'make asan tsan    the specs under the sanitizers'
 	@echo 'make install      install for Lua 5.4 under PREFIX ($(PREFIX)), DESTDIR'
 	@echo 'make clean        remove build/'
 
-.PHONY: build all luajit $(ABIS) units demo test deps sandbox lint format \
-        docs install clean help
+.PHONY: build all luajit $(ABIS) units demo test deps sandbox lint asan tsan \
+        format         docs install clean help
 .SECONDARY:

@@ -50,7 +50,8 @@ mp_settings *mp_settings_new(const mp_settings *base) {
         return NULL;
     if (!base)
         base = &defaults;
-    *settings = *base;
+    /* All but the references, which other threads take and give back. */
+    memcpy(settings, base, offsetof(mp_settings, refs));
     settings->refs = 1;
     settings->proxy = settings->ca_path = settings->debug = NULL;
     settings->ca_pem = NULL;

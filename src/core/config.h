@@ -42,7 +42,7 @@ typedef struct mp_settings {
     size_t ca_len;
     char *ca_path; /* NULL: the system's */
     char *debug;   /* a file that gets every request and reply; NULL: none */
-    int refs;      /* private to config.c, atomic */
+    int refs;      /* private to config.c, atomic; stands last */
 } mp_settings;
 
 /* A fresh copy of `base`, or of the defaults when `base` is NULL, with one
