@@ -84,6 +84,19 @@ function Sandbox:records(endpoint)
   return records
 end
 
+-- The text of each record that an endpoint got, in order of arrival: the client
+-- writes one a line.
+function Sandbox:lines(endpoint)
+  local lines = {}
+  for _, request in ipairs(self:requests()) do
+    local list = request.path == endpoint and request.body:match "^%[(.*)%]$" or ""
+    for line in list:gmatch "[^\n]+" do
+      lines[#lines + 1] = line:gsub(",$", "")
+    end
+  end
+  return lines
+end
+
 -- Waits until at least `n` requests have arrived.
 function Sandbox:wait(n, timeout)
   local deadline = socket.gettime() + (timeout or 10)

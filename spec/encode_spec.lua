@@ -1,0 +1,628 @@
+-- What a Lua value becomes on the wire, read back from what the sandbox got.
+-- luacheck: std max+busted
+local cjson = require "cjson"
+local json = require "spec.support.json"
+local mixpanel = require "mixpanel"
+local sandbox = require "spec.support.sandbox"
+local values = require "spec.support.values"
+
+local has_integers = math.type ~= nil
+local has_ffi, ffi = pcall(require, "ffi")
+
+-- Set to another number, and to more rounds, to search on.
+local seed = tonumber(os.getenv "MIXPANEL_SPEC_SEED") or 20240611
+local rounds = tonumber(os.getenv "MIXPANEL_SPEC_ROUNDS") or 4000
+
+local fffd = "\239\191\189"
+
+describe("the encoder", function()
+  local server, mp
+  local clients = 0
+
+  setup(function()
+    server = sandbox.start()
+  end)
+
+  teardown(function()
+    server:stop()
+  end)
+
+  before_each(function()
+    server:reset()
+    clients = clients + 1 -- of another name each, so that each has its own counters
+    mp = mixpanel.new("projecttoken", {
+      api_host = server.url,
+      max_in_flight = 1,
+      name = "encode " .. clients,
+    })
+  end)
+
+  after_each(function()
+    mp:close()
+  end)
+
+  -- The JSON of each value, as the property of an event of its own.
+  local function texts(list)
+    for i = 1, #list do
+      assert(mp:track("v", { v = list[i] }))
+    end
+    assert(mp:flush(10))
+    local found = {}
+    for i, line in ipairs(server:lines "/track") do
+      json.read(line)
+      found[i] = line:match '"v":(.*)}}$'
+    end
+    assert.equal(#list, #found)
+    server:reset()
+    return found
+  end
+
+  local function text(value)
+    return texts({ value })[1]
+  end
+
+  -- The message with which a value is refused as the property v.
+  local function refusal(value)
+    local ok, message, code = mp:track("v", { v = value })
+    assert.is_nil(ok)
+    assert.equal("invalid", code)
+    return message
+  end
+
+  local function nest(depth, innermost, wrap)
+    local value = innermost
+    for _ = 1, depth do
+      value = wrap(value)
+    end
+    return value
+  end
+
+  local function in_list(value)
+    return { value }
+  end
+
+  local function in_object(value)
+    return { a = value }
+  end
+
+  local function count_to(n)
+    local list = {}
+    for i = 1, n do
+      list[i] = i
+    end
+    return list
+  end
+
+  local function keys_to(n)
+    local object = {}
+    for i = 1, n do
+      object["k" .. i] = i
+    end
+    return object
+  end
+
+  local automatic = {
+    "token",
+    "time",
+    "$insert_id",
+    "mp_lib",
+    "$lib_version",
+    "ip",
+    "distinct_id",
+  }
+
+  it("writes thousands of random tables that read back equal, and changes none", function()
+    local random = values.new(seed)
+    local expected = {}
+    for i = 1, rounds do
+      local source
+      source, expected[i] = random:properties()
+      local before = values.describe(source)
+      local ok, why = mp:track("v" .. i, source)
+      assert.is_true(ok, ("seed %d, table %d: %s"):format(seed, i, tostring(why)))
+      assert.equal(before, values.describe(source))
+    end
+    assert(mp:flush(60))
+    local lines = server:lines "/track"
+    assert.equal(rounds, #lines)
+    for i, line in ipairs(lines) do
+      local where = ("seed %d, table %d"):format(seed, i)
+      local object = json.read(line).object
+      assert.equal("v" .. i, object.event)
+      local properties, decoded = object.properties, cjson.decode(line).properties
+      for _, name in ipairs(automatic) do
+        properties.object[name], decoded[name] = nil, nil
+      end
+      assert.is_nil(values.compare(properties, expected[i], where))
+      assert.is_nil(values.compare_cjson(decoded, expected[i], where))
+    end
+    assert.equal(random.repaired, mp:stats().repaired)
+  end)
+
+  describe("writes numbers:", function()
+    it("integral ones below 2^53 as integers", function()
+      assert.same(
+        { "0", "0", "1", "-1", "1000000000000000", "9007199254740991", "-9007199254740991" },
+        texts { 0, -0.0, 1.0, -1.0, 1e15, 2 ^ 53 - 1, 1 - 2 ^ 53 }
+      )
+    end)
+
+    it("others as the shortest digits that read back", function()
+      assert.same(
+        { "0.1", "0.30000000000000004", "3.141592653589793", "5e-324", "1.7976931348623157e308" },
+        texts { 0.1, 0.1 + 0.2, math.pi, 5e-324, 1.7976931348623157e308 }
+      )
+      assert.same(
+        { "0.000001", "1e-7", "100000000000000000000", "1e21", "18014398509481984" },
+        texts { 1e-6, 1e-7, 1e20, 1e21, 2 ^ 54 }
+      )
+    end)
+
+    if has_integers then
+      it("integers exactly, to 64 bits", function()
+        assert.same(
+          {
+            "9007199254740991",
+            "9007199254740992",
+            "9007199254740993",
+            "76561197960287930",
+            "76561197960287931",
+            "9223372036854775807",
+            "-9223372036854775808",
+          },
+          texts {
+            9007199254740991,
+            9007199254740992,
+            9007199254740993,
+            76561197960287930,
+            76561197960287931,
+            math.maxinteger,
+            math.mininteger,
+          }
+        )
+      end)
+    end
+
+    if has_ffi then
+      it("64-bit cdata exactly", function()
+        local signed, unsigned = ffi.typeof "int64_t", ffi.typeof "uint64_t"
+        local two_53 = signed(2 ^ 53)
+        assert.same(
+          {
+            "9007199254740991",
+            "9007199254740993",
+            "0",
+            "-9223372036854775808",
+            "9223372036854775807",
+            "18446744073709551615",
+          },
+          texts {
+            two_53 - 1,
+            two_53 + 1,
+            signed(0),
+            signed(2 ^ 62) * 2,
+            signed(2 ^ 62) * 2 - 1,
+            unsigned(0) - 1,
+          }
+        )
+        local pair = ffi.new("struct { int64_t id; }", { two_53 + 1 })
+        assert.equal("9007199254740993", text(pair.id))
+        assert.equal("null", text(ffi.cast("char *", nil)))
+      end)
+
+      it("no other cdata, and runs no metamethod of it but a failing __tostring", function()
+        local loud = ffi.metatype("struct { int a; }", {
+          __tostring = function()
+            error "called"
+          end,
+        })
+        assert.equal("properties.v: cdata has no JSON form", refusal(loud(1)))
+        assert.equal("properties.v: cdata has no JSON form", refusal(ffi.new "int[2]"))
+        assert.equal("properties.v: cdata has no JSON form", refusal(ffi.new "complex"))
+        assert.equal("properties.v: cdata has no JSON form", refusal(ffi.cast("void *", 1)))
+      end)
+    end
+
+    it("without a look at the locale", function()
+      local dir = os.tmpname()
+      os.remove(dir)
+      local made = [[
+        mkdir %s && cd %s &&
+        printf 'LC_NUMERIC\ndecimal_point ","\nthousands_sep "."\ngrouping 3;3\nEND LC_NUMERIC\n' \
+          >commas.src && localedef -c -f ANSI_X3.4-1968 -i commas.src ./commas 2>/dev/null
+        LOCPATH=. %s -e '
+          package.cpath = os.getenv "BUILT"
+          assert(os.setlocale("commas", "numeric"))
+          local mp = require "mixpanel".new("projecttoken", { api_host = os.getenv "URL" })
+          assert(mp:track("v", { v = { 0.5, 1234567.25, 1/3, 12345678, 1e300 } }))
+          assert(mp:flush(10))' && cd / && rm -r %s]]
+      local built = io.popen("pwd"):read() .. "/build/" .. _VERSION:match "%d%.%d" .. "/?.so"
+      local lua = has_ffi and "luajit" or "lua" .. _VERSION:match "%d%.%d"
+      local command = ("BUILT='%s' URL=%s; export BUILT URL; "):format(built, server.url)
+      assert.is_true(os.execute(command .. made:format(dir, dir, lua, dir)) ~= nil)
+      assert.equal(
+        "[0.5,1234567.25,0.3333333333333333,12345678,1e300]",
+        server:lines("/track")[1]:match '"v":(.*)}}$'
+      )
+    end)
+  end)
+
+  describe("writes strings:", function()
+    it("escaped as JSON wants it and not more", function()
+      assert.same({
+        [[""]],
+        [["\"\\/"]],
+        [["\b\f\n\r\t\u0000\u0001\u001f]] .. "\127" .. [["]],
+        '"Zürich 漢字 😀 \226\128\168"',
+      }, texts { "", '"\\/', "\b\f\n\r\t\0\1\31\127", "Zürich 漢字 😀 \226\128\168" })
+    end)
+
+    it("with U+FFFD for each maximal part that is not UTF-8, and counts them", function()
+      assert.same(
+        {
+          '"a' .. fffd .. 'b"',
+          '"' .. fffd .. fffd .. '"',
+          '"' .. fffd:rep(3) .. '"',
+          '"' .. fffd .. '"',
+          '"' .. fffd .. '("',
+          '"' .. fffd .. "é" .. fffd .. '"',
+        },
+        texts {
+          "a\255b",
+          "\192\175",
+          "\237\160\128",
+          "\240\159\152",
+          "\226\130(",
+          "\195\195\169\195",
+        }
+      )
+      assert.equal(6, mp:stats().repaired)
+    end)
+
+    it("of any length and at any offset of a bad byte", function()
+      local list, expected = {}, {}
+      for n = 0, 40 do
+        list[#list + 1] = ("x"):rep(n) .. "\255" .. ("y"):rep(40 - n)
+        expected[#expected + 1] = '"' .. ("x"):rep(n) .. fffd .. ("y"):rep(40 - n) .. '"'
+        list[#list + 1] = ("x"):rep(n) .. '"'
+        expected[#expected + 1] = '"' .. ("x"):rep(n) .. [[\""]]
+      end
+      assert.same(expected, texts(list))
+    end)
+  end)
+
+  describe("writes what Lua has no value for:", function()
+    it("NaN and infinities as null, counted", function()
+      assert.same({ "null", "null", "null" }, texts { 0 / 0, 1 / 0, -1 / 0 })
+      assert.equal(3, mp:stats().repaired)
+    end)
+
+    it("null, its own and that of other libraries", function()
+      local dkjson = require "dkjson"
+      assert.same({ "null", "null", "null" }, texts { mixpanel.null, cjson.null, dkjson.null })
+      assert.same(
+        { "[null,null]", '{"a":null}' },
+        texts {
+          { mixpanel.null, cjson.null },
+          { a = dkjson.null },
+        }
+      )
+      assert.equal(0, mp:stats().repaired)
+    end)
+  end)
+
+  describe("tells lists from objects:", function()
+    it("keys 1..n are a list, in whatever order they were set", function()
+      local backwards, holes = {}, {}
+      for i = 9, 1, -1 do
+        backwards[i] = i
+      end
+      for i = 1, 40 do
+        holes[i] = i
+      end
+      for i = 4, 40 do
+        holes[i] = nil
+      end
+      assert.same(
+        { "[1,2,3,4,5,6,7,8,9]", "[1,2,3]", "[false]", '["a"]' },
+        texts {
+          backwards,
+          holes,
+          { false },
+          { [1.0] = "a" },
+        }
+      )
+    end)
+
+    it("an empty table is an object, and so is one with any other key", function()
+      assert.same(
+        {
+          "{}",
+          '{"2":1}',
+          '{"0":1}',
+          '{"1.5":1}',
+          '{"-1":1}',
+          '{"1":1}',
+          '{"1000000000":1}',
+          '{"1e300":1}',
+        },
+        texts {
+          {},
+          { [2] = 1 },
+          { [0] = 1 },
+          { [1.5] = 1 },
+          { [-1] = 1 },
+          { ["1"] = 1 },
+          { [1e9] = 1 },
+          { [1e300] = 1 },
+        }
+      )
+      local object = json.read(text { 1, 2, x = 3 }).object
+      assert.equal("1", object["1"].number)
+      assert.equal("2", object["2"].number)
+      assert.equal("3", object.x.number)
+      local sparse = json.read(text { [1] = 1, [2] = 2, [4] = 4 }).object
+      assert.equal("4", sparse["4"].number)
+    end)
+
+    it("array and object say otherwise, and leave the table as it is", function()
+      local empty, pair, sparse = {}, { 1, 2 }, { [1] = "a", [3] = "c" }
+      assert.same(
+        { "[]", "{}", '["a",null,"c"]' },
+        texts {
+          mixpanel.array(empty),
+          mixpanel.object(empty),
+          mixpanel.array(sparse),
+        }
+      )
+      local object = json.read(text(mixpanel.object(pair))).object
+      assert.equal("1", object["1"].number)
+      assert.equal("2", object["2"].number)
+      assert.same({}, empty)
+      assert.is_nil(getmetatable(empty))
+      assert.same({ 1, 2 }, pair)
+      empty[1] = "later" -- the marker refers to it
+      assert.equal('["later"]', text(mixpanel.array(empty)))
+      assert.equal('{"a":[]}', text { a = mixpanel.array {} })
+    end)
+
+    it("an array takes no other keys, and a marker nothing but a table", function()
+      assert.equal(
+        'properties.v: an array cannot have the key "x"',
+        refusal(mixpanel.array { x = 1 })
+      )
+      assert.equal(
+        "properties.v: an array cannot have the key 1.5",
+        refusal(mixpanel.array { [1.5] = 1 })
+      )
+      assert.equal(
+        "properties.v: an array cannot have the key 0",
+        refusal(mixpanel.array { [0] = 1 })
+      )
+      assert.has_error(function()
+        mixpanel.array "x"
+      end, "bad argument #1 to 'array' (table expected, got string)")
+      assert.has_error(function()
+        mixpanel.object()
+      end, "bad argument #1 to 'object' (table expected, got no value)")
+    end)
+
+    it("the sentinels of lua-cjson and dkjson count", function()
+      local array_mt, empty_array_mt = cjson.array_mt, cjson.empty_array_mt
+      cjson.array_mt, cjson.empty_array_mt = {}, {}
+      local from_dkjson = require("dkjson").decode "[[],{}]"
+      local found = texts {
+        setmetatable({}, cjson.array_mt),
+        setmetatable({ [2] = "b" }, cjson.array_mt),
+        setmetatable({}, cjson.empty_array_mt),
+        setmetatable({ a = 1 }, cjson.empty_array_mt),
+        setmetatable({}, { __jsontype = "array" }),
+        setmetatable({ "a" }, { __jsontype = "object" }),
+        setmetatable({ "a" }, { __jsontype = 5 }),
+        from_dkjson,
+      }
+      cjson.array_mt, cjson.empty_array_mt = array_mt, empty_array_mt
+      assert.same(
+        { "[]", '[null,"b"]', "[]", '{"a":1}', "[]", '{"1":"a"}', '["a"]', "[[],{}]" },
+        found
+      )
+    end)
+  end)
+
+  describe("keeps keys apart:", function()
+    it("a number and a string of the same text are refused", function()
+      assert.equal(
+        'properties.v: key "1" occurs twice, as a number and as a string',
+        refusal { [1] = "a", ["1"] = "b" }
+      )
+      assert.equal(
+        'properties.v: key "2.5" occurs twice, as a number and as a string',
+        refusal { [2.5] = "a", ["2.5"] = "b" }
+      )
+      local ok, message = mp:track("v", { [1] = "a", ["1"] = "b" })
+      assert.is_nil(ok)
+      assert.equal('properties: key "1" occurs twice, as a number and as a string', message)
+    end)
+
+    it("two keys that become one by repair are refused", function()
+      assert.matches(
+        '^properties%.v: key ".*" occurs twice once it is valid UTF%-8$',
+        refusal { ["a\255"] = 1, ["a\254"] = 2 }
+      )
+      assert.matches(
+        "occurs twice once it is valid UTF%-8$",
+        refusal {
+          ["a" .. fffd] = 1,
+          ["a\254"] = 2,
+        }
+      )
+      assert.equal('{"a' .. fffd .. '":1}', text { ["a\255"] = 1 })
+      assert.equal(1, mp:stats().repaired)
+    end)
+
+    it("keys of other types are refused", function()
+      assert.equal("properties.v: a boolean as key has no JSON form", refusal { [true] = 1 })
+      assert.equal("properties.v: a table as key has no JSON form", refusal { [{}] = 1 })
+      assert.equal("properties.v: a function as key has no JSON form", refusal { [print] = 1 })
+      assert.equal("properties.v: an infinite key has no JSON form", refusal { [1 / 0] = 1 })
+      local ok, message = mp:track("v", { [false] = 1 })
+      assert.is_nil(ok)
+      assert.equal("properties: a boolean as key has no JSON form", message)
+    end)
+  end)
+
+  describe("refuses, with the path,", function()
+    it("functions, threads and userdata", function()
+      assert.equal("properties.v: function has no JSON form", refusal(print))
+      assert.equal(
+        "properties.v: thread has no JSON form",
+        refusal(coroutine.create(function() end))
+      )
+      assert.equal("properties.v: userdata has no JSON form", refusal(io.stdout))
+      assert.equal("properties.v: userdata has no JSON form", refusal(mp))
+      local ok, message = mp:track("v", { items = { { owner = print } } })
+      assert.is_nil(ok)
+      assert.equal("properties.items[1].owner: function has no JSON form", message)
+    end)
+
+    it("paths with keys of every kind, cut when they are long", function()
+      assert.equal(
+        'properties.v["a b"][7].c: function has no JSON form',
+        refusal {
+          ["a b"] = { [7] = { c = print } },
+        }
+      )
+      assert.equal(
+        'properties.v["\\n' .. fffd .. '"]: function has no JSON form',
+        refusal {
+          ["\n\255"] = print,
+        }
+      )
+      local long = ("k"):rep(200)
+      assert.equal(
+        'properties.v["' .. ("k"):rep(40) .. '"...]: function has no JSON form',
+        refusal { [long] = print }
+      )
+      local message = refusal(nest(30, { [("k"):rep(60)] = print }, in_list))
+      assert.matches("^properties.*%.%.%.%[1%].*: function has no JSON form$", message)
+      assert.is_true(#message < 250)
+    end)
+
+    it("tables deeper than 32 levels and cycles", function()
+      assert.equal(("["):rep(32) .. "1" .. ("]"):rep(32), text(nest(32, 1, in_list)))
+      local too_deep = "tables lie deeper than 32 levels, or contain themselves"
+      assert.matches(too_deep, refusal(nest(33, 1, in_list)), 1, true)
+      local cycle = {}
+      cycle[1] = cycle
+      assert.matches(too_deep, refusal(cycle), 1, true)
+      cycle = { a = {} }
+      cycle.a.b = cycle
+      assert.matches("objects lie deeper than 3 levels", refusal(cycle), 1, true)
+      assert.matches(too_deep, refusal(nest(33, 1, mixpanel.array and in_list)), 1, true)
+      local marked = {}
+      marked[1] = mixpanel.array(marked)
+      assert.matches(too_deep, refusal(marked), 1, true)
+    end)
+
+    it("objects deeper than 3 levels, lists not counted", function()
+      assert.equal('{"a":{"a":{"a":1}}}', text(nest(3, 1, in_object)))
+      assert.equal(
+        "properties.v.a.a.a: objects lie deeper than 3 levels in a property",
+        refusal(nest(4, 1, in_object))
+      )
+      assert.equal('[{"a":[{"a":[{"a":[1]}]}]}]', text { { a = { { a = { { a = { 1 } } } } } } })
+      assert.matches(
+        "deeper than 3 levels",
+        refusal(nest(4, 1, function(value)
+          return { { a = value } }
+        end))
+      )
+    end)
+
+    it("more than 254 elements of a list or keys of an object", function()
+      assert.equal(254, #json.read(text(count_to(254))).list)
+      assert.equal(
+        "properties.v: the list has 255 elements; Mixpanel takes at most 254",
+        refusal(count_to(255))
+      )
+      assert.equal(
+        "properties.v: the list has 300 elements; Mixpanel takes at most 254",
+        refusal(mixpanel.array { [300] = 1 })
+      )
+      text(keys_to(254))
+      assert.equal("properties.v: the object has more than 254 keys", refusal(keys_to(255)))
+    end)
+
+    it("records over a megabyte, telling how large they are", function()
+      local function track(n)
+        return mp:track("v", { v = ("x"):rep(n) })
+      end
+      assert(track(1048576 - 200))
+      local ok, message, code = track(1048576)
+      assert.is_nil(ok)
+      assert.equal("invalid", code)
+      local bytes =
+        message:match "^the record is (%d+) bytes of JSON; Mixpanel takes at most 1048576$"
+      assert.is_true(tonumber(bytes) > 1048576)
+      local _, huge = track(9 * 1048576)
+      assert.equal("the record is over 8388608 bytes of JSON; Mixpanel takes at most 1048576", huge)
+      local shared = { ("x"):rep(1000) } -- 254^3 times
+      for _ = 1, 3 do
+        local list = {}
+        for i = 1, 254 do
+          list[i] = shared
+        end
+        shared = list
+      end
+      assert.matches("the record is over 8388608 bytes", refusal(shared), 1, true)
+      assert(mp:flush(10))
+      assert.equal(1, mp:stats().delivered)
+    end)
+
+    it("what it would repair, with on_invalid = reject", function()
+      local strict = mixpanel.new("projecttoken", {
+        api_host = server.url,
+        name = "strict",
+        on_invalid = "reject",
+      })
+      local function message(properties)
+        local ok, why, code = strict:track("v", properties)
+        assert.is_nil(ok)
+        assert.equal("invalid", code)
+        return why
+      end
+      assert.equal("properties.a[2]: the number is not finite", message { a = { 1, 0 / 0 } })
+      assert.equal("properties.a: the number is not finite", message { a = -1 / 0 })
+      assert.equal("properties.a.b: the text is not valid UTF-8", message { a = { b = "\255" } })
+      assert.equal(
+        'properties.a: key "' .. fffd .. '" is not valid UTF-8',
+        message { a = { ["\255"] = 1 } }
+      )
+      local ok, why = strict:track "\255"
+      assert.is_nil(ok)
+      assert.equal("event: the text is not valid UTF-8", why)
+      assert.equal(0, strict:stats().accepted)
+      assert.equal(0, strict:stats().repaired)
+      strict:close()
+    end)
+  end)
+
+  it("calls no metamethod and follows none", function()
+    local hidden = { a = 1, list = { 1, 2 } }
+    local meta = {}
+    for name, method in pairs(values.hostile) do
+      meta[name] = method
+    end
+    meta.__index = hidden
+    meta.__gc = function()
+      mp:track("from a finaliser", { x = { 1.5, { y = "z" } } })
+    end
+    local proxy = setmetatable({ b = setmetatable({ 3, 4 }, meta) }, meta)
+    assert.equal('{"b":[3,4]}', text(proxy))
+    assert(mp:track("proxy", setmetatable({ own = 1 }, meta)))
+    assert(mp:flush(10))
+    local properties = cjson.decode(server:lines("/track")[1]).properties
+    assert.equal(1, properties.own)
+    assert.is_nil(properties.a)
+  end)
+end)
