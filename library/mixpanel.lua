@@ -77,6 +77,11 @@ function mixpanel.date(seconds) end
 ---@field request_timeout? number seconds; 30 by default
 ---@field exit_timeout? number seconds that the end of the process, or `close` without an argument, may wait; 2 by default
 ---@field max_retry_delay? number seconds between two tries at most, before jitter; 60 by default
+---@field max_age? number|false seconds; batches whose youngest record is older are dropped as `expired`; `false`, the default: never
+---@field overflow? "drop_newest"|"drop_oldest" at `max_queue_bytes` a call returns `queue_full` (default), or the oldest records that are in no request make room
+---@field on_ambiguous? "retry"|"report" what becomes of `$add` and `$append` updates that may have been applied: sent again (default), or rejected as `uncertain`
+---@field reports? "failures"|"all"|"none" which reports `poll` finds; `"failures"` by default
+---@field debug? string|false path of a file that gets every request and reply as text, credentials left out
 ---@field on_invalid? "repair"|"reject" what becomes of NaN, infinities and invalid UTF-8: repaired and counted (default), or the record is refused
 ---@field proxy? string URL of a proxy for libcurl; the environment's proxies are ignored
 ---@field ca_file? string PEM file of the authorities to trust, read at once; the system's by default
@@ -176,7 +181,7 @@ function Client:merge(id1, id2) end
 function Client:flush(timeout) end
 
 ---Closes this client after a last flush. The project lives on until its records
----have ended. `stats` and `done` still answer.
+---have ended. `stats`, `poll` and `done` still answer.
 ---@param timeout? number seconds; what is left of `exit_timeout` by default
 ---@return true? ok
 ---@return string? message
@@ -193,9 +198,25 @@ function Client:mark() end
 ---@return boolean
 function Client:done(ticket) end
 
+---Asks `/import`, with a record that cannot be accepted, whether it can be
+---reached and takes the credentials. Blocks. It cannot tell whether a project
+---with this token exists: Mixpanel takes any token for `/track`.
+---@param timeout? number seconds; 10 by default
+---@return true? ok
+---@return string? message
+---@return mixpanel.ErrorCode? code `unauthorized`, `network` or `timeout`
+function Client:check(timeout) end
+
 ---The counters of the project, in one snapshot.
 ---@return mixpanel.Stats
 function Client:stats() end
+
+---The project's next reports, oldest first; each is seen once, by whichever
+---client asks. Up to 64 are kept; then those of one kind are merged, which keeps
+---the count and loses the single records.
+---@param max? integer how many at most; all by default
+---@return mixpanel.Report[]
+function Client:poll(max) end
 
 ---Changes settings for every client of the project; `properties` of this client
 ---only. Options that decide where records go raise.
@@ -436,3 +457,21 @@ function Groups:update(group_key, group_id, update, modifiers) end
 ---@field queue_bytes integer of records in memory
 ---@field oldest_age? number seconds since the oldest record without an outcome came in
 ---@field last_error? string why the last request that failed did
+---@field last_error_age? number seconds since then
+
+---What became of records, from `client:poll()`.
+---@class mixpanel.Report
+---@field outcome "delivered"|"rejected"|"dropped"|"ambiguous"|"paused"|"stuck" the last three are no end: the records are still queued, unless another report says what became of them
+---@field endpoint string such as `"/track"`
+---@field count integer of records
+---@field status? integer of the HTTP reply; none without one
+---@field message? string why, in the API's words where it had any
+---@field uncertain boolean the records may have been applied all the same
+---@field records mixpanel.ReportRecord[] of a rejection, 20 or 64 KiB of them at most; else empty
+
+---A record that was rejected.
+---@class mixpanel.ReportRecord
+---@field json string the record as it was sent
+---@field insert_id? string of an event
+---@field field? string what the API found wrong, such as `"properties.time"`
+---@field message? string

@@ -1,19 +1,8 @@
 -- From track to the API: batches, order, gzip, outages.
+local assert_balance = require "spec.support.balance"
 local cjson = require "cjson"
 local mixpanel = require "mixpanel"
 local sandbox = require "spec.support.sandbox"
-
--- accepted = delivered + rejected + dropped + queued + in_flight
-local function assert_balance(stats)
-  local dropped = 0
-  for _, n in pairs(stats.dropped) do
-    dropped = dropped + n
-  end
-  assert.equal(
-    stats.accepted,
-    stats.delivered + stats.rejected + dropped + stats.queued + stats.in_flight
-  )
-end
 
 describe("delivery", function()
   local server

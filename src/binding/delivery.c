@@ -7,6 +7,10 @@
 #include <math.h>
 #include <stdio.h>
 
+enum {
+    DEFAULT_WAIT_MS = 10000
+};
+
 /* ---- waiting ---- */
 
 /* Milliseconds of the argument in seconds. */
@@ -36,7 +40,7 @@ static int push_outcome(lua_State *L, mp_err err, uint64_t left) {
 
 static int flush(lua_State *L) {
     const mp_client *client = mp_handle_client(L);
-    int64_t timeout_ms = 10000;
+    int64_t timeout_ms = DEFAULT_WAIT_MS;
     uint64_t left = 0;
     if (!lua_isnoneornil(L, 2))
         timeout_ms = check_timeout(L, 2);
@@ -91,49 +95,24 @@ static int done(lua_State *L) {
     return 1;
 }
 
-/* ---- stats ---- */
+/* ---- asking ---- */
 
-/* Sets a field of the table at the top. */
-static void set_count(lua_State *L, const char *field, uint64_t value) {
-    lua_pushinteger(L, (lua_Integer)value);
-    lua_setfield(L, -2, field);
-}
-
-static int stats(lua_State *L) {
+static int ask(lua_State *L) {
     const mp_client *client = mp_handle_client(L);
-    if (!client->project)
+    int64_t timeout_ms = DEFAULT_WAIT_MS;
+    char message[MP_MESSAGE] = "";
+    if (!lua_isnoneornil(L, 2))
+        timeout_ms = check_timeout(L, 2);
+    if (client->closed)
         return mp_fail_closed(L);
-    mp_stats s;
-    mp_project_stats(client->project, &s);
-    lua_createtable(L, 0, 16);
-    set_count(L, "accepted", s.accepted);
-    set_count(L, "delivered", s.delivered);
-    set_count(L, "rejected", s.rejected);
-    set_count(L, "queued", s.queued);
-    set_count(L, "in_flight", s.in_flight);
-    set_count(L, "queue_full", s.refused_full);
-    set_count(L, "retried", s.retried);
-    set_count(L, "ambiguous", s.ambiguous);
-    set_count(L, "repaired", s.repaired);
-    set_count(L, "requests", s.requests);
-    set_count(L, "bytes_raw", s.bytes_raw);
-    set_count(L, "bytes_sent", s.bytes_sent);
-    set_count(L, "queue_bytes", s.queue_bytes);
-    lua_createtable(L, 0, 1);
-    set_count(L, "expired", s.dropped_expired);
-    lua_setfield(L, -2, "dropped");
-    if (s.queued + s.in_flight > 0) {
-        lua_pushnumber(L, (lua_Number)s.oldest_ms / 1000);
-        lua_setfield(L, -2, "oldest_age");
-    }
-    if (s.last_error[0]) {
-        lua_pushstring(L, s.last_error);
-        lua_setfield(L, -2, "last_error");
-    }
+    mp_err err = mp_engine_check(client->project, timeout_ms, message);
+    if (err != MP_OK)
+        return mp_fail(L, err, message);
+    lua_pushboolean(L, 1);
     return 1;
 }
 
 const luaL_Reg mp_delivery_methods[] = {
     {"flush", flush}, {"close", close_method}, {"mark", mark},
-    {"done", done},   {"stats", stats},        {NULL, NULL},
+    {"done", done},   {"check", ask},          {NULL, NULL},
 };

@@ -1,11 +1,11 @@
-/* The methods of a client that concern delivery: waiting for outcomes, and
- * what became of records. */
+/* The methods of a client that wait: for outcomes of records, or for the
+ * answer whether host and credentials are accepted. */
 #ifndef MP_DELIVERY_H
 #define MP_DELIVERY_H
 
 #include "compat.h"
 
-/* flush, close, mark, done, stats: for mp_handle_add. */
+/* flush, close, mark, done, check: for mp_handle_add. */
 extern const luaL_Reg mp_delivery_methods[];
 
 /* A client's __close: as close() at the end of a scope, whatever ended it. */

@@ -6,6 +6,7 @@
 #include "groups.h"
 #include "handle.h"
 #include "moment.h"
+#include "outcomes.h"
 #include "people.h"
 
 #include "../core/clock.h"
@@ -45,6 +46,7 @@ static void add_client(lua_State *L, int scratch) {
     mp_handle_add(L, methods, mp_events_methods, scratch, metatable);
     mp_handle_add(L, methods, mp_client_methods, scratch, metatable);
     mp_handle_add(L, methods, mp_delivery_methods, scratch, metatable);
+    mp_handle_add(L, methods, mp_outcomes_methods, scratch, metatable);
     mp_handle_add(L, metatable, mp_client_metamethods, scratch, metatable);
     lua_pushvalue(L, scratch);
     lua_pushvalue(L, metatable);

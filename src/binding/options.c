@@ -70,6 +70,44 @@ static void read_on_invalid(mp_option_reader *r, const mp_option *o) {
     r->settings->reject_invalid = mp_option_get_choice(r, o, words) == 1;
 }
 
+static void read_overflow(mp_option_reader *r, const mp_option *o) {
+    static const char *const words[] = {"drop_newest", "drop_oldest", NULL};
+    r->settings->drop_oldest = mp_option_get_choice(r, o, words) == 1;
+}
+
+static void read_on_ambiguous(mp_option_reader *r, const mp_option *o) {
+    static const char *const words[] = {"retry", "report", NULL};
+    r->settings->report_ambiguous = mp_option_get_choice(r, o, words) == 1;
+}
+
+static void read_reports(mp_option_reader *r, const mp_option *o) {
+    static const char *const words[] = {
+        [MP_REPORTS_FAILURES] = "failures",
+        [MP_REPORTS_ALL] = "all",
+        [MP_REPORTS_NONE] = "none",
+        NULL,
+    };
+    r->settings->reports = (mp_report_level)mp_option_get_choice(r, o, words);
+}
+
+static bool is_false(const mp_option_reader *r) {
+    return lua_isboolean(r->L, -1) && !lua_toboolean(r->L, -1);
+}
+
+static void read_max_age(mp_option_reader *r, const mp_option *o) {
+    if (is_false(r))
+        r->settings->max_age_ms = 0;
+    else
+        mp_option_seconds(r, o);
+}
+
+static void read_debug(mp_option_reader *r, const mp_option *o) {
+    if (is_false(r))
+        mp_option_check(r, mp_settings_text(&r->settings->debug, NULL), "");
+    else
+        mp_option_path(r, o);
+}
+
 /* The client reads the table itself. */
 static void read_table(mp_option_reader *r, const mp_option *o) {
     if (!lua_istable(r->L, -1))
@@ -108,6 +146,12 @@ static const mp_option of_settings[] = {
     SECONDS(request_timeout, DBL_MIN, 3600, "seconds above 0, up to 3600"),
     SECONDS(exit_timeout, 0, 3600, "seconds from 0 to 3600"),
     SECONDS(max_retry_delay, DBL_MIN, 3600, "seconds above 0, up to 3600"),
+    {"max_age", read_max_age, "seconds above 0, or false", SETTING(max_age_ms),
+     DBL_MIN, 1e9},
+    {"overflow", read_overflow, "\"drop_newest\" or \"drop_oldest\"", 0, 0, 0},
+    {"on_ambiguous", read_on_ambiguous, "\"retry\" or \"report\"", 0, 0, 0},
+    {"reports", read_reports, "\"failures\", \"all\" or \"none\"", 0, 0, 0},
+    {"debug", read_debug, "the path of a file, or false", SETTING(debug), 0, 0},
     {"on_invalid", read_on_invalid, "\"repair\" or \"reject\"", 0, 0, 0},
     {"proxy", read_proxy, "a URL such as \"http://proxy:3128\"", 0, 0, 0},
     {"ca_file", read_ca_file, "the path of a PEM file", 0, 0, 0},

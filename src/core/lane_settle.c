@@ -182,7 +182,7 @@ static bool speaks_mixpanel(mp_outcome outcome) {
 }
 
 static void count_answer(mp_lane *lane, mp_batch *batch,
-                         const mp_answer *answer) {
+                         const mp_answer *answer, int64_t now_ms) {
     lane->trusted |= speaks_mixpanel(answer->outcome);
     if (answer->outcome == MP_SAID_UNREADABLE)
         lane->unreadable++;
@@ -190,8 +190,10 @@ static void count_answer(mp_lane *lane, mp_batch *batch,
         lane->unreadable = 0;
     if (answer->outcome == MP_SAID_SERVER_ERROR)
         batch->server_errors++;
-    if (answer->outcome != MP_SAID_DELIVERED)
+    if (answer->outcome != MP_SAID_DELIVERED) {
         memcpy(lane->stats->last_error, answer->text, MP_MESSAGE);
+        lane->stats->last_error_ms = now_ms;
+    }
 }
 
 static void take_back(mp_lane *lane, mp_batch *batch) {
@@ -237,7 +239,7 @@ void mp_lane_done(mp_lane *lane, const mp_settings *settings, mp_batch *batch,
                   const mp_answer *answer, int64_t retry_after_ms,
                   int64_t now_ms) {
     take_back(lane, batch);
-    count_answer(lane, batch, answer);
+    count_answer(lane, batch, answer, now_ms);
     mp_verdict verdict = judge(lane, settings, batch, answer, retry_after_ms);
     if (detour_closed(lane, batch, answer,
                       now_ms + settings->max_retry_delay_ms))

@@ -164,7 +164,10 @@ static bool drop_oldest(mp_project *project, int64_t now_ms) {
     for (int i = 1; i < MP_LANES; i++)
         if (mp_lane_droppable(project->lanes[i]) < mp_lane_droppable(oldest))
             oldest = project->lanes[i];
-    return mp_lane_drop_oldest(oldest, now_ms);
+    bool dropped = mp_lane_drop_oldest(oldest, now_ms);
+    if (dropped)
+        mp_wait_changed(&project->wait);
+    return dropped;
 }
 
 /* With the lock held: true if so many bytes may be queued, which older
@@ -284,6 +287,8 @@ void mp_project_stats(mp_project *project, mp_stats *out) {
     }
     mp_project_unlock(project);
     out->oldest_ms = oldest_ms < now_ms ? now_ms - oldest_ms : 0;
+    out->last_error_ms =
+        out->last_error_ms < now_ms ? now_ms - out->last_error_ms : 0;
 }
 
 bool mp_project_take_report(mp_project *project, mp_report *report) {
@@ -300,10 +305,12 @@ uint64_t mp_project_ask(mp_project *project) {
     return question;
 }
 
-/* 400 is what a question asks for: it is refused as data, not as a person. */
+/* 400 is what a question asks for: it is refused as data, not as a person. A
+ * 200 that Mixpanel did not write says nothing. */
 static mp_err judge_answer(const mp_answer *answer, char message[MP_MESSAGE]) {
     memcpy(message, answer->text, MP_MESSAGE);
-    if (answer->status == 200 || answer->status == 400)
+    if (answer->status == 400 ||
+        (answer->status == 200 && answer->outcome != MP_SAID_UNREADABLE))
         return MP_OK;
     return answer->status == 401 || answer->status == 403 ? MP_UNAUTHORIZED
                                                           : MP_NETWORK;

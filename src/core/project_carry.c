@@ -1,6 +1,7 @@
 /* Carrying: which request comes next, and what its reply changes. */
 #include "project_state.h"
 
+#include "clock.h"
 #include "request.h"
 
 #include <stdio.h>
@@ -60,9 +61,9 @@ static uint32_t slots_for(const mp_project *project, mp_lane_id id) {
     return most > used ? most - used : 0;
 }
 
-/* With the lock held: the next batch of any lane, asked in turn. */
-static mp_batch *next_batch(mp_project *project, int64_t now_ms,
-                            int64_t wall_ms, mp_lane_id *id, int64_t *next_ms) {
+/* The next batch of any lane, asked in turn. */
+static mp_batch *ask_lanes(mp_project *project, int64_t now_ms, int64_t wall_ms,
+                           mp_lane_id *id, int64_t *next_ms) {
     *next_ms = INT64_MAX;
     for (unsigned i = 0; i < MP_LANES; i++) {
         *id = (mp_lane_id)((project->turn + i) % MP_LANES);
@@ -80,6 +81,21 @@ static mp_batch *next_batch(mp_project *project, int64_t now_ms,
     return NULL;
 }
 
+static uint64_t without_outcome(const mp_project *project) {
+    return project->stats.queued + project->stats.in_flight;
+}
+
+/* With the lock held: the next batch of any lane. Lanes that are asked also
+ * give up what is too old or refused for good. */
+static mp_batch *next_batch(mp_project *project, int64_t now_ms,
+                            int64_t wall_ms, mp_lane_id *id, int64_t *next_ms) {
+    uint64_t before = without_outcome(project);
+    mp_batch *batch = ask_lanes(project, now_ms, wall_ms, id, next_ms);
+    if (without_outcome(project) != before)
+        mp_wait_changed(&project->wait);
+    return batch;
+}
+
 /* NULL: none wanted, or out of memory. */
 static mp_gzip *compressor(mp_project *project, const mp_settings *settings) {
     if (project->gzip && mp_gzip_level(project->gzip) != settings->gzip) {
@@ -95,6 +111,7 @@ static void say_untraceable(mp_project *project, const char *path) {
     mp_project_lock(project);
     snprintf(project->stats.last_error, MP_MESSAGE,
              "option 'debug': cannot write to %.160s", path);
+    project->stats.last_error_ms = mp_clock_mono_ms();
     mp_project_unlock(project);
 }
 

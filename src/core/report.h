@@ -32,6 +32,7 @@ typedef struct mp_stats {
     uint64_t queue_bytes;        /* in open, sealed and in-flight segments */
     int64_t oldest_ms;           /* age of the oldest record without outcome */
     char last_error[MP_MESSAGE]; /* "" when none */
+    int64_t last_error_ms;       /* its age; see mp_project_stats */
 } mp_stats;
 
 typedef enum mp_report_outcome {

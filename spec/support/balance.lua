@@ -1,0 +1,14 @@
+-- In every snapshot each accepted record is in exactly one place.
+local assert = require "luassert"
+
+return function(stats)
+  local dropped = 0
+  for _, n in pairs(stats.dropped) do
+    dropped = dropped + n
+  end
+  assert.equal(
+    stats.accepted,
+    stats.delivered + stats.rejected + dropped + stats.queued + stats.in_flight
+  )
+  return stats
+end
