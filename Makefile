@@ -14,7 +14,8 @@ ABIS    = 5.4 5.3 5.2 5.1
 
 WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wconversion \
            -Wstrict-prototypes -Wmissing-prototypes
-FLAGS = -std=c11 -D_GNU_SOURCE -fPIC -fvisibility=hidden -pthread \
+# -fno-plt: a record takes about 90 calls into Lua, and each saves a jump.
+FLAGS = -std=c11 -D_GNU_SOURCE -fPIC -fno-plt -fvisibility=hidden -pthread \
         $(WARNINGS) $(CFLAGS)
 LIBS  = -lcurl -ldeflate -ljansson -lpthread -ldl
 

@@ -24,13 +24,6 @@ static mp_defaults *push(lua_State *L) {
     return defaults;
 }
 
-static uint64_t bloom_bit(const char *name, size_t len) {
-    /* An empty name reads its quotes. */
-    unsigned first = (unsigned char)name[0];
-    unsigned last = (unsigned char)name[len - 1];
-    return UINT64_C(1) << ((first * 7 + last * 3 + (unsigned)len) & 63);
-}
-
 /* ---- encoding ---- */
 
 static mp_err encode_reserved(mp_defaults *defaults, mp_encode *e,
@@ -65,7 +58,7 @@ static mp_err encode_pair(mp_defaults *defaults, mp_encode *e, int table,
     size_t value = e->out->len, len = value - start - 4; /* ,"": */
     const char *name = e->out->data + start + 2;
     mp_reserved reserved = mp_reserved_find(name, len);
-    uint64_t bit = bloom_bit(name, len);
+    uint64_t bit = mp_defaults_bit(name, len);
     if (!reserved && defaults->plain == MP_KEYS_MAX)
         return mp_fault_set(&e->fault, "more than %d properties", MP_KEYS_MAX);
     err = reserved ? encode_reserved(defaults, e, reserved)
@@ -112,10 +105,8 @@ static bool is_overridden(const mp_overridden *overridden, uint32_t i) {
     return (overridden->bits[i / 64] >> (i % 64)) & 1;
 }
 
-void mp_defaults_override(const mp_defaults *defaults, const char *name,
-                          size_t len, mp_overridden *overridden) {
-    if (!(defaults->bloom & bloom_bit(name, len)))
-        return;
+void mp_defaults_find(const mp_defaults *defaults, const char *name, size_t len,
+                      mp_overridden *overridden) {
     for (uint32_t i = 0; i < defaults->count; i++) {
         const mp_default *item = &defaults->items[i];
         if (item->name_len != len ||

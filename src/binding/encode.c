@@ -54,31 +54,37 @@ static mp_err encode_boolean(mp_encode *e) {
                                    : mp_buf_add(e->out, "false", 5);
 }
 
-/* The number at `index`, which is finite. */
-static mp_err put_number(mp_encode *e, int index) {
-    mp_err err = mp_buf_reserve(e->out, MP_NUM_MAX);
-    if (err != MP_OK)
-        return err;
-    char *at = e->out->data + e->out->len;
-    char *end = mp_lua_isinteger(e->L, index)
-                    ? mp_num_int64(at, lua_tointeger(e->L, index))
-                    : mp_num_double(at, lua_tonumber(e->L, index));
+/* The number at `index`. False, and nothing is written, if it is not finite;
+ * there is room for MP_NUM_MAX bytes. */
+static bool put_number(mp_encode *e, int index) {
+    char *at = e->out->data + e->out->len, *end;
+    if (mp_lua_isinteger(e->L, index)) {
+        end = mp_num_int64(at, lua_tointeger(e->L, index));
+    } else {
+        double value = lua_tonumber(e->L, index);
+        if (!isfinite(value))
+            return false;
+        end = mp_num_double(at, value);
+    }
     e->out->len += (size_t)(end - at);
-    return MP_OK;
+    return true;
 }
 
 static mp_err encode_number(mp_encode *e) {
-    if (isfinite(lua_tonumber(e->L, -1)))
-        return put_number(e, -1);
-    mp_err err = repair(e, "the number is not finite");
+    mp_err err = mp_buf_reserve(e->out, MP_NUM_MAX);
+    if (err != MP_OK || put_number(e, -1))
+        return err;
+    err = repair(e, "the number is not finite");
     return err == MP_OK ? mp_encode_null(e) : err;
 }
 
 mp_err mp_encode_number(mp_encode *e) {
     mp_digits digits;
     char shown[MP_SHOWN];
-    if (lua_type(e->L, -1) == LUA_TNUMBER && isfinite(lua_tonumber(e->L, -1)))
-        return put_number(e, -1);
+    mp_err err = mp_buf_reserve(e->out, MP_NUM_MAX);
+    if (err != MP_OK ||
+        (lua_type(e->L, -1) == LUA_TNUMBER && put_number(e, -1)))
+        return err;
     if (mp_form_of(e->L, -1, &digits) == MP_FORM_INTEGER)
         return mp_buf_add(e->out, digits.text, digits.len);
     return mp_fault_set(&e->fault, "%s is no finite number",
@@ -90,14 +96,14 @@ mp_err mp_encode_number(mp_encode *e) {
 /* A key that is a number: as its text, unless that is a key as well. */
 static mp_err encode_number_key(mp_encode *e, int table, int key) {
     lua_State *L = e->L;
-    if (!isfinite(lua_tonumber(L, key)))
-        return mp_fault_set(&e->fault, "an infinite key has no JSON form");
     mp_err err = mp_encode_char(e, '"');
     size_t start = e->out->len;
     if (err == MP_OK)
-        err = put_number(e, key);
+        err = mp_buf_reserve(e->out, MP_NUM_MAX);
     if (err != MP_OK)
         return err;
+    if (!put_number(e, key))
+        return mp_fault_set(&e->fault, "an infinite key has no JSON form");
     lua_pushlstring(L, e->out->data + start, e->out->len - start);
     lua_rawget(L, table);
     bool twice = !lua_isnil(L, -1);
@@ -152,7 +158,7 @@ static mp_err encode_string_key(mp_encode *e, int table, int key) {
     return check_repaired_key(e, table, key, start);
 }
 
-mp_err mp_encode_key(mp_encode *e, int table, int key) {
+mp_err mp_encode_any_key(mp_encode *e, int table, int key) {
     mp_err err = mp_encode_char(e, ',');
     if (err != MP_OK)
         return err;

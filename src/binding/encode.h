@@ -13,7 +13,7 @@
 #include "compat.h"
 #include "fault.h"
 
-#include "../core/buf.h"
+#include "../core/json.h"
 
 enum {
     MP_LIST_MAX = 254,  /* elements of a list in an event */
@@ -39,7 +39,7 @@ typedef struct mp_encode {
 /* Appends ,"key": for the key at stack index `key` of the table at index
  * `table`; both are positive. MP_INVALID when the key has no text or another
  * key of the table gets the same. */
-mp_err mp_encode_key(mp_encode *e, int table, int key);
+static inline mp_err mp_encode_key(mp_encode *e, int table, int key);
 
 /* Appends the value at the top, of a property, or of an object that lies
  * `objects` objects deep in one. */
@@ -62,5 +62,33 @@ mp_err mp_encode_name(mp_encode *e, const char *name);
  * `err`: what failed without a reason, or is longer than Mixpanel takes,
  * becomes MP_INVALID with a reason. */
 mp_err mp_encode_judge(mp_encode *e, mp_err err, size_t len);
+
+/* ---- how most keys need no more than copying ---- */
+
+mp_err mp_encode_any_key(mp_encode *e, int table, int key);
+
+/* Appends ,"key": or nothing, and returns false, if the key is not plain. */
+static inline bool mp_encode_plain_key(mp_buf *out, const char *text,
+                                       size_t len) {
+    char *at = out->data + out->len;
+    if (out->cap - out->len < len + 4 || !mp_json_plain(at + 2, text, len))
+        return false;
+    at[0] = ',';
+    at[1] = '"';
+    at[len + 2] = '"';
+    at[len + 3] = ':';
+    out->len += len + 4;
+    return true;
+}
+
+static inline mp_err mp_encode_key(mp_encode *e, int table, int key) {
+    if (lua_type(e->L, key) == LUA_TSTRING) {
+        size_t len;
+        const char *text = lua_tolstring(e->L, key, &len);
+        if (mp_encode_plain_key(e->out, text, len))
+            return MP_OK;
+    }
+    return mp_encode_any_key(e, table, key);
+}
 
 #endif

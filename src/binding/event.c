@@ -34,7 +34,10 @@ static void recognise(mp_event *event, const char *name, size_t len) {
 }
 
 static bool is_blank(const char *name, size_t len) {
-    return strspn(name, " \t\n\v\f\r") == len;
+    size_t i = 0;
+    while (i < len && (name[i] == ' ' || (name[i] >= '\t' && name[i] <= '\r')))
+        i++;
+    return i == len;
 }
 
 /* Keeps the client's defaults alive: a finaliser may replace them at any
@@ -46,7 +49,6 @@ static void anchor_defaults(lua_State *L, const mp_client *client) {
     }
     mp_lua_getuser(L, 1);
     lua_rawgeti(L, -1, 1);
-    lua_replace(L, -2);
 }
 
 mp_err mp_event_begin(mp_event *event, mp_encode *e, const mp_client *client,

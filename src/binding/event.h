@@ -32,7 +32,7 @@ typedef struct mp_event {
 mp_err mp_event_lead(mp_buf *lead, const char *token);
 
 /* Begins an event of the client at stack index 1, and points the encoder at
- * its body. Pushes one value, to be kept on the stack until the event is
+ * its body. Pushes values, to be kept on the stack until the event is
  * finished. MP_INVALID for a name that is blank. */
 mp_err mp_event_begin(mp_event *event, mp_encode *e, const mp_client *client,
                       mp_scratch *scratch, const char *name, size_t len);

@@ -9,28 +9,21 @@ static const double exact = 9007199254740992.0; /* 2^53 */
 
 /* Mixpanel docs, import events: disallowed values; events with them are
  * dropped, since they come from programs that had no id at hand. */
-static bool is_refused(const char *text, size_t len) {
+static bool is_refused(const char *text, size_t len) { /* ends in a NUL */
     static const char *const refused[] = {
-        "anon",
-        "anonymous",
-        "nil",
-        "none",
-        "null",
-        "n/a",
-        "na",
-        "undefined",
-        "<nil>",
-        "0",
-        "-1",
-        "true",
-        "unknown",
-        "false",
-        "[]",
-        "{}",
-        "00000000-0000-0000-0000-000000000000",
+        "anon",    "anonymous", "nil",   "none", "null", "n/a",
+        "na",      "undefined", "<nil>", "0",    "-1",   "true",
+        "unknown", "false",     "[]",    "{}",
     };
+    static const char nobody[] = "00000000-0000-0000-0000-000000000000";
+    enum {
+        LONGEST = sizeof "undefined" - 1
+    };
+    if (len > LONGEST)
+        return len == sizeof nobody - 1 && memcmp(text, nobody, len) == 0;
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
-        if (strlen(refused[i]) == len && memcmp(refused[i], text, len) == 0)
+        if (refused[i][0] == text[0] && strlen(refused[i]) == len &&
+            memcmp(refused[i], text, len) == 0)
             return true;
     return false;
 }

@@ -39,16 +39,16 @@ static inline uint64_t copy_word(char *to, const char *from) {
     return marks(word);
 }
 
-/* Copies bytes if all are plain; otherwise leaves anything in to[0..n - 1]
- * and returns false. The last word overlaps the one in front of it, so there
- * is no tail; 4 to 7 bytes are two halves of a word that overlap likewise. */
-static inline bool copy_all(char *to, const char *from, size_t n) {
+/* The last word overlaps the one in front of it, so there is no tail; 4 to 7
+ * bytes are two halves of a word that overlap likewise. */
+bool mp_json_plain(char *to, const char *from, size_t n) {
     if (n >= 8) {
         size_t last = n - 8;
-        for (size_t i = 0; i < last; i += 8)
-            if (copy_word(to + i, from + i))
-                return false;
-        return !copy_word(to + last, from + last);
+        uint64_t found =
+            copy_word(to, from) | copy_word(to + last, from + last);
+        for (size_t i = 8; i < last; i += 8)
+            found |= copy_word(to + i, from + i);
+        return !found;
     }
     if (n >= 4) {
         uint32_t head, tail;
@@ -159,9 +159,8 @@ static mp_err add_special(mp_buf *out, const char *s, size_t n, size_t *used,
     return err;
 }
 
-/* Everything but the fast path of mp_json_string, apart to keep that small. */
-__attribute__((noinline)) static mp_err add_slowly(mp_buf *out, const char *s,
-                                                   size_t n, bool *repaired) {
+mp_err mp_json_any_string(mp_buf *out, const char *s, size_t n,
+                          bool *repaired) {
     size_t start = out->len;
     mp_err err = mp_buf_reserve(out, n + 2);
     if (err != MP_OK)
@@ -182,17 +181,5 @@ __attribute__((noinline)) static mp_err add_slowly(mp_buf *out, const char *s,
         n -= done;
     }
     out->data[out->len++] = '"';
-    return MP_OK;
-}
-
-mp_err mp_json_string(mp_buf *out, const char *s, size_t len, bool *repaired) {
-    if (out->cap - out->len < len + 2)
-        return add_slowly(out, s, len, repaired);
-    char *to = out->data + out->len;
-    if (!copy_all(to + 1, s, len))
-        return add_slowly(out, s, len, repaired);
-    to[0] = '"';
-    to[len + 1] = '"';
-    out->len += len + 2;
     return MP_OK;
 }

@@ -208,7 +208,7 @@ static mp_err make_room(mp_project *project, mp_lane *lane,
 mp_err mp_project_push(mp_project *project, mp_lane_id id,
                        const mp_record *records, size_t n, bool *wake) {
     mp_lane *lane = project->lanes[id];
-    int64_t now_ms = mp_clock_mono_ms();
+    int64_t now_ms = mp_clock_coarse_ms();
     bool full = false;
     mp_project_lock(project);
     mp_err err = make_room(project, lane, records, n, now_ms);
