@@ -4,7 +4,7 @@
 -- Prints each breach; the exit status says whether there was one.
 local rows = {
   { "err", "buf", "clock", "rng", "wait", "version" },
-  { "num", "json", "gzip", "retry", "config", "exchange" },
+  { "num", "json", "gzip", "retry", "retry_after", "config", "exchange" },
   { "file", "report", "segment", "http", "trace", "answer" },
   { "queue", "batch" },
   { "lane", "request" },
@@ -22,6 +22,7 @@ local parts = {
   num_pow10 = "num",
   project_state = "project",
   project_carry = "project",
+  project_manual = "project",
 }
 
 local homes = {

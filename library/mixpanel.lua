@@ -66,6 +66,7 @@ function mixpanel.date(seconds) end
 ---@field name? string *key*; keeps two clients of one token apart; `""` by default
 ---@field service_account? mixpanel.ServiceAccount *key*; credentials for `/import` instead of the token
 ---@field events_via? "track"|"import" *key*; `"import"` sends events through `/import`, which validates and reports each; `"track"` by default
+---@field transport? "curl"|"manual" *key*; `"manual"`: the host carries the requests, by `next_request` and `answer`, and no thread is started; `"curl"` by default
 ---@field geolocate? boolean let Mixpanel place users by the address the request comes from; `false` by default
 ---@field properties? table on every event of this client; an event's own properties win
 ---@field flush_interval? number seconds that a record waits for company at most; 5 by default
@@ -218,6 +219,26 @@ function Client:stats() end
 ---@return mixpanel.Report[]
 function Client:poll(max) end
 
+---With `transport = "manual"`: the next request for the host to carry, to be
+---answered by `answer`. Several may be under way. A closed client gives out what
+---it accepted before.
+---@return mixpanel.Request? request
+---@return number|string? seconds after which to ask again, when there is none now; the message when the client was collected
+---@return mixpanel.ErrorCode? code
+function Client:next_request() end
+
+---With `transport = "manual"`: says what became of a request, once: `answer(id,
+---status, headers, body)` for a reply, `answer(id, nil, message)` where none
+---came.
+---@param id integer of the request
+---@param status integer? of HTTP
+---@param headers? table<string, string>|string of the reply, for `Retry-After`; where no status is, the message
+---@param body? string of the reply
+---@return true? ok
+---@return string? message
+---@return mixpanel.ErrorCode? code
+function Client:answer(id, status, headers, body) end
+
 ---Changes settings for every client of the project; `properties` of this client
 ---only. Options that decide where records go raise.
 ---@param options mixpanel.Options
@@ -225,6 +246,14 @@ function Client:poll(max) end
 ---@return string? message
 ---@return mixpanel.ErrorCode? code
 function Client:set_config(options) end
+
+---A request that `next_request` gives out.
+---@class mixpanel.Request
+---@field id integer for `answer`
+---@field url string
+---@field method string `"POST"`
+---@field headers table<string, string>
+---@field body string bytes; of events gzip, unless the option `gzip` is `false`
 
 ---What may stand beside an operation; each with or without a `$` in front
 ---(Mixpanel docs, profile updates).

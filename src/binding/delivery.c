@@ -105,6 +105,8 @@ static int ask(lua_State *L) {
         timeout_ms = check_timeout(L, 2);
     if (client->closed)
         return mp_fail_closed(L);
+    if (mp_project_config(client->project)->manual)
+        luaL_error(L, "check: a client with transport = \"manual\" cannot ask");
     mp_err err = mp_engine_check(client->project, timeout_ms, message);
     if (err != MP_OK)
         return mp_fail(L, err, message);

@@ -5,6 +5,7 @@
 #include "form.h"
 #include "groups.h"
 #include "handle.h"
+#include "manual.h"
 #include "moment.h"
 #include "outcomes.h"
 #include "people.h"
@@ -47,6 +48,7 @@ static void add_client(lua_State *L, int scratch) {
     mp_handle_add(L, methods, mp_client_methods, scratch, metatable);
     mp_handle_add(L, methods, mp_delivery_methods, scratch, metatable);
     mp_handle_add(L, methods, mp_outcomes_methods, scratch, metatable);
+    mp_handle_add(L, methods, mp_manual_methods, scratch, metatable);
     mp_handle_add(L, metatable, mp_client_metamethods, scratch, metatable);
     lua_pushvalue(L, scratch);
     lua_pushvalue(L, metatable);

@@ -35,6 +35,11 @@ static void read_events_via(mp_option_reader *r, const mp_option *o) {
     r->config->events_via_import = mp_option_get_choice(r, o, words) == 1;
 }
 
+static void read_transport(mp_option_reader *r, const mp_option *o) {
+    static const char *const words[] = {"curl", "manual", NULL};
+    r->config->manual = mp_option_get_choice(r, o, words) == 1;
+}
+
 /* ---- settings ---- */
 
 static void read_gzip(mp_option_reader *r, const mp_option *o) {
@@ -128,6 +133,7 @@ static const mp_option of_key[] = {
     {"service_account", mp_option_account,
      "{ username =, secret =, project_id = }", 0, 0, 0},
     {"events_via", read_events_via, "\"track\" or \"import\"", 0, 0, 0},
+    {"transport", read_transport, "\"curl\" or \"manual\"", 0, 0, 0},
 };
 
 static const mp_option of_settings[] = {

@@ -158,7 +158,8 @@ bool mp_config_same(const mp_config *a, const mp_config *b) {
            same_text(a->username, b->username) &&
            same_text(a->secret, b->secret) &&
            same_text(a->project_id, b->project_id) &&
-           a->events_via_import == b->events_via_import;
+           a->events_via_import == b->events_via_import &&
+           a->manual == b->manual;
 }
 
 /* A byte that would break out of a URL, a header or a JSON string. */
@@ -312,6 +313,14 @@ mp_err mp_config_finish(mp_config *config, char message[MP_MESSAGE]) {
         err = mp_config_residency(config, "us", message);
     if (err == MP_OK && !config->name)
         err = mp_settings_text(&config->name, "");
+#ifdef MP_NO_CURL
+    if (err == MP_OK && !config->manual) {
+        snprintf(message, MP_MESSAGE,
+                 "option 'transport': this build has no libcurl, so it must "
+                 "be \"manual\"");
+        return MP_INVALID;
+    }
+#endif
     if (err == MP_OK && config->secret &&
         strncasecmp(config->base_url, "https://", 8) != 0) {
         snprintf(message, MP_MESSAGE,

@@ -67,6 +67,7 @@ typedef struct mp_config {
     char *secret;     /* never shown to anyone */
     char *project_id; /* digits, given with a service account */
     bool events_via_import;
+    bool manual; /* transport = "manual": the host carries the requests */
 } mp_config;
 
 void mp_config_free(mp_config *config); /* the texts, not the struct */

@@ -68,6 +68,11 @@ static void in_child(void) {
     pthread_mutex_init(&engine.lock, NULL);
 }
 
+/* The host carries the requests: no thread, nothing to wait for. */
+static bool is_manual(const mp_project *project) {
+    return mp_project_config(project)->manual;
+}
+
 /* ---- worker ---- */
 
 static mp_worker *ensure_worker(void) {
@@ -110,7 +115,8 @@ static bool hurry(mp_project *project, void *user) {
 
 static bool await(mp_project *project, void *user) {
     const int64_t *deadline_ms = user;
-    mp_project_wait(project, UINT64_MAX, *deadline_ms);
+    if (!is_manual(project))
+        mp_project_wait(project, UINT64_MAX, *deadline_ms);
     return true;
 }
 
@@ -178,6 +184,8 @@ mp_err mp_engine_push(mp_project *project, mp_lane_id lane,
     mp_err err = mp_project_push(project, lane, records, n, &wake);
     if (err != MP_OK)
         return err;
+    if (is_manual(project))
+        return MP_OK;
     /* Without a thread the records stay queued and the next call tries. */
     mp_worker *worker = ensure_worker();
     if (worker && wake)
@@ -187,6 +195,8 @@ mp_err mp_engine_push(mp_project *project, mp_lane_id lane,
 
 static mp_err send_now(mp_project *project, uint64_t ticket) {
     mp_project_hurry(project, ticket);
+    if (is_manual(project))
+        return MP_OK;
     mp_worker *worker = ensure_worker();
     if (!worker)
         return MP_MEMORY;
@@ -208,6 +218,8 @@ mp_err mp_engine_flush(mp_project *project, int64_t timeout_ms,
     if (*left == 0)
         return MP_OK;
     mp_err err = send_now(project, ticket);
+    if (err == MP_OK && is_manual(project))
+        return MP_TIMEOUT; /* only the host can do something about it */
     if (err != MP_OK || timeout_ms == 0)
         return err;
     *left = mp_project_wait(project, ticket, mp_clock_mono_ms() + timeout_ms);
@@ -233,7 +245,7 @@ mp_err mp_engine_flush_at_close(mp_project *project, uint64_t *left) {
     mp_err err = mp_engine_flush(project, timeout_ms, left);
     if (*left > 0 && err == MP_OK)
         err = MP_TIMEOUT; /* nothing was left to wait for */
-    if (err == MP_TIMEOUT)
+    if (err == MP_TIMEOUT && !is_manual(project))
         atomic_fetch_add(&engine.vain_ms, mp_clock_mono_ms() - start_ms);
     return err;
 }

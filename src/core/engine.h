@@ -24,7 +24,8 @@ mp_err mp_engine_push(mp_project *project, mp_lane_id lane,
 
 /* Sends what the project holds and waits for outcomes, at most `timeout_ms`
  * (0 only wakes the worker, and returns MP_OK). MP_TIMEOUT with the number
- * of records in *left; MP_MEMORY when the worker cannot be started. */
+ * of records in *left, with the manual transport at once; MP_MEMORY when the
+ * worker cannot be started. */
 mp_err mp_engine_flush(mp_project *project, int64_t timeout_ms, uint64_t *left);
 
 /* As mp_engine_flush with timeout 0, and returns a ticket for

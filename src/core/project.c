@@ -28,6 +28,7 @@ mp_project *mp_project_new(mp_config *config, mp_settings *settings) {
     if (project)
         project->reports = mp_reports_new();
     if (!project || !project->reports ||
+        pthread_mutex_init(&project->carrying, NULL) != 0 ||
         mp_wait_init(&project->wait) != MP_OK) {
         if (project)
             mp_reports_free(project->reports);
@@ -69,6 +70,7 @@ void mp_project_release(mp_project *project) {
     mp_settings_release(project->settings);
     mp_config_free(&project->config);
     mp_wait_destroy(&project->wait);
+    pthread_mutex_destroy(&project->carrying);
     free(project);
 }
 
@@ -84,18 +86,37 @@ void mp_project_unlock(mp_project *project) {
     pthread_mutex_unlock(&project->wait.lock);
 }
 
-void mp_project_reborn(mp_project *project) {
+/* ---- fork ---- */
+
+void mp_project_before_fork(mp_project *project) {
+    pthread_mutex_lock(&project->carrying);
+    mp_project_lock(project);
+}
+
+void mp_project_in_parent(mp_project *project) {
+    mp_project_unlock(project);
+    pthread_mutex_unlock(&project->carrying);
+}
+
+void mp_project_in_child(mp_project *project, int refs) {
+    atomic_store_explicit(&project->refs, refs, memory_order_relaxed);
     for (int i = 0; i < MP_LANES; i++)
         mp_lane_clear(project->lanes[i], mp_rng_seed());
+    while (project->handed_out) {
+        mp_flight *next = project->handed_out->next;
+        mp_flight_free(project->handed_out);
+        project->handed_out = next;
+    }
     memset(&project->stats, 0, sizeof project->stats);
     project->ticket = 0;
     project->looks_ms = INT64_MAX;
     mp_reports_clear(project->reports);
     project->asked = project->sent = project->heard = 0;
-    project->trace = (mp_trace){0};
+    mp_trace_forget(&project->trace);
     project->gzip = NULL; /* the parent's worker may be changing it */
-    mp_wait_init(
-        &project->wait); /* cannot fail on Linux: nothing is allocated */
+    /* Neither can fail on Linux: nothing is allocated. */
+    mp_wait_init(&project->wait);
+    pthread_mutex_init(&project->carrying, NULL);
 }
 
 /* ---- settings ---- */

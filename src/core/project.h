@@ -66,6 +66,9 @@ mp_err mp_project_hear(mp_project *project, uint64_t question,
 
 /* ---- for whoever carries the requests: one thread at a time ---- */
 
+/* The worker calls the first two; with the manual transport the host's own
+ * threads come through the three below them, which wait for each other. */
+
 /* The next request to send, else NULL and in *next_ms when to ask again
  * (mp_clock_mono_ms; INT64_MAX: not before it is woken). `wall_ms` judges
  * the age of events. The project owns the request until its reply is given
@@ -77,6 +80,19 @@ mp_request *mp_project_next(mp_project *project, int64_t now_ms,
 void mp_project_answer(mp_project *project, mp_request *request,
                        const mp_reply *reply, int64_t now_ms);
 
+/* As mp_project_next, and the request gets a *number, under which its reply
+ * is expected. It may be read until mp_project_let_go; no reply to it is
+ * taken before. Thread: any. */
+mp_request *mp_project_hand_out(mp_project *project, int64_t now_ms,
+                                int64_t wall_ms, uint64_t *number,
+                                int64_t *next_ms);
+void mp_project_let_go(mp_project *project, uint64_t number);
+
+/* As mp_project_answer. False: no request of this number waits for a reply.
+ * Thread: any. */
+bool mp_project_hand_in(mp_project *project, uint64_t number,
+                        const mp_reply *reply, int64_t now_ms);
+
 /* True when no record waits and none is under way. */
 bool mp_project_idle(mp_project *project);
 
@@ -85,11 +101,13 @@ int64_t mp_project_exit_timeout(mp_project *project);
 
 /* ---- fork: see engine.c ---- */
 
-void mp_project_lock(mp_project *project);
-void mp_project_unlock(mp_project *project);
+/* Takes every lock of the project; gives them back in the parent. */
+void mp_project_before_fork(mp_project *project);
+void mp_project_in_parent(mp_project *project);
 
-/* In a forked child, with the lock held since before the fork: forgets what
- * the parent will deliver and starts with fresh locks and counters. */
-void mp_project_reborn(mp_project *project);
+/* In a forked child, instead: forgets what the parent will deliver, and
+ * references that threads of the parent hold, and starts with fresh locks and
+ * counters. `refs`: how many there are in the child. */
+void mp_project_in_child(mp_project *project, int refs);
 
 #endif

@@ -12,18 +12,9 @@ enum {
     NO_MEMORY_MS = 1000 /* before a question is tried again */
 };
 
-/* A request under way. The request comes first: its address is the flight's. */
-typedef struct flight {
-    mp_request request;
-    uint64_t number;
-    mp_lane_id lane;
-    mp_batch *batch;   /* NULL: a question */
-    uint64_t question; /* the number up to which questions are answered */
-} flight;
-
-static void free_flight(flight *under_way) {
-    mp_request_free(&under_way->request);
-    free(under_way);
+void mp_flight_free(mp_flight *flight) {
+    mp_request_free(&flight->request);
+    free(flight);
 }
 
 /* With the lock held: segments that the caller frees once it has released
@@ -115,12 +106,12 @@ static void say_untraceable(mp_project *project, const char *path) {
     mp_project_unlock(project);
 }
 
-static void trace_request(mp_project *project, flight *under_way,
+static void trace_request(mp_project *project, mp_flight *under_way,
                           const mp_settings *settings) {
     under_way->number = ++project->flights;
     if (!mp_trace_open(&project->trace, settings->debug))
         say_untraceable(project, settings->debug);
-    if (!project->trace.file)
+    if (!project->trace.path)
         return;
     mp_buf body = {0};
     if (under_way->batch && mp_batch_body(under_way->batch, &body) == MP_OK)
@@ -135,9 +126,9 @@ static void trace_request(mp_project *project, flight *under_way,
 
 /* Makes the request for a batch, or a question if there is none. NULL: out
  * of memory. */
-static flight *make_flight(mp_project *project, mp_lane_id lane,
-                           mp_batch *batch, const mp_settings *settings) {
-    flight *under_way = calloc(1, sizeof *under_way);
+static mp_flight *make_flight(mp_project *project, mp_lane_id lane,
+                              mp_batch *batch, const mp_settings *settings) {
+    mp_flight *under_way = calloc(1, sizeof *under_way);
     if (!under_way)
         return NULL;
     under_way->lane = lane;
@@ -148,7 +139,7 @@ static flight *make_flight(mp_project *project, mp_lane_id lane,
                                        settings, compressor(project, settings))
                      : mp_request_ask(request, &project->config);
     if (err != MP_OK) {
-        free_flight(under_way);
+        mp_flight_free(under_way);
         return NULL;
     }
     trace_request(project, under_way, settings);
@@ -175,7 +166,7 @@ static bool take_question(mp_project *project, uint64_t *question) {
 static mp_request *next_question(mp_project *project, mp_settings *settings,
                                  uint64_t question, int64_t now_ms,
                                  int64_t *next_ms) {
-    flight *under_way = make_flight(project, MP_LANE_IMPORT, NULL, settings);
+    mp_flight *under_way = make_flight(project, MP_LANE_IMPORT, NULL, settings);
     if (under_way) {
         under_way->question = question;
         return &under_way->request;
@@ -190,7 +181,7 @@ static mp_request *next_question(mp_project *project, mp_settings *settings,
 /* With the lock released: counts the request that was made, or takes back
  * the batch for which none could be. */
 static mp_request *launch(mp_project *project, mp_lane_id id, mp_batch *batch,
-                          flight *under_way, mp_segment *spare,
+                          mp_flight *under_way, mp_segment *spare,
                           int64_t now_ms) {
     mp_project_lock(project);
     if (spare)
@@ -235,7 +226,7 @@ mp_request *mp_project_next(mp_project *project, int64_t now_ms,
     return request;
 }
 
-static void answer_question(mp_project *project, const flight *under_way,
+static void answer_question(mp_project *project, const mp_flight *under_way,
                             const mp_reply *reply) {
     mp_answer answer;
     mp_answer_read(&answer, reply, 1, true);
@@ -247,7 +238,7 @@ static void answer_question(mp_project *project, const flight *under_way,
     mp_project_unlock(project);
 }
 
-static void answer_batch(mp_project *project, const flight *under_way,
+static void answer_batch(mp_project *project, const mp_flight *under_way,
                          const mp_reply *reply, int64_t now_ms) {
     mp_batch *batch = under_way->batch;
     mp_lane_id id = under_way->lane;
@@ -267,11 +258,11 @@ static void answer_batch(mp_project *project, const flight *under_way,
 
 void mp_project_answer(mp_project *project, mp_request *request,
                        const mp_reply *reply, int64_t now_ms) {
-    flight *under_way = (flight *)request;
+    mp_flight *under_way = (mp_flight *)request;
     mp_trace_reply(&project->trace, under_way->number, reply);
     if (under_way->batch)
         answer_batch(project, under_way, reply, now_ms);
     else
         answer_question(project, under_way, reply);
-    free_flight(under_way);
+    mp_flight_free(under_way);
 }

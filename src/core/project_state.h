@@ -1,4 +1,4 @@
-/* What the two files of the project share and nobody else sees. */
+/* What the files of the project share and nobody else sees. */
 #ifndef MP_PROJECT_STATE_H
 #define MP_PROJECT_STATE_H
 
@@ -9,13 +9,25 @@
 
 #include <stdatomic.h>
 
+/* A request under way. The request comes first: its address is the
+ * flight's. */
+typedef struct mp_flight {
+    mp_request request;
+    struct mp_flight *next; /* of those handed out */
+    uint64_t number;
+    bool lent; /* handed out, and still being read */
+    mp_lane_id lane;
+    mp_batch *batch;   /* NULL: a question */
+    uint64_t question; /* the number up to which questions are answered */
+} mp_flight;
+
 struct mp_project {
     mp_config config;
     atomic_int refs;
     atomic_bool geolocate, reject_invalid; /* copies out of `settings` */
 
-    mp_wait wait; /* its lock guards the rest but for `gzip`; it changes
-                   * when records ended */
+    mp_wait wait; /* its lock guards the rest, but for what belongs to the
+                   * carrier; it changes when records ended */
     mp_settings *settings;
     mp_lane *lanes[MP_LANES];
     mp_stats stats;
@@ -29,9 +41,19 @@ struct mp_project {
     uint64_t asked, sent, heard;
     mp_answer heard_answer;
 
-    mp_gzip *gzip; /* this and the trace are the carrier's */
+    /* What belongs to the carrier: the worker or, with the manual transport,
+     * whoever holds `carrying`, which is taken before the lock above. */
+    mp_gzip *gzip;
     mp_trace trace;
     uint64_t flights; /* made so far */
+    pthread_mutex_t carrying;
+    mp_flight *handed_out; /* of the manual transport, without a reply */
 };
+
+/* The lock of `wait`. */
+void mp_project_lock(mp_project *project);
+void mp_project_unlock(mp_project *project);
+
+void mp_flight_free(mp_flight *flight);
 
 #endif

@@ -123,17 +123,17 @@ void mp_projects_each(mp_projects *projects,
 void mp_projects_before_fork(mp_projects *projects) {
     pthread_mutex_lock(&projects->lock);
     for (node *n = projects->list; n; n = n->next)
-        mp_project_lock(n->project);
+        mp_project_before_fork(n->project);
 }
 
 void mp_projects_in_parent(mp_projects *projects) {
     for (node *n = projects->list; n; n = n->next)
-        mp_project_unlock(n->project);
+        mp_project_in_parent(n->project);
     pthread_mutex_unlock(&projects->lock);
 }
 
 void mp_projects_in_child(mp_projects *projects) {
     for (node *n = projects->list; n; n = n->next)
-        mp_project_reborn(n->project);
+        mp_project_in_child(n->project, (int)n->holders + 1);
     pthread_mutex_init(&projects->lock, NULL);
 }

@@ -6,18 +6,21 @@
 #include "exchange.h"
 
 #include <stdint.h>
-#include <stdio.h>
 
 /* All zero: closed. */
 typedef struct mp_trace {
-    FILE *file;
-    char *path;
+    char *path; /* NULL: closed */
+    int fd;
 } mp_trace;
 
 /* Sees to it that the trace goes to this path; NULL closes it. The file is
  * appended to, and made with mode 0600. False: it cannot be written. */
 bool mp_trace_open(mp_trace *trace, const char *path);
 void mp_trace_close(mp_trace *trace);
+
+/* In a forked child, where the parent's worker may be changing the trace:
+ * closes the file and leaves the memory. */
+void mp_trace_forget(mp_trace *trace);
 
 /* Each does nothing while the trace is closed. `body` is the request's
  * before compression; `number` joins a reply to its request. */

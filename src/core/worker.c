@@ -59,6 +59,8 @@ typedef struct round {
 static bool start_all(mp_project *project, void *user) {
     round *now = user;
     mp_worker *worker = now->worker;
+    if (mp_project_config(project)->manual)
+        return true;
     while (mp_http_active(worker->http) < MP_HTTP_TRANSFERS) {
         int64_t next_ms;
         mp_request *request = mp_project_next(project, mp_clock_mono_ms(),

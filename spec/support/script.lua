@@ -1,0 +1,48 @@
+-- Runs Lua programs with the interpreter and the module under test.
+local socket = require "socket"
+
+local script = {}
+
+local function find_interpreter()
+  local i = -1
+  while arg[i - 1] do
+    i = i - 1
+  end
+  return arg[i]
+end
+
+script.interpreter = find_interpreter()
+
+-- Writes the program to a file that the caller removes, and returns its path.
+function script.write(text)
+  local path = os.tmpname()
+  local file = assert(io.open(path, "w"))
+  file:write(("package.cpath = %q\npackage.path = %q\n"):format(package.cpath, package.path), text)
+  file:close()
+  return path
+end
+
+-- Runs a shell command: what it printed on both outputs, its exit status (128
+-- and more: a signal), and how many seconds it took.
+function script.shell(command)
+  local start = socket.gettime()
+  local pipe = assert(io.popen(('( %s ) 2>&1; echo "status $?"'):format(command)))
+  local text = pipe:read "*a"
+  pipe:close()
+  local printed, status = text:match "^(.*)status (%d+)\n$"
+  return printed, tonumber(status), socket.gettime() - start
+end
+
+-- Runs a program to its end, with arguments; results as above.
+function script.run(text, ...)
+  local path = script.write(text)
+  local command = { script.interpreter, path, ... }
+  for i, word in ipairs(command) do
+    command[i] = "'" .. tostring(word):gsub("'", "'\\''") .. "'"
+  end
+  local printed, status, seconds = script.shell(table.concat(command, " "))
+  os.remove(path)
+  return printed, status, seconds
+end
+
+return script
