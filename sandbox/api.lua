@@ -287,7 +287,10 @@ function api.handle()
     return reply.send(404, { code = 404, error = "Not Found", status = "error" })
   end
   local early = store.scripted(path, "")
-  if early and early.close == "before" then
+  if early and early.forget then
+    ngx.req.read_body()
+    return reply.scripted({}, early)
+  elseif early and early.close == "before" then
     note(path)
     return reply.scripted({}, early)
   end

@@ -84,6 +84,9 @@ routes["POST /config"] = function()
   for key, setting in pairs(value) do
     store.config[key] = setting
   end
+  if value.seed then
+    math.randomseed(value.seed)
+  end
   return reply.send(200, { status = "OK" })
 end
 

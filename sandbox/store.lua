@@ -11,14 +11,17 @@ end
 
 store.reset()
 
+local function fits(reply, path, body)
+  return (not reply.endpoint or reply.endpoint == path)
+    and (not reply.match or body:find(reply.match, 1, true) ~= nil)
+    and #body >= (reply.min_bytes or 0)
+    and (not reply.chance or math.random() < reply.chance)
+end
+
 -- The first scripted reply for this request, used up once its count is.
 function store.scripted(path, body)
   for i, reply in ipairs(store.script) do
-    local fits = not reply.endpoint or reply.endpoint == path
-    if fits and reply.match then
-      fits = body:find(reply.match, 1, true) ~= nil
-    end
-    if fits then
+    if fits(reply, path, body) then
       local times = reply.times or 1
       if times == 1 then
         table.remove(store.script, i)

@@ -20,6 +20,8 @@ typedef struct mp_request {
                                  * first empty one ends them */
     mp_buf body;
     size_t raw_bytes; /* of the body before compression */
+    bool once;        /* may apply twice if it is sent twice: a transport that
+                       * repeats requests by itself must not repeat this one */
 } mp_request;
 
 typedef struct mp_reply {

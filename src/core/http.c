@@ -118,6 +118,10 @@ static bool set_options(transfer *t, const mp_request *request,
 #endif
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+    /* libcurl repeats a request by itself, and tells nobody, when a kept
+     * connection breaks before the reply; never on a new one. */
+    curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, (long)request->once);
+    curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, (long)request->once);
 #if LIBCURL_VERSION_NUM >= 0x075500
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
 #else
