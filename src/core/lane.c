@@ -139,6 +139,12 @@ void mp_lane_finish(mp_lane *lane, mp_batch *batch, uint64_t *counter) {
         retire(lane, segment);
 }
 
+void mp_lane_end(mp_lane *lane, mp_batch *batch, uint64_t *counter,
+                 const mp_news *news) {
+    mp_lane_tell(lane, batch, news);
+    mp_lane_finish(lane, batch, counter);
+}
+
 /* The list, `ready` or `stuck`, whose first batch is older than what the
  * other and the queue hold; NULL: neither is. */
 static mp_batch **oldest_list(mp_lane *lane) {

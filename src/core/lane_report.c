@@ -48,12 +48,6 @@ void mp_lane_tell(mp_lane *lane, const mp_batch *batch, const mp_news *news) {
     mp_reports_add(lane->reports, &report);
 }
 
-void mp_lane_end(mp_lane *lane, mp_batch *batch, uint64_t *counter,
-                 const mp_news *news) {
-    mp_lane_tell(lane, batch, news);
-    mp_lane_finish(lane, batch, counter);
-}
-
 void mp_lane_tell_pause(mp_lane *lane, const mp_batch *batch, int status,
                         const char *message) {
     mp_news news = {MP_REPORT_PAUSED, status, false, message};
