@@ -3,3 +3,5 @@ max_line_length = 100
 exclude_files = { "build", "node_modules" }
 files["spec"] = { std = "+busted" }
 files["sandbox"] = { std = "+ngx_lua" }
+files["src/mixpanel/resty.lua"] = { std = "+ngx_lua" }
+files["examples/openresty"] = { std = "+ngx_lua" }
