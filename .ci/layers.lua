@@ -9,7 +9,7 @@ local rows = {
   { "queue", "batch" },
   { "lane", "request" },
   { "project", "projects" },
-  { "worker" },
+  { "worker", "carrier" },
   { "engine" },
 }
 
@@ -34,7 +34,7 @@ local homes = {
   ["libdeflate.h"] = "src/core/gzip.c",
 }
 
-local threads = { wait = true, projects = true, worker = true, engine = true }
+local threads = { wait = true, projects = true, worker = true, carrier = true, engine = true }
 local breaches = 0
 
 local function breach(...)

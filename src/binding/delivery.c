@@ -31,6 +31,8 @@ static int push_outcome(lua_State *L, mp_err err, uint64_t left) {
         lua_pushboolean(L, 1);
         return 1;
     }
+    if (err == MP_CLOSED)
+        return mp_fail(L, err, "the process is exiting");
     if (err != MP_TIMEOUT)
         return mp_fail(L, err, "out of memory");
     snprintf(message, sizeof message, "timeout: %llu record%s undelivered",

@@ -1,11 +1,11 @@
 #include "engine.h"
 
+#include "answer.h"
+#include "carrier.h"
 #include "clock.h"
 #include "file.h"
-#include "http.h"
 #include "projects.h"
 #include "rng.h"
-#include "worker.h"
 
 #include <dlfcn.h>
 #include <pthread.h>
@@ -21,51 +21,45 @@
  * opened before a fork serves parent and children alike; each child starts
  * empty, since its parent delivers what was queued before.
  *
+ * Before a fork every lock is taken, in one order: the carrier's, the list of
+ * projects', each project's. So a child finds nothing half done.
+ *
  * At exit (atexit, registered behind libcurl's own set-up and so run before
- * its tear-down) the worker gets until the exit_timeout to send what waits,
- * then it is stopped, so that no thread is inside libcurl or OpenSSL while
- * they are torn down. */
+ * its tear-down) nothing more is accepted, and the worker gets until the
+ * exit_timeout to send what waits; then it is stopped, so that no thread is
+ * inside libcurl or the TLS library while they are torn down. */
 
 enum {
-    STOP_MS = 250
-}; /* for the worker to notice that it is over */
+    STOP_MS = 200 /* for the worker to notice that it is over */
+};
 
 static struct {
     pthread_once_t once;
     mp_err once_err;
     mp_projects *projects;
-    pthread_mutex_t lock;        /* guards the start of the worker */
-    _Atomic(mp_worker *) worker; /* NULL: none runs in this process */
-    mp_worker *left_behind;      /* in a forked child: the parent's */
-    atomic_bool over;            /* exit has begun */
-    atomic_bool reached;         /* a request was answered since it was unset */
-    atomic_llong vain_ms;        /* what closes waited for nothing */
-} engine = {.once = PTHREAD_ONCE_INIT, .lock = PTHREAD_MUTEX_INITIALIZER};
+    atomic_bool over;     /* exit has begun */
+    atomic_llong vain_ms; /* what closes waited for nothing */
+} engine = {.once = PTHREAD_ONCE_INIT};
 
 /* ---- fork ---- */
 
 static void before_fork(void) {
-    pthread_mutex_lock(&engine.lock);
+    mp_carrier_before_fork();
     mp_projects_before_fork(engine.projects);
     mp_file_before_fork();
 }
 
 static void in_parent(void) {
     mp_projects_in_parent(engine.projects);
-    pthread_mutex_unlock(&engine.lock);
+    mp_carrier_in_parent();
 }
 
-/* curl handles are abandoned, not cleaned up: that would say goodbye on the
- * parent's connections. */
 static void in_child(void) {
     mp_file_in_child();
     mp_insert_id_reseed();
     mp_projects_in_child(engine.projects);
-    engine.left_behind = atomic_load(&engine.worker);
-    atomic_store(&engine.worker, NULL);
-    atomic_store(&engine.reached, false);
+    mp_carrier_in_child();
     atomic_store(&engine.vain_ms, 0);
-    pthread_mutex_init(&engine.lock, NULL);
 }
 
 /* The host carries the requests: no thread, nothing to wait for. */
@@ -73,38 +67,21 @@ static bool is_manual(const mp_project *project) {
     return mp_project_config(project)->manual;
 }
 
-/* ---- worker ---- */
-
-static mp_worker *ensure_worker(void) {
-    mp_worker *worker = atomic_load(&engine.worker);
-    if (worker || atomic_load(&engine.over))
-        return worker;
-    pthread_mutex_lock(&engine.lock);
-    worker = atomic_load(&engine.worker);
-    if (!worker && !atomic_load(&engine.over)) {
-        worker = mp_worker_start(engine.projects, &engine.reached);
-        atomic_store(&engine.worker, worker);
-    }
-    pthread_mutex_unlock(&engine.lock);
-    return worker;
-}
-
 /* ---- exit ---- */
 
 /* What earlier waits in vain left of a project's exit_timeout. */
 static int64_t budget_ms(mp_project *project) {
-    if (atomic_exchange(&engine.reached, false))
+    if (mp_carrier_succeeded())
         atomic_store(&engine.vain_ms, 0);
     int64_t ms =
         mp_project_exit_timeout(project) - atomic_load(&engine.vain_ms);
     return ms > 0 ? ms : 0;
 }
 
-static bool find_budget(mp_project *project, void *user) {
-    int64_t *most_ms = user, ms = budget_ms(project);
-    if (ms > *most_ms)
-        *most_ms = ms;
-    return true;
+static bool find_left(mp_project *project, void *user) {
+    bool *any = user;
+    *any = !is_manual(project) && !mp_project_idle(project);
+    return !*any;
 }
 
 static bool hurry(mp_project *project, void *user) {
@@ -114,27 +91,23 @@ static bool hurry(mp_project *project, void *user) {
 }
 
 static bool await(mp_project *project, void *user) {
-    const int64_t *deadline_ms = user;
+    const int64_t *start_ms = user;
     if (!is_manual(project))
-        mp_project_wait(project, UINT64_MAX, *deadline_ms);
+        mp_project_wait(project, UINT64_MAX, *start_ms + budget_ms(project));
     return true;
 }
 
 static void at_exit(void) {
-    mp_worker *worker = atomic_load(&engine.worker);
-    if (!worker) {
-        atomic_store(&engine.over, true);
-        return;
-    }
-    int64_t most_ms = 0;
-    mp_projects_each(engine.projects, find_budget, &most_ms);
-    int64_t deadline_ms = mp_clock_mono_ms() + most_ms;
-    mp_projects_each(engine.projects, hurry, NULL);
-    mp_worker_wake(worker);
-    mp_projects_each(engine.projects, await, &deadline_ms);
+    int64_t start_ms = mp_clock_mono_ms();
+    bool any_left = false;
     atomic_store(&engine.over, true);
-    atomic_store(&engine.worker, NULL);
-    mp_worker_stop(worker, mp_clock_mono_ms() + STOP_MS);
+    mp_projects_each(engine.projects, find_left, &any_left);
+    if (any_left && mp_carrier_start()) {
+        mp_projects_each(engine.projects, hurry, NULL);
+        mp_carrier_wake();
+        mp_projects_each(engine.projects, await, &start_ms);
+    }
+    mp_carrier_stop(mp_clock_mono_ms() + STOP_MS);
 }
 
 /* ---- set-up ---- */
@@ -149,8 +122,10 @@ static void pin_library(void) {
 static void set_up(void) {
     pin_library();
     mp_insert_id_reseed();
+    mp_answer_set_up(mp_rng_seed());
     engine.projects = mp_projects_new();
-    engine.once_err = engine.projects ? mp_http_global_init() : MP_MEMORY;
+    engine.once_err =
+        engine.projects ? mp_carrier_set_up(engine.projects) : MP_MEMORY;
     if (engine.once_err != MP_OK)
         return;
     if (pthread_atfork(before_fork, in_parent, in_child) != 0 ||
@@ -187,9 +162,8 @@ mp_err mp_engine_push(mp_project *project, mp_lane_id lane,
     if (is_manual(project))
         return MP_OK;
     /* Without a thread the records stay queued and the next call tries. */
-    mp_worker *worker = ensure_worker();
-    if (worker && wake)
-        mp_worker_wake(worker);
+    if (mp_carrier_start() && wake)
+        mp_carrier_wake();
     return MP_OK;
 }
 
@@ -197,10 +171,11 @@ static mp_err send_now(mp_project *project, uint64_t ticket) {
     mp_project_hurry(project, ticket);
     if (is_manual(project))
         return MP_OK;
-    mp_worker *worker = ensure_worker();
-    if (!worker)
+    if (atomic_load(&engine.over))
+        return MP_CLOSED;
+    if (!mp_carrier_start())
         return MP_MEMORY;
-    mp_worker_wake(worker);
+    mp_carrier_wake();
     return MP_OK;
 }
 
@@ -230,12 +205,11 @@ mp_err mp_engine_check(mp_project *project, int64_t timeout_ms,
                        char message[MP_MESSAGE]) {
     int64_t deadline_ms = mp_clock_mono_ms() + timeout_ms;
     uint64_t question = mp_project_ask(project);
-    mp_worker *worker = ensure_worker();
-    if (!worker) {
+    if (!mp_carrier_start()) {
         snprintf(message, MP_MESSAGE, "the sending thread cannot be started");
         return MP_MEMORY;
     }
-    mp_worker_wake(worker);
+    mp_carrier_wake();
     return mp_project_hear(project, question, deadline_ms, message);
 }
 
@@ -245,7 +219,10 @@ mp_err mp_engine_flush_at_close(mp_project *project, uint64_t *left) {
     mp_err err = mp_engine_flush(project, timeout_ms, left);
     if (*left > 0 && err == MP_OK)
         err = MP_TIMEOUT; /* nothing was left to wait for */
-    if (err == MP_TIMEOUT && !is_manual(project))
+    if (err == MP_TIMEOUT && !is_manual(project)) {
+        /* What succeeded meanwhile, for another project, did not help. */
+        mp_carrier_succeeded();
         atomic_fetch_add(&engine.vain_ms, mp_clock_mono_ms() - start_ms);
+    }
     return err;
 }

@@ -18,14 +18,15 @@ mp_err mp_engine_open(mp_config *config, mp_settings *settings,
 void mp_engine_close(mp_project *project);
 
 /* Accepts records as mp_project_push does and sees to it that the worker
- * runs in this process and is awake when it must be. */
+ * runs in this process and is awake when it must be. MP_CLOSED once the
+ * process exits. */
 mp_err mp_engine_push(mp_project *project, mp_lane_id lane,
                       const mp_record *records, size_t n);
 
 /* Sends what the project holds and waits for outcomes, at most `timeout_ms`
  * (0 only wakes the worker, and returns MP_OK). MP_TIMEOUT with the number
  * of records in *left, with the manual transport at once; MP_MEMORY when the
- * worker cannot be started. */
+ * worker cannot be started; MP_CLOSED once the process exits. */
 mp_err mp_engine_flush(mp_project *project, int64_t timeout_ms, uint64_t *left);
 
 /* As mp_engine_flush with timeout 0, and returns a ticket for

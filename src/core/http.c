@@ -4,11 +4,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 enum {
     REPLY_MAX = 4 * 1024 * 1024, /* 2000 refused records fit many times */
     UPLOAD_BUFFER = 256 * 1024,
-    POLL_MAX_MS = 60 * 60 * 1000
+    POLL_MAX_MS = 60 * 60 * 1000,
+    CONNECTIONS = MP_HTTP_TRANSFERS, /* kept for the next transfers */
+    SOCKETS = 2 * MP_HTTP_TRANSFERS  /* those, and those of transfers */
 };
 
 typedef struct transfer {
@@ -25,6 +29,7 @@ struct mp_http {
     CURLM *multi;
     transfer transfers[MP_HTTP_TRANSFERS];
     uint32_t active;
+    int sockets[SOCKETS]; /* open ones; -1: none */
 };
 
 mp_err mp_http_global_init(void) {
@@ -41,8 +46,47 @@ mp_http *mp_http_new(void) {
         free(http);
         return NULL;
     }
+    curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, (long)CONNECTIONS);
+    for (int i = 0; i < SOCKETS; i++)
+        http->sockets[i] = -1;
     return http;
 }
+
+/* ---- sockets ---- */
+
+static void replace_socket(mp_http *http, int old, int new) {
+    for (int i = 0; i < SOCKETS; i++) {
+        if (http->sockets[i] == old) {
+            http->sockets[i] = new;
+            return;
+        }
+    }
+}
+
+/* libcurl alone would leave them open in programs that the host executes. */
+static curl_socket_t open_socket(void *user, curlsocktype purpose,
+                                 struct curl_sockaddr *address) {
+    (void)purpose;
+    int fd = socket(address->family, address->socktype | SOCK_CLOEXEC,
+                    address->protocol);
+    if (fd < 0)
+        return CURL_SOCKET_BAD;
+    replace_socket(user, -1, fd);
+    return fd;
+}
+
+static int close_socket(void *user, curl_socket_t fd) {
+    replace_socket(user, fd, -1);
+    return close(fd);
+}
+
+void mp_http_forget(mp_http *http) {
+    for (int i = 0; i < SOCKETS; i++)
+        if (http->sockets[i] >= 0)
+            close(http->sockets[i]);
+}
+
+/* ---- transfers ---- */
 
 static void clear(mp_http *http, transfer *t) {
     curl_multi_remove_handle(http->multi, t->easy);
@@ -107,7 +151,7 @@ static bool set_tls(CURL *easy, const mp_settings *settings) {
 
 /* Only what can run out of memory is checked: the other options are
  * constants that this libcurl is known to take. */
-static bool set_options(transfer *t, const mp_request *request,
+static bool set_options(mp_http *http, transfer *t, const mp_request *request,
                         const mp_settings *settings) {
     CURL *easy = t->easy;
     curl_easy_reset(easy); /* keeps connections and DNS, which the multi has */
@@ -122,6 +166,10 @@ static bool set_options(transfer *t, const mp_request *request,
      * connection breaks before the reply; never on a new one. */
     curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, (long)request->once);
     curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, (long)request->once);
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, http);
+    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
+    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, http);
 #if LIBCURL_VERSION_NUM >= 0x075500
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
 #else
@@ -171,7 +219,7 @@ mp_err mp_http_start(mp_http *http, const mp_request *request,
     t->request = request;
     t->tag = tag;
     http->active++;
-    if (set_headers(t, request) && set_options(t, request, settings) &&
+    if (set_headers(t, request) && set_options(http, t, request, settings) &&
         curl_multi_add_handle(http->multi, t->easy) == CURLM_OK)
         return MP_OK;
     clear(http, t);
@@ -182,15 +230,16 @@ uint32_t mp_http_active(const mp_http *http) {
     return http->active;
 }
 
-void mp_http_poll(mp_http *http, int64_t timeout_ms) {
+bool mp_http_run(mp_http *http) {
     int running = 0;
     curl_multi_perform(http->multi, &running);
-    if ((uint32_t)running < http->active)
-        return; /* something ended and waits to be taken */
+    return (uint32_t)running < http->active;
+}
+
+void mp_http_sleep(mp_http *http, int64_t timeout_ms) {
     if (timeout_ms > POLL_MAX_MS)
         timeout_ms = POLL_MAX_MS;
     curl_multi_poll(http->multi, NULL, 0, (int)timeout_ms, NULL);
-    curl_multi_perform(http->multi, &running);
 }
 
 void mp_http_wake(mp_http *http) {

@@ -27,11 +27,14 @@ mp_err mp_http_start(mp_http *http, const mp_request *request,
 
 uint32_t mp_http_active(const mp_http *http);
 
-/* Moves transfers along; sleeps up to `timeout_ms` while there is nothing to
- * do, or until mp_http_wake. */
-void mp_http_poll(mp_http *http, int64_t timeout_ms);
+/* Moves transfers along. True: at least one ended and waits to be taken. */
+bool mp_http_run(mp_http *http);
 
-/* Thread: any. Ends the present mp_http_poll, or the next. */
+/* Sleeps up to `timeout_ms` until mp_http_run has something to do, or until
+ * mp_http_wake. Takes no lock of libcurl's or the TLS library's. */
+void mp_http_sleep(mp_http *http, int64_t timeout_ms);
+
+/* Thread: any. Ends the present mp_http_sleep, or the next. */
 void mp_http_wake(mp_http *http);
 
 /* The next transfer that ended: its tag and, in *reply, what came. The body
@@ -41,5 +44,10 @@ void *mp_http_take(mp_http *http, mp_reply *reply);
 /* Breaks off one transfer under way, as mp_http_take would return it. NULL:
  * none is. */
 void *mp_http_abort(mp_http *http, mp_reply *reply);
+
+/* In a forked child: closes its copies of the sockets, which would keep the
+ * parent's connections open. All else is abandoned: to clean it up would say
+ * goodbye on those connections. */
+void mp_http_forget(mp_http *http);
 
 #endif

@@ -3,8 +3,13 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+enum {
+    AT_ONCE = 16 /* projects that a walk takes out of the list at a time */
+};
+
 typedef struct node {
     struct node *next;
+    uint64_t number;     /* rising along the list */
     mp_project *project; /* a reference */
     uint32_t holders;
 } node;
@@ -13,6 +18,7 @@ typedef struct node {
 struct mp_projects {
     pthread_mutex_t lock;
     node *list;
+    uint64_t opened; /* projects so far */
 };
 
 mp_projects *mp_projects_new(void) {
@@ -24,8 +30,7 @@ mp_projects *mp_projects_new(void) {
     return projects;
 }
 
-/* With the lock held: adds a project, newest last, so that each is asked in
- * the order of opening. */
+/* With the lock held: adds a project, newest last. */
 static node *add(mp_projects *projects, mp_config *config,
                  mp_settings *settings) {
     node *fresh = calloc(1, sizeof *fresh);
@@ -39,6 +44,7 @@ static node *add(mp_projects *projects, mp_config *config,
         free(fresh);
         return NULL;
     }
+    fresh->number = ++projects->opened;
     node **end = &projects->list;
     while (*end)
         end = &(*end)->next;
@@ -98,27 +104,62 @@ void mp_projects_sweep(mp_projects *projects) {
     }
 }
 
+/* ---- walks ---- */
+
+typedef struct stop {
+    uint64_t number;
+    mp_project *project; /* a reference */
+} stop;
+
+/* The next projects with numbers from `first` up to, without, `end`. */
+static size_t gather(mp_projects *projects, uint64_t first, uint64_t end,
+                     stop out[AT_ONCE]) {
+    size_t n = 0;
+    pthread_mutex_lock(&projects->lock);
+    for (node *at = projects->list; at && n < AT_ONCE; at = at->next) {
+        if (at->number < first || at->number >= end)
+            continue;
+        mp_project_retain(at->project);
+        out[n++] = (stop){at->number, at->project};
+    }
+    pthread_mutex_unlock(&projects->lock);
+    return n;
+}
+
+/* Places in the list would not do to go on from: other threads remove what
+ * lies before them. */
+static uint64_t walk(mp_projects *projects, uint64_t first, uint64_t end,
+                     bool (*visit)(mp_project *project, void *user),
+                     void *user) {
+    stop stops[AT_ONCE];
+    uint64_t ended = 0;
+    size_t n;
+    do {
+        n = gather(projects, first, end, stops);
+        for (size_t i = 0; i < n; i++) {
+            if (ended == 0 && !visit(stops[i].project, user))
+                ended = stops[i].number;
+            mp_project_release(stops[i].project);
+            first = stops[i].number + 1;
+        }
+    } while (n == AT_ONCE && ended == 0);
+    return ended;
+}
+
+uint64_t mp_projects_walk(mp_projects *projects, uint64_t first,
+                          bool (*visit)(mp_project *project, void *user),
+                          void *user) {
+    uint64_t ended = walk(projects, first, UINT64_MAX, visit, user);
+    return ended ? ended : walk(projects, 0, first, visit, user);
+}
+
 void mp_projects_each(mp_projects *projects,
                       bool (*visit)(mp_project *project, void *user),
                       void *user) {
-    bool go_on = true;
-    for (size_t i = 0; go_on; i++) {
-        mp_project *project = NULL;
-        pthread_mutex_lock(&projects->lock);
-        node *n = projects->list;
-        for (size_t k = 0; n && k < i; k++)
-            n = n->next;
-        if (n) {
-            project = n->project;
-            mp_project_retain(project);
-        }
-        pthread_mutex_unlock(&projects->lock);
-        if (!project)
-            return;
-        go_on = visit(project, user);
-        mp_project_release(project);
-    }
+    mp_projects_walk(projects, 0, visit, user);
 }
+
+/* ---- fork ---- */
 
 void mp_projects_before_fork(mp_projects *projects) {
     pthread_mutex_lock(&projects->lock);

@@ -21,7 +21,15 @@ void mp_projects_close(mp_projects *projects, mp_project *project);
 void mp_projects_sweep(mp_projects *projects);
 
 /* Calls `visit` for each project until it returns false; no lock is held
- * meanwhile. */
+ * meanwhile. Projects are numbered; the walk begins with number `first` or
+ * the next there is, and comes round to those before. Returns the number of
+ * the project for which `visit` returned false, so that the next walk may
+ * begin there; else 0, which is before every number. */
+uint64_t mp_projects_walk(mp_projects *projects, uint64_t first,
+                          bool (*visit)(mp_project *project, void *user),
+                          void *user);
+
+/* A walk that begins with the oldest project. */
 void mp_projects_each(mp_projects *projects,
                       bool (*visit)(mp_project *project, void *user),
                       void *user);

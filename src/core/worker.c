@@ -8,15 +8,27 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
+
+enum {
+    FORK_WAIT_S = 1
+};
 
 struct mp_worker {
     pthread_t thread;
     mp_projects *projects;
-    atomic_bool *reached;
+    atomic_bool *succeeded;
     atomic_bool stop;
     mp_http *http;
-    mp_wait wait; /* for `ended` */
-    bool ended;   /* the thread touches nothing any more */
+    /* Held by the thread whenever it is inside libcurl but for its sleep, and
+     * by nobody else but a fork. */
+    pthread_mutex_t inside;
+    bool outside;             /* during a fork: the fork holds it */
+    struct mp_worker *before; /* in a forked child: abandoned earlier */
+    uint64_t turn; /* the project to ask first: see mp_projects_walk */
+    mp_wait wait;  /* for what follows */
+    bool deaf;     /* `http` is about to be freed */
+    bool ended;    /* the thread touches nothing any more */
 };
 
 /* A request under way and whose it is. */
@@ -38,7 +50,9 @@ static void start(mp_worker *worker, mp_project *project, mp_request *request) {
         mp_settings *settings = mp_project_settings(project);
         *fresh = (errand){project, request};
         mp_project_retain(project);
+        pthread_mutex_lock(&worker->inside);
         mp_err err = mp_http_start(worker->http, request, settings, fresh);
+        pthread_mutex_unlock(&worker->inside);
         mp_settings_release(settings);
         if (err == MP_OK)
             return;
@@ -72,16 +86,24 @@ static bool start_all(mp_project *project, void *user) {
         }
         start(worker, project, request);
     }
-    return false; /* a reply frees a place and starts the next round */
+    return false; /* a reply frees a place, and this project comes first */
+}
+
+static errand *take(mp_worker *worker, mp_reply *reply,
+                    void *(*from)(mp_http *http, mp_reply *reply)) {
+    pthread_mutex_lock(&worker->inside);
+    errand *done = from(worker->http, reply);
+    pthread_mutex_unlock(&worker->inside);
+    return done;
 }
 
 static void take_replies(mp_worker *worker) {
     mp_reply reply;
     errand *done;
     bool any = false;
-    while ((done = mp_http_take(worker->http, &reply))) {
-        if (reply.status > 0)
-            atomic_store(worker->reached, true);
+    while ((done = take(worker, &reply, mp_http_take))) {
+        if (reply.status >= 200 && reply.status < 300)
+            atomic_store(worker->succeeded, true);
         finish(done, &reply);
         any = true;
     }
@@ -89,30 +111,60 @@ static void take_replies(mp_worker *worker) {
         mp_projects_sweep(worker->projects);
 }
 
-static void *run(void *user) {
-    mp_worker *worker = user;
-    while (!atomic_load(&worker->stop)) {
-        round now = {worker, INT64_MAX};
-        mp_projects_each(worker->projects, start_all, &now);
+static bool move_along(mp_worker *worker) {
+    pthread_mutex_lock(&worker->inside);
+    bool any_ended = mp_http_run(worker->http);
+    pthread_mutex_unlock(&worker->inside);
+    return any_ended;
+}
+
+/* Starts what is due, then sleeps until something else is, a transfer gets
+ * on, or somebody wakes. */
+static void go_round(mp_worker *worker) {
+    round now = {worker, INT64_MAX};
+    worker->turn =
+        mp_projects_walk(worker->projects, worker->turn, start_all, &now);
+    if (!move_along(worker)) {
         int64_t wait_ms = now.next_ms;
         if (wait_ms != INT64_MAX) {
             wait_ms -= mp_clock_mono_ms();
             if (wait_ms < 0)
                 wait_ms = 0;
         }
-        mp_http_poll(worker->http, wait_ms);
-        take_replies(worker);
+        mp_http_sleep(worker->http, wait_ms);
+        move_along(worker);
     }
+    take_replies(worker);
+}
+
+/* What is under way counts as queued again: nobody knows whether it came. */
+static void abort_all(mp_worker *worker) {
     mp_reply reply;
     errand *done;
-    while ((done = mp_http_abort(worker->http, &reply)))
+    while ((done = take(worker, &reply, mp_http_abort)))
         finish(done, &reply);
+    pthread_mutex_lock(&worker->wait.lock);
+    worker->deaf = true;
+    pthread_mutex_unlock(&worker->wait.lock);
+    pthread_mutex_lock(&worker->inside);
+    mp_http_free(worker->http);
+    worker->http = NULL;
+    pthread_mutex_unlock(&worker->inside);
+}
+
+static void *run(void *user) {
+    mp_worker *worker = user;
+    while (!atomic_load(&worker->stop))
+        go_round(worker);
+    abort_all(worker);
     pthread_mutex_lock(&worker->wait.lock);
     worker->ended = true;
     mp_wait_changed(&worker->wait);
     pthread_mutex_unlock(&worker->wait.lock);
     return NULL;
 }
+
+/* ---- for the engine ---- */
 
 static void free_worker(mp_worker *worker) {
     if (worker->http)
@@ -121,31 +173,39 @@ static void free_worker(mp_worker *worker) {
     free(worker);
 }
 
-mp_worker *mp_worker_start(mp_projects *projects, atomic_bool *reached) {
+static bool start_thread(mp_worker *worker) {
+    /* The host's signals are for the host's threads, and a SIGPIPE here
+     * would end the process. */
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    bool runs = pthread_create(&worker->thread, NULL, run, worker) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return runs;
+}
+
+mp_worker *mp_worker_start(mp_projects *projects, atomic_bool *succeeded) {
     mp_worker *worker = calloc(1, sizeof *worker);
     if (!worker || mp_wait_init(&worker->wait) != MP_OK) {
         free(worker);
         return NULL;
     }
     worker->projects = projects;
-    worker->reached = reached;
+    worker->succeeded = succeeded;
     worker->http = mp_http_new();
-    /* The host's signals are for the host's threads, and a SIGPIPE here
-     * would end the process. */
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    bool runs =
-        worker->http && pthread_create(&worker->thread, NULL, run, worker) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (runs)
+    /* A default mutex cannot fail on Linux: nothing is allocated. */
+    pthread_mutex_init(&worker->inside, NULL);
+    if (worker->http && start_thread(worker))
         return worker;
     free_worker(worker);
     return NULL;
 }
 
 void mp_worker_wake(mp_worker *worker) {
-    mp_http_wake(worker->http);
+    pthread_mutex_lock(&worker->wait.lock);
+    if (!worker->deaf)
+        mp_http_wake(worker->http);
+    pthread_mutex_unlock(&worker->wait.lock);
 }
 
 bool mp_worker_stop(mp_worker *worker, int64_t deadline_ms) {
@@ -156,11 +216,29 @@ bool mp_worker_stop(mp_worker *worker, int64_t deadline_ms) {
         continue;
     bool ended = worker->ended;
     pthread_mutex_unlock(&worker->wait.lock);
-    if (!ended) {
+    if (ended)
+        pthread_join(worker->thread, NULL);
+    else
         pthread_detach(worker->thread);
-        return false;
-    }
-    pthread_join(worker->thread, NULL);
-    free_worker(worker);
-    return true;
+    return ended;
+}
+
+/* ---- fork ---- */
+
+void mp_worker_before_fork(mp_worker *worker) {
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += FORK_WAIT_S;
+    worker->outside = pthread_mutex_timedlock(&worker->inside, &until) == 0;
+}
+
+void mp_worker_in_parent(mp_worker *worker) {
+    if (worker->outside)
+        pthread_mutex_unlock(&worker->inside);
+}
+
+void mp_worker_in_child(mp_worker *worker, mp_worker *before) {
+    worker->before = before;
+    if (worker->outside && worker->http)
+        mp_http_forget(worker->http);
 }
