@@ -162,10 +162,11 @@ int mp_client_new(lua_State *L) {
 
 static int set_config(lua_State *L) {
     mp_client *client = mp_handle_client(L);
-    luaL_checktype(L, 2, LUA_TTABLE);
+    if (!lua_istable(L, 2))
+        mp_raise_type(L, 2, "options: table");
+    draft *d = push_draft(L);
     if (client->closed)
         return mp_fail_closed(L);
-    draft *d = push_draft(L);
     mp_settings *base = mp_project_settings(client->project);
     d->settings = mp_settings_new(base);
     mp_settings_release(base);
@@ -210,22 +211,21 @@ static int collect(lua_State *L) {
     return 0;
 }
 
+/* Written before Lua allocates anything, and so may collect the client. */
 static int to_string(lua_State *L) {
     const mp_client *client = mp_handle_client(L);
-    if (!client->project) {
-        lua_pushliteral(L, MP_CLIENT " (closed)");
-        return 1;
-    }
-    const mp_config *config = mp_project_config(client->project);
-    char state[MP_SHOWN] = "closed";
-    if (!client->closed) {
+    char text[MP_MESSAGE] = MP_CLIENT " (closed)", state[MP_SHOWN] = "closed";
+    if (client->project) {
+        const mp_config *config = mp_project_config(client->project);
         mp_stats s;
         mp_project_stats(client->project, &s);
-        snprintf(state, sizeof state, "%llu queued",
-                 (unsigned long long)s.queued);
+        if (!client->closed)
+            snprintf(state, sizeof state, "%llu queued",
+                     (unsigned long long)s.queued);
+        snprintf(text, sizeof text, MP_CLIENT " (%.64s, %.100s, %s)",
+                 config->token, config->base_url, state);
     }
-    lua_pushfstring(L, MP_CLIENT " (%s, %s, %s)", config->token,
-                    config->base_url, state);
+    lua_pushstring(L, text);
     return 1;
 }
 

@@ -26,10 +26,8 @@ static mp_defaults *push(lua_State *L) {
 
 /* ---- encoding ---- */
 
-static mp_err encode_reserved(mp_defaults *defaults, mp_encode *e,
-                              mp_reserved name) {
-    bool given = false;
-    mp_err err;
+/* Appends nothing for what stands for nothing. */
+static mp_err encode_reserved(mp_encode *e, mp_reserved name, bool *is_id) {
     switch (name) {
     case MP_TOKEN:
         return mp_fault_set(&e->fault, "the token is the client's, always: it "
@@ -40,9 +38,9 @@ static mp_err encode_reserved(mp_defaults *defaults, mp_encode *e,
                                        "events of a client");
     case MP_DISTINCT_ID:
     case MP_OTHER_ID:
-        err = mp_reserved_id(e, &given);
-        defaults->identified |= given;
-        return err;
+        return mp_reserved_id(e, is_id);
+    case MP_IP:
+        return mp_form_is_null(e->L, -1) ? MP_OK : mp_encode_value(e, 0);
     default:
         return mp_encode_value(e, 0);
     }
@@ -61,24 +59,27 @@ static mp_err encode_pair(mp_defaults *defaults, mp_encode *e, int table,
     uint64_t bit = mp_defaults_bit(name, len);
     if (!reserved && defaults->plain == MP_KEYS_MAX)
         return mp_fault_set(&e->fault, "more than %d properties", MP_KEYS_MAX);
-    err = reserved ? encode_reserved(defaults, e, reserved)
-                   : mp_encode_value(e, 0);
+    bool is_id = false;
+    err =
+        reserved ? encode_reserved(e, reserved, &is_id) : mp_encode_value(e, 0);
     if (err != MP_OK) {
         mp_fault_key(&e->fault, e->L, key);
         return err;
     }
-    if (e->out->len == value) { /* an id that stands for nothing */
+    if (e->out->len == value) {
         e->out->len = start;
         return MP_OK;
     }
     defaults->bloom |= bit;
     defaults->reserved |= reserved;
     defaults->plain += !reserved;
+    defaults->ids += is_id;
     defaults->items[defaults->count++] = (mp_default){
         .start = (uint32_t)start,
         .end = (uint32_t)e->out->len,
         .name_len = (uint32_t)len,
         .reserved = reserved != MP_RESERVED_NONE,
+        .is_id = is_id,
     };
     return MP_OK;
 }
@@ -115,6 +116,7 @@ void mp_defaults_find(const mp_defaults *defaults, const char *name, size_t len,
         overridden->bits[i / 64] |= UINT64_C(1) << (i % 64);
         overridden->count++;
         overridden->plain += !item->reserved;
+        overridden->ids += item->is_id;
         return;
     }
 }

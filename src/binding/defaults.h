@@ -13,15 +13,14 @@ enum {
 typedef struct mp_default {
     uint32_t start, end; /* of ,"name":value in the bytes */
     uint32_t name_len;
-    bool reserved;
+    bool reserved, is_id; /* is_id: one that is not empty */
 } mp_default;
 
 typedef struct mp_defaults {
     mp_buf bytes;
-    uint64_t bloom;        /* of the names: no bit, no such name */
-    unsigned reserved;     /* set of mp_reserved */
-    bool identified;       /* an id that is not empty is among them */
-    uint32_t count, plain; /* all, and those not reserved */
+    uint64_t bloom;             /* of the names: no bit, no such name */
+    unsigned reserved;          /* set of mp_reserved */
+    uint32_t count, plain, ids; /* all, those not reserved, the is_id */
     uint32_t repaired;
     mp_default items[MP_DEFAULTS_MAX];
 } mp_defaults;
@@ -29,7 +28,7 @@ typedef struct mp_defaults {
 /* Those that an event gives itself. */
 typedef struct mp_overridden {
     uint64_t bits[MP_DEFAULTS_MAX / 64 + 1];
-    uint32_t count, plain;
+    uint32_t count, plain, ids;
 } mp_overridden;
 
 /* Pushes a userdata with the properties of the table at the top, NULL with

@@ -60,6 +60,8 @@ mp_err mp_event_begin(mp_event *event, mp_encode *e, const mp_client *client,
     event->name_len = len;
     if (len > 0 && name[0] == '$')
         recognise(event, name, len);
+    if (!client->project) /* collected by a finaliser */
+        return MP_CLOSED;
     if (!event->is_merge)
         event->defaults = client->defaults;
     e->out = &scratch->body;
@@ -203,7 +205,8 @@ static char *put_insert_id(char *at, const mp_event *event) {
 static char *put_automatic(char *at, const mp_event *event) {
     const mp_defaults *defaults = event->defaults;
     unsigned given = event->given | (defaults ? defaults->reserved : 0);
-    bool identified = event->identified || (defaults && defaults->identified);
+    bool identified = event->identified ||
+                      (defaults && defaults->ids > event->overridden.ids);
     if (!(given & MP_LIB))
         at = PUT(at, LIB);
     if (!(given & MP_LIB_VERSION))

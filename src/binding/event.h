@@ -33,7 +33,8 @@ mp_err mp_event_lead(mp_buf *lead, const char *token);
 
 /* Begins an event of the client at stack index 1, and points the encoder at
  * its body. Pushes values, to be kept on the stack until the event is
- * finished. MP_INVALID for a name that is blank. */
+ * finished. MP_INVALID for a name that is blank, MP_CLOSED when a finaliser
+ * collected the client. */
 mp_err mp_event_begin(mp_event *event, mp_encode *e, const mp_client *client,
                       mp_scratch *scratch, const char *name, size_t len);
 

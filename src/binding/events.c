@@ -285,10 +285,16 @@ static int fail_item(lua_State *L, const batch *b, mp_err err, size_t i) {
     return 4;
 }
 
-/* The one argument that looks like a list and holds nothing at 1. */
-static bool is_other_table(lua_State *L, int index) {
+/* True if the table at `index` has `n` keys: with a border at `n`, these are
+ * 1..n unless one of them is found to be missing. */
+static bool has_keys(lua_State *L, int index, size_t n) {
+    size_t found = 0;
     lua_pushnil(L);
-    return lua_next(L, index) != 0;
+    while (lua_next(L, index)) {
+        lua_pop(L, 1);
+        found++;
+    }
+    return found == n;
 }
 
 static int send_batch(lua_State *L, bool import) {
@@ -298,9 +304,10 @@ static int send_batch(lua_State *L, bool import) {
     if (b.client->closed)
         return mp_fail_closed(L);
     size_t n = mp_lua_rawlen(L, 2);
-    if (n == 0 && is_other_table(L, 2))
+    if (!has_keys(L, 2, n))
         return mp_fail(L, MP_INVALID,
-                       "list: expected a list of { event =, properties = }");
+                       "list: expected a list of { event =, properties = }, "
+                       "with the keys 1, 2, 3... and no others");
     b.scratch = mp_scratch_take(L);
     b.e.L = L;
     int top = lua_gettop(L);

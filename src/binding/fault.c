@@ -28,16 +28,15 @@ mp_err mp_fault_set(mp_fault *fault, const char *format, ...) {
 const char *mp_fault_quote(const char *text, size_t len, char out[MP_SHOWN]) {
     size_t n = len;
     bool repaired;
-    for (;;) {
+    for (size_t most = QUOTED;; most /= 2) { /* escapes may take the room */
         mp_buf buf = {out, 0, MP_SHOWN - 4, MP_SHOWN - 4};
-        if (n > QUOTED)
-            for (n = QUOTED; n > 0 && (text[n] & 0xc0) == 0x80;)
+        if (n > most)
+            for (n = most; n > 0 && (text[n] & 0xc0) == 0x80;)
                 n--; /* never in the middle of a character */
         if (mp_json_string(&buf, text, n, &repaired) == MP_OK) {
             memcpy(out + buf.len, n < len ? "..." : "", n < len ? 4 : 1);
             return out;
         }
-        n /= 2; /* escapes took the room */
     }
 }
 

@@ -133,7 +133,8 @@ int mp_fail_record(lua_State *L, const mp_client *client, mp_err err,
     case MP_QUEUE_FULL:
         return fail_full(L, client);
     case MP_CLOSED:
-        return mp_fail(L, err, "the process is exiting");
+        return client->project ? mp_fail(L, err, "the process is exiting")
+                               : mp_fail_closed(L);
     default:
         return mp_fail(L, err, "out of memory");
     }

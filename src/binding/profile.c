@@ -87,37 +87,48 @@ static mp_err encode_pairs(mp_encode *e, mp_payload payload) {
     return close_payload(e, start, "{}");
 }
 
-static mp_err check_names(mp_encode *e, int table) {
+/* The table at the top, which may be marked as an array and so have gaps. */
+static mp_err check_names(mp_encode *e) {
     lua_State *L = e->L;
     char shown[MP_SHOWN];
-    size_t n = mp_lua_rawlen(L, table);
+    int table = lua_gettop(L);
+    size_t found = 0, n = mp_lua_rawlen(L, table);
     if (n > MP_PROFILE_MAX)
         return mp_fault_set(&e->fault,
                             "%zu names; a profile has at most %d properties", n,
                             MP_PROFILE_MAX);
-    for (size_t i = 1; i <= n; i++) {
-        lua_rawgeti(L, table, (int)i);
+    lua_pushnil(L);
+    while (lua_next(L, table)) {
         if (lua_type(L, -1) != LUA_TSTRING) {
-            mp_fault_index(&e->fault, i);
+            mp_fault_key(&e->fault, L, table + 1);
             return mp_fault_set(&e->fault,
                                 "expected the name of a property, got %s",
                                 mp_fault_show(L, -1, shown));
         }
         lua_pop(L, 1);
+        found++;
     }
-    return MP_OK;
+    return found == n ? MP_OK
+                      : mp_fault_set(&e->fault,
+                                     "the table is no list: its keys are not "
+                                     "1, 2, 3...");
 }
 
 static mp_err encode_names(mp_encode *e) {
     lua_State *L = e->L;
     if (lua_type(L, -1) == LUA_TSTRING)
         return encode_as_list(e);
+    mp_digits digits;
     size_t start = e->out->len;
     mp_err err = MP_OK;
-    if (lua_istable(L, -1))
-        err = check_names(e, lua_gettop(L));
-    if (err == MP_OK)
+    int names = lua_gettop(L);
+    bool is_array = mp_form_of(L, names, &digits) == MP_FORM_ARRAY;
+    if ((is_array || lua_istable(L, names)) && mp_form_open(L, names))
+        err = check_names(e);
+    if (err == MP_OK) {
+        lua_settop(L, names);
         err = mp_encode_list(e);
+    }
     if (err == MP_OK && e->out->len - start == 2)
         return mp_fault_set(&e->fault, "an empty list removes nothing");
     return err;

@@ -80,9 +80,11 @@ static mp_err begin(lua_State *L, update *u, const mp_target *target,
     u->e.out = &u->scratch->body;
     u->e.out->limit = MP_BODY_MAX;
     u->e.list_max = SIZE_MAX;
-    u->e.reject = mp_project_reject_invalid(client->project);
     u->e.repaired = 0;
     mp_fault_start(&u->e.fault, "");
+    if (!client->project) /* collected by a finaliser */
+        return MP_CLOSED;
+    u->e.reject = mp_project_reject_invalid(client->project);
     mp_err err = read_ids(u);
     if (err == MP_OK && modifiers > 0)
         err = mp_modifiers_encode(&u->e, modifiers, &u->has_ip);
