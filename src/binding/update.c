@@ -210,7 +210,8 @@ static const mp_operation *find_operation(lua_State *L, int arg,
 int mp_update_any(lua_State *L, const mp_target *target) {
     mp_client *client = check_target(L, target);
     int first = first_argument(target);
-    luaL_checktype(L, first, LUA_TTABLE);
+    if (!lua_istable(L, first))
+        mp_raise_type(L, first, "update: table");
     int modifiers = check_modifiers(L, first + 1);
     const mp_operation *operation = NULL;
     lua_pushnil(L);
