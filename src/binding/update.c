@@ -3,6 +3,7 @@
 #include "modifier.h"
 
 #include "../core/engine.h"
+#include "../core/line.h"
 
 /* A call in the making: its arguments were checked, so nothing of it depends
  * on their types any more. */
@@ -48,21 +49,15 @@ static int check_modifiers(lua_State *L, int arg) {
 
 /* ---- records ---- */
 
-/* FNV-1a, with the NUL: updates of one subject must keep their order. */
-static uint32_t hash_id(uint32_t hash, const mp_id *id) {
-    for (size_t k = 0; k <= id->len; k++)
-        hash = (hash ^ (unsigned char)id->text[k]) * 16777619U;
-    return hash;
-}
-
+/* Updates of one subject must keep their order. */
 static mp_err read_ids(update *u) {
-    u->subject = 2166136261U;
+    u->subject = MP_SUBJECT;
     for (int i = 0; i < u->target->ids; i++) {
         u->e.fault.root = u->target->names[i];
         mp_err err = mp_id_argument(u->e.L, 2 + i, &u->ids[i], &u->e.fault);
         if (err != MP_OK)
             return err;
-        u->subject = hash_id(u->subject, &u->ids[i]);
+        u->subject = mp_line_subject(u->subject, u->ids[i].text, u->ids[i].len);
     }
     return MP_OK;
 }

@@ -4,11 +4,13 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <linux/magic.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 /* ---- the calls of the system ---- */
@@ -46,6 +48,19 @@ static int system_sync_map(void *map, size_t bytes) {
     return msync(map, bytes, MS_SYNC);
 }
 
+/* Those that overwrite in place. An overlay does not say what lies below. */
+static bool system_reserves(int fd) {
+    static const long types[] = {EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC, TMPFS_MAGIC,
+                                 RAMFS_MAGIC};
+    struct statfs seen;
+    if (fstatfs(fd, &seen) != 0)
+        return false;
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        if (seen.f_type == types[i])
+            return true;
+    return false;
+}
+
 const mp_file_calls mp_file_system = {
     .open = system_open,
     .close = close,
@@ -60,6 +75,8 @@ const mp_file_calls mp_file_system = {
     .mkdir = mkdirat,
     .lock = flock,
     .stat = fstat,
+    .look = fstatat,
+    .reserves = system_reserves,
 };
 
 static const mp_file_calls *calls = &mp_file_system;
@@ -153,6 +170,10 @@ int mp_file_allocate(int fd, size_t bytes) {
     return result(returned);
 }
 
+bool mp_file_reserves(int fd) {
+    return calls->reserves(fd);
+}
+
 int mp_file_sync(int fd) {
     return result(calls->sync(fd));
 }
@@ -184,6 +205,10 @@ void mp_file_unmap(char *map, size_t bytes) {
 
 int mp_file_stat(int fd, struct stat *out) {
     return result(calls->stat(fd, out));
+}
+
+int mp_file_look(int dir, const char *path, struct stat *out) {
+    return result(calls->look(dir, path, out, AT_SYMLINK_NOFOLLOW));
 }
 
 /* ---- whole files ---- */

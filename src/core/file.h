@@ -37,6 +37,8 @@ typedef struct mp_file_calls {
     int (*mkdir)(int dir, const char *path, mode_t mode);
     int (*lock)(int fd, int operation);
     int (*stat)(int fd, struct stat *out);
+    int (*look)(int dir, const char *path, struct stat *out, int flags);
+    bool (*reserves)(int fd); /* see mp_file_reserves */
 } mp_file_calls;
 
 extern const mp_file_calls mp_file_system; /* the calls of the system */
@@ -66,6 +68,12 @@ int mp_file_append(int dir, const char *path, const void *bytes, size_t n);
 int mp_file_create(int dir, const char *path, int *fd);
 int mp_file_write(int fd, const void *bytes, size_t n, int64_t at);
 int mp_file_allocate(int fd, size_t bytes); /* ENOSPC rather than later */
+
+/* True if blocks that were allocated stay the file's, so that writing to a
+ * mapping of it can never end in a SIGBUS: by the type of its file system,
+ * since on a copy-on-write or network one it can. */
+bool mp_file_reserves(int fd);
+
 int mp_file_sync(int fd);
 void mp_file_close(int fd); /* below 0: nothing */
 
@@ -89,6 +97,7 @@ int mp_file_list(int dir, bool (*visit)(const char *name, void *user),
                  void *user);
 
 int mp_file_stat(int fd, struct stat *out);
+int mp_file_look(int dir, const char *path, struct stat *out);
 
 /* ---- locks ---- */
 

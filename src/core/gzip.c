@@ -42,3 +42,31 @@ mp_err mp_gzip_add(mp_gzip *gzip, mp_buf *out, const char *in, size_t len) {
                                          out->data + out->len, room);
     return MP_OK;
 }
+
+/* The last four bytes say how long the contents are (RFC 1952), and are not
+ * to be trusted. */
+mp_err mp_gunzip_add(mp_buf *out, const char *in, size_t len, size_t most) {
+    enum {
+        SMALLEST = 18
+    };
+    if (len < SMALLEST)
+        return MP_INVALID;
+    size_t size = 0, n;
+    for (size_t i = 0; i < 4; i++)
+        size |= (size_t)(unsigned char)in[len - 4 + i] << (8 * i);
+    if (size > most)
+        return MP_INVALID;
+    mp_err err = mp_buf_reserve(out, size);
+    if (err != MP_OK)
+        return err;
+    struct libdeflate_decompressor *gunzip = libdeflate_alloc_decompressor();
+    if (!gunzip)
+        return MP_MEMORY;
+    enum libdeflate_result result = libdeflate_gzip_decompress(
+        gunzip, in, len, out->data + out->len, size, &n);
+    libdeflate_free_decompressor(gunzip);
+    if (result != LIBDEFLATE_SUCCESS)
+        return MP_INVALID;
+    out->len += n;
+    return MP_OK;
+}

@@ -20,4 +20,8 @@ void mp_gzip_free(mp_gzip *gzip); /* NULL is allowed */
 /* Appends the gzip form of `in` to `out`. MP_MEMORY. */
 mp_err mp_gzip_add(mp_gzip *gzip, mp_buf *out, const char *in, size_t len);
 
+/* Appends what a gzip file holds. MP_INVALID: it is none, it is damaged, or
+ * it holds more than `most` bytes; MP_MEMORY. */
+mp_err mp_gunzip_add(mp_buf *out, const char *in, size_t len, size_t most);
+
 #endif

@@ -1,5 +1,8 @@
 #include "segment.h"
 
+#include "file.h"
+#include "phase.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -9,8 +12,18 @@ enum {
     SEPARATOR = sizeof separator - 1
 };
 
-mp_segment *mp_segment_new(void) {
+static mp_segment *allocate(void) {
     mp_segment *segment = malloc(sizeof *segment);
+    if (!segment)
+        return NULL;
+    segment->place = (mp_place){.fd = -1};
+    segment->adopted = false;
+    mp_segment_reset(segment);
+    return segment;
+}
+
+mp_segment *mp_segment_new(void) {
+    mp_segment *segment = allocate();
     if (!segment)
         return NULL;
     segment->data = mmap(NULL, MP_SEGMENT_BYTES, PROT_READ | PROT_WRITE,
@@ -21,7 +34,15 @@ mp_segment *mp_segment_new(void) {
     }
     /* A forked child must not pay for, or deliver, its parent's records. */
     madvise(segment->data, MP_SEGMENT_BYTES, MADV_DONTFORK);
-    mp_segment_reset(segment);
+    return segment;
+}
+
+mp_segment *mp_segment_over(mp_segment_header *header) {
+    mp_segment *segment = allocate();
+    if (!segment)
+        return NULL;
+    segment->place.header = header;
+    segment->data = (char *)header + MP_SEGMENT_HEADER;
     return segment;
 }
 
@@ -44,7 +65,11 @@ void mp_segment_reset(mp_segment *segment) {
 void mp_segment_free(mp_segment *segment) {
     if (!segment)
         return;
-    munmap(segment->data, MP_SEGMENT_BYTES);
+    if (segment->place.header)
+        mp_file_unmap((char *)segment->place.header, MP_SEGMENT_FILE);
+    else
+        munmap(segment->data, MP_SEGMENT_BYTES);
+    mp_file_close(segment->place.fd);
     free(segment);
 }
 
@@ -56,6 +81,15 @@ void mp_segment_forget(mp_segment *segment) {
 bool mp_segment_fits(const mp_segment *segment, size_t len) {
     return segment->count < MP_SEGMENT_RECORDS &&
            len + SEPARATOR <= MP_SEGMENT_BYTES - segment->used;
+}
+
+/* Whoever finds the file after a crash sees the record from here on. */
+static void publish(mp_segment *segment, uint64_t ticket) {
+    mp_segment_header *header = segment->place.header;
+    mp_phase("track");
+    if (segment->count == 1)
+        header->seq = ticket & MP_SEGMENT_SEQ;
+    atomic_store_explicit(&header->used, segment->used, memory_order_release);
 }
 
 void mp_segment_add(mp_segment *segment, const mp_record *record,
@@ -76,4 +110,6 @@ void mp_segment_add(mp_segment *segment, const mp_record *record,
         .kind = record->kind,
     };
     segment->used += len + SEPARATOR;
+    if (segment->place.header)
+        publish(segment, ticket);
 }

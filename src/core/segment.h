@@ -3,13 +3,15 @@
  *
  * Each record is one line of JSON that ends in ",\n", so a run of records is
  * the inside of a JSON array but for its last comma. Beside the bytes stands
- * an entry for each record with what a batch is cut by. Knows nothing of
- * lanes. The caller serialises every use. */
+ * an entry for each record with what a batch is cut by. The bytes may be
+ * those of a mapped file, which survive the death of the process. Knows
+ * nothing of lanes. The caller serialises every use. */
 #ifndef MP_SEGMENT_H
 #define MP_SEGMENT_H
 
 #include "err.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -17,8 +19,47 @@
 enum {
     MP_RECORD_MAX = 1024 * 1024, /* bytes of JSON: Mixpanel's limit */
     MP_SEGMENT_BYTES = MP_RECORD_MAX + 64 * 1024,
+    MP_SEGMENT_HEADER = 4096, /* of a file, before the bytes */
+    MP_SEGMENT_FILE = MP_SEGMENT_HEADER + MP_SEGMENT_BYTES,
     MP_SEGMENT_RECORDS = 2000 /* Mixpanel's limit for one request */
 };
+
+/* What a segment's file begins with; the rest of its first page is zero.
+ * Read by another process after the death of its writer, on the same machine
+ * or one of the same byte order. */
+typedef struct mp_segment_header {
+    char magic[8]; /* MP_SEGMENT_MAGIC */
+    uint32_t version;
+    uint32_t to_end;       /* 1: the bytes go to the end of the file */
+    uint64_t seq;          /* of the first record: see stored.h */
+    uint32_t doubt;        /* mp_doubt, of records sent without being sealed */
+    uint32_t unused;       /* 0 */
+    _Atomic uint64_t used; /* bytes; stored after they are */
+} mp_segment_header;
+
+#define MP_SEGMENT_MAGIC "mpsegmnt"
+
+/* The bits of a ticket that number a segment within its run. */
+#define MP_SEGMENT_SEQ ((UINT64_C(1) << 40) - 1)
+
+enum {
+    MP_SEGMENT_VERSION = 1
+};
+
+/* Where the records of a segment stand on disk. */
+typedef struct mp_place {
+    mp_segment_header *header; /* of the mapped file; NULL: none is */
+    int fd;                    /* of a file that each record is written to;
+                                * -1: none */
+    /* the file of the open segment, if there is one: see stored.h */
+    bool open;
+    int dir;
+    unsigned lane;
+    uint64_t run, number;
+    uint64_t seq;             /* of the first record; 0: as its ticket says */
+    unsigned doubt;           /* mp_doubt, while it is not sealed */
+    struct mp_stored *sealed; /* NULL: not sealed on disk */
+} mp_place;
 
 /* What must not travel in one request with records of another kind. */
 typedef enum mp_kind {
@@ -57,16 +98,24 @@ struct mp_segment {
     char *data;
     size_t used; /* bytes */
     uint32_t count, refs;
+    bool adopted; /* another process accepted the records */
+    mp_place place;
     mp_entry entries[MP_SEGMENT_RECORDS];
 };
 
 /* An empty segment with one reference; NULL: out of memory. */
 mp_segment *mp_segment_new(void);
+
+/* The same over a mapped file of MP_SEGMENT_FILE bytes with a header, which
+ * becomes the segment's. NULL: out of memory, and it stays the caller's. */
+mp_segment *mp_segment_over(mp_segment_header *header);
+
 void mp_segment_retain(mp_segment *segment);
 /* Gives up a reference; true when it was the last: the caller then owns the
  * segment alone and either resets it for further use or frees it. */
 bool mp_segment_release(mp_segment *segment);
 void mp_segment_reset(mp_segment *segment);
+/* The files stay. */
 void mp_segment_free(mp_segment *segment); /* NULL is allowed */
 /* Frees it in a forked child, where its bytes are not mapped. */
 void mp_segment_forget(mp_segment *segment); /* NULL is allowed */

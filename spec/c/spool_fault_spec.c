@@ -1,0 +1,316 @@
+/* The n-th call of each kind fails, for every n until nothing fails any
+ * more: what was accepted onto the disk is found again, and what went wrong
+ * was told. */
+#include "spool_helper.h"
+
+typedef enum call {
+    OPEN,
+    WRITE,
+    ALLOCATE,
+    MAP,
+    SYNC,
+    SYNC_MAP,
+    RENAME,
+    UNLINK,
+    MKDIR,
+    LOCK,
+    READ,
+    CALLS
+} call;
+
+static int left[CALLS]; /* before one fails; below 0: none does any more */
+static int error;
+static bool failed;
+
+static bool fails(call which) {
+    if (left[which]-- != 0)
+        return false;
+    errno = error;
+    failed = true;
+    return true;
+}
+
+static int do_open(int dir, const char *path, int flags, mode_t mode) {
+    return fails(OPEN) ? -1 : mp_file_system.open(dir, path, flags, mode);
+}
+
+static ssize_t do_write(int fd, const void *bytes, size_t n, off_t at) {
+    return fails(WRITE) ? -1 : mp_file_system.write(fd, bytes, n, at);
+}
+
+static int do_allocate(int fd, off_t bytes) {
+    return fails(ALLOCATE) ? -1 : mp_file_system.allocate(fd, bytes);
+}
+
+static void *do_map(int fd, size_t bytes) {
+    return fails(MAP) ? (void *)-1 : mp_file_system.map(fd, bytes);
+}
+
+static int do_sync(int fd) {
+    return fails(SYNC) ? -1 : mp_file_system.sync(fd);
+}
+
+static int do_sync_map(void *map, size_t bytes) {
+    return fails(SYNC_MAP) ? -1 : mp_file_system.sync_map(map, bytes);
+}
+
+static int do_rename(int a, const char *from, int b, const char *to) {
+    return fails(RENAME) ? -1 : mp_file_system.rename(a, from, b, to);
+}
+
+static int do_unlink(int dir, const char *path, int flags) {
+    return fails(UNLINK) ? -1 : mp_file_system.unlink(dir, path, flags);
+}
+
+static int do_mkdir(int dir, const char *path, mode_t mode) {
+    return fails(MKDIR) ? -1 : mp_file_system.mkdir(dir, path, mode);
+}
+
+static int do_lock(int fd, int operation) {
+    return fails(LOCK) ? -1 : mp_file_system.lock(fd, operation);
+}
+
+static ssize_t do_read(int fd, void *bytes, size_t n) {
+    return fails(READ) ? -1 : mp_file_system.read(fd, bytes, n);
+}
+
+static bool no_reserves(int fd) {
+    (void)fd;
+    return false;
+}
+
+static mp_file_calls faulty;
+
+static void arm(call which, int n, bool mapped) {
+    faulty = mp_file_system;
+    faulty.open = do_open;
+    faulty.write = do_write;
+    faulty.allocate = do_allocate;
+    faulty.map = do_map;
+    faulty.sync = do_sync;
+    faulty.sync_map = do_sync_map;
+    faulty.rename = do_rename;
+    faulty.unlink = do_unlink;
+    faulty.mkdir = do_mkdir;
+    faulty.lock = do_lock;
+    faulty.read = do_read;
+    if (!mapped)
+        faulty.reserves = no_reserves;
+    for (int i = 0; i < CALLS; i++)
+        left[i] = -1;
+    left[which] = n;
+    failed = false;
+    mp_file_use(&faulty);
+}
+
+/* ---- the book of records ---- */
+
+enum {
+    RECORDS = 12
+};
+
+static bool durable[RECORDS + 1]; /* on disk for sure, and not removed */
+static int found[RECORDS + 1];
+static bool removal_failed;
+
+/* What went wrong must have a message. */
+static bool fine(int err) {
+    if (err != 0)
+        CHECK(strncmp(why, "spool: ", 7) == 0);
+    why[0] = '\0';
+    return err == 0;
+}
+
+static mp_segment *accept_records(mp_spool *spool, int from, int to) {
+    mp_segment *segment = NULL;
+    bool on_disk = fine(mp_spool_segment(spool, 0, true, &segment, why));
+    CHECK(on_disk == (segment != NULL));
+    if (!segment)
+        segment = mp_segment_new(); /* as the project does */
+    segment->place.lane = 0;
+    for (int i = from; i <= to; i++) {
+        bool written = on_disk;
+        const char *json = event(i);
+        mp_record record = {.head = json, .head_len = strlen(json)};
+        mp_segment_add(segment, &record, base + (uint64_t)i);
+        if (segment->place.fd >= 0) {
+            const mp_entry *e = &segment->entries[segment->count - 1];
+            written = fine(mp_spool_write(segment, e->offset,
+                                          e->offset + mp_entry_bytes(e), why));
+        }
+        durable[i] = written;
+    }
+    return segment;
+}
+
+/* Seals; on failure the segment's own file must still do. */
+static mp_stored *seal_records(mp_spool *spool, mp_segment *segment, int from,
+                               int to) {
+    mp_stored *stored = NULL;
+    bool good = fine(mp_spool_seal(spool, 0, segment, NULL, 1795460000123, true,
+                                   &stored, why));
+    CHECK(!good || stored);
+    removal_failed |= !good && stored;
+    for (int i = from; i <= to && stored; i++)
+        durable[i] = true;
+    return stored;
+}
+
+static void end_records(mp_segment *segment, int from, int to) {
+    if (!fine(mp_spool_discard(segment, why)))
+        removal_failed = true;
+    else
+        for (int i = from; i <= to; i++)
+            durable[i] = false; /* delivered and gone */
+    mp_segment_free(segment);
+}
+
+static void note_found(const mp_segment *segment) {
+    for (uint32_t i = 0; i < segment->count; i++) {
+        const mp_entry *entry = &segment->entries[i];
+        const char *at = memmem(segment->data + entry->offset, entry->length,
+                                "insert_id\":\"", 12);
+        int n = at ? atoi(at + 12) : 0;
+        CHECK(n >= 1 && n <= RECORDS);
+        if (n >= 1 && n <= RECORDS)
+            found[n]++;
+    }
+}
+
+/* A life with every kind of access; then the process dies. */
+static void live(mp_spool *spool) {
+    mp_adopted got;
+    mp_segment *delivered = accept_records(spool, 1, 3);
+    mp_segment *waiting = accept_records(spool, 4, 6);
+    mp_segment *open = accept_records(spool, 7, 9);
+    if (open->place.open)
+        fine(mp_spool_sync(open, why));
+    delivered->place.sealed = seal_records(spool, delivered, 1, 3);
+    fine(mp_spool_mark(delivered, true, MP_DOUBT_PLAIN, why));
+    fine(mp_spool_mark(delivered, false, MP_DOUBT_NONE, why));
+    end_records(delivered, 1, 3);
+    mp_stored *stored = seal_records(spool, waiting, 4, 6);
+    if (stored) {
+        mp_segment *read = NULL;
+        if (fine(mp_spool_load(stored, &read, why))) {
+            CHECK(read->count == 3);
+            mp_segment_free(read);
+        }
+        free(stored);
+    }
+    fine(mp_spool_adopt(spool, true, &teller, &got, why));
+    CHECK(got.list == NULL);
+    mp_segment_free(waiting);
+    mp_segment_free(open);
+    die(spool);
+}
+
+/* The next process adopts, and ends half of what it finds. */
+static void inherit(mp_spool *spool) {
+    mp_adopted got;
+    fine(mp_spool_adopt(spool, true, &teller, &got, why));
+    for (mp_stored *s = got.list, *next; s; s = next) {
+        next = s->next;
+        s->first = 1;
+        s->last = 9;
+        mp_segment *read = NULL;
+        if (!fine(mp_spool_load(s, &read, why))) {
+            free(s);
+            continue;
+        }
+        fine(mp_spool_mark(read, true, MP_DOUBT_PLAIN, why));
+        free(read->place.sealed);
+        mp_segment_free(read);
+    }
+    mp_segment *more = accept_records(spool, 10, 12);
+    mp_segment_free(more);
+    die(spool);
+}
+
+/* With a sound disk everything is found. */
+static void collect(mp_spool *spool) {
+    mp_adopted got;
+    memset(found, 0, sizeof found);
+    tellings = 0;
+    CHECK(mp_spool_adopt(spool, false, &teller, &got, why) == 0);
+    CHECK(tellings == 0 && got.quarantined == 0);
+    for (mp_stored *s = got.list, *next; s; s = next) {
+        next = s->next;
+        s->first = 1;
+        s->last = 9;
+        mp_segment *read = NULL;
+        CHECK(mp_spool_load(s, &read, why) == 0);
+        if (!read)
+            continue;
+        note_found(read);
+        CHECK(mp_spool_discard(read, why) == 0);
+        mp_segment_free(read);
+    }
+}
+
+static void try(call which, int n, bool mapped) {
+    mp_spool *spool = enter();
+    memset(durable, 0, sizeof durable);
+    removal_failed = false;
+    arm(which, n, mapped);
+    live(spool);
+    inherit(spool);
+    mp_file_use(&mp_file_system);
+    collect(spool);
+    for (int i = 1; i <= RECORDS; i++) {
+        CHECK(!durable[i] || found[i] >= 1);
+        CHECK(found[i] <= 1 || (removal_failed && which == UNLINK));
+    }
+    mp_spool_free(spool);
+    bool clean = rmdir(home) == 0;
+    CHECK(clean || failed);
+    if (unit_bad)
+        fprintf(stderr, "call %d, number %d, %s\n", (int)which, n,
+                mapped ? "mapped" : "written");
+    remove_tree(home);
+}
+
+/* Every n until a whole run has no fault left. */
+static void try_all(call which, int with, bool mapped) {
+    int n = 0;
+    error = with;
+    do
+        try(which, n++, mapped);
+    while (failed && n < 500 && !unit_bad);
+    CHECK(!failed);
+    CHECK(n > 1 || (which == ALLOCATE && !mapped) ||
+          (which == MAP && !mapped) || (which == SYNC_MAP && !mapped));
+}
+
+#define FAULTS(name, which, with)                                              \
+    CASE(name) {                                                               \
+        try_all(which, with, true);                                            \
+        try_all(which, with, false);                                           \
+    }
+
+FAULTS(the_n_th_open_fails, OPEN, EMFILE)
+FAULTS(the_n_th_write_fails, WRITE, ENOSPC)
+FAULTS(the_n_th_allocation_fails, ALLOCATE, ENOSPC)
+FAULTS(the_n_th_mapping_fails, MAP, ENOMEM)
+FAULTS(the_n_th_sync_fails, SYNC, EIO)
+FAULTS(the_n_th_sync_of_a_mapping_fails, SYNC_MAP, EIO)
+FAULTS(the_n_th_rename_fails, RENAME, ENOSPC)
+FAULTS(the_n_th_removal_fails, UNLINK, EACCES)
+FAULTS(the_n_th_mkdir_fails, MKDIR, ENOSPC)
+FAULTS(the_n_th_lock_fails, LOCK, ENOLCK)
+FAULTS(the_n_th_read_fails, READ, EIO)
+
+int main(void) {
+    RUN(the_n_th_open_fails);
+    RUN(the_n_th_write_fails);
+    RUN(the_n_th_allocation_fails);
+    RUN(the_n_th_mapping_fails);
+    RUN(the_n_th_sync_fails);
+    RUN(the_n_th_sync_of_a_mapping_fails);
+    RUN(the_n_th_rename_fails);
+    RUN(the_n_th_removal_fails);
+    RUN(the_n_th_mkdir_fails);
+    RUN(the_n_th_lock_fails);
+    RUN(the_n_th_read_fails);
+    return unit_result();
+}

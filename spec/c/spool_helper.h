@@ -1,0 +1,177 @@
+/* A spool in a directory of the test's own, whose process can die. */
+#ifndef MP_SPOOL_HELPER_H
+#define MP_SPOOL_HELPER_H
+
+#include "file.h"
+#include "spool.h"
+#include "unit.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static char home[64];
+static char why[MP_MESSAGE]; /* of the last failure */
+static char told[MP_MESSAGE];
+static int tellings;
+
+static inline void note(void *user, const char *message) {
+    (void)user;
+    snprintf(told, sizeof told, "%s", message);
+    tellings++;
+}
+
+static const mp_teller teller = {note, NULL};
+
+static inline mp_spool *open_spool(void) {
+    mp_spool *spool = mp_spool_new(home, "token", "https://host", "");
+    CHECK(spool != NULL);
+    return spool;
+}
+
+static inline mp_spool *enter(void) {
+    strcpy(home, "/tmp/mp_spool_XXXXXX");
+    CHECK(mkdtemp(home) != NULL);
+    told[0] = '\0';
+    tellings = 0;
+    return open_spool();
+}
+
+static inline void remove_tree(const char *path) {
+    DIR *list = opendir(path);
+    for (struct dirent *e; list && (e = readdir(list));) {
+        char *sub = NULL;
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 ||
+            asprintf(&sub, "%s/%s", path, e->d_name) < 0)
+            continue;
+        if (unlink(sub) != 0)
+            remove_tree(sub);
+        free(sub);
+    }
+    if (list)
+        closedir(list);
+    rmdir(path);
+}
+
+static inline void leave(mp_spool *spool) {
+    mp_spool_free(spool);
+    remove_tree(home);
+}
+
+/* The process of the spool dies, and another one opens it. */
+static inline void die(mp_spool *spool) {
+    mp_file_in_child(); /* closes its locks and nothing else */
+    mp_spool_reborn(spool);
+}
+
+/* Writes the path of the only entry of a directory to `out`. */
+static inline void only_entry(const char *path, char out[4096]) {
+    DIR *list = opendir(path);
+    out[0] = '\0';
+    int n = 0;
+    for (struct dirent *e; list && (e = readdir(list));)
+        if (e->d_name[0] != '.') {
+            snprintf(out, 4096, "%s/%s", path, e->d_name);
+            n++;
+        }
+    if (list)
+        closedir(list);
+    CHECK(n == 1);
+}
+
+/* The directory of the only run. */
+static inline const char *run_path(void) {
+    static char project[4096], run[4096];
+    only_entry(home, project);
+    only_entry(project, run);
+    return run;
+}
+
+/* The names of the files of the only run whose ends match, and how many. */
+static inline int files(const char *ending, char name[MP_STORED_NAME]) {
+    DIR *list = opendir(run_path());
+    int n = 0;
+    for (struct dirent *e; list && (e = readdir(list));) {
+        size_t len = strlen(e->d_name), m = strlen(ending);
+        if (e->d_name[0] != '.' && len >= m &&
+            strcmp(e->d_name + len - m, ending) == 0) {
+            snprintf(name, MP_STORED_NAME, "%.127s", e->d_name);
+            n++;
+        }
+    }
+    if (list)
+        closedir(list);
+    return n;
+}
+
+static inline int count_files(const char *ending) {
+    char name[MP_STORED_NAME];
+    return files(ending, name);
+}
+
+static const uint64_t base = UINT64_C(1) << 40;
+static uint64_t tickets;
+
+static inline void add(mp_segment *segment, const char *json) {
+    mp_record record = {.head = json, .head_len = strlen(json)};
+    mp_segment_add(segment, &record, base + ++tickets);
+    if (segment->place.fd >= 0) {
+        const mp_entry *entry = &segment->entries[segment->count - 1];
+        CHECK(mp_spool_write(segment, entry->offset,
+                             entry->offset + mp_entry_bytes(entry), why) == 0);
+    }
+}
+
+static inline const char *event(int n) {
+    static char json[128];
+    snprintf(json, sizeof json,
+             "{\"event\":\"E\",\"properties\":{\"time\":1795460000123,"
+             "\"$insert_id\":\"%d\"}}",
+             n);
+    return json;
+}
+
+static inline mp_segment *make(mp_spool *spool, unsigned lane) {
+    mp_segment *segment = NULL;
+    CHECK(mp_spool_segment(spool, lane, false, &segment, why) == 0);
+    return segment;
+}
+
+/* A segment with the events from..to. */
+static inline mp_segment *with_events(mp_spool *spool, int from, int to) {
+    mp_segment *segment = make(spool, 0);
+    for (int i = from; i <= to; i++)
+        add(segment, event(i));
+    return segment;
+}
+
+static inline mp_stored *seal(mp_spool *spool, mp_segment *segment) {
+    mp_stored *stored = NULL;
+    CHECK(mp_spool_seal(spool, segment->place.lane, segment, NULL,
+                        1795460000123, false, &stored, why) == 0);
+    return stored;
+}
+
+static inline int length(const mp_stored *list) {
+    int n = 0;
+    for (; list; list = list->next)
+        n++;
+    return n;
+}
+
+/* Adopts, and takes the first of the batches out of the list. */
+static inline mp_stored *adopt(mp_spool *spool, mp_adopted *got) {
+    CHECK(mp_spool_adopt(spool, false, &teller, got, why) == 0);
+    return got->list;
+}
+
+static inline void free_list(mp_stored *list) {
+    while (list) {
+        mp_stored *next = list->next;
+        free(list);
+        list = next;
+    }
+}
+
+#endif

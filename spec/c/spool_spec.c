@@ -1,0 +1,573 @@
+#include "spool_helper.h"
+
+#include "clock.h"
+#include "gzip.h"
+#include "stored.h"
+
+#include <sys/wait.h>
+
+/* ---- names ---- */
+
+static const char some_name[] =
+    "people-019abcdef0123456-000000000042-17-3-2-1795460000123.v1.json.gz";
+
+CASE(a_name_says_what_a_batch_is) {
+    mp_stored seen;
+    char name[MP_STORED_NAME];
+    CHECK(mp_stored_parse(some_name, &seen));
+    CHECK(seen.lane == 2 && seen.run == UINT64_C(0x019abcdef0123456));
+    CHECK(seen.seq == 42 && seen.count == 17 && seen.attempt == 3);
+    CHECK(seen.doubt == MP_DOUBT_CUMULATIVE && seen.wall_ms == 1795460000123);
+    mp_stored_name(&seen, name);
+    CHECK(strcmp(name, some_name) == 0);
+}
+
+CASE(what_is_written_otherwise_is_no_name) {
+    static const char *const wrong[] = {
+        "",
+        "people",
+        "people-",
+        "persons-019abcdef0123456-000000000042-17-3-2-1.v1.json.gz",
+        "people-19abcdef0123456-000000000042-17-3-2-1.v1.json.gz",
+        "people-019ABCDEF0123456-000000000042-17-3-2-1.v1.json.gz",
+        "people-019abcdef0123456-42-17-3-2-1.v1.json.gz",
+        "people-019abcdef0123456-000000000042-0-3-2-1.v1.json.gz",
+        "people-019abcdef0123456-000000000042-2001-3-2-1.v1.json.gz",
+        "people-019abcdef0123456-000000000042-17--3-2-1.v1.json.gz",
+        "people-019abcdef0123456-000000000042-17-3-3-1.v1.json.gz",
+        "people-019abcdef0123456-000000000042-17-3-2-1.v2.json.gz",
+        "people-019abcdef0123456-000000000042-17-3-2-1.v1.json.gz.bad",
+        "people-019abcdef0123456-000000000042-17-3-2-1.v1.json.gz ",
+        " people-019abcdef0123456-000000000042-17-3-2-1.v1.json.gz",
+        "people-019abcdef0123456-000000000042-17-3-2-1.v1.open",
+        "people-019abcdef0123456-000000000042-17-3-2-99999999999999999999.v1."
+        "json.gz",
+    };
+    mp_stored seen;
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        CHECK(!mp_stored_parse(wrong[i], &seen));
+}
+
+CASE(an_open_segment_and_a_run_have_names_too) {
+    mp_stored seen;
+    uint64_t run = mp_stored_new_run(1795460000123, UINT64_MAX), read;
+    char name[MP_STORED_NAME];
+    mp_stored_open_name(3, run, 7, name);
+    CHECK(mp_stored_parse_open(name, &seen));
+    CHECK(seen.lane == 3 && seen.run == run && seen.number == 7);
+    CHECK(!mp_stored_parse(name, &seen));
+    CHECK(!mp_stored_parse_open(some_name, &seen));
+    mp_stored_run_name(run, name);
+    CHECK(mp_stored_parse_run(name, &read) && read == run);
+    CHECK(!mp_stored_parse_run("..", &read));
+    CHECK(!mp_stored_parse_run("0x9abcdef0123456", &read));
+    CHECK(mp_stored_new_run(1795460000124, 0) > run);
+}
+
+/* ---- life ---- */
+
+CASE(a_spool_touches_no_file_before_it_is_needed) {
+    mp_spool *spool = enter();
+    DIR *list = opendir(home);
+    int n = 0;
+    while (readdir(list))
+        n++;
+    closedir(list);
+    CHECK(n == 2);
+    leave(spool);
+}
+
+CASE(what_is_in_an_open_segment_is_in_its_file) {
+    mp_spool *spool = enter();
+    mp_segment *segment = with_events(spool, 1, 1);
+    char name[MP_STORED_NAME];
+    mp_buf file = {0};
+    int dir;
+    CHECK(segment->place.header != NULL);
+    CHECK(files(".open", name) == 1);
+    CHECK(mp_file_open_dir(MP_FILE_HERE, run_path(), &dir) == 0);
+    CHECK(mp_file_read(dir, name, MP_SEGMENT_FILE, &file) == 0);
+    CHECK(file.len == MP_SEGMENT_FILE);
+    CHECK(memcmp(file.data, MP_SEGMENT_MAGIC, 8) == 0);
+    size_t n = strlen(event(1));
+    CHECK(memcmp(file.data + MP_SEGMENT_HEADER, event(1), n) == 0);
+    CHECK(memcmp(file.data + MP_SEGMENT_HEADER + n, ",\n", 3) == 0);
+    mp_buf_free(&file);
+    mp_file_close(dir);
+    CHECK(mp_spool_discard(segment, why) == 0);
+    CHECK(count_files("") == 0);
+    mp_segment_free(segment);
+    leave(spool);
+}
+
+CASE(a_run_that_ends_with_nothing_left_removes_its_directories) {
+    mp_spool *spool = enter();
+    mp_segment *segment = make(spool, 0);
+    CHECK(mp_spool_discard(segment, why) == 0);
+    mp_segment_free(segment);
+    mp_spool_free(spool);
+    CHECK(rmdir(home) == 0);
+}
+
+CASE(a_sealed_batch_is_gzip_json_with_its_state_in_the_name) {
+    mp_spool *spool = enter();
+    mp_segment *segment = with_events(spool, 1, 2);
+    mp_stored *stored = seal(spool, segment), seen;
+    char name[MP_STORED_NAME], command[4400], json[512] = "";
+    CHECK(count_files("") == 1 && files(".json.gz", name) == 1);
+    CHECK(mp_stored_parse(name, &seen));
+    CHECK(seen.count == 2 && seen.attempt == 0 && seen.doubt == 0);
+    CHECK(seen.seq == ((base + tickets - 1) & MP_SEGMENT_SEQ));
+    snprintf(command, sizeof command, "zcat %s/%s", run_path(), name);
+    FILE *zcat = popen(command, "r");
+    json[fread(json, 1, sizeof json - 1, zcat)] = '\0';
+    pclose(zcat);
+    char expected[512];
+    int n = snprintf(expected, sizeof expected, "[%s,\n", event(1));
+    snprintf(expected + n, sizeof expected - (size_t)n, "%s]", event(2));
+    CHECK(strcmp(json, expected) == 0);
+    segment->place.sealed = stored;
+    CHECK(mp_spool_mark(segment, true, MP_DOUBT_PLAIN, why) == 0);
+    CHECK(files(".json.gz", name) == 1 && mp_stored_parse(name, &seen));
+    CHECK(seen.attempt == 1 && seen.doubt == MP_DOUBT_PLAIN);
+    CHECK(mp_spool_mark(segment, false, MP_DOUBT_NONE, why) == 0);
+    CHECK(files(".json.gz", name) == 1 && mp_stored_parse(name, &seen));
+    CHECK(seen.attempt == 1 && seen.doubt == MP_DOUBT_NONE);
+    CHECK(mp_spool_discard(segment, why) == 0);
+    CHECK(count_files("") == 0);
+    mp_segment_free(segment);
+    leave(spool);
+}
+
+CASE(a_batch_is_read_back_as_it_was) {
+    mp_spool *spool = enter();
+    mp_segment *segment = make(spool, 2), *read = NULL;
+    tickets = 0;
+    add(segment, "{\"$token\":\"t\",\"$distinct_id\":\"a\",\"$set\":{}}");
+    add(segment, "{\"$token\":\"t\",\"$distinct_id\":\"b\",\"$add\":{\"n\":"
+                 "18446744073709551615}}");
+    add(segment, "{\"$token\":\"t\",\"$distinct_id\":\"a\",\"$append\":{\"x\":"
+                 "\"\\u0000\"}}");
+    mp_stored *stored = seal(spool, segment);
+    CHECK(mp_spool_load(stored, &read, why) == 0);
+    CHECK(read->count == 3 && read->used == segment->used);
+    CHECK(memcmp(read->data, segment->data, segment->used) == 0);
+    for (uint32_t i = 0; i < 3; i++) {
+        CHECK(read->entries[i].ticket == base + i + 1);
+        CHECK(read->entries[i].offset == segment->entries[i].offset);
+        CHECK(read->entries[i].length == segment->entries[i].length);
+    }
+    CHECK(read->entries[0].kind == MP_PLAIN);
+    CHECK(read->entries[1].kind == MP_CUMULATIVE);
+    CHECK(read->entries[2].kind == MP_CUMULATIVE);
+    CHECK(read->entries[0].subject == read->entries[2].subject);
+    CHECK(read->entries[0].subject != read->entries[1].subject);
+    CHECK(read->place.sealed == stored && !read->adopted);
+    CHECK(mp_spool_discard(read, why) == 0);
+    mp_segment_free(read);
+    mp_segment_free(segment);
+    leave(spool);
+}
+
+CASE(an_event_read_back_has_its_time_and_kind) {
+    mp_spool *spool = enter();
+    mp_segment *segment = make(spool, 0), *read = NULL;
+    add(segment, event(1));
+    add(segment, "{\"event\":\"$identify\",\"properties\":{}}");
+    add(segment, "{\"event\":\"$merge\",\"properties\":{\"time\":-5}}");
+    mp_stored *stored = seal(spool, segment);
+    CHECK(mp_spool_load(stored, &read, why) == 0);
+    CHECK(read->entries[0].time_ms == 1795460000123);
+    CHECK(read->entries[0].kind == MP_PLAIN);
+    CHECK(read->entries[1].kind == MP_IDENTITY &&
+          read->entries[1].time_ms == 0);
+    CHECK(read->entries[2].kind == MP_IDENTITY &&
+          read->entries[2].time_ms == 0);
+    mp_spool_discard(read, why);
+    mp_segment_free(read);
+    mp_segment_free(segment);
+    leave(spool);
+}
+
+/* ---- the dead ---- */
+
+CASE(what_a_dead_process_left_is_adopted_in_order) {
+    mp_spool *spool = enter();
+    mp_adopted got;
+    mp_segment *a = with_events(spool, 1, 3), *b = with_events(spool, 4, 5);
+    mp_stored *sealed = seal(spool, a);
+    free(sealed);
+    mp_segment_free(a);
+    mp_segment_free(b); /* its file stays open */
+    die(spool);
+    mp_stored *first = adopt(spool, &got);
+    CHECK(length(first) == 2 && tellings == 0 && got.quarantined == 0);
+    CHECK(first->count == 3 && first->next->count == 2);
+    CHECK(first->adopted && first->bytes == 4096);
+    CHECK(count_files("") == 2 && count_files(".json.gz") == 2);
+    for (mp_stored *s = first, *next; s; s = next) {
+        mp_segment *read = NULL;
+        next = s->next;
+        s->first = s == first ? 1 : 4;
+        s->last = 9;
+        CHECK(mp_spool_load(s, &read, why) == 0);
+        CHECK(read->adopted && read->count == s->count);
+        CHECK(memcmp(read->data, event((int)s->first), 20) == 0);
+        CHECK(read->entries[0].ticket == s->first);
+        mp_spool_discard(read, why);
+        mp_segment_free(read);
+    }
+    leave(spool);
+}
+
+CASE(the_living_are_left_alone) {
+    mp_spool *spool = enter(), *other = open_spool();
+    mp_adopted got;
+    mp_segment *a = with_events(spool, 1, 3);
+    CHECK(adopt(other, &got) == NULL);
+    mp_spool_discard(a, why);
+    mp_segment_free(a);
+    mp_spool_free(other);
+    leave(spool);
+}
+
+CASE(another_project_s_files_are_counted_and_left_alone) {
+    mp_spool *spool = enter();
+    mp_spool *other = mp_spool_new(home, "token2", "https://host", "");
+    mp_spool *third = mp_spool_new(home, "token", "https://host2", "");
+    CHECK(!mp_spool_same(spool, other) && !mp_spool_same(spool, third));
+    mp_adopted got;
+    mp_segment_free(with_events(spool, 1, 3));
+    mp_segment_free(with_events(third, 1, 3));
+    die(spool);
+    die(third);
+    CHECK(adopt(other, &got) == NULL && got.foreign == 2);
+    mp_spool_free(third);
+    mp_spool_free(other);
+    CHECK(length(adopt(spool, &got)) == 1 && got.foreign == 1);
+    free_list(got.list);
+    leave(spool);
+}
+
+CASE(an_open_segment_of_a_sealed_batch_is_not_adopted) {
+    mp_spool *spool = enter();
+    mp_adopted got;
+    char name[MP_STORED_NAME], from[4400], to[4400];
+    mp_segment *a = with_events(spool, 1, 3);
+    CHECK(files(".open", name) == 1);
+    snprintf(from, sizeof from, "%s/%s", run_path(), name);
+    snprintf(to, sizeof to, "%s.kept", home);
+    CHECK(link(from, to) == 0);
+    free(seal(spool, a));
+    CHECK(rename(to, from) == 0); /* as if it died before the removal */
+    mp_segment_free(a);
+    die(spool);
+    CHECK(length(adopt(spool, &got)) == 1 && got.list->count == 3);
+    CHECK(count_files("") == 1);
+    free_list(got.list);
+    leave(spool);
+}
+
+/* ---- damage ---- */
+
+/* Overwrites or cuts the only file of the dead run. */
+static void damage(const char *ending, off_t cut, off_t at, const char *bytes,
+                   size_t n) {
+    char name[MP_STORED_NAME], path[4400];
+    CHECK(files(ending, name) == 1);
+    snprintf(path, sizeof path, "%s/%s", run_path(), name);
+    int fd = open(path, O_RDWR);
+    if (cut >= 0)
+        CHECK(ftruncate(fd, cut) == 0);
+    if (n > 0)
+        CHECK(pwrite(fd, bytes, n, at) == (ssize_t)n);
+    close(fd);
+}
+
+CASE(a_truncated_segment_gives_what_is_left_of_it) {
+    mp_spool *spool = enter();
+    mp_adopted got;
+    mp_segment_free(with_events(spool, 1, 3));
+    off_t two = (off_t)(2 * (strlen(event(1)) + 2));
+    damage(".open", MP_SEGMENT_HEADER + two + 10, 0, NULL, 0);
+    die(spool);
+    CHECK(length(adopt(spool, &got)) == 1);
+    CHECK(got.list->count == 2 && got.quarantined == 1);
+    CHECK(tellings == 1 && strstr(told, "2 records of it were read"));
+    CHECK(count_files(".json.gz") == 1 && count_files(".bad") == 1);
+    free_list(got.list);
+    leave(spool);
+}
+
+CASE(a_file_of_zeros_is_set_aside) {
+    mp_spool *spool = enter();
+    mp_adopted got;
+    static const char zeros[MP_SEGMENT_FILE];
+    mp_segment_free(with_events(spool, 1, 3));
+    damage(".open", -1, 0, zeros, sizeof zeros);
+    die(spool);
+    CHECK(adopt(spool, &got) == NULL && got.quarantined == 1);
+    CHECK(tellings == 1 && strstr(told, "cannot read events-"));
+    CHECK(count_files("") == 1 && count_files(".open.bad") == 1);
+    die(spool); /* and never read again */
+    CHECK(adopt(spool, &got) == NULL && got.quarantined == 0 && tellings == 1);
+    CHECK(count_files(".open.bad") == 1);
+    leave(spool);
+}
+
+CASE(a_line_that_is_no_record_does_not_cost_the_others) {
+    mp_spool *spool = enter();
+    mp_adopted got;
+    mp_segment_free(with_events(spool, 1, 3));
+    off_t second = MP_SEGMENT_HEADER + (off_t)strlen(event(1)) + 2;
+    damage(".open", -1, second + 3, "\0\0\0", 3);
+    die(spool);
+    CHECK(length(adopt(spool, &got)) == 1);
+    CHECK(got.list->count == 2 && got.quarantined == 1);
+    CHECK(strstr(told, "2 records of it were read, 2 pieces were not"));
+    free_list(got.list);
+    leave(spool);
+}
+
+CASE(a_segment_of_a_future_version_is_left_as_it_is) {
+    mp_spool *spool = enter();
+    mp_adopted got;
+    mp_segment_free(with_events(spool, 1, 3));
+    damage(".open", -1, 8, "\2", 1);
+    die(spool);
+    CHECK(adopt(spool, &got) == NULL && got.quarantined == 0);
+    CHECK(tellings == 1 && strstr(told, "cannot read"));
+    mp_spool_free(spool);
+    spool = open_spool();
+    damage(".open", -1, 8, "\1", 1); /* the version that can read it */
+    CHECK(length(adopt(spool, &got)) == 1 && got.list->count == 3);
+    free_list(got.list);
+    leave(spool);
+}
+
+CASE(a_batch_of_a_future_version_is_left_as_it_is) {
+    mp_spool *spool = enter();
+    mp_adopted got;
+    char name[MP_STORED_NAME], from[4400], to[4400];
+    mp_segment *a = with_events(spool, 1, 3);
+    free(seal(spool, a));
+    mp_segment_free(a);
+    CHECK(files(".json.gz", name) == 1);
+    snprintf(from, sizeof from, "%s/%s", run_path(), name);
+    snprintf(to, sizeof to, "%s/%.*s.v2.json.gz", run_path(),
+             (int)strlen(name) - 11, name);
+    CHECK(rename(from, to) == 0);
+    die(spool);
+    CHECK(adopt(spool, &got) == NULL && got.quarantined == 0);
+    CHECK(tellings == 1 && strstr(told, "passed over events-"));
+    CHECK(access(to, F_OK) == 0);
+    leave(spool);
+}
+
+static void check_unreadable(void) {
+    mp_spool *spool = open_spool();
+    mp_adopted got;
+    mp_segment *read = NULL;
+    CHECK(length(adopt(spool, &got)) == 1);
+    got.list->first = 1;
+    CHECK(mp_spool_load(got.list, &read, why) == EBADMSG && why[0]);
+    CHECK(mp_spool_set_aside(got.list, why) == 0);
+    CHECK(count_files(".json.gz.bad") == 1 && count_files("") == 1);
+    free_list(got.list);
+    mp_spool_free(spool);
+}
+
+CASE(a_damaged_batch_is_set_aside_whole) {
+    static const char *const ways[] = {"cut", "flipped", "empty", "zeros"};
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        mp_spool *spool = enter();
+        mp_segment *a = with_events(spool, 1, 3);
+        mp_stored *stored = seal(spool, a);
+        mp_segment_free(a);
+        die(spool);
+        if (i == 0)
+            damage(".gz", 40, 0, NULL, 0);
+        else if (i == 1)
+            damage(".gz", -1, 30, "???", 3);
+        else if (i == 2)
+            damage(".gz", 0, 0, NULL, 0);
+        else
+            damage(".gz", -1, 0, "\0\0\0\0\0\0\0\0", 8);
+        check_unreadable();
+        free(stored);
+        leave(spool);
+    }
+}
+
+CASE(a_batch_with_another_count_is_set_aside) {
+    mp_spool *spool = enter();
+    char name[MP_STORED_NAME], other[MP_STORED_NAME], from[4400], to[4400];
+    mp_segment *a = with_events(spool, 1, 3);
+    mp_stored *stored = seal(spool, a), renamed = *stored;
+    mp_segment_free(a);
+    mp_stored_name(stored, name);
+    renamed.count = 4;
+    mp_stored_name(&renamed, other);
+    snprintf(from, sizeof from, "%s/%s", run_path(), name);
+    snprintf(to, sizeof to, "%s/%s", run_path(), other);
+    CHECK(rename(from, to) == 0);
+    die(spool);
+    check_unreadable();
+    free(stored);
+    leave(spool);
+}
+
+CASE(a_planted_link_is_not_followed) {
+    mp_spool *spool = enter();
+    char name[MP_STORED_NAME], path[4400], secret[128];
+    mp_segment *a = with_events(spool, 1, 3);
+    mp_stored *stored = seal(spool, a);
+    mp_segment_free(a);
+    mp_stored_name(stored, name);
+    snprintf(path, sizeof path, "%s/%s", run_path(), name);
+    snprintf(secret, sizeof secret, "%s.secret", home);
+    CHECK(rename(path, secret) == 0 && symlink(secret, path) == 0);
+    die(spool);
+    check_unreadable();
+    CHECK(unlink(secret) == 0);
+    free(stored);
+    leave(spool);
+}
+
+/* ---- directories ---- */
+
+CASE(a_directory_that_others_can_write_to_is_refused) {
+    mp_spool *spool = enter();
+    mp_segment *segment = NULL;
+    CHECK(chmod(home, 0777) == 0);
+    CHECK(mp_spool_segment(spool, 0, false, &segment, why) == EPERM);
+    CHECK(strstr(why, "others can write to it") && strstr(why, home));
+    CHECK(chmod(home, 0700) == 0);
+    CHECK(mp_spool_segment(spool, 0, false, &segment, why) == 0);
+    mp_segment_free(segment);
+    leave(spool);
+}
+
+CASE(a_link_is_no_spool) {
+    mp_spool *spool = enter();
+    mp_segment *segment = NULL;
+    char link[128];
+    snprintf(link, sizeof link, "%s.link", home);
+    CHECK(symlink(home, link) == 0);
+    mp_spool *linked = mp_spool_new(link, "token", "https://host", "");
+    CHECK(mp_spool_segment(linked, 0, false, &segment, why) != 0 && why[0]);
+    unlink(link);
+    mp_spool_free(linked);
+    leave(spool);
+}
+
+CASE(a_spool_whose_parent_is_missing_says_so) {
+    mp_spool *spool =
+        mp_spool_new("/tmp/mp_none/spool", "token", "https://host", "");
+    mp_segment *segment = NULL;
+    CHECK(mp_spool_segment(spool, 0, false, &segment, why) == ENOENT);
+    CHECK(strstr(why, "/tmp/mp_none/spool"));
+    mp_spool_free(spool);
+}
+
+CASE(a_directory_that_vanished_is_made_again) {
+    mp_spool *spool = enter();
+    mp_segment *a = with_events(spool, 1, 3), *b;
+    remove_tree(home);
+    b = with_events(spool, 4, 5);
+    CHECK(count_files(".open") == 1);
+    remove_tree(home);
+    mp_stored *stored = seal(spool, a);
+    CHECK(count_files(".json.gz") == 1);
+    CHECK(mp_spool_discard(b, why) == 0);
+    CHECK(mp_spool_remove(stored, why) == 0);
+    free(stored);
+    mp_segment_free(a);
+    mp_segment_free(b);
+    leave(spool);
+}
+
+CASE(runs_of_the_same_moment_have_directories_of_their_own) {
+    enum {
+        PROCESSES = 8
+    };
+    mp_spool *spool = enter();
+    pid_t pids[PROCESSES];
+    for (int i = 0; i < PROCESSES; i++) {
+        pids[i] = fork();
+        if (pids[i] != 0)
+            continue;
+        for (int k = 0; k < 30; k++) { /* makes, adopts and ends runs */
+            mp_adopted got;
+            mp_spool *own = open_spool();
+            mp_segment *segment = with_events(own, 1, 2);
+            adopt(own, &got);
+            if (got.list)
+                _exit(1); /* everybody alive is left alone */
+            mp_spool_discard(segment, why);
+            mp_segment_free(segment);
+            mp_spool_free(own);
+        }
+        _exit(unit_bad || tellings > 0);
+    }
+    for (int i = 0; i < PROCESSES; i++) {
+        int status;
+        CHECK(waitpid(pids[i], &status, 0) == pids[i] && status == 0);
+    }
+    mp_spool_free(spool);
+    CHECK(rmdir(home) == 0);
+}
+
+CASE(rejected_records_are_kept_short) {
+    mp_spool *spool = enter();
+    mp_buf lines = {0};
+    char name[MP_STORED_NAME];
+    for (int i = 0; i < 4096; i++)
+        mp_buf_puts(&lines, "{\"message\":\"no\"}\n");
+    for (int i = 0; i < 64; i++)
+        CHECK(mp_spool_reject(spool, &lines, why) == 0);
+    CHECK(files(".jsonl", name) == 2);
+    char command[4400];
+    snprintf(command, sizeof command,
+             "du -b --exclude=. %s/* | awk '{ n += $1 "
+             "} END { exit n > 3000000 }'",
+             run_path());
+    CHECK(system(command) == 0);
+    mp_adopted got;
+    die(spool);
+    CHECK(adopt(spool, &got) == NULL && tellings == 0);
+    CHECK(count_files(".jsonl") == 2); /* they moved along */
+    mp_buf_free(&lines);
+    leave(spool);
+}
+
+int main(void) {
+    RUN(a_name_says_what_a_batch_is);
+    RUN(what_is_written_otherwise_is_no_name);
+    RUN(an_open_segment_and_a_run_have_names_too);
+    RUN(a_spool_touches_no_file_before_it_is_needed);
+    RUN(what_is_in_an_open_segment_is_in_its_file);
+    RUN(a_run_that_ends_with_nothing_left_removes_its_directories);
+    RUN(a_sealed_batch_is_gzip_json_with_its_state_in_the_name);
+    RUN(a_batch_is_read_back_as_it_was);
+    RUN(an_event_read_back_has_its_time_and_kind);
+    RUN(what_a_dead_process_left_is_adopted_in_order);
+    RUN(the_living_are_left_alone);
+    RUN(another_project_s_files_are_counted_and_left_alone);
+    RUN(an_open_segment_of_a_sealed_batch_is_not_adopted);
+    RUN(a_truncated_segment_gives_what_is_left_of_it);
+    RUN(a_file_of_zeros_is_set_aside);
+    RUN(a_line_that_is_no_record_does_not_cost_the_others);
+    RUN(a_segment_of_a_future_version_is_left_as_it_is);
+    RUN(a_batch_of_a_future_version_is_left_as_it_is);
+    RUN(a_damaged_batch_is_set_aside_whole);
+    RUN(a_batch_with_another_count_is_set_aside);
+    RUN(a_planted_link_is_not_followed);
+    RUN(a_directory_that_others_can_write_to_is_refused);
+    RUN(a_link_is_no_spool);
+    RUN(a_spool_whose_parent_is_missing_says_so);
+    RUN(a_directory_that_vanished_is_made_again);
+    RUN(runs_of_the_same_moment_have_directories_of_their_own);
+    RUN(rejected_records_are_kept_short);
+    return unit_result();
+}

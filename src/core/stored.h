@@ -1,0 +1,66 @@
+/* The names of the files of a spool: a sealed batch carries its whole state
+ * in its name, so that renaming it changes the state in one step. Knows
+ * nothing of files. */
+#ifndef MP_STORED_H
+#define MP_STORED_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+    MP_STORED_LANES = 4, /* in the order of mp_lane_id */
+    MP_STORED_NAME = 128,
+    MP_STORED_RECORDS = 2000 /* MP_SEGMENT_RECORDS */
+};
+
+/* Which of a batch's records were in a request whose fate is not known. */
+typedef enum mp_doubt {
+    MP_DOUBT_NONE,
+    MP_DOUBT_PLAIN,     /* only such as may be sent twice */
+    MP_DOUBT_CUMULATIVE /* $add and $append too */
+} mp_doubt;
+
+/* A sealed batch on disk. Whoever holds it owns it. */
+typedef struct mp_stored mp_stored;
+struct mp_stored {
+    mp_stored *next; /* for whoever holds it */
+
+    /* in the name */
+    unsigned lane;
+    uint64_t run; /* the process that accepted the records */
+    uint64_t seq; /* rising within run and lane */
+    uint32_t count;
+    uint32_t attempt; /* requests made with records of it */
+    mp_doubt doubt;
+    int64_t wall_ms; /* of the last record */
+
+    /* in this process only */
+    uint64_t first, last; /* tickets */
+    uint64_t bytes;       /* on disk */
+    bool adopted;
+    int dir;         /* in which the file is */
+    uint64_t number; /* of the open segment that it still is; 0: sealed */
+};
+
+/* "events-019abc…-000000000001-2000-0-0-1795460000123.v1.json.gz", or what
+ * mp_stored_open_name says while it has a `number`. */
+void mp_stored_name(const mp_stored *stored, char out[MP_STORED_NAME]);
+
+/* An open segment: "events-019abc…-000000000001.v1.open". `number` only
+ * tells the segments of a run apart. */
+void mp_stored_open_name(unsigned lane, uint64_t run, uint64_t number,
+                         char out[MP_STORED_NAME]);
+
+/* A run's directory: 16 hex digits that sort by the time of its start. */
+void mp_stored_run_name(uint64_t run, char out[MP_STORED_NAME]);
+uint64_t mp_stored_new_run(int64_t wall_ms, uint64_t random);
+
+/* False: not such a name. The batch is filled as far as the name goes. */
+bool mp_stored_parse(const char *name, mp_stored *out);
+bool mp_stored_parse_open(const char *name, mp_stored *out);
+bool mp_stored_parse_run(const char *name, uint64_t *run);
+
+/* True if a comes before b in the order in which they were accepted. */
+bool mp_stored_before(const mp_stored *a, const mp_stored *b);
+
+#endif
