@@ -40,8 +40,7 @@ CASE(what_is_written_otherwise_is_no_name) {
         "people-019abcdef0123456-000000000042-17-3-2-1.v1.json.gz ",
         " people-019abcdef0123456-000000000042-17-3-2-1.v1.json.gz",
         "people-019abcdef0123456-000000000042-17-3-2-1.v1.open",
-        "people-019abcdef0123456-000000000042-17-3-2-99999999999999999999.v1."
-        "json.gz",
+        "people-0-0-1-0-0-99999999999999999999.v1.json.gz",
     };
     mp_stored seen;
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
