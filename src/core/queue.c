@@ -1,5 +1,9 @@
 #include "queue.h"
 
+enum {
+    SPARES = 4 /* what a lane has under way at once, by default */
+};
+
 static bool is_full(const mp_segment *segment, uint32_t limit) {
     return segment->count >= limit;
 }
@@ -80,6 +84,13 @@ void mp_queue_untake(mp_queue *queue, mp_segment *segment) {
     queue->sealed = segment;
     if (!queue->last_sealed)
         queue->last_sealed = segment;
+}
+
+bool mp_queue_has_spares(const mp_queue *queue) {
+    int n = 0;
+    for (const mp_segment *s = queue->spares; s && n < SPARES; s = s->next)
+        n++;
+    return n == SPARES;
 }
 
 void mp_queue_give(mp_queue *queue, mp_segment *segment) {

@@ -31,6 +31,9 @@ mp_segment *mp_queue_take(mp_queue *queue);
 /* Takes back a segment that mp_queue_take gave last. */
 void mp_queue_untake(mp_queue *queue, mp_segment *segment);
 
+/* True if there are as many spares as are worth keeping. */
+bool mp_queue_has_spares(const mp_queue *queue);
+
 /* Takes over an empty segment as a spare. */
 void mp_queue_give(mp_queue *queue, mp_segment *segment);
 
