@@ -39,10 +39,12 @@ end
 
 -- Every record is accounted for.
 local stats = mp:stats()
-print(
-  ("%d accepted, %d delivered, %d queued"):format(stats.accepted, stats.delivered, stats.queued)
-)
-print(
-  ("%d requests, %d bytes for %d of JSON"):format(stats.requests, stats.bytes_sent, stats.bytes_raw)
-)
+local function show(name, count)
+  print(("  %-16s%d"):format(name, count))
+end
+for _, name in ipairs { "accepted", "delivered", "rejected", "queued", "requests" } do
+  show(name, stats[name])
+end
+show("bytes of JSON", stats.bytes_raw)
+show("bytes sent", stats.bytes_sent)
 mp:close()
