@@ -2,6 +2,7 @@
 
 PREFIX  ?= /usr/local
 DESTDIR ?=
+ABI     ?= 5.4
 CC      ?= cc
 CFLAGS  ?= -O2 -g
 
@@ -93,9 +94,12 @@ format:
 docs:
 	@lua5.4 docs/render.lua
 
-install: build
-	install -D -m 755 $(BUILD)/5.4/mixpanel.so \
-	    $(DESTDIR)$(PREFIX)/lib/lua/5.4/mixpanel.so
+install: $(ABI)
+	install -D -m 755 $(BUILD)/$(ABI)/mixpanel.so \
+	    $(DESTDIR)$(PREFIX)/lib/lua/$(ABI)/mixpanel.so
+	install -d $(DESTDIR)$(PREFIX)/share/lua/$(ABI)/mixpanel
+	install -m 644 src/mixpanel/*.lua \
+	    $(DESTDIR)$(PREFIX)/share/lua/$(ABI)/mixpanel
 
 clean:
 	rm -rf $(BUILD)
@@ -111,9 +115,9 @@ help:
 	@echo 'make lint format  check, or mend, how the code reads'
 	@echo 'make docs         render docs/reference.md from library/mixpanel.lua'
 	@echo 'make asan tsan    the specs under the sanitizers'
-	@echo 'make install      install for Lua 5.4 under PREFIX ($(PREFIX)), DESTDIR'
+	@echo 'make install      install for Lua $(ABI) (ABI) under PREFIX ($(PREFIX)), DESTDIR'
 	@echo 'make clean        remove build/'
 
 .PHONY: build all luajit $(ABIS) units demo test deps sandbox lint asan tsan \
-        format         docs install clean help
+        format docs install clean help
 .SECONDARY:
