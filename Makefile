@@ -58,6 +58,15 @@ $(BUILD)/spec/threads: spec/support/threads.c
 
 units: $(UNITS) $(BUILD)/spec/threads
 
+# What the benchmarks measure with.
+$(BUILD)/bench/count_malloc.so: bench/count_malloc.c
+	@mkdir -p $(@D)
+	$(CC) $(FLAGS) -fvisibility=default -shared -o $@ $<
+
+$(BUILD)/bench/%/meter.so: bench/meter.c
+	@mkdir -p $(@D)
+	$(CC) $(FLAGS) -isystem $(INC_$*) -shared -o $@ $<
+
 -include $(shell find $(BUILD)/obj $(BUILD)/spec -name '*.d' 2>/dev/null)
 
 # ---- the two commands --------------------------------------------------
@@ -88,8 +97,14 @@ asan tsan: deps
 	@.ci/test $@
 
 format:
-	clang-format -i src/core/*.[ch] src/binding/*.[ch] spec/c/*.[ch]
+	clang-format -i src/core/*.[ch] src/binding/*.[ch] spec/c/*.[ch] \
+	    bench/*.c
 	@.ci/stylua .
+
+bench-gate: deps
+	@$(MAKE) --no-print-directory -s build \
+	    $(BUILD)/bench/count_malloc.so $(BUILD)/bench/5.4/meter.so
+	@lua5.4 bench/gate.lua
 
 docs:
 	@lua5.4 docs/render.lua
@@ -115,9 +130,10 @@ help:
 	@echo 'make lint format  check, or mend, how the code reads'
 	@echo 'make docs         render docs/reference.md from library/mixpanel.lua'
 	@echo 'make asan tsan    the specs under the sanitizers'
+	@echo 'make bench-gate   has track become slower? in instructions, not in time'
 	@echo 'make install      install for Lua $(ABI) (ABI) under PREFIX ($(PREFIX)), DESTDIR'
 	@echo 'make clean        remove build/'
 
 .PHONY: build all luajit $(ABIS) units demo test deps sandbox lint asan tsan \
-        format docs install clean help
+        format docs bench-gate install clean help
 .SECONDARY:
