@@ -440,6 +440,17 @@ describe("a client", function()
     assert.is_nil(server:requests()[2].content_encoding)
   end)
 
+  -- What the client says went wrong, once it has tried.
+  local function last_error(client)
+    for _ = 1, 100 do
+      client:flush(0.1)
+      if client:stats().last_error then
+        return client:stats().last_error
+      end
+    end
+    error "nothing went wrong in 10 s"
+  end
+
   it("keeps records for a host that does not resolve", function()
     local label = ("x"):rep(64) -- too long for DNS, so nobody is asked
     local lost = new { api_host = "https://" .. label .. ".invalid", max_retry_delay = 0.2 }
@@ -448,15 +459,14 @@ describe("a client", function()
     assert.is_nil(ok)
     assert.equal("timeout: 1 record undelivered", message)
     assert.equal("timeout", code)
-    assert.matches("resolve", lost:stats().last_error)
+    assert.matches("resolve", last_error(lost))
     lost:close(0)
   end)
 
   it("keeps records from a server whose certificate does not verify", function()
     local wary = new { api_host = server.tls_url, max_retry_delay = 0.2 }
     assert(wary:track "A")
-    assert.is_nil(wary:flush(1))
-    assert.matches("certificate", wary:stats().last_error)
+    assert.matches("certificate", last_error(wary))
     assert.equal(0, #server:requests())
     wary:close(0)
   end)

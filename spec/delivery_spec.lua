@@ -192,25 +192,6 @@ describe("delivery", function()
     mp:close(0)
   end)
 
-  it("keeps records for a host that does not resolve", function()
-    local mp = client { name = "unresolved", api_host = "https://no-such-host.invalid" }
-    mp:track("A", { distinct_id = "u" })
-    local ok, _, code = mp:flush(0.3)
-    assert.is_nil(ok)
-    assert.equal("timeout", code)
-    assert.equal(1, mp:stats().queued + mp:stats().in_flight)
-    mp:close(0)
-  end)
-
-  it("does not talk to a server whose certificate does not verify", function()
-    local mp = client { name = "strangers", api_host = server.tls_url }
-    mp:track("A", { distinct_id = "u" })
-    assert.is_nil(mp:flush(1))
-    assert.matches("certificate", mp:stats().last_error)
-    assert.equal(0, #server:requests())
-    mp:close(0)
-  end)
-
   it("talks TLS to a server that the ca_file vouches for", function()
     local mp = client { name = "tls", api_host = server.tls_url, ca_file = server.ca_file }
     mp:track("A", { distinct_id = "u" })

@@ -4,7 +4,7 @@ local cjson = require "cjson"
 local sandbox = require "spec.support.sandbox"
 
 local lua = jit and "luajit" or "lua" .. _VERSION:match "%d%.%d"
-local built = ("./build/%s/?.so;;"):format(_VERSION:match "%d%.%d")
+local built = ("./%s/%s/?.so;;"):format(os.getenv "BUILD" or "build", _VERSION:match "%d%.%d")
 
 describe("examples:", function()
   local server, out, err
