@@ -50,13 +50,28 @@ $(BUILD)/spec/%: spec/c/%.c $(OBJ)
 	@mkdir -p $(@D)
 	$(CC) $(FLAGS) $(LDFLAGS) -Isrc/core -MMD -MP -o $@ $< $(OBJ) $(LIBS) -lm
 
-# A host whose threads have a Lua state each: for spec/threads_spec.lua.
-$(BUILD)/spec/threads: spec/support/threads.c
+# Hosts for specs: one whose threads have a Lua state each, one that embeds.
+$(BUILD)/spec/threads $(BUILD)/spec/embedder: $(BUILD)/spec/%: spec/support/%.c
 	@mkdir -p $(@D)
 	$(CC) $(FLAGS) $(LDFLAGS) -isystem $(INC_5.4) -MMD -MP -o $@ $< \
 	    -llua5.4 -lpthread
 
-units: $(UNITS) $(BUILD)/spec/threads
+# As LuaRocks links it: nothing but the module's own code keeps it loaded.
+$(BUILD)/spec/unpinned/mixpanel.so: $(BUILD)/5.4/mixpanel.so
+	@mkdir -p $(@D)
+	$(CC) -shared $(LDFLAGS) -o $@ $(OBJ) \
+	    $(BINDING:src/binding/%.c=$(BUILD)/obj/5.4/%.o) $(LIBS)
+
+# What specs need of POSIX and Lua has not, for the two Luas they run on.
+define posix_rule
+$(BUILD)/spec/$(1)/posix.so: spec/support/posix.c
+	@mkdir -p $$(@D)
+	$$(CC) $$(FLAGS) $$(LDFLAGS) -isystem $$(INC_$(1)) -MMD -MP -shared -o $$@ $$<
+endef
+$(foreach abi,5.4 5.1,$(eval $(call posix_rule,$(abi))))
+
+units: $(UNITS) $(BUILD)/spec/threads $(BUILD)/spec/embedder \
+    $(BUILD)/spec/unpinned/mixpanel.so $(BUILD)/spec/5.4/posix.so $(BUILD)/spec/5.1/posix.so
 
 # What the benchmarks measure with.
 $(BUILD)/bench/count_malloc.so: bench/count_malloc.c

@@ -3,6 +3,15 @@ local socket = require "socket"
 
 local script = {}
 
+script.build = os.getenv "BUILD" or "build"
+
+-- Where a Lua of this version finds the module, and `posix` (posix.c).
+function script.cpath_of(version)
+  return ("./%s/%s/?.so;./%s/spec/%s/?.so;"):format(script.build, version, script.build, version)
+end
+
+local version = _VERSION:match "%d%.%d"
+
 local function find_interpreter()
   local i = -1
   while arg[i - 1] do
@@ -17,7 +26,7 @@ script.interpreter = find_interpreter()
 function script.write(text)
   local path = os.tmpname()
   local file = assert(io.open(path, "w"))
-  file:write(("package.cpath = %q\npackage.path = %q\n"):format(package.cpath, package.path), text)
+  file:write(("package.cpath = %q .. package.cpath\n"):format(script.cpath_of(version)), text)
   file:close()
   return path
 end
