@@ -70,7 +70,13 @@ $(BUILD)/spec/$(1)/posix.so: spec/support/posix.c
 endef
 $(foreach abi,5.4 5.1,$(eval $(call posix_rule,$(abi))))
 
+# A host whose name server never answers: for spec/fault.
+$(BUILD)/spec/blackhole: spec/support/blackhole.c
+	@mkdir -p $(@D)
+	$(CC) $(FLAGS) $(LDFLAGS) -MMD -MP -o $@ $<
+
 units: $(UNITS) $(BUILD)/spec/threads $(BUILD)/spec/embedder \
+    $(BUILD)/spec/blackhole \
     $(BUILD)/spec/unpinned/mixpanel.so $(BUILD)/spec/5.4/posix.so $(BUILD)/spec/5.1/posix.so
 
 # What the benchmarks measure with.

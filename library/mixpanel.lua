@@ -266,7 +266,7 @@ function Client:set_config(options) end
 ---@field longitude? number degrees, -180 to 180
 
 ---Profiles of users: `client.people`. Every method queues one update for
----`/engage`; updates keep their order. Ids are strings or integers, not empty.
+---`/engage`; those of one profile keep their order. Ids are strings or integers, not empty.
 ---@class mixpanel.People
 local People = {}
 
@@ -385,7 +385,7 @@ function People:clear_charges(id, modifiers) end
 function People:update(id, update, modifiers) end
 
 ---Profiles of groups: `client.groups`. Every method queues one update for
----`/groups`; updates keep their order.
+---`/groups`; those of one group keep their order.
 ---@class mixpanel.Groups
 local Groups = {}
 

@@ -205,6 +205,28 @@ CASE(what_adds_up_travels_apart_in_order) {
     rig_finish(r);
 }
 
+/* Else a mixed load would travel one record a request. */
+CASE(what_adds_up_waits_only_for_its_own_subject) {
+    rig *r = rig_open(MP_LANE_PEOPLE);
+    for (uint32_t i = 0; i < 40; i++) {
+        rig_put(r, MP_PLAIN, i, 0, 50);
+        rig_put(r, MP_CUMULATIVE, i, 0, 50);
+    }
+    rig_put(r, MP_PLAIN, 7, 0, 50); /* 81 waits for 16 */
+    mp_lane_hurry(r->lane, r->tickets);
+    rig_serve(r, said_503);
+    rig_sleep(r);
+    static const uint32_t counts[] = {40, 40, 1};
+    for (int i = 0; i < 3; i++) {
+        mp_batch *batch = rig_next(r);
+        CHECK(batch && batch->count == counts[i]);
+        if (batch)
+            rig_say(r, batch, said_ok);
+    }
+    CHECK(r->stats.delivered == 81 && r->requests == 4);
+    rig_finish(r);
+}
+
 CASE(what_adds_up_is_not_sent_again_when_refused) {
     rig *r = rig_open(MP_LANE_PEOPLE);
     for (int i = 0; i < 4; i++)
@@ -277,6 +299,7 @@ int main(void) {
     RUN(what_import_refuses_does_not_stop_young_events);
     RUN(identity_travels_apart_on_import);
     RUN(what_adds_up_travels_apart_in_order);
+    RUN(what_adds_up_waits_only_for_its_own_subject);
     RUN(what_adds_up_is_not_sent_again_when_refused);
     RUN(what_adds_up_is_sent_again_when_it_may_have_failed);
     RUN(doubt_ends_what_adds_up_if_so_told);

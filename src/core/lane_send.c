@@ -5,7 +5,8 @@
 
 enum {
     TRIAL_REQUESTS = 64, /* spent on the refused records of one batch */
-    HOUR_MS = 3600 * 1000
+    HOUR_MS = 3600 * 1000,
+    SUBJECT_BITS = 32768 /* many times the records of a segment */
 };
 
 /* /track drops events older than five days without a word (Mixpanel docs,
@@ -143,6 +144,22 @@ static bool is_held_up(const mp_lane *lane, const mp_batch *batch,
     return false;
 }
 
+/* Those of which an update stays behind, so that later ones must too. Two may
+ * share a bit: then one of them travels a request later than it could. */
+typedef struct subjects {
+    uint8_t bits[SUBJECT_BITS / 8];
+} subjects;
+
+static bool has_subject(const subjects *set, const mp_entry *entry) {
+    uint32_t bit = entry->subject % SUBJECT_BITS;
+    return set->bits[bit / 8] >> bit % 8 & 1;
+}
+
+static void add_subject(subjects *set, const mp_entry *entry) {
+    uint32_t bit = entry->subject % SUBJECT_BITS;
+    set->bits[bit / 8] |= (uint8_t)(1u << bit % 8);
+}
+
 /* Marks in `keep` what of a batch may travel in one request, and returns how
  * many records that are. */
 static uint32_t mark_fitting(const mp_lane *lane, const mp_settings *settings,
@@ -151,20 +168,21 @@ static uint32_t mark_fitting(const mp_lane *lane, const mp_settings *settings,
     uint32_t limit = mp_lane_batch_limit(lane, settings), kept = 0;
     size_t bytes = 0;
     int class = -1;
+    subjects behind = {{0}};
     for (uint32_t i = 0; i < batch->count && kept < limit; i++) {
         const mp_entry *entry = mp_batch_entry(batch, i);
-        if (is_held_up(lane, batch, entry))
+        if (is_held_up(lane, batch, entry) ||
+            (lane->ordered && has_subject(&behind, entry)))
             continue;
         int own = class_of(lane, entry, wall_ms);
         if (class < 0)
             class = own;
-        bool fits =
-            kept == 0 || bytes + mp_entry_bytes(entry) <= lane->limit_bytes;
-        if (own != class || !fits) {
-            if (lane->ordered || !fits)
-                break;
+        if (own != class) {
+            add_subject(&behind, entry);
             continue;
         }
+        if (kept > 0 && bytes + mp_entry_bytes(entry) > lane->limit_bytes)
+            break;
         keep[i] = true;
         kept++;
         bytes += mp_entry_bytes(entry);
