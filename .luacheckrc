@@ -5,3 +5,5 @@ files["spec"] = { std = "+busted" }
 files["sandbox"] = { std = "+ngx_lua" }
 files["src/mixpanel/resty.lua"] = { std = "+ngx_lua" }
 files["examples/openresty"] = { std = "+ngx_lua" }
+files["src/mixpanel/love.lua"] = { std = "+love", read_globals = { "jit" }, ignore = { "143/love" } }
+files["examples/love"] = { std = "+love" }

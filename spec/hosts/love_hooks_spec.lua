@@ -1,0 +1,210 @@
+-- mixpanel.love: what its events carry, and how its hooks live with a game's
+-- own callbacks.
+local cjson = require "cjson"
+local game = require "spec.support.game"
+local sandbox = require "spec.support.sandbox"
+
+local BEGIN = [[
+  local dir = os.getenv "DIR"
+  local function note(text)
+    local file = assert(io.open(dir .. "/notes", "a"))
+    file:write(text, "\n")
+    file:close()
+  end
+  local analytics = require "mixpanel.love"
+  local function start(options)
+    options = options or {}
+    options.distinct_id = "p1"
+    options.client = options.client or {}
+    options.client.api_host = os.getenv "URL"
+    return analytics.start("projecttoken", options)
+  end
+]]
+
+describe("mixpanel.love", function()
+  local server, play
+
+  setup(function()
+    server = sandbox.start()
+  end)
+
+  teardown(function()
+    server:stop()
+  end)
+
+  before_each(function()
+    server:reset()
+  end)
+
+  after_each(function()
+    if play then
+      play:remove()
+      play = nil
+    end
+  end)
+
+  -- Plays to the end; returns the events in order and what the game noted.
+  local function run(main, without)
+    play = game.new(BEGIN .. main, without)
+    play:start { URL = server.url }
+    local status = play:wait()
+    local events = {}
+    for i, record in ipairs(server:records "/track") do
+      events[i] = record
+    end
+    return events, play:read "notes" or "", status, play:read "log"
+  end
+
+  local function names(events)
+    local list = {}
+    for i, record in ipairs(events) do
+      list[i] = record.event
+    end
+    return table.concat(list, ", ")
+  end
+
+  it("says what device and which session an event is from", function()
+    local events = run [[
+      local mp = start { client = { properties = { level = 1, ["$os"] = "mine" } } }
+      function love.update() mp:track "Played" love.event.quit() end
+    ]]
+    assert.equal("Session Start, Played, Session End", names(events))
+    for _, record in ipairs(events) do
+      local p = record.properties
+      assert.equal("p1", p.distinct_id)
+      assert.equal("Linux", p["$os"])
+      assert.equal("11.4.0", p.love_version)
+      assert.equal(1024, p["$screen_width"]) -- as SDL's dummy driver says
+      assert.equal(768, p["$screen_height"])
+      assert.equal(events[1].properties.session_id, p.session_id)
+      assert.is_true(math.abs(p.session_id - p.time) < 60000)
+      assert.equal(1, p.level)
+      assert.is_nil(p.ip) -- the address is the player's
+    end
+    assert.equal("1", server:requests()[1].query.ip)
+    local seconds = events[3].properties["$duration"]
+    assert.is_true(seconds >= 0 and seconds < 20)
+  end)
+
+  it("works without the modules window, system, timer and math", function()
+    local events, _, status = run(
+      [[
+        local mp = start()
+        function love.update() mp:track "Played" love.event.quit() end
+      ]],
+      { "window", "system", "timer", "math" }
+    )
+    assert.equal(0, status)
+    assert.equal("Session Start, Played, Session End", names(events))
+    local p = events[2].properties
+    assert.equal("Linux", p["$os"])
+    assert.is_nil(p["$screen_width"])
+    assert.is_number(p.session_id)
+  end)
+
+  it("keeps callbacks defined before and after it, also in love.load", function()
+    local events, notes = run [[
+      function love.quit() note "quit" end
+      local mp = start { on_report = function() end }
+      function love.load(...)
+        note "load"
+        local before = love.update
+        function love.update(dt)
+          before(dt)
+          love.event.quit()
+        end
+      end
+      function love.update(dt) note("update " .. type(dt)) end
+    ]]
+    assert.equal("load\nupdate number\nquit\n", notes)
+    assert.equal("Session Start, Session End", names(events))
+  end)
+
+  it("wraps a game's own love.run", function()
+    local events, notes = run [[
+      function love.run()
+        return function()
+          love.event.pump()
+          for name in love.event.poll() do
+            if name == "quit" and not love.quit() then return 7 end
+          end
+          note "frame"
+          love.event.quit()
+        end
+      end
+      start()
+    ]]
+    assert.equal("frame\n", notes)
+    assert.equal("Session Start, Session End", names(events))
+  end)
+
+  it("leaves the session open when the game refuses to quit", function()
+    local events = run [[
+      local mp = start()
+      local asked = 0
+      function love.update() love.event.quit() end
+      function love.quit()
+        asked = asked + 1
+        mp:track("Asked", { n = asked })
+        return asked < 3
+      end
+    ]]
+    assert.equal("Session Start, Asked, Asked, Asked, Session End", names(events))
+  end)
+
+  it("acts once when it is hooked around itself", function()
+    local events = run [[
+      local mp = start()
+      local hook = love.quit
+      function love.quit() mp:track "Mine" return hook() end
+      function love.update() love.event.quit() end
+    ]]
+    assert.equal("Session Start, Mine, Session End", names(events))
+  end)
+
+  it("tracks a crash and lets the game's own handler show it", function()
+    local events, notes, status = run [[
+      local mp = start()
+      local function fail() local nothing = nil return nothing.x end
+      function love.update() local x = fail() return x end
+      function love.errorhandler(message) note(message) end
+    ]]
+    assert.equal(1, status)
+    assert.equal("Session Start, Crash, Session End", names(events))
+    local crash = events[2].properties
+    assert.truthy(crash.message:find "main.lua:%d+: attempt to index local 'nothing'")
+    assert.equal(crash.message .. "\n", notes)
+    assert.truthy(crash.traceback[1]:find "main.lua:%d+: in function 'fail'", crash.traceback[1])
+    assert.truthy(crash.traceback[2]:find "main.lua:%d+: in function 'update'")
+  end)
+
+  it("shows errors as LÖVE does when the game has no handler", function()
+    local events, _, status, log = run [[
+      start()
+      function love.update() error "broken" end
+    ]]
+    assert.equal(1, status)
+    assert.truthy(log:find("Error: main.lua:%d+: broken", 1))
+    assert.equal("Session Start, Crash, Session End", names(events))
+  end)
+
+  it("hands reports to the game, once a frame", function()
+    server:script {
+      endpoint = "/track",
+      status = 400,
+      body = { error = "no such project", status = 0 },
+    }
+    local _, notes = run [[
+      local mp = start {
+        on_report = function(report)
+          note(require("cjson").encode { outcome = report.outcome, message = report.message })
+          love.event.quit()
+        end,
+      }
+      mp:flush(0)
+    ]]
+    local report = cjson.decode(notes)
+    assert.equal("rejected", report.outcome)
+    assert.equal("no such project", report.message)
+  end)
+end)

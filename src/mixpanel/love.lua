@@ -1,0 +1,152 @@
+--- What a LÖVE game wants of a client: sessions, crashes, the device, reports
+--- once a frame and a quit that does not hang, by hooks around the game's own
+--- callbacks. Works without the modules window, graphics, system and timer.
+local mixpanel = require "mixpanel"
+
+local analytics = {}
+
+-- Of a crash: from the function that failed; Mixpanel cuts long texts, so the
+-- lines are a list.
+local TRACE_LEVEL, TRACE_LINES = 3, 50
+
+-- As the other SDKs of Mixpanel call it.
+local OS_NAMES = { ["OS X"] = "Mac OS X", OSX = "Mac OS X" }
+
+local function copy(t)
+  local result = {}
+  for key, value in pairs(t or {}) do
+    result[key] = value
+  end
+  return result
+end
+
+-- Seconds; only differences mean anything.
+local function now()
+  return love.timer and love.timer.getTime() or os.time()
+end
+
+local function add_device(properties)
+  local os_name = love.system and love.system.getOS() or jit and jit.os
+  properties["$os"] = OS_NAMES[os_name] or os_name
+  properties.love_version = ("%d.%d.%d"):format(love.getVersion())
+  if love.window then
+    properties["$screen_width"], properties["$screen_height"] = love.window.getDesktopDimensions()
+  end
+end
+
+-- The moment at which the session began, in milliseconds.
+local function make_session_id()
+  return os.time() * 1000 + math.floor(now() * 1000) % 1000
+end
+
+local function end_session(session)
+  session.over = true
+  local seconds = math.floor((now() - session.began) * 1000 + 0.5) / 1000
+  session.client:track("Session End", { ["$duration"] = seconds })
+end
+
+-- What is done around a callback; `own` is the game's, or nil.
+local hooks = {}
+
+function hooks.update(session, own, ...)
+  for _, report in ipairs(session.client:poll()) do
+    session.on_report(report)
+  end
+  if own then
+    return own(...)
+  end
+end
+
+-- The game may refuse to quit, and may track in its own love.quit.
+function hooks.quit(session, own, ...)
+  local stay = own and own(...)
+  if not stay and not session.over then
+    end_session(session)
+    session.client:close(session.quit_timeout)
+  end
+  return stay
+end
+
+-- LÖVE does not call love.quit after an error. The records leave while the
+-- error is shown, and what is left then when the process ends.
+function hooks.errorhandler(session, own, message, ...)
+  if not session.over then
+    local trace = {}
+    for line in debug.traceback("", TRACE_LEVEL):gmatch "\n\t([^\n]+)" do
+      trace[#trace + 1] = #trace < TRACE_LINES and line or nil
+    end
+    session.client:track("Crash", { message = tostring(message), traceback = trace })
+    end_session(session)
+    session.client:flush(0)
+  end
+  return own(message, ...)
+end
+
+-- LÖVE's own error handler goes by the older name.
+local function find_callback(name)
+  return love[name] or name == "errorhandler" and love.errhand or nil
+end
+
+-- Puts a hook around every callback that has none, or that the game has
+-- replaced since. Of several around one callback only the last acts.
+local function install(session)
+  for name, act in pairs(hooks) do
+    local own = find_callback(name)
+    if (own == nil or own ~= session.hooked[name]) and (name ~= "update" or session.on_report) then
+      local function hook(...)
+        if session.hooked[name] == hook then
+          return act(session, own, ...)
+        elseif own then
+          return own(...)
+        end
+      end
+      love[name], session.hooked[name] = hook, hook
+    end
+  end
+end
+
+---@class mixpanel.LoveOptions
+---@field distinct_id string|integer whose events they are
+---@field client? mixpanel.Options for `mixpanel.new`; `geolocate` is true unless said otherwise,
+--- since the sender is the player
+---@field on_report? fun(report: mixpanel.Report) gets what `poll` finds, once a frame
+---@field quit_timeout? number seconds that quitting may wait for records to leave; the client's
+--- `exit_timeout` by default
+
+--- Makes a client whose events carry `$os`, `$screen_width`, `$screen_height`,
+--- `love_version` and `session_id`, tracks "Session Start", and hooks
+--- love.update, love.quit and love.errorhandler for "Session End" with
+--- `$duration` in seconds, and "Crash" with `message` and `traceback`. The
+--- game's own callbacks run as before, wherever main.lua defines them.
+---@param token string the project token
+---@param options mixpanel.LoveOptions
+---@return mixpanel.Client
+function analytics.start(token, options)
+  local client_options = copy(options.client)
+  if client_options.geolocate == nil then
+    client_options.geolocate = true
+  end
+  local properties = copy(client_options.properties)
+  add_device(properties)
+  properties.session_id = make_session_id()
+  properties.distinct_id = options.distinct_id
+  client_options.properties = properties
+
+  local session = {
+    client = mixpanel.new(token, client_options),
+    began = now(),
+    hooked = {},
+    on_report = options.on_report,
+    quit_timeout = options.quit_timeout,
+  }
+  session.client:track "Session Start"
+  install(session)
+  local run = love.run
+  love.run = function(...) -- LÖVE calls it when main.lua has defined everything
+    install(session)
+    return run(...)
+  end
+  return session.client
+end
+
+return analytics
