@@ -500,6 +500,22 @@ describe("mixpanel.date", function()
 end)
 
 describe("the module", function()
+  it("may be loaded again beside its clients", function()
+    local mp = mixpanel.new("t", { api_host = "http://127.0.0.1:1", name = "first" })
+    package.loaded.mixpanel = nil
+    local again = require "mixpanel"
+    assert.are_not.equal(mixpanel, again)
+    local other = again.new("t", { api_host = "http://127.0.0.1:1", name = "second" })
+    assert(mp:track("A", { list = again.array {} }))
+    assert(mp.track(other, "B", { list = mixpanel.array {} }))
+    assert(other.people:set("u", "a", 1))
+    assert.equal(1, mp:stats().accepted)
+    assert.equal(2, other:stats().accepted)
+    mp:close(0)
+    other:close(0)
+    package.loaded.mixpanel = mixpanel
+  end)
+
   it("has a version, and the null of every other library", function()
     assert.matches("^%d+%.%d+%.%d+", mixpanel._VERSION)
     assert.equal(cjson.null, mixpanel.null)

@@ -31,6 +31,15 @@ local refused_ids = {
   "{}",
 }
 
+-- Calls a function once the garbage is collected.
+local function finalise_later(finalise)
+  if newproxy then
+    getmetatable(newproxy(true)).__gc = finalise
+  else
+    setmetatable({}, { __gc = finalise })
+  end
+end
+
 describe("events", function()
   local server, mp
   local clients = 0
@@ -823,20 +832,13 @@ describe("events", function()
 
     it("in finalisers that run in the middle of another call", function()
       local finalised, tracked = 0, 0
-      local function litter()
-        local function finalise()
-          finalised = finalised + 1
-          assert(mp:track("nested", { n = finalised, list = { 1, { a = "b" } } }))
-          assert(mp.people:set("u", { n = finalised }))
-        end
-        if newproxy then
-          getmetatable(newproxy(true)).__gc = finalise
-        else
-          setmetatable({}, { __gc = finalise })
-        end
+      local function finalise()
+        finalised = finalised + 1
+        assert(mp:track("nested", { n = finalised, list = { 1, { a = "b" } } }))
+        assert(mp.people:set("u", { n = finalised }))
       end
       for i = 1, 3000 do
-        litter()
+        finalise_later(finalise)
         -- Number keys and array make Lua allocate while the record is written.
         assert(mp:track("outer", { [i + 0.5] = i, [i + 0.25] = { [-i] = { i } }, x = "y" }))
         assert(mp:track_batch { { event = "outer", properties = { [i * 2 + 0.5] = 1 } } })
@@ -857,6 +859,32 @@ describe("events", function()
       assert.equal(finalised, nested)
     end)
 
+    it("while finalisers raise, which some Luas pass on to whoever allocates", function()
+      local function fail()
+        error "from a finaliser"
+      end
+      local i, accepted = 0, 0
+      local function track()
+        assert(mp:track("outer", { [i + 0.5] = i, [i + 0.25] = { [-i] = { i } } }))
+        accepted = accepted + 1
+      end
+      local function update()
+        assert(mp.people:set("u", { [i + 0.5] = i, [i + 0.25] = { [-i] = { i } } }))
+        accepted = accepted + 1
+      end
+      for k = 1, 2000 do
+        i = k
+        pcall(finalise_later, fail)
+        pcall(k % 2 == 0 and track or update)
+      end
+      repeat
+      until pcall(collectgarbage)
+      assert.equal(accepted, mp:stats().accepted)
+      assert.is_true(accepted > 0)
+      arrived()
+      assert.equal(accepted, mp:stats().delivered)
+    end)
+
     it("while a finaliser collects the client under the call", function()
       local outcomes = {}
       for i = 1, 200 do
@@ -868,11 +896,7 @@ describe("events", function()
         for k = 1, 50 do
           list[k] = { event = "A", properties = { [k + 0.5] = { [-k] = i } } }
         end
-        if newproxy then
-          getmetatable(newproxy(true)).__gc = finalise
-        else
-          setmetatable({}, { __gc = finalise })
-        end
+        finalise_later(finalise)
         local ok, message, code = victim:track_batch(list)
         outcomes[ok and "true" or code] = true
         assert.is_true(ok or message == "this client is closed")
