@@ -3,10 +3,10 @@
 -- Lua, and libcurl, jansson, libdeflate and threads stay where they belong.
 -- Prints each breach; the exit status says whether there was one.
 local rows = {
-  { "err", "buf", "clock", "rng", "wait", "version", "phase" },
-  { "num", "json", "gzip", "retry", "retry_after", "config", "exchange" },
-  { "file", "report", "segment", "http", "trace", "answer" },
-  { "stored", "line", "run", "spool", "queue", "batch" },
+  { "err", "buf", "clock", "rng", "wait", "version", "phase", "dict" },
+  { "num", "json", "ids", "timers", "gzip", "retry", "retry_after", "config", "exchange" },
+  { "file", "report", "segment", "http", "trace", "answer", "saves" },
+  { "stored", "line", "run", "spool", "queue", "batch", "held", "user", "user_text" },
   { "lane", "request" },
   { "project", "projects" },
   { "worker", "carrier" },
@@ -26,6 +26,7 @@ local parts = {
   spool_adopt = "spool",
   project_carry = "project",
   project_manual = "project",
+  project_save = "project",
 }
 
 local homes = {
@@ -33,7 +34,7 @@ local homes = {
   ["lauxlib.h"] = "src/binding/",
   ["lualib.h"] = "src/binding/",
   ["curl/curl.h"] = "src/core/http.c",
-  ["jansson.h"] = "src/core/answer.c src/core/line.c",
+  ["jansson.h"] = "src/core/answer.c src/core/line.c src/core/user_text.c src/binding/decode.c",
   ["libdeflate.h"] = "src/core/gzip.c",
 }
 

@@ -213,6 +213,30 @@ mp_err mp_engine_check(mp_project *project, int64_t timeout_ms,
     return mp_project_hear(project, question, deadline_ms, message);
 }
 
+mp_err mp_engine_save(mp_project *project, const char *path, mp_buf *text) {
+    bool wake = false;
+    mp_err err = MP_CLOSED;
+    if (!atomic_load_explicit(&engine.over, memory_order_relaxed))
+        err = mp_project_save(project, path, text, &wake);
+    mp_buf_free(text);
+    /* Without a thread the text stays where it is and the next call tries. */
+    if (err == MP_OK && mp_carrier_start() && wake)
+        mp_carrier_wake();
+    return err;
+}
+
+mp_err mp_engine_await_save(mp_project *project, const char *path,
+                            int64_t timeout_ms, char message[MP_MESSAGE]) {
+    int64_t deadline_ms = mp_clock_mono_ms() + timeout_ms;
+    mp_project_hurry_save(project, path);
+    if (!mp_carrier_start()) {
+        snprintf(message, MP_MESSAGE, "the sending thread cannot be started");
+        return MP_MEMORY;
+    }
+    mp_carrier_wake();
+    return mp_project_await_save(project, path, deadline_ms, message);
+}
+
 mp_err mp_engine_flush_at_close(mp_project *project, uint64_t *left) {
     int64_t timeout_ms = budget_ms(project);
     int64_t start_ms = mp_clock_mono_ms();

@@ -38,6 +38,15 @@ uint64_t mp_engine_mark(mp_project *project);
 mp_err mp_engine_check(mp_project *project, int64_t timeout_ms,
                        char message[MP_MESSAGE]);
 
+/* Has the worker replace a state file, as mp_project_save; MP_CLOSED once the
+ * process exits. The bytes of `text` are taken over in any case. */
+mp_err mp_engine_save(mp_project *project, const char *path, mp_buf *text);
+
+/* Has it done at once and waits for it, at most `timeout_ms`: see
+ * mp_project_await_save. */
+mp_err mp_engine_await_save(mp_project *project, const char *path,
+                            int64_t timeout_ms, char message[MP_MESSAGE]);
+
 /* How long a close without an argument may wait: the project's exit_timeout
  * less what earlier closes waited in vain, until a request succeeds. */
 mp_err mp_engine_flush_at_close(mp_project *project, uint64_t *left);

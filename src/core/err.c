@@ -6,10 +6,12 @@ const char *mp_err_code(mp_err err) {
         [MP_INVALID] = "invalid",
         [MP_QUEUE_FULL] = "queue_full",
         [MP_CLOSED] = "closed",
+        [MP_OPTED_OUT] = "opted_out",
         [MP_TIMEOUT] = "timeout",
         [MP_MEMORY] = "memory",
         [MP_UNAUTHORIZED] = "unauthorized",
         [MP_NETWORK] = "network",
+        [MP_STATE] = "state",
     };
     return codes[err];
 }

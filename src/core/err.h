@@ -8,10 +8,12 @@ typedef enum mp_err {
     MP_INVALID,      /* the data has no place in a Mixpanel record */
     MP_QUEUE_FULL,   /* max_queue_bytes is reached */
     MP_CLOSED,       /* the handle was closed */
+    MP_OPTED_OUT,    /* the user wants nothing to be sent */
     MP_TIMEOUT,      /* a wait ended before its records did */
     MP_MEMORY,       /* an allocation failed */
     MP_UNAUTHORIZED, /* the API refused the credentials */
-    MP_NETWORK       /* no reply */
+    MP_NETWORK,      /* no reply */
+    MP_STATE         /* a user's state cannot be kept */
 } mp_err;
 
 /* The code as Lua sees it, such as "queue_full"; a static string. */

@@ -183,3 +183,30 @@ mp_err mp_json_any_string(mp_buf *out, const char *s, size_t n,
     out->data[out->len++] = '"';
     return MP_OK;
 }
+
+/* ---- reading ---- */
+
+static const char *skip_string(const char *at, const char *end) {
+    for (at++; at < end && *at != '"'; at++)
+        at += *at == '\\';
+    return at < end ? at + 1 : end;
+}
+
+const char *mp_json_skip(const char *at, const char *end) {
+    size_t depth = 0;
+    while (at < end) {
+        char c = *at;
+        if (depth == 0 && (c == ',' || c == ':' || c == ']' || c == '}'))
+            return at;
+        if (c == '"') {
+            at = skip_string(at, end);
+            continue;
+        }
+        if (c == '[' || c == '{')
+            depth++;
+        else if (c == ']' || c == '}')
+            depth--;
+        at++;
+    }
+    return end;
+}

@@ -35,4 +35,8 @@ static inline mp_err mp_json_string(mp_buf *out, const char *s, size_t len,
     return MP_OK;
 }
 
+/* The end of the value that begins at `at`, in JSON that is known to be well
+ * formed and has no white space. */
+const char *mp_json_skip(const char *at, const char *end);
+
 #endif

@@ -65,6 +65,7 @@ void mp_project_release(mp_project *project) {
     for (int i = 0; i < MP_LANES; i++)
         mp_lane_free(project->lanes[i]);
     mp_reports_free(project->reports);
+    mp_saves_clear(&project->saves);
     mp_gzip_free(project->gzip);
     mp_trace_close(&project->trace);
     mp_settings_release(project->settings);
@@ -111,6 +112,7 @@ void mp_project_in_child(mp_project *project, int refs) {
     project->ticket = 0;
     project->looks_ms = INT64_MAX;
     mp_reports_clear(project->reports);
+    mp_saves_clear(&project->saves); /* the parent writes them */
     project->asked = project->sent = project->heard = 0;
     mp_trace_forget(&project->trace);
     project->gzip = NULL; /* the parent's worker may be changing it */
@@ -294,7 +296,10 @@ uint64_t mp_project_wait(mp_project *project, uint64_t ticket,
 }
 
 bool mp_project_idle(mp_project *project) {
-    return mp_project_left(project, UINT64_MAX) == 0;
+    mp_project_lock(project);
+    bool idle = count_left(project, UINT64_MAX) == 0 && !project->saves.list;
+    mp_project_unlock(project);
+    return idle;
 }
 
 void mp_project_stats(mp_project *project, mp_stats *out) {
@@ -310,6 +315,12 @@ void mp_project_stats(mp_project *project, mp_stats *out) {
     out->oldest_ms = oldest_ms < now_ms ? now_ms - oldest_ms : 0;
     out->last_error_ms =
         out->last_error_ms < now_ms ? now_ms - out->last_error_ms : 0;
+}
+
+void mp_project_count_held_dropped(mp_project *project, uint32_t n) {
+    mp_project_lock(project);
+    project->stats.held_dropped += n;
+    mp_project_unlock(project);
 }
 
 bool mp_project_take_report(mp_project *project, mp_report *report) {

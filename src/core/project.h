@@ -64,7 +64,31 @@ uint64_t mp_project_ask(mp_project *project);
 mp_err mp_project_hear(mp_project *project, uint64_t question,
                        int64_t deadline_ms, char message[MP_MESSAGE]);
 
+/* ---- state files ---- */
+
+/* Has the carrier replace a file by these bytes, which are taken over, within
+ * a second. *wake: the carrier sleeps too long for that. MP_MEMORY. */
+mp_err mp_project_save(mp_project *project, const char *path, mp_buf *text,
+                       bool *wake);
+
+/* Makes what waits for this path due now. */
+void mp_project_hurry_save(mp_project *project, const char *path);
+
+/* Waits until nothing waits for this path, at most until `deadline_ms`.
+ * MP_TIMEOUT; MP_STATE when writing failed meanwhile; both with a message. */
+mp_err mp_project_await_save(mp_project *project, const char *path,
+                             int64_t deadline_ms, char message[MP_MESSAGE]);
+
+/* Reports what is wrong with a state. */
+void mp_project_tell_state(mp_project *project, const char *message);
+
+/* Counts held updates that will never be sent. */
+void mp_project_count_held_dropped(mp_project *project, uint32_t n);
+
 /* ---- for whoever carries the requests: one thread at a time ---- */
+
+/* Writes the state files that are due, or `all`. True: there were some. */
+bool mp_project_write_saves(mp_project *project, bool all);
 
 /* The worker calls the first two; with the manual transport the host's own
  * threads come through the three below them, which wait for each other. */
@@ -93,7 +117,7 @@ void mp_project_let_go(mp_project *project, uint64_t number);
 bool mp_project_hand_in(mp_project *project, uint64_t number,
                         const mp_reply *reply, int64_t now_ms);
 
-/* True when no record waits and none is under way. */
+/* True when no record and no state file waits and none is under way. */
 bool mp_project_idle(mp_project *project);
 
 /* The exit_timeout in force, in ms. */

@@ -206,6 +206,9 @@ mp_request *mp_project_next(mp_project *project, int64_t now_ms,
     bool asks = take_question(project, &question);
     if (!asks)
         batch = next_batch(project, now_ms, wall_ms, &id, next_ms);
+    int64_t save_ms = mp_saves_due(&project->saves);
+    if (!asks && save_ms < *next_ms)
+        *next_ms = save_ms;
     project->looks_ms = asks || batch ? now_ms : *next_ms;
     bool wants_spare = batch && mp_lane_wants_spare(project->lanes[id]);
     mp_settings *settings = mp_settings_retain(project->settings);

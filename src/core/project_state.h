@@ -4,6 +4,7 @@
 
 #include "gzip.h"
 #include "project.h"
+#include "saves.h"
 #include "trace.h"
 #include "wait.h"
 
@@ -32,6 +33,7 @@ struct mp_project {
     mp_lane *lanes[MP_LANES];
     mp_stats stats;
     mp_reports *reports;
+    mp_saves saves;
     uint64_t ticket;  /* of the last record accepted */
     int64_t looks_ms; /* when the carrier asks next without being woken */
     unsigned turn;    /* the lane that is asked first */

@@ -26,6 +26,7 @@ typedef struct mp_stats {
     uint64_t retried;          /* records sent once more */
     uint64_t ambiguous;        /* batches that may have been applied already */
     uint64_t repaired;         /* values replaced, tokens left out */
+    uint64_t held_dropped;     /* updates of users that were never released */
     uint64_t requests;
     uint64_t bytes_raw;          /* of request bodies before gzip */
     uint64_t bytes_sent;         /* of request bodies as sent */
@@ -41,7 +42,8 @@ typedef enum mp_report_outcome {
     MP_REPORT_DROPPED,
     MP_REPORT_AMBIGUOUS, /* these three are not an end */
     MP_REPORT_PAUSED,
-    MP_REPORT_STUCK
+    MP_REPORT_STUCK,
+    MP_REPORT_STATE /* of a user; concerns no record */
 } mp_report_outcome;
 
 /* The outcome as Lua sees it, such as "rejected"; a static string. */
@@ -64,7 +66,7 @@ typedef struct mp_report_record {
 
 typedef struct mp_report {
     mp_report_outcome outcome;
-    const char *endpoint; /* "/track"; static */
+    const char *endpoint; /* "/track"; static; "" when no record is meant */
     uint64_t count;       /* of records */
     int status;           /* of HTTP; 0: no reply */
     bool uncertain;       /* they may have been applied all the same */

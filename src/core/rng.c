@@ -2,6 +2,7 @@
 
 #include <endian.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/random.h>
@@ -75,4 +76,21 @@ void mp_insert_id(char out[MP_INSERT_ID]) {
 
 void mp_insert_id_reseed(void) {
     put_hex(prefix, mp_rng_seed());
+}
+
+void mp_uuid(char out[MP_UUID]) {
+    static const char hyphens[] = {8, 13, 18, 23};
+    char hex[2 * HALF_ID];
+    uint64_t variant = mp_rng_seed() & ~(UINT64_C(3) << 62);
+    uint64_t version = mp_rng_seed() & ~UINT64_C(0xf000);
+    put_hex(hex, version | UINT64_C(0x4000));
+    put_hex(hex + HALF_ID, variant | UINT64_C(2) << 62);
+    for (size_t i = 0, k = 0, next = 0; i < MP_UUID; i++) {
+        bool hyphen = next < sizeof hyphens && i == (size_t)hyphens[next];
+        next += hyphen;
+        if (hyphen)
+            out[i] = '-';
+        else
+            out[i] = hex[k++];
+    }
 }

@@ -29,6 +29,14 @@ enum {
  * Thread: any. */
 void mp_insert_id(char out[MP_INSERT_ID]);
 
+enum {
+    MP_UUID = 36
+};
+
+/* Writes a random UUID (version 4, RFC 9562) in lower case, no NUL.
+ * Thread: any. */
+void mp_uuid(char out[MP_UUID]);
+
 /* Draws a new prefix. Called before the first id and in a forked child,
  * while no other thread can be minting one. */
 void mp_insert_id_reseed(void);

@@ -97,6 +97,18 @@ static errand *take(mp_worker *worker, mp_reply *reply,
     return done;
 }
 
+static bool write_saves(mp_project *project, void *user) {
+    bool *any = user;
+    *any |= mp_project_write_saves(project, false);
+    return true;
+}
+
+static bool write_all_saves(mp_project *project, void *user) {
+    (void)user;
+    mp_project_write_saves(project, true);
+    return true;
+}
+
 static void take_replies(mp_worker *worker) {
     mp_reply reply;
     errand *done;
@@ -118,9 +130,13 @@ static bool move_along(mp_worker *worker) {
     return any_ended;
 }
 
-/* Starts what is due, then sleeps until something else is, a transfer gets
- * on, or somebody wakes. */
+/* Saves and starts what is due, then sleeps until something else is, a transfer
+ * gets on, or somebody wakes. */
 static void go_round(mp_worker *worker) {
+    bool saved = false;
+    mp_projects_each(worker->projects, write_saves, &saved);
+    if (saved)
+        mp_projects_sweep(worker->projects);
     round now = {worker, INT64_MAX};
     worker->turn =
         mp_projects_walk(worker->projects, worker->turn, start_all, &now);
@@ -157,6 +173,7 @@ static void *run(void *user) {
     while (!atomic_load(&worker->stop))
         go_round(worker);
     abort_all(worker);
+    mp_projects_each(worker->projects, write_all_saves, NULL);
     pthread_mutex_lock(&worker->wait.lock);
     worker->ended = true;
     mp_wait_changed(&worker->wait);
