@@ -50,12 +50,14 @@ function mixpanel.date(seconds) end
 ---Why a call returned `nil`: the third result.
 ---@alias mixpanel.ErrorCode
 ---| "invalid"      # the data has no place in a Mixpanel record; the message has the path to it
----| "queue_full"   # `max_queue_bytes` wait already; nothing was queued
+---| "queue_full"   # `max_queue_bytes` wait already, or a user holds too many updates; nothing was queued
 ---| "closed"       # the client was closed, or the process is exiting
+---| "opted_out"    # the user of `mp:user` has opted out; nothing was sent
 ---| "timeout"      # the wait ended before its records did; they stay queued
 ---| "memory"       # out of memory
 ---| "unauthorized" # `check`: the API refused the credentials
 ---| "network"      # `check`: the API cannot be reached, or did not answer as it should
+---| "state"        # `save`: the state file cannot be written; it is tried again
 
 ---What `mixpanel.new` takes besides the token, and `set_config` with the
 ---exception of those that decide where records go (marked *key*).
@@ -69,6 +71,7 @@ function mixpanel.date(seconds) end
 ---@field transport? "curl"|"manual" *key*; `"manual"`: the host carries the requests, by `next_request` and `answer`, and no thread is started; `"curl"` by default
 ---@field geolocate? boolean let Mixpanel place users by the address the request comes from; `false` by default
 ---@field properties? table on every event of this client; an event's own properties win
+---@field exclude_properties? string[] names of properties that this client never sends, in events, profiles and groups (`mp_lib` and `$lib_version` too; not ids, `time`, `token` or `ip`)
 ---@field flush_interval? number seconds that a record waits for company at most; 5 by default
 ---@field max_batch_size? integer records in a request, 1 to 2000; 2000 by default
 ---@field max_in_flight? integer requests under way at the same time for events, 1 to 20; 4 by default (10 to 20 for bulk imports)
@@ -246,6 +249,14 @@ function Client:answer(id, status, headers, body) end
 ---@return string? message
 ---@return mixpanel.ErrorCode? code
 function Client:set_config(options) end
+
+---Makes a user: identity, super properties, timers, groups and consent of one
+---person or device, apart from those of every other user of the client.
+---@param options? mixpanel.UserOptions
+---@return mixpanel.User? user
+---@return string? message
+---@return mixpanel.ErrorCode? code
+function Client:user(options) end
 
 ---A request that `next_request` gives out.
 ---@class mixpanel.Request
@@ -467,6 +478,392 @@ function Groups:delete(group_key, group_id, modifiers) end
 ---@return mixpanel.ErrorCode? code
 function Groups:update(group_key, group_id, update, modifiers) end
 
+---Who a user starts as. The ids say who it is: a state that is somebody
+---else's is left behind, but for the consent.
+---@class mixpanel.UserOptions
+---@field distinct_id? string|integer starts identified as this person, without a device id unless one is given
+---@field device_id? string|integer of an anonymous device, without the prefix `$device:`; a new UUID by default
+---@field state? string|table path of the file that outlives the process, or what `export_state()` returned; with `transport = "manual"` only the table
+---@field opt_out_by_default? boolean nothing is sent until `opt_in_tracking`; `false` by default
+
+---One person or device, made by `client:user{ … }`, with the names and meanings of
+---Mixpanel's browser SDK; [how it differs](browser-methods.md). A user belongs
+---to its client: once that is closed, every call that would change or send
+---something returns `closed`.
+---@class mixpanel.User
+---@field people mixpanel.UserPeople the profile of this user
+local User = {}
+
+---Queues an event of this user, as `client:track` does. It carries
+---`distinct_id`, `$device_id`, `$user_id` and the super properties; the
+---event's own properties win. An event that is disabled is not sent.
+---@param event string its name, not blank
+---@param properties? table
+---@return true? ok
+---@return string? message
+---@return mixpanel.ErrorCode? code
+function User:track(event, properties) end
+
+---Starts the timer of an event: the next one of this name carries `$duration`,
+---in seconds with three decimals. It counts on a clock that is not set, and on
+---the wall clock across restarts; a duration below zero is left out. At most
+---254 timers run at once.
+---@param event string
+---@return true? ok
+---@return string? message
+---@return mixpanel.ErrorCode? code
+function User:time_event(event) end
+
+---Queues `$mp_web_page_view`. What a browser would add of the page is yours to
+---give.
+---@param properties? table
+---@param options? { event_name: string } another name
+---@return true? ok
+---@return string? message
+---@return mixpanel.ErrorCode? code
+function User:track_pageview(properties, options) end
+
+---Queues an event with the ids of groups among its properties.
+---@param event string
+---@param properties? table
+---@param groups? table<string, any> a group key and an id or a list of ids each; they win over the properties
+---@return true? ok
+---@return string? message
+---@return mixpanel.ErrorCode? code
+function User:track_with_groups(event, properties, groups) end
+
+---Sends no events, or none of these names, until `enable`; a disabled event
+---starts no timer. Profiles go on. Not kept in the state.
+---@param events? string|string[] all by default
+---@return true? ok
+---@return string? message
+---@return mixpanel.ErrorCode? code
+function User:disable(events) end
+
+---Undoes `disable`, with the same argument.
+---@param events? string|string[]
+---@return true? ok
+---@return string? message
+---@return mixpanel.ErrorCode? code
+function User:enable(events) end
+
+---Says who the user is. A new id queues `$identify` and sends the profile
+---updates that were held; the same id, or none, only sends those. While the
+---user has opted out the id is taken, nothing is sent, and the code is
+---`opted_out`.
+---@param id? string|integer without the prefix `$device:`; none: the profile of the present id, also of an anonymous device
+---@return true? ok
+---@return string? message
+---@return mixpanel.ErrorCode? code
+function User:identify(id) end
+
+---Queues `$create_alias`, then `$identify`. For projects with original ID
+---merge only: with simplified ID merge it does nothing.
+---@param alias string|integer the new id
+---@param original? string|integer the one that it is to lead to; the user's by default
+---@return true? ok
+---@return string? message
+---@return mixpanel.ErrorCode? code
+function User:alias(alias, original) end
+
+---Starts a new, anonymous device: ids, super properties, timers and held
+---updates are forgotten, the consent stays.
+---@return true? ok
+---@return string? message
+---@return mixpanel.ErrorCode? code
+function User:reset() end
+
+---Puts the super property `mp_name_tag` on the user's events.
+---@param name_tag string
+---@return true? ok
+---@return string? message
+---@return mixpanel.ErrorCode? code
+function User:name_tag(name_tag) end
+
+---@return string distinct_id
+function User:get_distinct_id() end
+
+---@return string? device_id
+function User:get_device_id() end
+
+---Sets super properties, which every event of the user carries from now on.
+---@param properties table at most 254 in all
+---@param options? { persistent: boolean } `persistent = false`: for this run only, before those that are kept
+---@return true? ok
+---@return string? message
+---@return mixpanel.ErrorCode? code
+function User:register(properties, options) end
+
+---Sets super properties that are not set yet, or have the default value.
+---@param properties table
+---@param default? any `"None"` by default
+---@param options? { persistent: boolean }
+---@return true? ok
+---@return string? message
+---@return mixpanel.ErrorCode? code
+function User:register_once(properties, default, options) end
+
+---Forgets a super property.
+---@param name string
+---@param options? { persistent: boolean }
+---@return true? ok
+---@return string? message
+---@return mixpanel.ErrorCode? code
+function User:unregister(name, options) end
+
+---A super property, `distinct_id`, `$device_id` or `$user_id`. A table is a
+---copy; an integer that Lua cannot hold exactly comes as a string.
+---@param name string
+---@return any value
+function User:get_property(name) end
+
+---Makes these the user's groups of this key: in the super property of that
+---name, and in the profile (`$set`).
+---@param group_key string such as `"company"`; made in the project settings first
+---@param group_id string|integer|(string|integer)[] one or a list
+---@return true? ok
+---@return string? message
+---@return mixpanel.ErrorCode? code
+function User:set_group(group_key, group_id) end
+
+---Adds the user to a group, in the super property and in the profile
+---(`$union`).
+---@param group_key string
+---@param group_id string|integer
+---@return true? ok
+---@return string? message
+---@return mixpanel.ErrorCode? code
+function User:add_group(group_key, group_id) end
+
+---Takes the user out of a group, in the super property and in the profile
+---(`$remove`).
+---@param group_key string
+---@param group_id string|integer
+---@return true? ok
+---@return string? message
+---@return mixpanel.ErrorCode? code
+function User:remove_group(group_key, group_id) end
+
+---The profile of a group.
+---@param group_key string
+---@param group_id string|integer
+---@return mixpanel.UserGroup? group
+---@return string? message
+---@return mixpanel.ErrorCode? code
+function User:get_group(group_key, group_id) end
+
+---The user agrees to be tracked: queues `$opt_in` and sends it at once.
+---@param options? { track_event_name: string?, track_properties: table? } another name, and properties
+---@return true? ok
+---@return string? message
+---@return mixpanel.ErrorCode? code
+function User:opt_in_tracking(options) end
+
+---The user does not want to be tracked: from now on every call that would send
+---something returns `opted_out`, also after a restart. What is queued was agreed
+---to and is sent. By default the profile of an identified user is deleted, and
+---ids, super properties, timers and held updates are forgotten.
+---@param options? { delete_user: boolean?, clear_persistence: boolean? } both `true` by default
+---@return true? ok
+---@return string? message
+---@return mixpanel.ErrorCode? code
+function User:opt_out_tracking(options) end
+
+---@return boolean
+function User:has_opted_in_tracking() end
+
+---True also when nothing is known and the user was made with
+---`opt_out_by_default`.
+---@return boolean
+function User:has_opted_out_tracking() end
+
+---Forgets whether the user opted in or out.
+---@return true? ok
+---@return string? message
+---@return mixpanel.ErrorCode? code
+function User:clear_opt_in_out_tracking() end
+
+---Waits until the state file is written, which otherwise happens within a second
+---of a change. It blocks the calling thread.
+---@param timeout? number seconds; 10 by default
+---@return true? ok
+---@return string? message
+---@return mixpanel.ErrorCode? code
+function User:save(timeout) end
+
+---What is known of the user, for hosts without files: a table of strings,
+---booleans and integers, to be given to `client:user{ state = … }` again.
+---@return table state
+function User:export_state() end
+
+---The profile of a user: `me.people`. Until `identify` updates are held, in
+---the order of the calls and in the state, at most 1000 or 4 MiB of them; then they are
+---sent to the id, and enter the counters.
+---@class mixpanel.UserPeople
+local UserPeople = {}
+
+---Sets properties (`$set`); makes the profile if there is none.
+---@param name string|table one property, or a table of properties (the value is then left out)
+---@param value any
+---@param modifiers? mixpanel.Modifiers
+---@overload fun(self: mixpanel.UserPeople, properties: table, modifiers?: mixpanel.Modifiers): true?, string?, mixpanel.ErrorCode?
+---@return true? ok
+---@return string? message
+---@return mixpanel.ErrorCode? code
+function UserPeople:set(name, value, modifiers) end
+
+---Sets properties that have no value yet (`$set_once`).
+---@param name string|table one property, or a table of properties (the value is then left out)
+---@param value any
+---@param modifiers? mixpanel.Modifiers
+---@overload fun(self: mixpanel.UserPeople, properties: table, modifiers?: mixpanel.Modifiers): true?, string?, mixpanel.ErrorCode?
+---@return true? ok
+---@return string? message
+---@return mixpanel.ErrorCode? code
+function UserPeople:set_once(name, value, modifiers) end
+
+---Puts a value at the end of a list (`$append`); a list given is one value.
+---May apply twice after an ambiguous failure: see `on_ambiguous`.
+---@param name string|table one property, or a table of properties (the value is then left out)
+---@param value any
+---@param modifiers? mixpanel.Modifiers
+---@overload fun(self: mixpanel.UserPeople, properties: table, modifiers?: mixpanel.Modifiers): true?, string?, mixpanel.ErrorCode?
+---@return true? ok
+---@return string? message
+---@return mixpanel.ErrorCode? code
+function UserPeople:append(name, value, modifiers) end
+
+---Adds values to a list that are not in it yet (`$union`); a scalar counts as a
+---list of one.
+---@param name string|table one property, or a table of properties (the value is then left out)
+---@param value any
+---@param modifiers? mixpanel.Modifiers
+---@overload fun(self: mixpanel.UserPeople, properties: table, modifiers?: mixpanel.Modifiers): true?, string?, mixpanel.ErrorCode?
+---@return true? ok
+---@return string? message
+---@return mixpanel.ErrorCode? code
+function UserPeople:union(name, value, modifiers) end
+
+---Takes a value out of a list (`$remove`).
+---@param name string|table one property, or a table of properties (the value is then left out)
+---@param value any
+---@param modifiers? mixpanel.Modifiers
+---@overload fun(self: mixpanel.UserPeople, properties: table, modifiers?: mixpanel.Modifiers): true?, string?, mixpanel.ErrorCode?
+---@return true? ok
+---@return string? message
+---@return mixpanel.ErrorCode? code
+function UserPeople:remove(name, value, modifiers) end
+
+---Adds to numbers (`$add`). May apply twice after an ambiguous failure: see
+---`on_ambiguous`.
+---@param name string|table one property, or a table of properties and numbers (`by` is then left out)
+---@param by? number|userdata 1 by default
+---@param modifiers? mixpanel.Modifiers
+---@overload fun(self: mixpanel.UserPeople, properties: table<string, number>, modifiers?: mixpanel.Modifiers): true?, string?, mixpanel.ErrorCode?
+---@return true? ok
+---@return string? message
+---@return mixpanel.ErrorCode? code
+function UserPeople:increment(name, by, modifiers) end
+
+---Removes properties (`$unset`).
+---@param names string|string[] one property or a list of them
+---@param modifiers? mixpanel.Modifiers
+---@return true? ok
+---@return string? message
+---@return mixpanel.ErrorCode? code
+function UserPeople:unset(names, modifiers) end
+
+---Deletes the profile (`$delete`); events stay. `invalid` before `identify`.
+---@param modifiers? mixpanel.Modifiers
+---@return true? ok
+---@return string? message
+---@return mixpanel.ErrorCode? code
+function UserPeople:delete_user(modifiers) end
+
+---Appends a charge to `$transactions` (Mixpanel docs, revenue), at `$time` or now.
+---@param amount number
+---@param properties? table beside the amount
+---@param modifiers? mixpanel.Modifiers
+---@return true? ok
+---@return string? message
+---@return mixpanel.ErrorCode? code
+function UserPeople:track_charge(amount, properties, modifiers) end
+
+---Forgets all charges.
+---@param modifiers? mixpanel.Modifiers
+---@return true? ok
+---@return string? message
+---@return mixpanel.ErrorCode? code
+function UserPeople:clear_charges(modifiers) end
+
+---Any operation under its name on the wire.
+---@param update table such as `{ ["$set"] = { plan = "pro" } }`: exactly one operation
+---@param modifiers? mixpanel.Modifiers
+---@return true? ok
+---@return string? message
+---@return mixpanel.ErrorCode? code
+function UserPeople:update(update, modifiers) end
+
+---The profile of a group, made by `user:get_group`. Updates are not held.
+---@class mixpanel.UserGroup
+local UserGroup = {}
+
+---Sets properties (`$set`).
+---@param name string|table one property, or a table of properties (the value is then left out)
+---@param value any
+---@param modifiers? mixpanel.Modifiers
+---@overload fun(self: mixpanel.UserGroup, properties: table, modifiers?: mixpanel.Modifiers): true?, string?, mixpanel.ErrorCode?
+---@return true? ok
+---@return string? message
+---@return mixpanel.ErrorCode? code
+function UserGroup:set(name, value, modifiers) end
+
+---Sets properties that have no value yet (`$set_once`).
+---@param name string|table one property, or a table of properties (the value is then left out)
+---@param value any
+---@param modifiers? mixpanel.Modifiers
+---@overload fun(self: mixpanel.UserGroup, properties: table, modifiers?: mixpanel.Modifiers): true?, string?, mixpanel.ErrorCode?
+---@return true? ok
+---@return string? message
+---@return mixpanel.ErrorCode? code
+function UserGroup:set_once(name, value, modifiers) end
+
+---Adds values to a list that are not in it yet (`$union`); a scalar counts as a
+---list of one.
+---@param name string|table one property, or a table of properties (the value is then left out)
+---@param value any
+---@param modifiers? mixpanel.Modifiers
+---@overload fun(self: mixpanel.UserGroup, properties: table, modifiers?: mixpanel.Modifiers): true?, string?, mixpanel.ErrorCode?
+---@return true? ok
+---@return string? message
+---@return mixpanel.ErrorCode? code
+function UserGroup:union(name, value, modifiers) end
+
+---Takes a value out of a list (`$remove`).
+---@param name string|table one property, or a table of properties (the value is then left out)
+---@param value any
+---@param modifiers? mixpanel.Modifiers
+---@overload fun(self: mixpanel.UserGroup, properties: table, modifiers?: mixpanel.Modifiers): true?, string?, mixpanel.ErrorCode?
+---@return true? ok
+---@return string? message
+---@return mixpanel.ErrorCode? code
+function UserGroup:remove(name, value, modifiers) end
+
+---Removes properties (`$unset`).
+---@param names string|string[] one property or a list of them
+---@param modifiers? mixpanel.Modifiers
+---@return true? ok
+---@return string? message
+---@return mixpanel.ErrorCode? code
+function UserGroup:unset(names, modifiers) end
+
+---Deletes the profile of the group (`$delete`).
+---@param modifiers? mixpanel.Modifiers
+---@return true? ok
+---@return string? message
+---@return mixpanel.ErrorCode? code
+function UserGroup:delete(modifiers) end
+
 ---What `client:stats()` returns. In every snapshot `accepted` is the sum of
 ---`delivered`, `rejected`, everything in `dropped`, `queued` and `in_flight`.
 ---@class mixpanel.Stats
@@ -480,6 +877,7 @@ function Groups:update(group_key, group_id, update, modifiers) end
 ---@field retried integer records sent once more
 ---@field ambiguous integer batches that may have been applied already
 ---@field repaired integer values replaced to make valid JSON, and tokens left out
+---@field held_dropped integer profile updates of users that were held and dropped by `reset`, by opting out or by another user's state
 ---@field requests integer
 ---@field bytes_raw integer of request bodies before gzip
 ---@field bytes_sent integer of request bodies as sent
@@ -490,8 +888,8 @@ function Groups:update(group_key, group_id, update, modifiers) end
 
 ---What became of records, from `client:poll()`.
 ---@class mixpanel.Report
----@field outcome "delivered"|"rejected"|"dropped"|"ambiguous"|"paused"|"stuck" the last three are no end: the records are still queued, unless another report says what became of them
----@field endpoint string such as `"/track"`
+---@field outcome "delivered"|"rejected"|"dropped"|"ambiguous"|"paused"|"stuck"|"state" the last four are no end: the records are still queued, unless another report says what became of them; `"state"` is of a user's state and of no record
+---@field endpoint string such as `"/track"`; `""` when no record is meant
 ---@field count integer of records
 ---@field status? integer of the HTTP reply; none without one
 ---@field message? string why, in the API's words where it had any

@@ -87,6 +87,7 @@ end
 -- see too, as a reader would expect.
 function Runner:block(text, name)
   text = ("\n" .. text)
+    :gsub(' state = "', "%0" .. self.folder .. "/")
     :gsub("\nlocal function ", "\nfunction ")
     :gsub("\nlocal ([%w_, ]+ =)", "\n%1")
   local set_environment = rawget(_G, "setfenv") -- Lua 5.1

@@ -1,6 +1,6 @@
 #include "client.h"
 
-#include "defaults.h"
+#include "client_defaults.h"
 #include "delivery.h"
 #include "event.h"
 #include "handle.h"
@@ -69,49 +69,13 @@ static mp_client *push_client(lua_State *L) {
     client->closed = true;
     luaL_getmetatable(L, MP_CLIENT);
     lua_setmetatable(L, index);
-    lua_createtable(L, 1, 2);
+    lua_createtable(L, 3, 2);
     push_part(L, index, MP_PEOPLE);
     lua_setfield(L, -2, "people");
     push_part(L, index, MP_GROUPS);
     lua_setfield(L, -2, "groups");
     mp_lua_setuser(L, index);
     return client;
-}
-
-/* Encodes the option `properties` of the table at argument `arg` and pushes
- * it; NULL if it is not given. */
-static const mp_defaults *push_defaults(lua_State *L, int arg,
-                                        const mp_settings *settings) {
-    lua_pushliteral(L, "properties");
-    lua_rawget(L, arg);
-    if (lua_isnil(L, -1))
-        return NULL;
-    mp_err err;
-    mp_encode e = {
-        .L = L,
-        .list_max = MP_LIST_MAX,
-        .reject = settings->reject_invalid,
-    };
-    mp_fault_start(&e.fault, "option 'properties'");
-    const mp_defaults *defaults = mp_defaults_new(&e, &err);
-    if (err == MP_INVALID) {
-        mp_fault_push(L, &e.fault, "");
-        mp_raise(L, arg, "%s", lua_tostring(L, -1));
-    } else if (err != MP_OK) {
-        mp_raise_memory(L);
-    }
-    return defaults;
-}
-
-/* Makes the defaults at the top, if any, those of the client at `self`. */
-static void use_defaults(lua_State *L, int self, mp_client *client,
-                         const mp_defaults *defaults) {
-    if (!defaults)
-        return;
-    mp_lua_getuser(L, self);
-    lua_pushvalue(L, -2);
-    lua_rawseti(L, -2, 1);
-    client->defaults = defaults;
 }
 
 /* Raises unless a check of config.h went well. */
@@ -147,7 +111,8 @@ int mp_client_new(lua_State *L) {
     check(L, mp_config_token(&d->config, token, len, message), 1, message);
     if (lua_istable(L, 2)) {
         mp_options_read(L, 2, &d->config, d->settings);
-        use_defaults(L, self, client, push_defaults(L, 2, d->settings));
+        mp_client_defaults_read(L, 2, self, d->settings->reject_invalid);
+        mp_client_defaults_use(L, self, client);
     }
     check(L, mp_config_finish(&d->config, message), 2, message);
     mp_err err = open_project(client, d);
@@ -173,30 +138,16 @@ static int set_config(lua_State *L) {
     if (!d->settings)
         return mp_fail(L, MP_MEMORY, "out of memory");
     mp_options_read(L, 2, NULL, d->settings);
-    const mp_defaults *defaults = push_defaults(L, 2, d->settings);
+    mp_client_defaults_read(L, 2, 1, d->settings->reject_invalid);
     if (client->closed) /* by a finaliser */
         return mp_fail_closed(L);
-    use_defaults(L, 1, client, defaults);
+    mp_client_defaults_use(L, 1, client);
     mp_project_configure(client->project, take_settings(d));
     lua_pushboolean(L, 1);
     return 1;
 }
 
 /* ---- metamethods ---- */
-
-int mp_client_index(lua_State *L) {
-    lua_pushvalue(L, 2);
-    lua_rawget(L, lua_upvalueindex(3));
-    if (!lua_isnil(L, -1))
-        return 1;
-    mp_handle_client(L);
-    if (lua_type(L, 2) != LUA_TSTRING)
-        return 1;
-    mp_lua_getuser(L, 1);
-    lua_pushvalue(L, 2);
-    lua_rawget(L, -2);
-    return 1;
-}
 
 /* The project lives on until its records ended. */
 static int collect(lua_State *L) {

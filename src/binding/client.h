@@ -11,7 +11,4 @@ extern const luaL_Reg mp_client_metamethods[];
  * when out of memory. */
 int mp_client_new(lua_State *L);
 
-/* The client's __index; upvalue 3 is the table of methods. */
-int mp_client_index(lua_State *L);
-
 #endif

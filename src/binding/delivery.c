@@ -13,8 +13,7 @@ enum {
 
 /* ---- waiting ---- */
 
-/* Milliseconds of the argument in seconds. */
-static int64_t check_timeout(lua_State *L, int arg) {
+int64_t mp_delivery_timeout(lua_State *L, int arg) {
     static const double longest = 1e9;
     lua_Number seconds = lua_tonumber(L, arg);
     if (lua_type(L, arg) != LUA_TNUMBER)
@@ -45,7 +44,7 @@ static int flush(lua_State *L) {
     int64_t timeout_ms = DEFAULT_WAIT_MS;
     uint64_t left = 0;
     if (!lua_isnoneornil(L, 2))
-        timeout_ms = check_timeout(L, 2);
+        timeout_ms = mp_delivery_timeout(L, 2);
     if (client->closed)
         return mp_fail_closed(L);
     mp_err err = mp_engine_flush(client->project, timeout_ms, &left);
@@ -68,7 +67,7 @@ static int close_client(lua_State *L, mp_client *client, int64_t timeout_ms) {
 static int close_method(lua_State *L) {
     mp_client *client = mp_handle_client(L);
     return close_client(L, client,
-                        lua_isnoneornil(L, 2) ? -1 : check_timeout(L, 2));
+                        lua_isnoneornil(L, 2) ? -1 : mp_delivery_timeout(L, 2));
 }
 
 int mp_delivery_close_scope(lua_State *L) {
@@ -104,7 +103,7 @@ static int ask(lua_State *L) {
     int64_t timeout_ms = DEFAULT_WAIT_MS;
     char message[MP_MESSAGE] = "";
     if (!lua_isnoneornil(L, 2))
-        timeout_ms = check_timeout(L, 2);
+        timeout_ms = mp_delivery_timeout(L, 2);
     if (client->closed)
         return mp_fail_closed(L);
     if (mp_project_config(client->project)->manual)

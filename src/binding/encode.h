@@ -13,6 +13,7 @@
 #include "compat.h"
 #include "fault.h"
 
+#include "../core/dict.h"
 #include "../core/json.h"
 
 enum {
@@ -30,9 +31,11 @@ enum {
 typedef struct mp_encode {
     lua_State *L;
     mp_buf *out;
-    size_t list_max;   /* elements of a list; SIZE_MAX: any number */
-    bool reject;       /* refuse what could be repaired */
-    uint32_t repaired; /* values and keys so far */
+    size_t list_max;         /* elements of a list; SIZE_MAX: any number */
+    bool reject;             /* refuse what could be repaired */
+    const mp_dict *excluded; /* names of properties that are left out, as JSON
+                              * without quotes; NULL: none */
+    uint32_t repaired;       /* values and keys so far */
     mp_fault fault;
 } mp_encode;
 

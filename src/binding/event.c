@@ -1,6 +1,7 @@
 #include "event.h"
 
 #include "../core/clock.h"
+#include "../core/engine.h"
 #include "../core/json.h"
 #include "../core/num.h"
 #include "../core/rng.h"
@@ -40,20 +41,14 @@ static bool is_blank(const char *name, size_t len) {
     return i == len;
 }
 
-/* Keeps the client's defaults alive: a finaliser may replace them at any
- * allocation of Lua's. */
-static void anchor_defaults(lua_State *L, const mp_client *client) {
-    if (!client->defaults) {
-        lua_pushnil(L);
-        return;
-    }
-    mp_lua_getuser(L, 1);
+void mp_event_anchor(lua_State *L, int index) {
+    mp_lua_getuser(L, index);
     lua_rawgeti(L, -1, 1);
 }
 
 mp_err mp_event_begin(mp_event *event, mp_encode *e, const mp_client *client,
-                      mp_scratch *scratch, const char *name, size_t len) {
-    anchor_defaults(e->L, client);
+                      const mp_defaults *defaults, mp_scratch *scratch,
+                      const char *name, size_t len) {
     memset(event, 0, sizeof *event);
     event->client = client;
     event->name = name;
@@ -63,12 +58,13 @@ mp_err mp_event_begin(mp_event *event, mp_encode *e, const mp_client *client,
     if (!client->project) /* collected by a finaliser */
         return MP_CLOSED;
     if (!event->is_merge)
-        event->defaults = client->defaults;
+        event->defaults = defaults;
     e->out = &scratch->body;
     e->out->len = 0;
     e->out->limit = MP_BODY_MAX;
     e->list_max = MP_LIST_MAX;
     e->reject = mp_project_reject_invalid(client->project);
+    e->excluded = mp_defaults_excluded(event->defaults);
     e->repaired = 0;
     mp_fault_start(&e->fault, "event");
     if (is_blank(name, len))
@@ -134,6 +130,10 @@ static mp_err encode_pair(mp_event *event, mp_encode *e, int table, int key) {
     if (err != MP_OK)
         return err;
     size_t value = out->len, len = value - start - 4; /* ,"": */
+    if (e->excluded && mp_dict_find(e->excluded, out->data + start + 2, len)) {
+        out->len = start;
+        return MP_OK;
+    }
     mp_reserved name = mp_reserved_find(out->data + start + 2, len);
     if (name)
         err = encode_reserved(event, e, name);
@@ -178,6 +178,23 @@ mp_err mp_event_id(mp_event *event, mp_encode *e, const char *name,
     if (event->defaults)
         mp_defaults_override(event->defaults, e->out->data + start + 2, len,
                              &event->overridden);
+    return MP_OK;
+}
+
+mp_err mp_event_raw(mp_event *event, mp_encode *e, const char *name,
+                    const char *json, size_t len) {
+    size_t start = e->out->len, name_len = strlen(name);
+    if (e->excluded && mp_dict_find(e->excluded, name, name_len))
+        return MP_OK;
+    mp_err err = mp_encode_name(e, name);
+    if (err == MP_OK)
+        err = mp_buf_add(e->out, json, len);
+    if (err != MP_OK)
+        return err;
+    event->properties++;
+    if (event->defaults)
+        mp_defaults_override(event->defaults, e->out->data + start + 2,
+                             name_len, &event->overridden);
     return MP_OK;
 }
 
@@ -287,6 +304,17 @@ mp_err mp_event_finish(mp_event *event, mp_encode *e, mp_scratch *scratch,
     if (event->defaults)
         record->repaired += event->defaults->repaired;
     return MP_OK;
+}
+
+mp_err mp_event_send(mp_event *event, mp_encode *e, mp_scratch *scratch,
+                     mp_err err, bool import) {
+    mp_record record;
+    err = mp_event_finish(event, e, scratch, err, &record);
+    if (err == MP_OK)
+        err = mp_engine_push(event->client->project,
+                             mp_event_lane(event, import), &record, 1);
+    mp_scratch_give(scratch);
+    return err;
 }
 
 mp_lane_id mp_event_lane(const mp_event *event, bool import) {

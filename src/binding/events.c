@@ -28,18 +28,21 @@ static void check_time(lua_State *L, int arg) {
         mp_raise_type(L, arg, "time: number");
 }
 
+/* Begins an event of the client at argument 1. Pushes one value, to be kept
+ * on the stack until the event is finished. */
+static mp_err begin(mp_event *event, mp_encode *e, const mp_client *client,
+                    mp_scratch *scratch, const char *name, size_t len) {
+    mp_event_anchor(e->L, 1);
+    return mp_event_begin(event, e, client, client->defaults, scratch, name,
+                          len);
+}
+
 /* Ends a call for one event, with what came of encoding it. */
 static int send(mp_event *event, mp_encode *e, mp_scratch *scratch, mp_err err,
                 bool import) {
-    const mp_client *client = event->client;
-    mp_record record;
-    err = mp_event_finish(event, e, scratch, err, &record);
-    if (err == MP_OK)
-        err = mp_engine_push(client->project, mp_event_lane(event, import),
-                             &record, 1);
-    mp_scratch_give(scratch);
+    err = mp_event_send(event, e, scratch, err, import);
     if (err != MP_OK)
-        return mp_fail_record(e->L, client, err, &e->fault, "");
+        return mp_fail_record(e->L, event->client, err, &e->fault, "");
     lua_pushboolean(e->L, 1);
     return 1;
 }
@@ -57,7 +60,7 @@ static int track(lua_State *L) {
     mp_encode e;
     mp_event event;
     e.L = L;
-    mp_err err = mp_event_begin(&event, &e, client, scratch, name, len);
+    mp_err err = begin(&event, &e, client, scratch, name, len);
     if (err == MP_OK && lua_istable(L, 3))
         err = mp_event_properties(&event, &e, 3);
     return send(&event, &e, scratch, err, false);
@@ -75,7 +78,7 @@ static int import(lua_State *L) {
     mp_encode e;
     mp_event event;
     e.L = L;
-    mp_err err = mp_event_begin(&event, &e, client, scratch, name, len);
+    mp_err err = begin(&event, &e, client, scratch, name, len);
     if (err == MP_OK) {
         e.fault.root = "time";
         err = mp_moment_read(L, 3, &event.time_ms, &e.fault);
@@ -139,8 +142,7 @@ static int send_identity(lua_State *L, const char *name,
     mp_event event;
     mp_id ids[2];
     e.L = L;
-    mp_err err =
-        mp_event_begin(&event, &e, client, scratch, name, strlen(name));
+    mp_err err = begin(&event, &e, client, scratch, name, strlen(name));
     if (err == MP_OK)
         err = read_ids(&e, arguments, ids);
     if (err == MP_OK)
@@ -219,7 +221,7 @@ static mp_err encode_item(batch *b, mp_event *event, int item) {
     size_t len;
     mp_encode *e = &b->e;
     const char *name = lua_tolstring(e->L, item + 1, &len);
-    mp_err err = mp_event_begin(event, e, b->client, b->scratch, name, len);
+    mp_err err = begin(event, e, b->client, b->scratch, name, len);
     if (err == MP_OK && lua_istable(e->L, item + 2))
         err = mp_event_properties(event, e, item + 2);
     if (err == MP_OK && b->import && event->time_ms == 0) {

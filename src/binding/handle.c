@@ -30,24 +30,53 @@ void mp_handle_add(lua_State *L, int table, const luaL_Reg *functions,
     }
 }
 
-/* The userdata at argument 1 if it has the metatable in upvalue 2. */
-static void *check_self(lua_State *L, const char *type) {
-    void *self = lua_touserdata(L, 1);
-    if (self && lua_getmetatable(L, 1)) {
-        bool same = lua_rawequal(L, -1, lua_upvalueindex(2)) != 0;
+static bool is_self(lua_State *L) {
+    bool same = false;
+    if (lua_touserdata(L, 1) && lua_getmetatable(L, 1)) {
+        same = lua_rawequal(L, -1, lua_upvalueindex(2)) != 0;
         lua_pop(L, 1);
-        if (same)
-            return self;
     }
+    return same;
+}
+
+void *mp_handle_self(lua_State *L, const char *type) {
+    if (is_self(L))
+        return lua_touserdata(L, 1);
     mp_raise_type(L, 1, type);
 }
 
+int mp_handle_index(lua_State *L) {
+    lua_pushvalue(L, 2);
+    lua_rawget(L, lua_upvalueindex(3));
+    if (!lua_isnil(L, -1))
+        return 1;
+    if (!is_self(L)) {
+        lua_getfield(L, lua_upvalueindex(2), "__name");
+        mp_raise_type(L, 1, lua_tostring(L, -1));
+    }
+    if (lua_type(L, 2) != LUA_TSTRING)
+        return 1;
+    mp_lua_getuser(L, 1);
+    lua_pushvalue(L, 2);
+    lua_rawget(L, -2);
+    return 1;
+}
+
+void mp_handle_set_index(lua_State *L, int metatable, int methods,
+                         int scratch) {
+    lua_pushvalue(L, scratch);
+    lua_pushvalue(L, metatable);
+    lua_pushvalue(L, methods);
+    lua_pushcclosure(L, mp_handle_index, 3);
+    lua_setfield(L, metatable, "__index");
+}
+
 mp_client *mp_handle_client(lua_State *L) {
-    return check_self(L, MP_CLIENT);
+    return mp_handle_self(L, MP_CLIENT);
 }
 
 mp_client *mp_handle_part(lua_State *L, const char *type) {
-    mp_part *part = check_self(L, type);
+    mp_part *part = mp_handle_self(L, type);
     return part->client;
 }
 
@@ -124,14 +153,15 @@ static int fail_full(lua_State *L, const mp_client *client) {
 
 int mp_fail_record(lua_State *L, const mp_client *client, mp_err err,
                    const mp_fault *fault, const char *item) {
+    if (err == MP_QUEUE_FULL && fault->reason[0] == '\0')
+        return fail_full(L, client);
     switch (err) {
+    case MP_QUEUE_FULL: /* of what is held in front of the queue */
     case MP_INVALID:
         lua_pushnil(L);
         mp_fault_push(L, fault, item);
         lua_pushstring(L, mp_err_code(err));
         return 3;
-    case MP_QUEUE_FULL:
-        return fail_full(L, client);
     case MP_CLOSED:
         return client->project ? mp_fail(L, err, "the process is exiting")
                                : mp_fail_closed(L);

@@ -18,15 +18,18 @@
 
 struct mp_defaults;
 
-/* Refers to a table with its `people`, `groups` and, at 1, its defaults. */
+/* Refers to a table with its `people`, `groups` and, at 1, its defaults; what
+ * else is there belongs to client_defaults.c. */
 typedef struct mp_client {
     mp_project *project; /* NULL before it is open and once it is collected */
     const struct mp_defaults *defaults; /* NULL: none */
+    unsigned defaults_version;          /* of these, for whoever copies them */
     mp_buf lead; /* of an event, up to its time: see event.h */
     bool closed;
 } mp_client;
 
-/* `people` or `groups`; refers to a table that holds the client. */
+/* `people` or `groups`; refers to a table with the client at 1. Other types
+ * may begin like it. */
 typedef struct mp_part {
     mp_client *client;
 } mp_part;
@@ -47,6 +50,10 @@ void mp_handle_type(lua_State *L, const char *type);
 void mp_handle_add(lua_State *L, int table, const luaL_Reg *functions,
                    int scratch, int metatable);
 
+/* What stands at argument 1 of a method if it is of the method's type; raises
+ * for anything else. */
+void *mp_handle_self(lua_State *L, const char *type);
+
 /* The client at argument 1 of a method, open or not; raises for anything
  * else. */
 mp_client *mp_handle_client(lua_State *L);
@@ -54,6 +61,13 @@ mp_client *mp_handle_client(lua_State *L);
 /* The client whose people or groups, by `type`, stand at argument 1 of a
  * method; raises for anything else. */
 mp_client *mp_handle_part(lua_State *L, const char *type);
+
+/* An __index of methods, in upvalue 3, and of what has a name in the table
+ * that the userdata refers to. */
+int mp_handle_index(lua_State *L);
+
+/* Sets it in the metatable at this index, with that table of methods. */
+void mp_handle_set_index(lua_State *L, int metatable, int methods, int scratch);
 
 /* ---- scratch ---- */
 
@@ -76,7 +90,8 @@ int mp_fail(lua_State *L, mp_err err, const char *message);
 int mp_fail_closed(lua_State *L);
 
 /* The same for a record or records that could not be made or queued: `fault`
- * tells of MP_INVALID, of `item` in a list unless "". */
+ * tells of MP_INVALID, of `item` in a list unless "", and of MP_QUEUE_FULL if
+ * it has a reason. */
 int mp_fail_record(lua_State *L, const mp_client *client, mp_err err,
                    const mp_fault *fault, const char *item);
 

@@ -9,6 +9,7 @@
 #include "moment.h"
 #include "outcomes.h"
 #include "people.h"
+#include "user.h"
 
 #include "../core/clock.h"
 #include "../core/version.h"
@@ -32,7 +33,7 @@ static int date(lua_State *L) {
     return 1;
 }
 
-/* Adds the type of people or groups. */
+/* Adds a type that has methods and nothing else. */
 static void add_part(lua_State *L, int scratch, const char *type,
                      const luaL_Reg *methods) {
     mp_handle_type(L, type);
@@ -50,12 +51,21 @@ static void add_client(lua_State *L, int scratch) {
     mp_handle_add(L, methods, mp_outcomes_methods, scratch, metatable);
     mp_handle_add(L, methods, mp_manual_methods, scratch, metatable);
     mp_handle_add(L, metatable, mp_client_metamethods, scratch, metatable);
-    lua_pushvalue(L, scratch);
-    lua_pushvalue(L, metatable);
-    lua_pushvalue(L, methods);
-    lua_pushcclosure(L, mp_client_index, 3);
-    lua_setfield(L, metatable, "__index");
+    mp_handle_add(L, methods, mp_user_constructor, scratch, metatable);
+    mp_handle_set_index(L, metatable, methods, scratch);
     lua_pop(L, 2);
+}
+
+static void add_user(lua_State *L, int scratch) {
+    mp_handle_type(L, MP_USER);
+    int methods = lua_gettop(L), metatable = methods - 1;
+    for (size_t i = 0; mp_user_methods[i]; i++)
+        mp_handle_add(L, methods, mp_user_methods[i], scratch, metatable);
+    mp_handle_add(L, metatable, mp_user_metamethods, scratch, metatable);
+    mp_handle_set_index(L, metatable, methods, scratch);
+    lua_pop(L, 2);
+    add_part(L, scratch, MP_USER_PEOPLE, mp_user_people_methods);
+    add_part(L, scratch, MP_USER_GROUP, mp_user_group_methods);
 }
 
 /* May run any number of times, in any number of states and threads. */
@@ -75,6 +85,7 @@ int luaopen_mixpanel(lua_State *L) {
     add_part(L, scratch, MP_PEOPLE, mp_people_methods);
     add_part(L, scratch, MP_GROUPS, mp_groups_methods);
     add_client(L, scratch);
+    add_user(L, scratch);
     lua_newtable(L);
     for (const luaL_Reg *f = functions; f->name; f++) {
         lua_pushcfunction(L, f->func);

@@ -139,6 +139,7 @@ static const mp_option of_key[] = {
 static const mp_option of_settings[] = {
     {"geolocate", mp_option_boolean, "true or false", SETTING(geolocate), 0, 0},
     {"properties", read_table, "a table", 0, 0, 0},
+    {"exclude_properties", read_table, "a list of names", 0, 0, 0},
     SECONDS(flush_interval, 0, 86400, "seconds from 0 to 86400"),
     {"max_batch_size", mp_option_count, "an integer from 1 to 2000",
      SETTING(max_batch_size), 1, 2000},

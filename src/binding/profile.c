@@ -57,7 +57,13 @@ static mp_err encode_value(mp_encode *e, mp_payload payload) {
     return payload == MP_LISTS ? encode_as_list(e) : mp_encode_value(e, 0);
 }
 
-static mp_err encode_pairs(mp_encode *e, mp_payload payload) {
+/* True if the name whose quotes begin at `start` is never sent. */
+static bool is_excluded(const mp_encode *e, size_t start, size_t end) {
+    return e->excluded &&
+           mp_dict_find(e->excluded, e->out->data + start + 1, end - start - 2);
+}
+
+static mp_err encode_pairs(mp_encode *e, mp_payload payload, bool *nothing) {
     lua_State *L = e->L;
     char shown[MP_SHOWN];
     int table = lua_gettop(L), n = 0;
@@ -72,10 +78,14 @@ static mp_err encode_pairs(mp_encode *e, mp_payload payload) {
                                 "more than %d properties; a profile takes no "
                                 "more",
                                 MP_PROFILE_MAX);
+        size_t at = e->out->len;
         mp_err err = mp_encode_key(e, table, table + 1);
         if (err != MP_OK)
             return err;
-        err = encode_value(e, payload);
+        if (is_excluded(e, at + 1, e->out->len - 1))
+            e->out->len = at;
+        else
+            err = encode_value(e, payload);
         if (err != MP_OK) {
             mp_fault_key(&e->fault, L, table + 1);
             return err;
@@ -84,6 +94,7 @@ static mp_err encode_pairs(mp_encode *e, mp_payload payload) {
     }
     if (n == 0 && payload == MP_LISTS)
         return mp_fault_set(&e->fault, "an empty table adds nothing");
+    *nothing = n > 0 && e->out->len == start;
     return close_payload(e, start, "{}");
 }
 
@@ -134,7 +145,8 @@ static mp_err encode_names(mp_encode *e) {
     return err;
 }
 
-mp_err mp_profile_operate(mp_encode *e, const mp_operation *operation) {
+mp_err mp_profile_operate(mp_encode *e, const mp_operation *operation,
+                          bool *nothing) {
     mp_err err = mp_encode_name(e, operation->name);
     if (err != MP_OK)
         return err;
@@ -144,19 +156,22 @@ mp_err mp_profile_operate(mp_encode *e, const mp_operation *operation) {
     case MP_NOTHING:
         return mp_buf_puts(e->out, "\"\"");
     default:
-        return encode_pairs(e, operation->payload);
+        return encode_pairs(e, operation->payload, nothing);
     }
 }
 
 mp_err mp_profile_operate_one(mp_encode *e, const mp_operation *operation,
-                              int name) {
+                              int name, bool *nothing) {
     size_t len;
     const char *text = lua_tolstring(e->L, name, &len);
     mp_err err = mp_encode_name(e, operation->name);
     if (err == MP_OK)
         err = mp_buf_puts(e->out, "{");
+    size_t start = e->out->len;
     if (err == MP_OK)
         err = mp_encode_text(e, text, len);
+    if (err == MP_OK)
+        *nothing = is_excluded(e, start, e->out->len);
     if (err == MP_OK)
         err = mp_buf_puts(e->out, ":");
     if (err == MP_OK)

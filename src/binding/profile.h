@@ -11,6 +11,9 @@ enum {
     MP_PROFILE_MAX = 2000 /* properties of one profile */
 };
 
+/* In front of an update of people: no place is made up from the sender's. */
+#define MP_PROFILE_NO_IP ",\"$ip\":\"0\""
+
 /* What stands behind an operation. */
 typedef enum mp_payload {
     MP_PROPERTIES, /* an object */
@@ -44,13 +47,15 @@ extern const mp_operation mp_operations[MP_OPERATIONS];
 /* The functions below return what those of encode.h do, and take the indexes
  * of stack slots, which must be positive. */
 
-/* Appends ,"$set": and the value at the top, checked as the payload. */
-mp_err mp_profile_operate(mp_encode *e, const mp_operation *operation);
+/* Appends ,"$set": and the value at the top, checked as the payload.
+ * *nothing: all that it had was excluded. */
+mp_err mp_profile_operate(mp_encode *e, const mp_operation *operation,
+                          bool *nothing);
 
 /* The same for one property, whose name, a string, is at index `name` and
  * whose value is at the top. */
 mp_err mp_profile_operate_one(mp_encode *e, const mp_operation *operation,
-                              int name);
+                              int name, bool *nothing);
 
 /* Appends ,"$append":{"$transactions":{...}} for the number at index
  * `amount` and the properties at `table` (0: none). */

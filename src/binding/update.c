@@ -1,22 +1,11 @@
 #include "update.h"
 
+#include "defaults.h"
+#include "event.h"
 #include "modifier.h"
 
 #include "../core/engine.h"
 #include "../core/line.h"
-
-/* A call in the making: its arguments were checked, so nothing of it depends
- * on their types any more. */
-typedef struct update {
-    const mp_target *target;
-    mp_client *client;
-    mp_scratch *scratch;
-    mp_encode e;
-    mp_kind kind;
-    bool has_ip;
-    uint32_t subject; /* hash of the ids */
-    mp_id ids[2];
-} update;
 
 /* ---- arguments ---- */
 
@@ -30,8 +19,17 @@ static mp_client *check_target(lua_State *L, const mp_target *target) {
     mp_client *client = mp_handle_part(L, target->type);
     if (target->ids == 2 && lua_type(L, 2) != LUA_TSTRING)
         mp_raise_type(L, 2, "group_key: string");
-    mp_id_check(L, 1 + target->ids, target->names[target->ids - 1]);
+    if (target->ids > 0)
+        mp_id_check(L, 1 + target->ids, target->names[target->ids - 1]);
     return client;
+}
+
+/* Returns 0, or what a call pushed that cannot be made now. */
+static int refuse(lua_State *L, const mp_target *target,
+                  const mp_client *client) {
+    if (client->closed)
+        return mp_fail_closed(L);
+    return target->owner ? target->owner->refuse(L) : 0;
 }
 
 /* 0 if the table at the argument is not given. */
@@ -50,7 +48,7 @@ static int check_modifiers(lua_State *L, int arg) {
 /* ---- records ---- */
 
 /* Updates of one subject must keep their order. */
-static mp_err read_ids(update *u) {
+static mp_err read_ids(mp_update *u) {
     u->subject = MP_SUBJECT;
     for (int i = 0; i < u->target->ids; i++) {
         u->e.fault.root = u->target->names[i];
@@ -62,14 +60,28 @@ static mp_err read_ids(update *u) {
     return MP_OK;
 }
 
+/* The names that are never sent, with what keeps them alive on the stack: a
+ * finaliser may replace them at any allocation of Lua's. */
+static const mp_dict *anchor_excluded(lua_State *L, const mp_client *client) {
+    const mp_dict *excluded = mp_defaults_excluded(client->defaults);
+    if (!excluded)
+        return NULL;
+    mp_lua_getuser(L, 1);
+    lua_rawgeti(L, -1, 1); /* the client */
+    lua_replace(L, -2);
+    mp_event_anchor(L, lua_gettop(L));
+    return excluded;
+}
+
 /* Begins the record with its ids and the modifiers at argument `modifiers`
  * (0: none); leaves the encoder at the operation. */
-static mp_err begin(lua_State *L, update *u, const mp_target *target,
+static mp_err begin(lua_State *L, mp_update *u, const mp_target *target,
                     mp_client *client, int modifiers) {
     u->target = target;
     u->client = client;
+    u->e.excluded = anchor_excluded(L, client);
     u->scratch = mp_scratch_take(L);
-    u->has_ip = false;
+    u->has_ip = u->nothing = false;
     u->kind = MP_PLAIN;
     u->e.L = L;
     u->e.out = &u->scratch->body;
@@ -88,19 +100,28 @@ static mp_err begin(lua_State *L, update *u, const mp_target *target,
     return err;
 }
 
-static mp_err compose(update *u, mp_record *record) {
-    const mp_scratch *scratch = u->scratch;
+/* What stands in front of the update. */
+static mp_err put_head(mp_update *u) {
+    const mp_target *target = u->target;
     mp_project *project = u->client->project;
-    if (!project) /* collected by a finaliser */
+    u->e.out = &u->scratch->head;
+    if (target->owner)
+        return target->owner->head(u);
+    mp_err err = mp_profile_head(&u->e, mp_project_config(project)->token,
+                                 u->ids, target->ids);
+    if (err == MP_OK && target->ids == 1 && !u->has_ip &&
+        !mp_project_geolocate(project))
+        err = mp_buf_puts(u->e.out, MP_PROFILE_NO_IP);
+    return err;
+}
+
+static mp_err compose(mp_update *u, mp_record *record) {
+    const mp_scratch *scratch = u->scratch;
+    if (!u->client->project) /* collected by a finaliser */
         return MP_CLOSED;
     mp_err err = mp_buf_puts(u->e.out, "}");
-    u->e.out = &u->scratch->head;
     if (err == MP_OK)
-        err = mp_profile_head(&u->e, mp_project_config(project)->token, u->ids,
-                              u->target->ids);
-    if (err == MP_OK && u->target->ids == 1 && !u->has_ip &&
-        !mp_project_geolocate(project))
-        err = mp_buf_puts(u->e.out, ",\"$ip\":\"0\"");
+        err = put_head(u);
     *record = (mp_record){
         .head = scratch->head.data,
         .head_len = scratch->head.len,
@@ -113,15 +134,22 @@ static mp_err compose(update *u, mp_record *record) {
     return err;
 }
 
+static mp_err accept(mp_update *u, const mp_record *record) {
+    const mp_target *target = u->target;
+    if (target->owner)
+        return target->owner->accept(u, record);
+    return mp_engine_push(u->client->project, target->lane, record, 1);
+}
+
 /* Ends the record, for which all calls so far came to `err`. */
-static int send(update *u, mp_err err) {
+static int send(mp_update *u, mp_err err) {
     lua_State *L = u->e.L;
     mp_record record = {0};
     if (err == MP_OK)
         err = compose(u, &record);
     err = mp_encode_judge(&u->e, err, record.head_len + record.body_len);
-    if (err == MP_OK)
-        err = mp_engine_push(u->client->project, u->target->lane, &record, 1);
+    if (err == MP_OK && !u->nothing)
+        err = accept(u, &record);
     mp_scratch_give(u->scratch);
     if (err != MP_OK)
         return mp_fail_record(L, u->client, err, &u->e.fault, "");
@@ -165,9 +193,10 @@ int mp_update_operate(lua_State *L, const mp_target *target,
     mp_client *client = check_target(L, target);
     arguments a =
         check_arguments(L, first_argument(target), operation->payload);
-    if (client->closed)
-        return mp_fail_closed(L);
-    update u;
+    int refused = refuse(L, target, client);
+    if (refused > 0)
+        return refused;
+    mp_update u;
     mp_err err = begin(L, &u, target, client, a.modifiers);
     if (err != MP_OK)
         return send(&u, err);
@@ -178,8 +207,9 @@ int mp_update_operate(lua_State *L, const mp_target *target,
         lua_pushinteger(L, 1);
     if (operation->payload == MP_NAMES)
         u.e.fault.root = "names";
-    err = a.name > 0 ? mp_profile_operate_one(&u.e, operation, a.name)
-                     : mp_profile_operate(&u.e, operation);
+    err = a.name > 0
+              ? mp_profile_operate_one(&u.e, operation, a.name, &u.nothing)
+              : mp_profile_operate(&u.e, operation, &u.nothing);
     return send(&u, err);
 }
 
@@ -218,9 +248,10 @@ int mp_update_any(lua_State *L, const mp_target *target) {
     }
     if (!operation)
         mp_raise(L, first, "update: no operation");
-    if (client->closed)
-        return mp_fail_closed(L);
-    update u;
+    int refused = refuse(L, target, client);
+    if (refused > 0)
+        return refused;
+    mp_update u;
     mp_err err = begin(L, &u, target, client, modifiers);
     if (err != MP_OK)
         return send(&u, err);
@@ -230,7 +261,7 @@ int mp_update_any(lua_State *L, const mp_target *target) {
     int name = lua_gettop(L);
     lua_pushvalue(L, name);
     lua_rawget(L, first);
-    err = mp_profile_operate(&u.e, operation);
+    err = mp_profile_operate(&u.e, operation, &u.nothing);
     if (err != MP_OK)
         mp_fault_key(&u.e.fault, L, name);
     return send(&u, err);
@@ -244,9 +275,10 @@ int mp_update_charge(lua_State *L, const mp_target *target) {
         mp_raise_type(L, first, "amount: number");
     int properties = check_table(L, first + 1, "properties: table");
     int modifiers = check_modifiers(L, first + 2);
-    if (client->closed)
-        return mp_fail_closed(L);
-    update u;
+    int refused = refuse(L, target, client);
+    if (refused > 0)
+        return refused;
+    mp_update u;
     mp_err err = begin(L, &u, target, client, modifiers);
     u.kind = mp_operations[MP_APPEND].kind;
     if (err == MP_OK)
@@ -257,9 +289,10 @@ int mp_update_charge(lua_State *L, const mp_target *target) {
 int mp_update_clear_charges(lua_State *L, const mp_target *target) {
     mp_client *client = check_target(L, target);
     int modifiers = check_modifiers(L, first_argument(target));
-    if (client->closed)
-        return mp_fail_closed(L);
-    update u;
+    int refused = refuse(L, target, client);
+    if (refused > 0)
+        return refused;
+    mp_update u;
     mp_err err = begin(L, &u, target, client, modifiers);
     if (err == MP_OK)
         err = mp_buf_puts(u.e.out, ",\"$set\":{\"$transactions\":[]}");

@@ -1,0 +1,44 @@
+-- A client whose requests are carried here, so that a spec sees at once what
+-- would be sent.
+local cjson = require "cjson"
+local mixpanel = require "mixpanel"
+
+local users = {}
+local names = 0
+
+function users.client(options)
+  options = options or {}
+  names = names + 1
+  options.transport = "manual"
+  options.gzip = false
+  options.name = options.name or "users " .. names
+  return mixpanel.new("projecttoken", options)
+end
+
+-- Everything that was queued since, decoded, in order of the requests: each
+-- record with its `endpoint`.
+function users.sent(mp)
+  local records = {}
+  mp:flush()
+  while true do
+    local request = mp:next_request()
+    if not request then
+      return records
+    end
+    local endpoint = request.url:match "/(%l+)%?"
+    for _, record in ipairs(cjson.decode(request.body)) do
+      record.endpoint = endpoint
+      records[#records + 1] = record
+    end
+    mp:answer(request.id, 200, nil, '{"status":1,"error":null}')
+  end
+end
+
+-- The only event, or update, that was queued since.
+function users.only(mp)
+  local records = users.sent(mp)
+  assert(#records == 1, ("%d records instead of 1"):format(#records))
+  return records[1].properties or records[1], records[1]
+end
+
+return users
