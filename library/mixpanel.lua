@@ -894,11 +894,11 @@ function UserGroup:delete(modifiers) end
 ---@field status? integer of the HTTP reply; none without one
 ---@field message? string why, in the API's words where it had any
 ---@field uncertain boolean the records may have been applied all the same
----@field records mixpanel.ReportRecord[] of a rejection, 20 or 64 KiB of them at most; else empty
+---@field records mixpanel.ReportRecord[] of a rejection, 20 at most; else empty
 
 ---A record that was rejected.
 ---@class mixpanel.ReportRecord
----@field json string the record as it was sent
+---@field json? string the record as it was sent; left out beyond 64 KiB in one report
 ---@field insert_id? string of an event
 ---@field field? string what the API found wrong, such as `"properties.time"`
 ---@field message? string

@@ -87,8 +87,10 @@ static mp_report *push_report(lua_State *L) {
 
 static void push_record(lua_State *L, const mp_report_record *record) {
     lua_createtable(L, 0, 4);
-    lua_pushlstring(L, record->json, record->len);
-    lua_setfield(L, -2, "json");
+    if (record->json) {
+        lua_pushlstring(L, record->json, record->len);
+        lua_setfield(L, -2, "json");
+    }
     set_text(L, "insert_id", record->insert_id);
     set_text(L, "field", record->field);
     set_text(L, "message", record->message);

@@ -40,36 +40,45 @@ static size_t shown_bytes(const mp_report *report) {
 
 /* The encoder writes the id before any property of the caller, and a quote
  * inside a string is escaped, so the first match is the id. */
-static void find_insert_id(mp_report_record *record) {
+static void find_insert_id(mp_report_record *record, const char *json,
+                           size_t len) {
     static const char key[] = "\"$insert_id\":\"";
-    const char *at = memmem(record->json, record->len, key, sizeof key - 1);
+    const char *at = memmem(json, len, key, sizeof key - 1);
     if (!at)
         return;
     at += sizeof key - 1;
-    size_t len = strcspn(at, "\"");
-    if (len < sizeof record->insert_id)
-        memcpy(record->insert_id, at, len);
+    const char *end = memchr(at, '"', len - (size_t)(at - json));
+    if (end && (size_t)(end - at) < sizeof record->insert_id)
+        memcpy(record->insert_id, at, (size_t)(end - at));
+}
+
+/* Where the JSON does not fit, what is wrong with the record is still told. */
+static void keep_json(mp_report *report, mp_report_record *record,
+                      const char *json, size_t len) {
+    if (shown_bytes(report) + len > MP_REPORT_BYTES)
+        return;
+    record->json = malloc(len + 1);
+    if (!record->json)
+        return;
+    memcpy(record->json, json, len);
+    record->json[len] = '\0';
+    record->len = len;
 }
 
 void mp_report_show(mp_report *report, const char *json, size_t len,
                     const char *field, const char *message) {
-    if (report->shown == MP_REPORT_RECORDS ||
-        (report->shown > 0 && shown_bytes(report) + len > MP_REPORT_BYTES) ||
-        len > MP_REPORT_BYTES)
+    if (report->shown == MP_REPORT_RECORDS)
         return;
     if (!report->records)
         report->records = calloc(MP_REPORT_RECORDS, sizeof *report->records);
-    char *copy = report->records ? malloc(len + 1) : NULL;
-    if (!copy)
+    if (!report->records)
         return;
-    memcpy(copy, json, len);
-    copy[len] = '\0';
-    mp_report_record *record = &report->records[report->shown++];
-    record->json = copy;
-    record->len = len;
+    mp_report_record *record = &report->records[report->shown];
+    keep_json(report, record, json, len);
+    find_insert_id(record, json, len);
     snprintf(record->field, sizeof record->field, "%s", field);
     snprintf(record->message, sizeof record->message, "%s", message);
-    find_insert_id(record);
+    report->shown++;
 }
 
 void mp_report_free(mp_report *report) {

@@ -57,11 +57,11 @@ enum {
 
 /* A record that a report shows. */
 typedef struct mp_report_record {
-    char *json;
+    char *json; /* NULL, and len 0, where it did not fit */
     size_t len;
     char insert_id[MP_REPORT_INSERT_ID]; /* "" for profiles and groups */
     char field[64];
-    char message[192];
+    char message[MP_MESSAGE];
 } mp_report_record;
 
 typedef struct mp_report {
