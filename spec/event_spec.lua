@@ -5,6 +5,7 @@ local cjson = require "cjson"
 local json = require "spec.support.json"
 local mixpanel = require "mixpanel"
 local raises = require "spec.support.raises"
+local refused = require "spec.support.refused"
 local sandbox = require "spec.support.sandbox"
 local values = require "spec.support.values"
 
@@ -93,13 +94,6 @@ describe("events", function()
     local records = arrived(client)
     assert.equal(1, #records)
     return records[1].properties
-  end
-
-  local function refused(message, ...)
-    local ok, why, code = ...
-    assert.is_nil(ok)
-    assert.equal(message, why)
-    assert.equal("invalid", code)
   end
 
   describe("carry", function()

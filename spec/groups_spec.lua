@@ -3,6 +3,7 @@
 local json = require "spec.support.json"
 local mixpanel = require "mixpanel"
 local raises = require "spec.support.raises"
+local refused = require "spec.support.refused"
 local sandbox = require "spec.support.sandbox"
 
 describe("groups", function()
@@ -40,13 +41,6 @@ describe("groups", function()
     json.read(line)
     server:reset()
     return line:match '^{"%$token":"projecttoken","%$group_key":"k","%$group_id":"g",(.*)}$' or line
-  end
-
-  local function refused(message, ...)
-    local ok, why, code = ...
-    assert.is_nil(ok)
-    assert.equal(message, why)
-    assert.equal("invalid", code)
   end
 
   it("take every operation, of one property or a table", function()

@@ -4,6 +4,7 @@ local cjson = require "cjson"
 local json = require "spec.support.json"
 local mixpanel = require "mixpanel"
 local raises = require "spec.support.raises"
+local refused = require "spec.support.refused"
 local sandbox = require "spec.support.sandbox"
 
 local has_ffi, ffi = pcall(require, "ffi")
@@ -51,13 +52,6 @@ describe("people", function()
     json.read(line)
     server:reset()
     return line:match '^{"%$token":"projecttoken","%$distinct_id":"u","%$ip":"0",(.*)}$' or line
-  end
-
-  local function refused(message, ...)
-    local ok, why, code = ...
-    assert.is_nil(ok)
-    assert.equal(message, why)
-    assert.equal("invalid", code)
   end
 
   describe("take one property or a table:", function()
