@@ -323,9 +323,10 @@ static inline void rig_say(rig *r, mp_batch *batch, word said) {
     static mp_failed failed[MP_SEGMENT_RECORDS];
     mp_answer answer = {.outcome = said.outcome, .status = said.status};
     strcpy(answer.text, said.text);
-    r->trusted |= said.outcome == MP_SAID_DELIVERED ||
-                  said.outcome == MP_SAID_PARTLY ||
-                  said.outcome == MP_SAID_REFUSED;
+    if (!batch->via_import)
+        r->trusted |= said.outcome == MP_SAID_DELIVERED ||
+                      said.outcome == MP_SAID_PARTLY ||
+                      said.outcome == MP_SAID_REFUSED;
     for (uint32_t i = 0; i < batch->count; i++) {
         uint64_t ticket = mp_batch_entry(batch, i)->ticket;
         if (said.outcome == MP_SAID_PARTLY && r->book[ticket].poison)

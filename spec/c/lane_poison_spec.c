@@ -165,6 +165,67 @@ CASE(an_outage_does_not_end_a_search) {
     }
 }
 
+static word forbids_all(rig *r, const mp_batch *batch) {
+    (void)r, (void)batch;
+    return said_403;
+}
+
+static word forbids_poison(rig *r, const mp_batch *batch) {
+    return poisons_in(r, batch) ? said_403 : said_ok;
+}
+
+/* Somebody in between closes the door for a while. */
+CASE(what_is_forbidden_altogether_is_kept) {
+    rig *r = open_with(MP_LANE_EVENTS, 1);
+    rig_serve(r, said_ok);
+    rig_add_due(r, 2000);
+    CHECK(!rig_run(r, forbids_all, TRIAL - 1));
+    uint64_t rejected = r->stats.rejected;
+    CHECK(rejected < TRIAL);
+    rig_add_due(r, 10);
+    for (int i = 0; i < 5; i++) {
+        rig_sleep(r);
+        rig_serve(r, said_403);
+    }
+    CHECK(r->stats.rejected == rejected);
+    rig_finish(r);
+}
+
+/* What a firewall dislikes does not block the others, not even before it ever
+ * let one pass. */
+CASE(what_is_forbidden_first_goes_behind_the_others) {
+    for (int id = 0; id < MP_LANES; id++) {
+        rig *r = open_with((mp_lane_id)id, 5);
+        rig_serve(r, said_403);
+        rig_put(r, MP_PLAIN, 60, 0, 50);
+        mp_lane_hurry(r->lane, r->tickets);
+        rig_sleep(r);
+        mp_batch *batch = rig_next(r);
+        CHECK(batch && mp_batch_ticket(batch) == 6);
+        rig_say(r, batch, said_ok);
+        rig_finish(r);
+    }
+}
+
+CASE(what_is_forbidden_goes_behind_the_others) {
+    rig *r = open_with(MP_LANE_EVENTS, 1);
+    rig_serve(r, said_ok);
+    rig_add_due(r, 300);
+    for (uint64_t t = 2; t <= r->tickets; t++)
+        r->book[t].poison = true;
+    CHECK(!rig_run(r, forbids_poison, TRIAL - 1));
+    rig_add_due(r, 10);
+    rig_sleep(r);
+    rig_serve(r, said_ok);
+    CHECK(r->stats.delivered == 11);
+    for (int i = 0; i < 10 && r->stats.rejected < 300; i++) {
+        rig_add_due(r, 1);
+        rig_run(r, forbids_poison, TRIAL + 2);
+    }
+    CHECK(is_sorted_out(r));
+    rig_finish(r);
+}
+
 /* ---- too large ---- */
 
 CASE(the_size_that_fits_is_remembered) {
@@ -332,6 +393,9 @@ int main(void) {
     RUN(the_rest_starts_over_when_refusals_differ);
     RUN(what_comes_later_waits_for_no_search);
     RUN(an_outage_does_not_end_a_search);
+    RUN(what_is_forbidden_altogether_is_kept);
+    RUN(what_is_forbidden_first_goes_behind_the_others);
+    RUN(what_is_forbidden_goes_behind_the_others);
     RUN(the_size_that_fits_is_remembered);
     RUN(one_oversized_record_is_rejected);
     RUN(a_record_that_is_too_large_alone_teaches_nothing);

@@ -251,6 +251,24 @@ describe("a reply", function()
     mp:close()
   end)
 
+  it("of 403 for everything keeps the records until the door opens again", function()
+    local mp = project(server.url)
+    track(mp, 1)
+    assert(mp:flush(10))
+    server:script { endpoint = "/track", times = 0, status = 403, body = "closed" }
+    track(mp, 500)
+    assert.is_nil(mp:flush(1))
+    track(mp, 10)
+    assert.is_nil(mp:flush(0.5))
+    assert.equal(1, #outcome.reports(mp, "paused"))
+    server:reset()
+    assert(mp:flush(10))
+    local rejected = mp:stats().rejected
+    assert.is_true(rejected < 64)
+    outcome.check(mp, { delivered = 511 - rejected, rejected = rejected })
+    mp:close()
+  end)
+
   it("of a redirect is never followed", function()
     local headers = { Location = server.url .. "/engage" }
     server:script { endpoint = "/track", status = 301, times = 1, body = "", headers = headers }

@@ -28,39 +28,28 @@ static bool is_exhausted(const mp_batch *batch) {
     return batch->trial && batch->trial->requests >= TRIAL_REQUESTS;
 }
 
-/* Joins all parts that share the trial of `first` into one batch without a
- * trial. False: out of memory, some may be joined. */
-static bool reunite(mp_lane *lane, mp_batch *first) {
-    const mp_trial *trial = first->trial;
-    mp_lane_take_out(&lane->ready, first);
+/* Joins all parts that share the trial of *first into one batch without a
+ * trial, which is in `ready`. False: out of memory, some may be joined. */
+static bool reunite(mp_lane *lane, mp_batch **first) {
+    const mp_trial *trial = (*first)->trial;
+    mp_lane_take_out(&lane->ready, *first);
     bool whole = true;
     for (mp_batch *part = lane->ready, *next; part && whole; part = next) {
         next = part->next;
         if (part->trial != trial)
             continue;
         mp_lane_take_out(&lane->ready, part);
-        whole = mp_batch_join(&first, part);
+        whole = mp_batch_join(first, part);
         if (!whole)
             mp_lane_insert(&lane->ready, part);
     }
     if (whole)
-        mp_batch_acquit(first);
-    mp_lane_insert(&lane->ready, first);
+        mp_batch_acquit(*first);
+    mp_lane_insert(&lane->ready, *first);
     return whole;
 }
 
-/* Ends a trial that spent its requests. If nobody was ever accepted and all
- * refusals say the same, the fault is not in single records: the rest is
- * rejected with that text and the lane rests. Otherwise the rest starts over
- * as a batch like any other. */
-static void conclude(mp_lane *lane, const mp_settings *settings,
-                     mp_batch *first, int64_t now_ms) {
-    mp_trial *trial = first->trial;
-    if (trial->accepted || trial->mixed) {
-        if (!reunite(lane, first))
-            mp_lane_rest(lane, now_ms + MP_LANE_NO_MEMORY_MS);
-        return;
-    }
+static void reject_trial(mp_lane *lane, mp_trial *trial) {
     trial->refs++; /* it is compared with to the end of the loop */
     for (mp_batch *part = lane->ready, *next; part; part = next) {
         next = part->next;
@@ -70,10 +59,39 @@ static void conclude(mp_lane *lane, const mp_settings *settings,
         mp_news news = {MP_REPORT_REJECTED, trial->status, false, trial->text};
         mp_lane_end(lane, part, &lane->stats->rejected, &news);
     }
-    mp_lane_tell_pause(lane, NULL, trial->status, trial->text);
     if (--trial->refs == 0)
         free(trial);
-    mp_lane_rest(lane, now_ms + settings->max_retry_delay_ms);
+}
+
+/* Ends a trial that spent its requests.
+ *
+ * If some record was taken, or the refusals differ, the rest starts over as a
+ * batch like any other. Else the fault is not in single records. When all was
+ * forbidden somebody stands between us and the API, for now: the rest goes
+ * behind the others, and no batch is halved for this until one is taken
+ * again. Otherwise the rest is rejected. Either way the lane rests. */
+static void conclude(mp_lane *lane, const mp_settings *settings,
+                     mp_batch *first, int64_t now_ms) {
+    mp_trial *trial = first->trial;
+    int status = trial->status;
+    bool forbidden = (status == 403 || status == 404) && !trial->accepted;
+    if (!forbidden && !trial->accepted && !trial->mixed) {
+        mp_lane_tell_pause(lane, NULL, status, trial->text);
+        reject_trial(lane, trial);
+        mp_lane_rest(lane, now_ms + settings->max_retry_delay_ms);
+        return;
+    }
+    if (forbidden)
+        mp_lane_tell_pause(lane, first, status, trial->text);
+    if (!reunite(lane, &first)) {
+        mp_lane_rest(lane, now_ms + MP_LANE_NO_MEMORY_MS);
+    } else if (forbidden) {
+        lane->trusted = false;
+        mp_lane_take_out(&lane->ready, first);
+        first->resume_ms = now_ms + settings->max_retry_delay_ms;
+        mp_lane_insert(&lane->stuck, first);
+        mp_lane_rest(lane, first->resume_ms);
+    }
 }
 
 static void conclude_trials(mp_lane *lane, const mp_settings *settings,

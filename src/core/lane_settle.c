@@ -167,7 +167,10 @@ static void follow(mp_lane *lane, mp_batch *batch, const mp_answer *answer,
         break;
     case MP_DO_PAUSE:
         mp_lane_tell_pause(lane, batch, answer->status, answer->text);
-        mp_lane_insert(&lane->ready, batch);
+        if (answer->outcome == MP_SAID_FORBIDDEN) /* it may be the body */
+            set_aside(lane, batch, now_ms + verdict->delay_ms);
+        else
+            mp_lane_insert(&lane->ready, batch);
         break;
     case MP_DO_RETRY:
         mp_lane_insert(&lane->ready, batch);
@@ -183,7 +186,8 @@ static bool speaks_mixpanel(mp_outcome outcome) {
 
 static void count_answer(mp_lane *lane, mp_batch *batch,
                          const mp_answer *answer, int64_t now_ms) {
-    lane->trusted |= speaks_mixpanel(answer->outcome);
+    if (!(lane->id == MP_LANE_EVENTS && batch->via_import))
+        lane->trusted |= speaks_mixpanel(answer->outcome);
     if (answer->outcome == MP_SAID_UNREADABLE)
         lane->unreadable++;
     else

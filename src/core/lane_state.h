@@ -23,7 +23,7 @@ struct mp_lane {
     mp_lane_id id;
     bool custom_host;
     bool ordered; /* one request at a time, records in order */
-    bool trusted; /* was answered 200 before */
+    bool trusted; /* its endpoint took or judged records before */
     bool filled;  /* a segment ran full and the spare was not replaced yet */
     mp_stats *stats;
     mp_rng rng;
