@@ -18,8 +18,7 @@ if not token then
   error "set MIXPANEL_TOKEN to the token of your project"
 end
 
-local mp = analytics.start(token, {
-  distinct_id = "player-1",
+local me = analytics.start(token, {
   client = { api_host = sandbox, exit_timeout = 1 },
   on_report = function(report)
     print(("mixpanel: %d %s: %s"):format(report.count, report.outcome, report.message or ""))
@@ -32,11 +31,12 @@ local level, misses, position
 
 local function start_level(number)
   level, misses, position = number, 0, 0
-  mp:track("Level Start", { level = level })
+  me:track("Level Start", { level = level })
+  me:time_event "Level End"
 end
 
 local function end_level()
-  mp:track("Level End", { level = level, misses = misses })
+  me:track("Level End", { level = level, misses = misses })
 end
 
 function love.load()

@@ -42,5 +42,6 @@ describe("examples/love", function()
       "Session End 0",
     }, events)
     assert.equal(1, ended.misses)
+    assert.is_number(ended["$duration"])
   end)
 end)

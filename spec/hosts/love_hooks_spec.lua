@@ -14,7 +14,8 @@ local BEGIN = [[
   local analytics = require "mixpanel.love"
   local function start(options)
     options = options or {}
-    options.distinct_id = "p1"
+    options.distinct_id = not options.anonymous and "p1" or nil
+    options.anonymous = nil
     options.client = options.client or {}
     options.client.api_host = os.getenv "URL"
     return analytics.start("projecttoken", options)
@@ -43,16 +44,13 @@ describe("mixpanel.love", function()
     end
   end)
 
-  -- Plays to the end; returns the events in order and what the game noted.
+  -- Plays to the end, once more if there was a game already; returns the
+  -- events in order and what the game noted.
   local function run(main, without)
-    play = game.new(BEGIN .. main, without)
+    play = play or game.new(BEGIN .. main, without)
     play:start { URL = server.url }
     local status = play:wait()
-    local events = {}
-    for i, record in ipairs(server:records "/track") do
-      events[i] = record
-    end
-    return events, play:read "notes" or "", status, play:read "log"
+    return server:records "/track", play:read "notes" or "", status, play:read "log"
   end
 
   local function names(events)
@@ -65,8 +63,8 @@ describe("mixpanel.love", function()
 
   it("says what device and which session an event is from", function()
     local events = run [[
-      local mp = start { client = { properties = { level = 1, ["$os"] = "mine" } } }
-      function love.update() mp:track "Played" love.event.quit() end
+      local me = start { client = { properties = { level = 1, ["$os"] = "mine" } } }
+      function love.update() me:track "Played" love.event.quit() end
     ]]
     assert.equal("Session Start, Played, Session End", names(events))
     for _, record in ipairs(events) do
@@ -89,8 +87,8 @@ describe("mixpanel.love", function()
   it("works without the modules window, system, timer and math", function()
     local events, _, status = run(
       [[
-        local mp = start()
-        function love.update() mp:track "Played" love.event.quit() end
+        local me = start()
+        function love.update() me:track "Played" love.event.quit() end
       ]],
       { "window", "system", "timer", "math" }
     )
@@ -102,10 +100,52 @@ describe("mixpanel.love", function()
     assert.is_number(p.session_id)
   end)
 
+  it("knows the device again, also when the game ended by os.exit", function()
+    local main = [[
+      local me = start { anonymous = true }
+      function love.update() os.exit(0) end
+    ]]
+    run(main)
+    local events = run(main)
+    assert.equal("Session Start, Session Start", names(events))
+    local first, second = events[1].properties, events[2].properties
+    assert.equal(first["$device_id"], second["$device_id"])
+    assert.equal("$device:" .. first["$device_id"], first.distinct_id)
+    assert.equal(first.distinct_id, second.distinct_id)
+    assert.are_not.equal(first.session_id, second.session_id)
+  end)
+
+  it("keeps who the player is, and whether they opted out", function()
+    local main = [[
+      local me = start { anonymous = true }
+      if me:get_distinct_id() == "player-7" then
+        me:opt_out_tracking()
+      else
+        me:identify "player-7"
+      end
+      function love.update() me:track "Played" love.event.quit() end
+    ]]
+    assert.equal("Session Start, $identify, Played, Session End", names((run(main))))
+    server:reset()
+    local events = run(main)
+    assert.equal("Session Start", names(events))
+    assert.equal("player-7", events[1].properties.distinct_id)
+    server:reset()
+    assert.equal("", names((run(main))))
+  end)
+
+  it("raises for an option that nobody knows", function()
+    local _, notes = run [[
+      note(select(2, pcall(start, { on_reports = print })))
+      love.event.quit()
+    ]]
+    assert.truthy(notes:find("on_reports", 1, true))
+  end)
+
   it("keeps callbacks defined before and after it, also in love.load", function()
     local events, notes = run [[
       function love.quit() note "quit" end
-      local mp = start { on_report = function() end }
+      local me = start { on_report = function() end }
       function love.load(...)
         note "load"
         local before = love.update
@@ -140,12 +180,12 @@ describe("mixpanel.love", function()
 
   it("leaves the session open when the game refuses to quit", function()
     local events = run [[
-      local mp = start()
+      local me = start()
       local asked = 0
       function love.update() love.event.quit() end
       function love.quit()
         asked = asked + 1
-        mp:track("Asked", { n = asked })
+        me:track("Asked", { n = asked })
         return asked < 3
       end
     ]]
@@ -154,9 +194,9 @@ describe("mixpanel.love", function()
 
   it("acts once when it is hooked around itself", function()
     local events = run [[
-      local mp = start()
+      local me = start()
       local hook = love.quit
-      function love.quit() mp:track "Mine" return hook() end
+      function love.quit() me:track "Mine" return hook() end
       function love.update() love.event.quit() end
     ]]
     assert.equal("Session Start, Mine, Session End", names(events))
@@ -164,7 +204,7 @@ describe("mixpanel.love", function()
 
   it("tracks a crash and lets the game's own handler show it", function()
     local events, notes, status = run [[
-      local mp = start()
+      local me = start()
       local function fail() local nothing = nil return nothing.x end
       function love.update() local x = fail() return x end
       function love.errorhandler(message) note(message) end
@@ -195,7 +235,7 @@ describe("mixpanel.love", function()
       body = { error = "no such project", status = 0 },
     }
     local _, notes = run [[
-      local mp = start {
+      local _, mp = start {
         on_report = function(report)
           note(require("cjson").encode { outcome = report.outcome, message = report.message })
           love.event.quit()

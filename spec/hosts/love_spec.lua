@@ -12,7 +12,7 @@ local GRACE = 0.25
 local MAIN = [[
   local analytics = require "mixpanel.love"
   local how, dir = os.getenv "HOW", os.getenv "DIR"
-  local mp = analytics.start("projecttoken", {
+  local me = analytics.start("projecttoken", {
     distinct_id = "p1",
     client = { api_host = os.getenv "URL", exit_timeout = 0.5, flush_interval = 60 },
   })
@@ -55,13 +55,13 @@ local MAIN = [[
   }
 
   function love.load()
-    mp:track("Loaded")
+    me:track("Loaded")
   end
 
   function love.update()
     frames = frames + 1
     if frames == 3 then
-      mp:track("Level", { level = frames })
+      me:track("Level", { level = frames })
       if how ~= "thread" then
         stop_clock()
       end
@@ -73,7 +73,7 @@ local MAIN = [[
   end
 
   function love.quit()
-    mp:track("Quit")
+    me:track("Quit")
   end
 ]]
 

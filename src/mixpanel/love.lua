@@ -1,6 +1,7 @@
---- What a LÖVE game wants of a client: sessions, crashes, the device, reports
---- once a frame and a quit that does not hang, by hooks around the game's own
---- callbacks. Works without the modules window, graphics, system and timer.
+--- What a LÖVE game wants of a client: a player with a stable device id,
+--- sessions, crashes, the device, reports once a frame and a quit that does not
+--- hang, by hooks around the game's own callbacks. Works without the modules
+--- window, graphics, system and timer.
 local mixpanel = require "mixpanel"
 
 local analytics = {}
@@ -42,7 +43,7 @@ end
 local function end_session(session)
   session.over = true
   local seconds = math.floor((now() - session.began) * 1000 + 0.5) / 1000
-  session.client:track("Session End", { ["$duration"] = seconds })
+  session.user:track("Session End", { ["$duration"] = seconds })
 end
 
 -- What is done around a callback; `own` is the game's, or nil.
@@ -75,7 +76,7 @@ function hooks.errorhandler(session, own, message, ...)
     for line in debug.traceback("", TRACE_LEVEL):gmatch "\n\t([^\n]+)" do
       trace[#trace + 1] = #trace < TRACE_LINES and line or nil
     end
-    session.client:track("Crash", { message = tostring(message), traceback = trace })
+    session.user:track("Crash", { message = tostring(message), traceback = trace })
     end_session(session)
     session.client:flush(0)
   end
@@ -105,48 +106,64 @@ local function install(session)
   end
 end
 
----@class mixpanel.LoveOptions
----@field distinct_id string|integer whose events they are
+-- Where the user's state outlives the game.
+local function make_state_path()
+  love.filesystem.createDirectory "mixpanel" -- and the save directory with it
+  return love.filesystem.getSaveDirectory() .. "/mixpanel/user.json"
+end
+
+---@class mixpanel.LoveOptions: mixpanel.UserOptions
+---@field state? string|table as of `client:user`; a file in the save directory by default
 ---@field client? mixpanel.Options for `mixpanel.new`; `geolocate` is true unless said otherwise,
 --- since the sender is the player
 ---@field on_report? fun(report: mixpanel.Report) gets what `poll` finds, once a frame
 ---@field quit_timeout? number seconds that quitting may wait for records to leave; the client's
 --- `exit_timeout` by default
 
---- Makes a client whose events carry `$os`, `$screen_width`, `$screen_height`,
---- `love_version` and `session_id`, tracks "Session Start", and hooks
---- love.update, love.quit and love.errorhandler for "Session End" with
---- `$duration` in seconds, and "Crash" with `message` and `traceback`. The
---- game's own callbacks run as before, wherever main.lua defines them.
----@param token string the project token
----@param options mixpanel.LoveOptions
----@return mixpanel.Client
-function analytics.start(token, options)
-  local client_options = copy(options.client)
+local function make_client(token, options)
+  local client_options = copy(options)
   if client_options.geolocate == nil then
     client_options.geolocate = true
   end
   local properties = copy(client_options.properties)
   add_device(properties)
   properties.session_id = make_session_id()
-  properties.distinct_id = options.distinct_id
   client_options.properties = properties
+  return mixpanel.new(token, client_options)
+end
 
+--- Makes a client whose events carry `$os`, `$screen_width`, `$screen_height`,
+--- `love_version` and `session_id`, and its user; tracks "Session Start", and
+--- hooks love.update, love.quit and love.errorhandler for "Session End" with
+--- `$duration` in seconds, and "Crash" with `message` and `traceback`. The
+--- game's own callbacks run as before, wherever main.lua defines them.
+---@param token string the project token
+---@param options? mixpanel.LoveOptions
+---@return mixpanel.User
+---@return mixpanel.Client
+function analytics.start(token, options)
+  local own, user_options = options or {}, copy(options)
+  for _, name in ipairs { "client", "on_report", "quit_timeout" } do
+    user_options[name] = nil
+  end
+  user_options.state = user_options.state or make_state_path()
+  local client = make_client(token, own.client)
   local session = {
-    client = mixpanel.new(token, client_options),
+    client = client,
+    user = assert(client:user(user_options)),
     began = now(),
     hooked = {},
-    on_report = options.on_report,
-    quit_timeout = options.quit_timeout,
+    on_report = own.on_report,
+    quit_timeout = own.quit_timeout,
   }
-  session.client:track "Session Start"
+  session.user:track "Session Start"
   install(session)
   local run = love.run
   love.run = function(...) -- LÖVE calls it when main.lua has defined everything
     install(session)
     return run(...)
   end
-  return session.client
+  return session.user, client
 end
 
 return analytics
