@@ -1,0 +1,330 @@
+-- The state file of a user: what outlives the process, and what must not end
+-- it.
+local mixpanel = require "mixpanel"
+local script = require "spec.support.script"
+local socket = require "socket"
+
+local function read(path)
+  local file = io.open(path, "rb")
+  local text = file and file:read "*a"
+  if file then
+    file:close()
+  end
+  return text
+end
+
+local function write(path, text)
+  local file = assert(io.open(path, "wb"))
+  file:write(text)
+  file:close()
+end
+
+local function run(command)
+  local pipe = assert(io.popen(command))
+  local text = pipe:read "*a"
+  pipe:close()
+  return text
+end
+
+describe("the state file of a user", function()
+  local folder, path, mp
+  local names = 0
+
+  -- No record is sent, so nothing needs to answer.
+  local function client()
+    names = names + 1
+    return mixpanel.new("projecttoken", {
+      api_host = "http://127.0.0.1:9",
+      name = "state " .. names,
+      flush_interval = 3600,
+      exit_timeout = 0,
+    })
+  end
+
+  before_each(function()
+    folder = run("mktemp -d"):match "%S+"
+    path = folder .. "/user.json"
+    mp = client()
+  end)
+
+  after_each(function()
+    mp:close(0)
+    os.execute("chmod -R u+rwx " .. folder .. "; rm -rf " .. folder)
+  end)
+
+  local function wait(done)
+    local deadline = socket.gettime() + 20
+    while not done() do
+      assert(socket.gettime() < deadline, "it did not come")
+      socket.sleep(0.01)
+    end
+  end
+
+  local function entries()
+    local list = {}
+    for name in run("ls -A " .. folder):gmatch "%S+" do
+      list[#list + 1] = name
+    end
+    return list
+  end
+
+  it("is written by itself, and brings everything back", function()
+    local me = mp:user { state = path }
+    assert.is_nil(read(path)) -- nothing happened yet
+    me:register { plan = "pro", list = { 1, "x" } }
+    me:identify "u1"
+    me:set_group("company", "acme")
+    me:time_event "Level"
+    me:opt_in_tracking()
+    wait(function()
+      return read(path) and read(path):find "given"
+    end)
+    local state = me:export_state()
+    local again = client():user { state = path }
+    assert.same(state, again:export_state())
+    assert.same({ 1, "x" }, again:get_property "list")
+    assert.equal("u1", again:get_distinct_id())
+    assert.equal(me:get_device_id(), again:get_device_id())
+    assert.is_true(again:has_opted_in_tracking())
+    assert.same({ "user.json" }, entries())
+    assert.equal("-rw-------", run("ls -l " .. path):match "^%S+")
+  end)
+
+  it("keeps a device from its first event on", function()
+    local me = mp:user { state = path }
+    me:track "E"
+    assert.is_true(me:save(20))
+    assert.equal(me:get_device_id(), client():user({ state = path }):get_device_id())
+  end)
+
+  it("is there when save returns, and at the end of the process", function()
+    local me = mp:user { state = path }
+    for i = 1, 20 do
+      me:register { n = i }
+      assert.is_true(me:save(20))
+      assert.is_truthy(read(path):find(('"n":"%d"'):format(i), 1, true))
+    end
+    assert.is_true(me:save(0.001)) -- nothing waits
+    local printed, status = script.run(
+      [[
+        local mp = require("mixpanel").new("t", { api_host = "http://127.0.0.1:9" })
+        mp:user({ state = ... }):register { last = true }
+      ]],
+      path
+    )
+    assert.equal("", printed)
+    assert.equal(0, status)
+    assert.is_truthy(read(path):find('"last":"true"', 1, true))
+    assert.is_truthy(read(path):find('"n":"20"', 1, true))
+  end)
+
+  it("holds updates until somebody is identified", function()
+    local me = mp:user { state = path }
+    me.people:set("a", 1)
+    me.people:increment "n"
+    assert.is_true(me:save(20))
+    local other = client()
+    local again = other:user { state = path }
+    assert.equal(0, other:stats().queued)
+    again:identify "u1"
+    assert.equal(3, other:stats().queued)
+    assert.is_true(again:save(20))
+    assert.is_nil(read(path):find("held", 1, true))
+    other:close(0)
+  end)
+
+  it("keeps nothing but the refusal of who opted out", function()
+    local me = mp:user { state = path }
+    me:register { plan = "pro" }
+    me:identify "u1"
+    me:opt_out_tracking()
+    me:register { later = 1 }
+    assert.is_true(me:save(20))
+    assert.equal('{"version":1,"consent":"refused"}\n', read(path))
+    local again = client():user { state = path }
+    assert.is_true(again:has_opted_out_tracking())
+    assert.equal("opted_out", select(3, again:track "E"))
+    again:opt_in_tracking()
+    assert.is_true(again:save(20))
+    assert.is_truthy(read(path):find(again:get_device_id(), 1, true))
+  end)
+
+  it("is set aside when it is no state", function()
+    for _, text in ipairs {
+      "",
+      "no JSON",
+      "[]",
+      '{"version":1,"distinct_id":"u1"',
+      '{"version":1,"version":1}',
+      '{"version":9}',
+      '{"version":1,"properties":{"a":"[1"}}',
+      ("\0"):rep(100),
+    } do
+      write(path, text)
+      local me = mp:user { state = path }
+      assert.is_truthy(me:get_device_id())
+      local report = mp:poll()[1]
+      assert.equal("state", report.outcome)
+      assert.is_truthy(report.message:find(path, 1, true))
+      assert.is_truthy(report.message:find("renamed", 1, true))
+      assert.is_nil(read(path))
+      local names_left = entries()
+      assert.equal(1, #names_left)
+      assert.is_truthy(names_left[1]:find "^user%.json%.%d+%.bad$")
+      assert.equal(text, read(folder .. "/" .. names_left[1]))
+      os.remove(folder .. "/" .. names_left[1])
+      me:register { a = 1 }
+      assert.is_true(me:save(20))
+      os.remove(path)
+    end
+  end)
+
+  it("is set aside when it cannot be read", function()
+    os.execute("mkdir " .. path)
+    local me = mp:user { state = path }
+    assert.equal("state", mp:poll()[1].outcome)
+    me:register { a = 1 }
+    assert.is_true(me:save(20))
+    os.remove(path)
+    os.execute(("ln -s /etc/passwd %s"):format(path))
+    me = mp:user { state = path }
+    assert.equal("state", mp:poll()[1].outcome)
+    me:register { b = 1 }
+    assert.is_true(me:save(20))
+    assert.is_truthy(read(path):find('"b"', 1, true))
+  end)
+
+  it("is reported once when it cannot be written, and tried again", function()
+    local missing = folder .. "/later/user.json"
+    local me = mp:user { state = missing }
+    me:register { a = 1 }
+    local ok, message, code = me:save(20)
+    assert.is_nil(ok)
+    assert.equal("state", code)
+    assert.is_truthy(message:find(missing, 1, true))
+    me:register { a = 2 }
+    assert.equal("state", select(3, me:save(20)))
+    local reports = mp:poll()
+    assert.equal(1, #reports)
+    assert.equal("state", reports[1].outcome)
+    assert.equal(message, mp:stats().last_error)
+    os.execute("mkdir " .. folder .. "/later")
+    assert.is_true(me:save(20))
+    assert.is_truthy(read(missing):find('"a":"2"', 1, true))
+  end)
+
+  it("is found from where the program began", function()
+    local here = run("pwd"):match "%S+"
+    local relative = "build/user-state-spec.json"
+    local me = mp:user { state = relative }
+    me:register { a = 1 }
+    assert.is_true(me:save(20))
+    assert.is_truthy(read(here .. "/" .. relative))
+    os.remove(relative)
+  end)
+
+  it("is the last writer's", function()
+    local one, two = mp:user { state = path }, mp:user { state = path }
+    one:register { who = "one" }
+    two:register { who = "two" }
+    assert.is_true(one:save(20))
+    assert.is_truthy(read(path):find("two", 1, true))
+  end)
+
+  it("is written though its client was closed or collected", function()
+    local closed = client()
+    closed:user({ state = path }):register { a = 1 }
+    closed:close(0)
+    closed = nil -- luacheck: ignore
+    collectgarbage()
+    collectgarbage()
+    wait(function()
+      return read(path)
+    end)
+  end)
+
+  -- Changes its state without end and writes down what it does: "begin N TIME"
+  -- before the N-th change, "saved N" once save returned true for it.
+  local changing = [[
+    local path, log, every = ...
+    local socket = require "socket"
+    local mp = require("mixpanel").new("t", { api_host = "http://127.0.0.1:9" })
+    local me = mp:user { state = path }
+    local file = io.open(log, "w")
+    file:setvbuf "no"
+    for n = 1, math.huge do
+      file:write(("begin %d %.6f\n"):format(n, socket.gettime()))
+      me:register { n = n, same = n, text = ("x"):rep(n % 5000) }
+      if n % tonumber(every) == 0 and me:save(20) then
+        file:write(("saved %d\n"):format(n))
+      end
+      socket.sleep(0.001)
+    end
+  ]]
+
+  -- Runs so many of these at a time, each killed after so many seconds; calls
+  -- judge(path, log, time of the kill) for each.
+  local function kill_all(delays, judge)
+    local program = script.write(changing)
+    local commands = {}
+    for i, delay in ipairs(delays) do
+      local name = folder .. "/" .. i
+      commands[i] = (
+        "( '%s' %s %s.json %s.log %d & p=$!; sleep %.3f; date +%%s.%%N >%s.killed; "
+        .. "kill -9 $p; wait $p 2>/dev/null ) &"
+      ):format(script.interpreter, program, name, name, i % 3 == 0 and 1e9 or 7, delay, name)
+    end
+    script.shell(table.concat(commands, "\n") .. "\nwait")
+    os.remove(program)
+    for i in ipairs(delays) do
+      local name = folder .. "/" .. i
+      judge(name .. ".json", read(name .. ".log") or "", tonumber(read(name .. ".killed")))
+    end
+    os.execute("rm -f " .. folder .. "/*")
+  end
+
+  it("survives kill -9 at any moment: whole, and never older than a save", function()
+    local runs = tonumber(os.getenv "MIXPANEL_STATE_KILLS") or 200
+    local found, latest = 0, 0
+    while runs > 0 do
+      local delays = {}
+      for i = 1, math.min(runs, 10) do
+        delays[i] = math.random() * 0.4
+      end
+      runs = runs - #delays
+      kill_all(delays, function(file, log)
+        local begun = tonumber(log:match ".*begin (%d+)") or 0
+        local saved = tonumber(log:match ".*saved (%d+)") or 0
+        local me = mp:user { state = file }
+        assert.same({}, mp:poll())
+        local n = me:get_property "n" or 0
+        assert.equal(me:get_property "same" or 0, n)
+        assert.equal(n % 5000, #(me:get_property "text" or ""))
+        assert.is_true(n <= begun, ("%d of %d"):format(n, begun))
+        assert.is_true(n >= saved, ("%d, not %d"):format(n, saved))
+        found = found + (n > 0 and 1 or 0)
+        latest = math.max(latest, saved)
+      end)
+    end
+    assert.is_true(found > 0 and latest > 0)
+  end)
+
+  it("is never older than a second", function()
+    local worst
+    for _ = 1, 3 do -- a loaded machine gets three tries
+      worst = 0
+      kill_all({ 1.3, 1.5, 1.7, 1.9 }, function(file, log, killed)
+        local n = mp:user({ state = file }):get_property "n" or 0
+        for i, time in log:gmatch "begin (%d+) (%S+)" do
+          if tonumber(i) == n + 2 then -- so that n + 1 was done, and is lost
+            worst = math.max(worst, killed - tonumber(time))
+          end
+        end
+      end)
+      if worst <= 1 then
+        break
+      end
+    end
+    assert.is_true(worst <= 1, worst .. " s old")
+  end)
+end)
