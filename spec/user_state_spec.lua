@@ -35,7 +35,7 @@ describe("the state file of a user", function()
     names = names + 1
     return mixpanel.new("projecttoken", {
       api_host = "http://127.0.0.1:9",
-      name = "state " .. names,
+      name = folder .. names,
       flush_interval = 3600,
       exit_timeout = 0,
     })

@@ -6,12 +6,15 @@ local mixpanel = require "mixpanel"
 local users = {}
 local names = 0
 
+-- Each file of specs may get this module anew, and must get other projects.
+local prefix = tostring(users)
+
 function users.client(options)
   options = options or {}
   names = names + 1
   options.transport = "manual"
   options.gzip = false
-  options.name = options.name or "users " .. names
+  options.name = prefix .. (options.name or names)
   return mixpanel.new("projecttoken", options)
 end
 
