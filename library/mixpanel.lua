@@ -120,7 +120,7 @@ local Client = {}
 ---@return mixpanel.ErrorCode? code
 function Client:track(event, properties) end
 
----Queues events of `/track`, all or none.
+---Queues events of `/track`, all or none. The list has the keys 1..n and no others.
 ---@param list { event: string, properties: table? }[]
 ---@return true? ok
 ---@return integer|string n how many, or the message

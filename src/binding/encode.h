@@ -4,9 +4,11 @@
  * Every function returns MP_OK; MP_INVALID with the reason and path in
  * `fault`, but without a reason when the buffer's limit was reached; or
  * MP_MEMORY. The bytes written until then, and what they left on the stack,
- * are the caller's to drop. None raises, unless Lua itself runs out of memory
- * on a rare path, and none runs Lua code but the __tostring of LuaJIT's
- * 64-bit integers, protected. They need 8 free stack slots. */
+ * are the caller's to drop. Lua code runs in two places: LuaJIT's 64-bit
+ * integers write their text, protected; and keys that are numbers, or tables
+ * with a metatable, may set off finalisers, whose errors Lua before 5.4 passes
+ * on. So the caller holds nothing that a longjmp would lose. They need 8 free
+ * stack slots. */
 #ifndef MP_ENCODE_H
 #define MP_ENCODE_H
 
