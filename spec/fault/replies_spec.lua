@@ -66,6 +66,17 @@ describe("a reply", function()
     mp:close()
   end)
 
+  it("of 429 that asks for an absurd time is waited out for an hour at most", function()
+    for i, value in ipairs { "9223372036854775807", "-1", "soon", "" } do
+      server:script { endpoint = "/track", status = 429, headers = { ["Retry-After"] = value } }
+      local mp = project(server.url)
+      track(mp, 10)
+      assert.equal(i > 1 or nil, (mp:flush(i > 1 and 10 or 0.3)))
+      outcome.check(mp, i > 1 and { delivered = 10 } or { queued = 10 })
+      mp:close(0)
+    end
+  end)
+
   it("of 429 on one lane does not hold another", function()
     server:script { endpoint = "/track", status = 429, headers = { ["Retry-After"] = "60" } }
     local mp = project(server.url)

@@ -9,6 +9,8 @@
 
 enum {
     REPLY_MAX = 4 * 1024 * 1024, /* 2000 refused records fit many times */
+    REPLY_KEPT = 64 * 1024,      /* of a buffer, between two transfers */
+    RETRY_AFTER_MAX_S = 366 * 24 * 3600, /* whoever asks clamps to far less */
     UPLOAD_BUFFER = 256 * 1024,
     POLL_MAX_MS = 60 * 60 * 1000,
     CONNECTIONS = MP_HTTP_TRANSFERS, /* kept for the next transfers */
@@ -213,6 +215,8 @@ mp_err mp_http_start(mp_http *http, const mp_request *request,
         t->easy = curl_easy_init();
     if (!t || !t->easy)
         return MP_MEMORY;
+    if (t->body.cap > REPLY_KEPT)
+        mp_buf_free(&t->body);
     t->body.len = 0;
     t->error[0] = '\0';
     t->settings = mp_settings_retain(settings);
@@ -257,6 +261,8 @@ static void read_reply(const transfer *t, CURLcode result, mp_reply *reply) {
     *reply = (mp_reply){0};
     if (result == CURLE_OK || status >= 300) {
         reply->status = (int)status;
+        if (retry_after > RETRY_AFTER_MAX_S)
+            retry_after = RETRY_AFTER_MAX_S;
         reply->retry_after_ms = (int64_t)retry_after * 1000;
         reply->body = t->body.data;
         reply->len = t->body.len;
