@@ -24,12 +24,12 @@ end
 local path, token = arg[1], os.getenv "MIXPANEL_TOKEN"
 if not path or not token then
   say "usage: MIXPANEL_TOKEN=... lua import_history.lua FILE.jsonl"
-  os.exit(2)
+  os.exit(2, true)
 end
 local file, why = io.open(path)
 if not file then
   say("cannot read the file: %s", why)
-  os.exit(2)
+  os.exit(2, true)
 end
 
 local mp = mixpanel.new(token, {
