@@ -25,6 +25,8 @@ static mp_err repair(mp_encode *e, const char *fault) {
 }
 
 mp_err mp_encode_text(mp_encode *e, const char *text, size_t len) {
+    if (mp_json_put_plain(e->out, text, len))
+        return MP_OK;
     bool repaired = false;
     mp_err err = mp_json_string(e->out, text, len, &repaired);
     if (repaired && err == MP_OK)

@@ -18,7 +18,7 @@ static mp_err put_id(mp_defaults *defaults, const char *name,
     bool repaired = false;
     if (id->len == 0)
         return MP_OK;
-    mp_err err = mp_json_any_string(&json, id->data, id->len, &repaired);
+    mp_err err = mp_json_string(&json, id->data, id->len, &repaired);
     if (err == MP_OK)
         err =
             mp_defaults_put(defaults, name, strlen(name), json.data, json.len);

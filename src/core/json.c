@@ -39,17 +39,24 @@ static inline uint64_t copy_word(char *to, const char *from) {
     return marks(word);
 }
 
-/* The last word overlaps the one in front of it, so there is no tail; 4 to 7
- * bytes are two halves of a word that overlap likewise. */
+/* mp_json_plain for at least eight bytes. The last word overlaps the one in
+ * front of it, so there is no tail. */
+__attribute__((noinline)) static bool copy_words(char *to, const char *from,
+                                                 size_t n) {
+    size_t last = n - 8;
+    uint64_t found = copy_word(to + last, from + last);
+    for (size_t i = 0; i < last; i += 8)
+        found |= copy_word(to + i, from + i);
+    return !found;
+}
+
+/* Names, mostly, are of at most two words, or of two halves of a word that
+ * overlap likewise. */
 bool mp_json_plain(char *to, const char *from, size_t n) {
-    if (n >= 8) {
-        size_t last = n - 8;
-        uint64_t found =
-            copy_word(to, from) | copy_word(to + last, from + last);
-        for (size_t i = 8; i < last; i += 8)
-            found |= copy_word(to + i, from + i);
-        return !found;
-    }
+    if (n > 16)
+        return copy_words(to, from, n);
+    if (n >= 8)
+        return !(copy_word(to, from) | copy_word(to + n - 8, from + n - 8));
     if (n >= 4) {
         uint32_t head, tail;
         memcpy(&head, from, 4);
@@ -133,7 +140,8 @@ static size_t copy_utf8(char *to, const char *from, size_t n) {
             break;
         i += length;
     }
-    memcpy(to, from, i);
+    if (i > 0)
+        memcpy(to, from, i);
     return i;
 }
 
@@ -159,8 +167,7 @@ static mp_err add_special(mp_buf *out, const char *s, size_t n, size_t *used,
     return err;
 }
 
-mp_err mp_json_any_string(mp_buf *out, const char *s, size_t n,
-                          bool *repaired) {
+mp_err mp_json_string(mp_buf *out, const char *s, size_t n, bool *repaired) {
     size_t start = out->len;
     mp_err err = mp_buf_reserve(out, n + 2);
     if (err != MP_OK)

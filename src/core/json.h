@@ -16,23 +16,18 @@ bool mp_json_plain(char *to, const char *from, size_t n);
  * raw newline. Each maximal ill-formed UTF-8 sequence becomes U+FFFD and
  * sets *repaired (never clears it). MP_INVALID at the buffer's limit,
  * MP_MEMORY. */
-static inline mp_err mp_json_string(mp_buf *out, const char *s, size_t len,
-                                    bool *repaired);
+mp_err mp_json_string(mp_buf *out, const char *s, size_t len, bool *repaired);
 
-/* ---- how most strings need no more than copying ---- */
-
-mp_err mp_json_any_string(mp_buf *out, const char *s, size_t len,
-                          bool *repaired);
-
-static inline mp_err mp_json_string(mp_buf *out, const char *s, size_t len,
-                                    bool *repaired) {
+/* Does the same for a string of plain bytes that the buffer has room for, as
+ * most are; false, and nothing is appended, for any other. */
+static inline bool mp_json_put_plain(mp_buf *out, const char *s, size_t len) {
     char *to = out->data + out->len;
     if (out->cap - out->len < len + 2 || !mp_json_plain(to + 1, s, len))
-        return mp_json_any_string(out, s, len, repaired);
+        return false;
     to[0] = '"';
     to[len + 1] = '"';
     out->len += len + 2;
-    return MP_OK;
+    return true;
 }
 
 /* The end of the value that begins at `at`, in JSON that is known to be well
