@@ -1,9 +1,10 @@
 std = "min"
 max_line_length = 100
-exclude_files = { "build", "node_modules" }
+exclude_files = { "build", "node_modules", "bench/node_modules" }
 files["spec"] = { std = "+busted" }
 files["sandbox"] = { std = "+ngx_lua" }
 files["src/mixpanel/resty.lua"] = { std = "+ngx_lua" }
 files["examples/openresty"] = { std = "+ngx_lua" }
 files["src/mixpanel/love.lua"] = { std = "+love", read_globals = { "jit" }, ignore = { "143/love" } }
 files["examples/love"] = { std = "+love" }
+files["bench"] = { std = "lua54" }

@@ -122,6 +122,13 @@ format:
 	    bench/*.c
 	@.ci/stylua .
 
+bench: deps
+	@$(MAKE) --no-print-directory -s build luajit \
+	    $(BUILD)/bench/count_malloc.so \
+	    $(BUILD)/bench/5.4/meter.so $(BUILD)/bench/5.1/meter.so
+	@cd bench && npm ci --silent --no-audit --no-fund --ignore-scripts
+	@lua5.4 bench/run.lua
+
 bench-gate: deps
 	@$(MAKE) --no-print-directory -s build \
 	    $(BUILD)/bench/count_malloc.so $(BUILD)/bench/5.4/meter.so
@@ -151,10 +158,11 @@ help:
 	@echo 'make lint format  check, or mend, how the code reads'
 	@echo 'make docs         render docs/reference.md from library/mixpanel.lua'
 	@echo 'make asan tsan    the specs under the sanitizers'
+	@echo 'make bench        measure everything, against its peers: bench/results.md'
 	@echo 'make bench-gate   has track become slower? in instructions, not in time'
 	@echo 'make install      install for Lua $(ABI) (ABI) under PREFIX ($(PREFIX)), DESTDIR'
 	@echo 'make clean        remove build/'
 
 .PHONY: build all luajit $(ABIS) units demo test deps sandbox lint asan tsan \
-        format docs bench-gate install clean help
+        format docs bench bench-gate install clean help
 .SECONDARY:

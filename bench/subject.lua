@@ -1,27 +1,66 @@
--- What the gate counts: arguments are a shape and how often to track it. A
--- first call has everything built that is built once.
+-- One thing, many times, for counting: arguments are what ("track", or with
+-- what that is compared), a shape, and how often.
 package.path = "bench/?.lua"
-package.cpath = "build/5.4/?.so;build/bench/5.4/?.so"
+package.cpath = "build/5.4/?.so;build/bench/5.4/?.so;/usr/lib/x86_64-linux-gnu/lua/5.4/?.so;"
+  .. "/usr/lib/aarch64-linux-gnu/lua/5.4/?.so"
 local meter = require "meter"
-local mixpanel = require "mixpanel"
 local shapes = require "shapes"
+local what, shape, n = arg[1], arg[2], tonumber(arg[3])
+local properties = shapes[shape](12345)
 
-local properties = shapes[arg[1]](12345)
-local mp = mixpanel.new("a1b2c3d4e5f60718293a4b5c6d7e8f90", {
-  api_host = "http://127.0.0.1:9",
-  properties = shapes.common,
-  flush_interval = 3600,
-  exit_timeout = 0,
-})
-for _ = 1, 20 do
-  assert(mp:track("Purchase Completed", properties))
+local function tracker()
+  local mp = require("mixpanel").new("a1b2c3d4e5f60718293a4b5c6d7e8f90", {
+    api_host = "http://127.0.0.1:9", -- where nobody listens
+    properties = shapes.common,
+    flush_interval = 3600,
+    exit_timeout = 0,
+  })
+  return function(times)
+    for _ = 1, times do
+      mp:track("Purchase Completed", properties)
+    end
+  end
 end
+
+-- lua-cjson with a table that somebody made ready.
+local function encoder()
+  local cjson = require "cjson"
+  local whole = shapes.whole(properties, 1)
+  return function(times)
+    for _ = 1, times do
+      cjson.encode(whole)
+    end
+  end
+end
+
+-- What one would write in Lua: merge, encode, queue the string.
+local function merger()
+  local cjson = require "cjson"
+  return function(times)
+    local queue = {}
+    for i = 1, times do
+      queue[i % 2000 + 1] = cjson.encode(shapes.whole(properties, i))
+    end
+    return queue
+  end
+end
+
+-- Lua's own part: reading the table through its API.
+local function walker()
+  return function(times)
+    for _ = 1, times do
+      meter.walk(properties)
+    end
+  end
+end
+
+local kinds = { track = tracker, encode = encoder, merge = merger, walk = walker }
+local act = kinds[what]()
+act(20) -- builds what is built once
 
 io.open "/bench/begin"
 local allocations = meter.allocations()
-for _ = 1, tonumber(arg[2]) do
-  mp:track("Purchase Completed", properties)
-end
+act(n)
 allocations = meter.allocations() - allocations
 io.open "/bench/end"
 print(("allocations %d"):format(allocations))

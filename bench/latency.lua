@@ -1,0 +1,28 @@
+-- How long single calls of `track` take. Arguments: a server, how many calls,
+-- and how many a frame, of which there are 60 in a second; 0: no pause.
+package.path = "bench/?.lua"
+local setup = require "setup"
+local n, burst = tonumber(arg[2]), tonumber(arg[3])
+
+local mp = setup.mixpanel.new(setup.token, {
+  api_host = assert(arg[1]),
+  properties = setup.shapes.common,
+  max_queue_bytes = 2 * 1024 * 1024 * 1024, -- holds them all
+  exit_timeout = 0,
+})
+local properties = setup.shapes.typical(12345)
+collectgarbage()
+collectgarbage "stop"
+
+local function calls(count)
+  local wall, cpu, refused =
+    setup.meter.calls(mp.track, mp, "Purchase Completed", properties, count, burst, 1e9 // 60)
+  assert(refused == 0)
+  return { wall = wall, cpu = cpu }
+end
+
+local first = calls(1) -- starts the thread
+local result = calls(n)
+result.first = first.cpu.max
+setup.tell(result)
+mp:close(0)

@@ -1,0 +1,349 @@
+-- Writes what was measured as results.md.
+local run = require("counts").run
+
+local Results = {}
+
+local lines
+
+local function say(format, ...)
+  lines[#lines + 1] = string.format(format, ...)
+end
+
+local function row(...)
+  local cells = { ... }
+  for i, cell in ipairs(cells) do
+    cells[i] = tostring(cell)
+  end
+  lines[#lines + 1] = "| " .. table.concat(cells, " | ") .. " |"
+end
+
+local function head(...)
+  row(...)
+  local rule = {}
+  for i = 1, select("#", ...) do
+    rule[i] = i == 1 and "---" or "---:"
+  end
+  row(table.unpack(rule))
+end
+
+local function ratio(a, b)
+  return ("%.3f"):format(a / b)
+end
+
+local function ns(value)
+  return ("%.0f"):format(value)
+end
+
+local function us(value)
+  return value < 1e6 and ("%.1f µs"):format(value / 1e3) or ("%.1f ms"):format(value / 1e6)
+end
+
+-- ---- the machine ----
+
+local function machine(measured)
+  local function version(command)
+    return run("%s 2>&1 | head -n 1", command):gsub("\n", "")
+  end
+  local processor = run("grep -m 1 'model name' /proc/cpuinfo || echo unknown")
+  say "# Results\n"
+  say "Written by `make bench`, from one run. Times of a busy machine say little by"
+  say "themselves; read the ratios.\n"
+  say("- %s, %s", os.date "%Y-%m-%d", run("uname -srm"):gsub("\n", ""))
+  say(
+    "- %s processors: %s",
+    run("nproc"):gsub("\n", ""),
+    processor:gsub("^[^:]*:%s*", ""):gsub("\n", "")
+  )
+  say("- load averages before and after: %s, %s", measured.load, measured.load_after)
+  say("- %s; %s; %s", version "cc --version", version "lua5.4 -v", version "luajit -v")
+  say(
+    "- Node %s; the sink is %s",
+    version "node --version",
+    version "build/nginx/root/usr/sbin/nginx -v"
+  )
+  say("- %.0f minutes", measured.minutes)
+  if measured.scale ~= 1 then
+    say("- BENCH_SCALE=%g: fewer events than a full run sends", measured.scale)
+  end
+  say ""
+end
+
+-- ---- targets ----
+
+local targets
+
+local function target(name, figure, limit, format)
+  targets[#targets + 1] = {
+    name,
+    (format or "%.3f"):format(figure),
+    "≤ " .. (format or "%.3f"):format(limit),
+    figure <= limit and "holds" or "**missed**",
+  }
+end
+
+local function worst(latencies, kind, field)
+  local most = 0
+  for server, result in pairs(latencies) do
+    if server ~= "healthy" then
+      most = math.max(most, result[kind][field])
+    end
+  end
+  return most
+end
+
+local function set_targets(m)
+  local i, l, d = m.instructions, m.lua, m.deliveries
+  targets = {}
+  for _, shape in ipairs { "typical", "precise" } do
+    local track = i["track " .. shape]
+    target(("`track`, %s event: instructions"):format(shape), track, 9000, "%d")
+    target(
+      ("`track`, %s event: instructions of `cjson.encode`"):format(shape),
+      track / i["encode " .. shape],
+      0.30
+    )
+    target(
+      ("`track`, %s event: instructions of merge, `cjson.encode`, queue"):format(shape),
+      track / i["merge " .. shape],
+      0.15
+    )
+    target(
+      ("`track`, %s event: time of `cjson.encode`"):format(shape),
+      l["track " .. shape] / l["encode " .. shape],
+      0.30
+    )
+  end
+  target(
+    "`track`, typical event: time of merge, `cjson.encode`, queue",
+    l["track typical"] / l["merge typical"],
+    0.15
+  )
+  target("CPU per event without gzip, of the Node SDK's", d.plain.cpu_ns / d.node.cpu_ns, 0.2)
+  target("CPU per event with gzip, of mixpanel-import's", d.gzip.cpu_ns / d.import.cpu_ns, 0.25)
+  target("bytes on the wire, of the Node SDK's", d.gzip.bytes / d.node.bytes, 0.25)
+  for name, latencies in pairs { ["unpaced"] = m.unpaced, ["200 a frame"] = m.frames } do
+    target(
+      ("p99.99 of `track`, %s, worst server, of the healthy one's"):format(name),
+      worst(latencies, "wall", "p9999") / latencies.healthy.wall.p9999,
+      1.5
+    )
+    local most = math.max(worst(latencies, "cpu", "max"), latencies.healthy.cpu.max)
+    target(("longest call, %s, µs of its thread's CPU"):format(name), most / 1e3, 100, "%.1f")
+  end
+  local memory = m.growth[#m.growth].memory
+  target("resident memory at the end of 10 million events, of a tenth", memory[10] / memory[1], 1.1)
+end
+
+local function write_targets(m)
+  set_targets(m)
+  say "## Targets\n"
+  head("what", "measured", "target", "")
+  for _, cells in ipairs(targets) do
+    row(table.unpack(cells))
+  end
+  say ""
+end
+
+-- ---- calls ----
+
+local shapes = {
+  { "typical", "10 flat properties, 17 fields, 461 bytes" },
+  { "precise", "the same, floats with all their digits" },
+  { "p1", "1 property" },
+  { "p10", "10 properties with long names" },
+  { "p50", "50 properties" },
+  { "p200", "200 properties" },
+  { "nested", "objects and lists" },
+  { "long", "a text of 1 KB" },
+  { "escaped", "text to escape" },
+  { "unicode", "text that is not ASCII" },
+  { "int64", "64-bit integers" },
+}
+
+local function write_calls(m)
+  say "## One call\n"
+  say "CPU time of the calling thread in ns, and as a ratio to `cjson.encode` of a table"
+  say "that somebody merged before. The table of properties is built outside of what"
+  say "is measured. Read only: walking through the table by Lua's API, without writing"
+  say "anything. Debian's lua-cjson rounds floats to 14 digits.\n"
+  head("event", "read only", "`cjson.encode`", "`track`", "ratio", "`track` on LuaJIT", "ratio")
+  for _, shape in ipairs(shapes) do
+    local name, text = table.unpack(shape)
+    local track, encode = m.lua["track " .. name], m.lua["encode " .. name]
+    local jit, jit_encode = m.luajit["track " .. name], m.luajit["encode " .. name]
+    row(
+      text,
+      ns(m.lua["walk " .. name]),
+      ns(encode),
+      ns(track),
+      ratio(track, encode),
+      ns(jit),
+      ratio(jit, jit_encode)
+    )
+  end
+  say ""
+  local base, jit_base = m.lua["encode typical"], m.luajit["encode typical"]
+  head("other", "Lua 5.4", "of `cjson.encode`, typical", "LuaJIT", "ratio")
+  for _, name in ipairs {
+    "empty",
+    "build",
+    "merge typical",
+    "people:set",
+    "track_batch",
+    "import_batch",
+  } do
+    local texts = {
+      empty = "a call into C that does nothing",
+      build = "building the table of the typical event",
+      ["merge typical"] = "merge, `cjson.encode`, queue",
+      ["people:set"] = "`people:set`, the same 10 properties",
+      track_batch = "`track_batch` of 2000, per event",
+      import_batch = "`import_batch` of 2000, per event",
+    }
+    row(
+      texts[name],
+      ns(m.lua[name]),
+      ratio(m.lua[name], base),
+      ns(m.luajit[name]),
+      ratio(m.luajit[name], jit_base)
+    )
+  end
+  say ""
+  say "Instructions on Lua 5.4 (callgrind):\n"
+  head(
+    "event",
+    "read only",
+    "`cjson.encode`",
+    "merge, encode, queue",
+    "`track`",
+    "of encode",
+    "of merge"
+  )
+  for _, shape in ipairs { "typical", "precise" } do
+    local i = m.instructions
+    local track, encode, merge = i["track " .. shape], i["encode " .. shape], i["merge " .. shape]
+    row(shape, i["walk " .. shape], encode, merge, track, ratio(track, encode), ratio(track, merge))
+  end
+  say ""
+end
+
+-- ---- delivery ----
+
+local function write_deliveries(m)
+  local d = m.deliveries
+  say "## From the program to the sink\n"
+  say(
+    "%d typical events, built in a loop and delivered; CPU of the whole process.\n",
+    d.plain.events
+  )
+  head(
+    "",
+    "CPU per event",
+    "ratio",
+    "real time per event",
+    "bytes per event",
+    "requests",
+    "peak memory"
+  )
+  for _, entry in ipairs {
+    { "mixpanel for Lua, no gzip", "plain", "node" },
+    { "mixpanel for Lua, gzip 1 (default)", "gzip", "import" },
+    { "mixpanel for Lua, gzip 6", "gzip6", "import" },
+    { "Node SDK `mixpanel`, `track_batch`", "node", "node" },
+    { "npm `mixpanel-import`, gzip (its default)", "import", "import" },
+    { "npm `mixpanel-import`, no gzip", "import_plain", "import" },
+  } do
+    local result, base = d[entry[2]], d[entry[3]]
+    row(
+      entry[1],
+      us(result.cpu_ns),
+      ratio(result.cpu_ns, base.cpu_ns) .. " of " .. entry[3],
+      us(result.wall_ns),
+      ns(result.bytes),
+      result.requests,
+      ("%.0f MiB"):format(result.peak_kib / 1024)
+    )
+  end
+  say ""
+  say "How the cost changes with the number of events, gzip 1:\n"
+  head("events", "CPU per event", "real time per event", "peak memory", "memory at each tenth, MiB")
+  for _, result in ipairs(m.growth) do
+    local steps = {}
+    for i, kib in ipairs(result.memory) do
+      steps[i] = ("%.0f"):format(kib / 1024)
+    end
+    row(
+      result.events,
+      us(result.cpu_ns),
+      us(result.wall_ns),
+      ("%.0f MiB"):format(result.peak_kib / 1024),
+      table.concat(steps, " ")
+    )
+  end
+  say ""
+  say("And with clients that take turns, %d events:\n", d.plain.events)
+  head("clients", "projects", "CPU per event", "ratio", "peak memory")
+  for _, entry in ipairs(m.crowd) do
+    row(
+      entry.clients,
+      entry.projects or 1,
+      us(entry.result.cpu_ns),
+      ratio(entry.result.cpu_ns, m.crowd[1].result.cpu_ns),
+      ("%.0f MiB"):format(entry.result.peak_kib / 1024)
+    )
+  end
+  say ""
+end
+
+-- ---- single calls ----
+
+local function write_latencies(title, latencies)
+  say("%s\n", title)
+  head(
+    "server",
+    "p50",
+    "p99",
+    "p99.99",
+    "of healthy",
+    "max",
+    "p99.99 CPU",
+    "max CPU",
+    "first call CPU"
+  )
+  for _, server in ipairs { "healthy", "slow", "failing", "dead" } do
+    local wall, cpu = latencies[server].wall, latencies[server].cpu
+    row(
+      server,
+      us(wall.p50),
+      us(wall.p99),
+      us(wall.p9999),
+      ratio(wall.p9999, latencies.healthy.wall.p9999),
+      us(wall.max),
+      us(cpu.p9999),
+      us(cpu.max),
+      us(latencies[server].first)
+    )
+  end
+  say ""
+end
+
+function Results.write(path, measured)
+  lines = {}
+  machine(measured)
+  write_targets(measured)
+  write_calls(measured)
+  write_deliveries(measured)
+  say "## How long single calls take\n"
+  say "The clocks are read around every call, which is in the figures. Real time holds"
+  say "what the scheduler gave to others; the CPU time is the calling thread's own. The"
+  say "first call of a process starts the sending thread and is shown apart."
+  say "Healthy, slow (2 s for a reply), failing (503), dead (nobody listens); the run in"
+  say "the middle of three that took turns.\n"
+  write_latencies("A million calls without a pause:", measured.unpaced)
+  write_latencies("200 calls in each frame, 60 frames a second:", measured.frames)
+  local file = assert(io.open(path, "w"))
+  file:write(table.concat(lines, "\n"))
+  file:close()
+end
+
+return Results

@@ -1,0 +1,184 @@
+-- Everything that is measured, in one run, as a table of ratios: results.md.
+-- `make bench` builds and installs what this needs.
+package.path = "bench/?.lua"
+local cjson = require "cjson"
+local Counts = require "counts"
+local Table = require "results"
+local run = Counts.run
+
+local scale = tonumber(os.getenv "BENCH_SCALE" or 1) -- 0.1: a tenth of the events
+local million = math.floor(1e6 * scale)
+
+local sink = {}
+for line in run("bench/sink start"):gmatch "[^\n]+" do
+  local key, value = line:match "^(%w+)=(.*)$"
+  sink[key] = value
+end
+
+-- The results that a program tells, one a line.
+local function results(...)
+  local list = {}
+  for line in run(...):gmatch "[^\n]+" do
+    if line:find "^{" then
+      list[#list + 1] = cjson.decode(line)
+    end
+  end
+  assert(#list > 0, string.format(...))
+  return list
+end
+
+local function note(...)
+  io.stderr:write(os.date "%H:%M:%S ", string.format(...), "\n")
+end
+
+-- ---- single parts ----
+
+local function calls(lua)
+  note("calls on %s", lua)
+  local ns = {}
+  for _, result in ipairs(results("%s bench/calls.lua %s", lua, sink.url)) do
+    ns[result.name] = result.ns
+  end
+  return ns
+end
+
+local function instructions(counts)
+  note "instructions"
+  local list = {}
+  for _, shape in ipairs { "typical", "precise" } do
+    for _, what in ipairs { "track", "encode", "merge", "walk" } do
+      local program = ("bench/subject.lua %s %s"):format(what, shape)
+      list[what .. " " .. shape] = counts:instructions(program)
+    end
+  end
+  return list
+end
+
+local function received()
+  local requests, bytes = run("bench/sink bytes %s", sink.dir):match "(%d+) (%d+)"
+  return tonumber(requests), tonumber(bytes)
+end
+
+-- What a program that sends `n` events costs, and what the sink got.
+local function delivery(name, n, command, ...)
+  note("%s, %d events", name, n)
+  local requests, bytes = received()
+  local result = results(command, ...)[1]
+  local requests_after, bytes_after = received()
+  result.requests, result.bytes = requests_after - requests, (bytes_after - bytes) / n
+  return result
+end
+
+local function ours(n, gzip, clients, apart)
+  return delivery(
+    ("mixpanel for Lua, gzip %s, %d clients"):format(gzip, clients or 1),
+    n,
+    "lua5.4 bench/deliver.lua %s %d %s %d %s",
+    sink.url,
+    n,
+    gzip,
+    clients or 1,
+    apart and "projects" or ""
+  )
+end
+
+local function deliveries()
+  return {
+    plain = ours(million, "off"),
+    gzip = ours(million, "1"),
+    gzip6 = ours(million, "6"),
+    node = delivery(
+      "Node SDK",
+      million,
+      "cd bench && node track_batch.js %s %d",
+      sink.url,
+      million
+    ),
+    import = delivery(
+      "mixpanel-import, gzip",
+      million,
+      "cd bench && node mixpanel_import.js %s %d default",
+      sink.url,
+      million
+    ),
+    import_plain = delivery(
+      "mixpanel-import",
+      million,
+      "cd bench && node mixpanel_import.js %s %d off",
+      sink.url,
+      million
+    ),
+  }
+end
+
+local function growth()
+  local list = {}
+  for _, n in ipairs { 1000, 10000, 100000, million, 10 * million } do
+    list[#list + 1] = ours(n, "1")
+  end
+  return list
+end
+
+local function crowd()
+  local list = {}
+  for _, clients in ipairs { 1, 4, 16, 64 } do
+    list[#list + 1] = { clients = clients, result = ours(million, "1", clients) }
+    if clients > 1 then
+      local result = ours(million, "1", clients, true)
+      list[#list + 1] = { clients = clients, projects = clients, result = result }
+    end
+  end
+  return list
+end
+
+local servers = { "healthy", "slow", "failing", "dead" }
+
+-- Percentiles for each server, of runs that take turns: per server the run
+-- whose p99.99 is in the middle.
+local function latencies(n, burst, runs)
+  local found = { healthy = {}, slow = {}, failing = {}, dead = {} }
+  local urls = { healthy = sink.url, slow = sink.slow, failing = sink.failing, dead = sink.dead }
+  for i = 1, runs do
+    for _, server in ipairs(servers) do
+      note("single calls, %s server, run %d of %d", server, i, runs)
+      local command = "lua5.4 bench/latency.lua %s %d %d"
+      found[server][i] = results(command, urls[server], n, burst)[1]
+    end
+  end
+  for _, server in ipairs(servers) do
+    table.sort(found[server], function(a, b)
+      return a.wall.p9999 < b.wall.p9999
+    end)
+    found[server] = found[server][(runs + 1) // 2]
+  end
+  return found
+end
+
+-- ---- all ----
+
+local function measure(counts)
+  local began = os.time()
+  local load = run("cat /proc/loadavg"):match "%S+ %S+ %S+"
+  return {
+    instructions = instructions(counts),
+    lua = calls "lua5.4",
+    luajit = calls "luajit",
+    deliveries = deliveries(),
+    growth = growth(),
+    crowd = crowd(),
+    unpaced = latencies(million, 0, 3),
+    frames = latencies(math.floor(120000 * scale), 200, 3),
+    load = load,
+    load_after = run("cat /proc/loadavg"):match "%S+ %S+ %S+",
+    minutes = (os.time() - began) / 60,
+    scale = scale,
+  }
+end
+
+local counts = Counts.new()
+local ok, measured = xpcall(measure, debug.traceback, counts)
+counts:close()
+run("bench/sink stop %s", sink.dir)
+assert(ok, measured)
+Table.write("bench/results.md", measured)
+note("%.0f minutes; see bench/results.md", measured.minutes)
