@@ -11,7 +11,8 @@
 #include <time.h>
 
 enum {
-    FORK_WAIT_S = 1
+    FORK_WAIT_S = 1,
+    LOCK_OUT_S = 5 /* a handshake on a starved machine takes seconds */
 };
 
 struct mp_worker {
@@ -225,6 +226,15 @@ void mp_worker_wake(mp_worker *worker) {
     pthread_mutex_unlock(&worker->wait.lock);
 }
 
+/* Waits until the thread is outside of libcurl and keeps it there, at most so
+ * many seconds. */
+static bool lock_inside(mp_worker *worker, time_t seconds) {
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += seconds;
+    return pthread_mutex_timedlock(&worker->inside, &until) == 0;
+}
+
 bool mp_worker_stop(mp_worker *worker, int64_t deadline_ms) {
     atomic_store(&worker->stop, true);
     mp_worker_wake(worker);
@@ -233,20 +243,21 @@ bool mp_worker_stop(mp_worker *worker, int64_t deadline_ms) {
         continue;
     bool ended = worker->ended;
     pthread_mutex_unlock(&worker->wait.lock);
-    if (ended)
+    if (ended) {
         pthread_join(worker->thread, NULL);
-    else
-        pthread_detach(worker->thread);
-    return ended;
+        return true;
+    }
+    /* It may be anywhere but where the end of the process is about to tear
+     * things down. */
+    lock_inside(worker, LOCK_OUT_S);
+    pthread_detach(worker->thread);
+    return false;
 }
 
 /* ---- fork ---- */
 
 void mp_worker_before_fork(mp_worker *worker) {
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += FORK_WAIT_S;
-    worker->outside = pthread_mutex_timedlock(&worker->inside, &until) == 0;
+    worker->outside = lock_inside(worker, FORK_WAIT_S);
 }
 
 void mp_worker_in_parent(mp_worker *worker) {

@@ -17,7 +17,8 @@ mp_worker *mp_worker_start(mp_projects *projects, atomic_bool *succeeded);
 void mp_worker_wake(mp_worker *worker);
 
 /* Aborts what is under way and ends the thread, waiting at most until
- * `deadline_ms` (mp_clock_mono_ms). False: it is left to itself. The struct
+ * `deadline_ms` (mp_clock_mono_ms). False: it is left to itself, locked out of
+ * libcurl, which may take seconds more if it is busy in there. The struct
  * stays: other threads may be about to wake it. */
 bool mp_worker_stop(mp_worker *worker, int64_t deadline_ms);
 
