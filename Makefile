@@ -18,7 +18,7 @@ WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wconversion \
 # -fno-plt: a record takes about 90 calls into Lua, and each saves a jump.
 FLAGS = -std=c11 -D_GNU_SOURCE -fPIC -fno-plt -fvisibility=hidden -pthread \
         $(WARNINGS) $(CFLAGS)
-LIBS  = -lcurl -ldeflate -ljansson -lpthread -ldl
+LIBS  = -lcurl -ldeflate -ljansson -lpthread -ldl -lm
 
 BUILD   = build
 CORE    = $(wildcard src/core/*.c)
@@ -48,7 +48,7 @@ $(foreach abi,$(ABIS),$(eval $(call abi_rules,$(abi))))
 
 $(BUILD)/spec/%: spec/c/%.c $(OBJ)
 	@mkdir -p $(@D)
-	$(CC) $(FLAGS) $(LDFLAGS) -Isrc/core -MMD -MP -o $@ $< $(OBJ) $(LIBS) -lm
+	$(CC) $(FLAGS) $(LDFLAGS) -Isrc/core -MMD -MP -o $@ $< $(OBJ) $(LIBS)
 
 # Hosts for specs: one whose threads have a Lua state each, one that embeds.
 $(BUILD)/spec/threads $(BUILD)/spec/embedder: $(BUILD)/spec/%: spec/support/%.c
@@ -114,8 +114,13 @@ sandbox: deps
 lint:
 	@.ci/lint
 
-asan tsan: deps
-	@.ci/test $@
+asan tsan valgrind: deps
+	@$(MAKE) --no-print-directory -j2 -s build luajit units
+	@VALGRIND=whole .ci/test $@
+
+coverage: deps
+	@.ci/deps coverage
+	@.ci/coverage
 
 format:
 	clang-format -i src/core/*.[ch] src/binding/*.[ch] spec/c/*.[ch] \
@@ -157,12 +162,13 @@ help:
 	@echo 'make deps         install what is missing'
 	@echo 'make lint format  check, or mend, how the code reads'
 	@echo 'make docs         render docs/reference.md from library/mixpanel.lua'
-	@echo 'make asan tsan    the specs under the sanitizers'
+	@echo 'make asan tsan valgrind   the specs under the sanitizers, valgrind'
+	@echo 'make coverage     which lines the tests reach'
 	@echo 'make bench        measure everything, against its peers: bench/results.md'
 	@echo 'make bench-gate   has track become slower? in instructions, not in time'
 	@echo 'make install      install for Lua $(ABI) (ABI) under PREFIX ($(PREFIX)), DESTDIR'
 	@echo 'make clean        remove build/'
 
 .PHONY: build all luajit $(ABIS) units demo test deps sandbox lint asan tsan \
-        format docs bench bench-gate install clean help
+        valgrind coverage format docs bench bench-gate install clean help
 .SECONDARY:

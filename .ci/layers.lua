@@ -4,7 +4,7 @@
 -- Prints each breach; the exit status says whether there was one.
 local rows = {
   { "err", "buf", "clock", "rng", "wait", "version", "phase", "dict" },
-  { "num", "json", "ids", "timers", "gzip", "retry", "retry_after", "config", "exchange" },
+  { "num", "json", "parse", "ids", "timers", "gzip", "retry", "retry_after", "config", "exchange" },
   { "file", "report", "segment", "http", "trace", "answer", "saves" },
   { "stored", "line", "run", "spool", "queue", "batch", "held", "user", "user_text" },
   { "lane", "request" },
@@ -34,7 +34,7 @@ local homes = {
   ["lauxlib.h"] = "src/binding/",
   ["lualib.h"] = "src/binding/",
   ["curl/curl.h"] = "src/core/http.c",
-  ["jansson.h"] = "src/core/answer.c src/core/line.c src/core/user_text.c src/binding/decode.c",
+  ["jansson.h"] = "src/core/parse.h",
   ["libdeflate.h"] = "src/core/gzip.c",
 }
 

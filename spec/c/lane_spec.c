@@ -328,7 +328,10 @@ CASE(a_child_forgets_segments_without_touching_them) {
                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
         mp_lane_clear(lane, 2);
         unsigned char resident;
-        _exit(mine == MAP_FAILED || mincore(mine, 4096, &resident) != 0);
+        bool kept = mine != MAP_FAILED && mincore(mine, 4096, &resident) == 0;
+        mp_lane_free(lane);
+        mp_settings_release(settings);
+        _exit(!kept);
     }
     int status = -1;
     CHECK(child > 0 && waitpid(child, &status, 0) == child);

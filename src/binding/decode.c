@@ -1,8 +1,7 @@
 #include "decode.h"
 
 #include "../core/num.h"
-
-#include <jansson.h>
+#include "../core/parse.h"
 
 #define TYPE "mixpanel.json"
 
@@ -99,15 +98,14 @@ void mp_decode_push(lua_State *L, const char *text, size_t len) {
     static const size_t flags = JSON_DECODE_ANY | JSON_ALLOW_NUL;
     json_error_t why;
     box *b = push_box(L);
-    b->parsed = json_loadb(text, len, flags, &why);
+    b->parsed = mp_parse(text, len, flags, &why);
     if (!b->parsed && json_error_code(&why) == json_error_numeric_overflow) {
         if (text[0] >= '0' && text[0] <= '9') {
             lua_pushlstring(L, text, len);
             lua_replace(L, -2);
             return;
         }
-        b->parsed =
-            json_loadb(text, len, flags | JSON_DECODE_INT_AS_REAL, &why);
+        b->parsed = mp_parse(text, len, flags | JSON_DECODE_INT_AS_REAL, &why);
     }
     if (!b->parsed)
         luaL_error(L, "a property cannot be read back: %s", why.text);

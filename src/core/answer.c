@@ -1,6 +1,7 @@
 #include "answer.h"
 
-#include <jansson.h>
+#include "parse.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -181,13 +182,6 @@ static mp_outcome read_status(int status) {
     return MP_SAID_UNREADABLE;
 }
 
-/* Left alone, jansson draws the seed when it is first used: from a file that a
- * chroot may lack, and a fork at that moment would leave the child waiting for
- * the thread that draws it. */
-void mp_answer_set_up(uint64_t seed) {
-    json_object_seed(seed ? (size_t)seed : 1);
-}
-
 mp_err mp_answer_read(mp_answer *answer, const mp_reply *reply, uint32_t count,
                       bool names_records) {
     mp_err err = MP_OK;
@@ -198,8 +192,8 @@ mp_err mp_answer_read(mp_answer *answer, const mp_reply *reply, uint32_t count,
                  strlen(reply->failure));
         return MP_OK;
     }
-    json_t *root = reply->len > 0 ? json_loadb(reply->body, reply->len,
-                                               JSON_DECODE_ANY, NULL)
+    json_t *root = reply->len > 0 ? mp_parse(reply->body, reply->len,
+                                             JSON_DECODE_ANY, NULL)
                                   : NULL;
     describe(answer, reply, root);
     if (reply->status == 200)

@@ -23,9 +23,6 @@ typedef struct mp_answer {
     char text[MP_MESSAGE]; /* why, in the API's words where it has any */
 } mp_answer;
 
-/* Once per process, before any other call: `seed` is for jansson's tables. */
-void mp_answer_set_up(uint64_t seed);
-
 /* Reads the reply to a request of `count` records; `names_records`: the
  * endpoint (/import) may name the records it refused. MP_MEMORY leaves an
  * answer that is safe to act on. */

@@ -1,6 +1,7 @@
 #include "config.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -117,7 +118,9 @@ mp_err mp_settings_ca_file(mp_settings *settings, const char *path,
     char *data = NULL;
     size_t len = 0;
     FILE *file = fopen(path, "rbe");
-    mp_err err = file ? read_whole(file, &data, &len) : MP_INVALID;
+    mp_err err = file              ? read_whole(file, &data, &len)
+                 : errno == ENOMEM ? MP_MEMORY
+                                   : MP_INVALID;
     if (file)
         fclose(file);
     if (err == MP_OK && !holds_certificate(data, len))

@@ -1,9 +1,9 @@
 #include "engine.h"
 
-#include "answer.h"
 #include "carrier.h"
 #include "clock.h"
 #include "file.h"
+#include "parse.h"
 #include "projects.h"
 #include "rng.h"
 
@@ -122,7 +122,7 @@ static void pin_library(void) {
 static void set_up(void) {
     pin_library();
     mp_insert_id_reseed();
-    mp_answer_set_up(mp_rng_seed());
+    mp_parse_set_up(mp_rng_seed());
     engine.projects = mp_projects_new();
     engine.once_err =
         engine.projects ? mp_carrier_set_up(engine.projects) : MP_MEMORY;

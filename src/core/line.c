@@ -1,6 +1,7 @@
 #include "line.h"
 
-#include <jansson.h>
+#include "parse.h"
+
 #include <string.h>
 
 uint32_t mp_line_subject(uint32_t hash, const char *id, size_t len) {
@@ -48,7 +49,7 @@ mp_err mp_line_read(const char *json, size_t len, bool profile,
                     mp_record *out) {
     json_error_t error;
     json_t *root =
-        json_loadb(json, len, JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL, &error);
+        mp_parse(json, len, JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL, &error);
     *out = (mp_record){.head = json, .head_len = len};
     if (!root && json_error_code(&error) == json_error_out_of_memory)
         return MP_MEMORY;

@@ -2,8 +2,8 @@
 
 #include "json.h"
 #include "num.h"
+#include "parse.h"
 
-#include <jansson.h>
 #include <stdio.h>
 
 /* ---- writing ---- */
@@ -170,7 +170,7 @@ static bool holds_json(const json_t *string) {
     if (len == 0)
         return false;
     json_error_t why;
-    json_t *parsed = json_loadb(text, len, flags, &why);
+    json_t *parsed = mp_parse(text, len, flags, &why);
     json_decref(parsed);
     return parsed || json_error_code(&why) == json_error_null_byte_in_key;
 }
@@ -287,7 +287,7 @@ mp_err mp_user_read(mp_user *user, const char *text, size_t len,
                     char message[MP_MESSAGE]) {
     json_error_t why;
     json_t *state =
-        json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &why);
+        mp_parse(text, len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &why);
     if (!state) {
         if (json_error_code(&why) == json_error_out_of_memory)
             return MP_MEMORY;

@@ -1,0 +1,15 @@
+/* JSON text as a tree: jansson, made safe for when memory runs out. */
+#ifndef MP_PARSE_H
+#define MP_PARSE_H
+
+#include <jansson.h>
+#include <stdint.h>
+
+/* Once per process, before any other call: `seed` is for jansson's tables. */
+void mp_parse_set_up(uint64_t seed);
+
+/* What json_loadb does, to be freed with json_decref. NULL also when memory
+ * runs out. Thread: any. */
+json_t *mp_parse(const char *text, size_t len, size_t flags, json_error_t *why);
+
+#endif
