@@ -111,11 +111,21 @@ describe("poll", function()
       assert.equal(200, seen[endpoint].status)
       assert.same({}, seen[endpoint].records)
     end
+    for i = 1, 5 do
+      local time = os.time() + (i == 3 and 86400 or -i) -- not in the future
+      assert(mp:import("A", time, { distinct_id = "u" }))
+    end
+    assert(mp:flush(10))
+    local counts = {}
+    for _, report in ipairs(mp:poll()) do
+      counts[report.outcome] = report.count
+    end
+    assert.same({ delivered = 4, rejected = 1 }, counts)
     mp:set_config { reports = "none" }
     server:script { endpoint = "/track", status = 410 }
     mp:track("A", { distinct_id = "u" })
     assert(mp:flush(10))
-    assert.equal(1, mp:stats().rejected)
+    assert.equal(2, mp:stats().rejected)
     assert.same({}, mp:poll())
     mp:close()
   end)

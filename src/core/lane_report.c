@@ -56,6 +56,20 @@ void mp_lane_tell_pause(mp_lane *lane, const mp_batch *batch, int status,
     lane->told_pause = true;
 }
 
+void mp_lane_tell_delivered(mp_lane *lane, const mp_batch *batch,
+                            uint64_t count, const mp_answer *answer) {
+    if (!lane->reports || count == 0)
+        return;
+    char message[MP_MESSAGE] = "";
+    if (answer->missing > 0)
+        snprintf(message, MP_MESSAGE,
+                 "Mixpanel counted %u records fewer than were sent",
+                 answer->missing);
+    mp_news news = {MP_REPORT_DELIVERED, answer->status, false, message};
+    mp_report report = start(lane, batch, &news, count);
+    mp_reports_add(lane->reports, &report);
+}
+
 void mp_lane_tell_failed(mp_lane *lane, const mp_batch *batch,
                          const mp_answer *answer) {
     if (!lane->reports || answer->failed_count == 0)

@@ -1,7 +1,6 @@
 /* What becomes of a batch once it is known what the API said. */
 #include "lane_state.h"
 
-#include <stdio.h>
 #include <string.h>
 
 static void finish_part(mp_lane *lane, mp_batch *batch,
@@ -10,21 +9,17 @@ static void finish_part(mp_lane *lane, mp_batch *batch,
     if (batch->trial)
         batch->trial->accepted |= delivered > 0;
     mp_lane_tell_failed(lane, batch, answer);
+    mp_lane_tell_delivered(lane, batch, delivered, answer);
     lane->stats->rejected += answer->failed_count;
     lane->stats->delivered -= answer->failed_count;
     mp_lane_finish(lane, batch, &lane->stats->delivered);
 }
 
 static void deliver(mp_lane *lane, mp_batch *batch, const mp_answer *answer) {
-    char message[MP_MESSAGE] = "";
-    if (answer->missing > 0)
-        snprintf(message, MP_MESSAGE,
-                 "Mixpanel counted %u records fewer than were sent",
-                 answer->missing);
-    mp_news news = {MP_REPORT_DELIVERED, answer->status, false, message};
     if (batch->trial)
         batch->trial->accepted = true;
-    mp_lane_end(lane, batch, &lane->stats->delivered, &news);
+    mp_lane_tell_delivered(lane, batch, batch->count, answer);
+    mp_lane_finish(lane, batch, &lane->stats->delivered);
 }
 
 static void reject(mp_lane *lane, mp_batch *batch, const mp_answer *answer,

@@ -76,6 +76,11 @@ void mp_lane_end(mp_lane *lane, mp_batch *batch, uint64_t *counter,
 void mp_lane_tell_pause(mp_lane *lane, const mp_batch *batch, int status,
                         const char *message);
 
+/* Tells of `count` records that were taken, and whether Mixpanel counted
+ * fewer. */
+void mp_lane_tell_delivered(mp_lane *lane, const mp_batch *batch,
+                            uint64_t count, const mp_answer *answer);
+
 /* Tells of the records that the answer names. */
 void mp_lane_tell_failed(mp_lane *lane, const mp_batch *batch,
                          const mp_answer *answer);
