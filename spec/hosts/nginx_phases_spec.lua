@@ -39,6 +39,7 @@ local HTTP = [[
     ssl_client_hello_by_lua_block { require("phase") "ssl_client_hello" }
     ssl_certificate_by_lua_block { require("phase") "ssl_certificate" }
     server_rewrite_by_lua_block { require("phase") "server_rewrite" }
+    log_by_lua_block { require("mixpanel.resty").log(require "analytics", "Raw") }
     location / { return 200 "hello"; }
   }
 ]]
@@ -130,22 +131,23 @@ describe("nginx", function()
   end
 
   -- The properties of the last event of this name, once there are `n`.
-  local function wait_for_page(n)
-    wait_for_event("Page", n)
+  local function wait_for_properties(name, n)
+    wait_for_event(name, n)
     local found
     for _, record in ipairs(server:records "/track") do
-      found = record.event == "Page" and record.properties or found
+      found = record.event == name and record.properties or found
     end
     return found
   end
 
+  local function over_tls(line)
+    local client = ("openssl s_client -quiet -unix %s/tls.sock"):format(web.dir)
+    process.run(("printf '%s\\r\\n\\r\\n' | %s >/dev/null 2>&1"):format(line, client))
+  end
+
   it("has events from every phase that runs Lua", function()
     assert(web:get "/balanced")
-    process.run(
-      "printf 'GET / HTTP/1.0\\r\\n\\r\\n' | openssl s_client -quiet -unix "
-        .. web.dir
-        .. "/tls.sock >/dev/null 2>&1"
-    )
+    over_tls "GET / HTTP/1.0"
     for _, phase in ipairs {
       "init",
       "init_worker",
@@ -170,7 +172,7 @@ describe("nginx", function()
   it("turns a request into an event in log_by_lua", function()
     server:reset()
     assert.is_nil(web:get("/page?user=u1&q=a%20b", { Referer = "http://example.org/x" }))
-    local page = wait_for_page(1)
+    local page = wait_for_properties("Page", 1)
     assert.equal(web.url .. "/page?user=u1&q=a%20b", page["$current_url"])
     assert.equal("http://example.org/x", page["$referrer"])
     assert.equal("127.0.0.1", page.ip)
@@ -185,11 +187,11 @@ describe("nginx", function()
     server:reset()
     local forwarded = { ["X-Forwarded-For"] = "203.0.113.7", ["X-Forwarded-Proto"] = "https" }
     web:get("/page?user=u2", forwarded)
-    local page = wait_for_page(1)
+    local page = wait_for_properties("Page", 1)
     assert.equal("203.0.113.7", page.ip)
     assert.equal(web.url:gsub("^http", "https") .. "/page?user=u2", page["$current_url"])
     web:get("/page?user=u3", { ["X-Forwarded-Proto"] = "https" }) -- not a proxy's request
-    page = wait_for_page(2)
+    page = wait_for_properties("Page", 2)
     assert.equal("127.0.0.1", page.ip)
     assert.equal(web.url .. "/page?user=u3", page["$current_url"])
   end)
@@ -199,19 +201,18 @@ describe("nginx", function()
     web:get "/page?skip=1"
     web:get "/page?user=u4&broken=1"
     web:get "/page?user=u5"
-    assert.equal("u5", wait_for_page(1).distinct_id)
+    assert.equal("u5", wait_for_properties("Page", 1).distinct_id)
     assert.truthy(web:read("error.log"):find("broken: function has no JSON form", 1, true))
   end)
 
-  it("survives a request that is none", function()
+  it("tracks a request that is none, from a peer without an address", function()
     server:reset()
-    local socket = require "socket"
-    local client = assert(socket.connect("127.0.0.1", web.port))
-    client:send "\22\3\1 nonsense\r\n\r\n"
-    client:receive "*a"
-    client:close()
-    web:get "/page?user=u6"
-    assert.equal("u6", wait_for_page(1).distinct_id)
+    over_tls "nonsense"
+    local raw = wait_for_properties("Raw", 1)
+    assert.equal(400, raw.status)
+    assert.is_nil(raw.method)
+    assert.equal(0, raw.ip)
+    assert.truthy(raw["$current_url"]:find "^https://")
   end)
 
   it("flushes while other requests go on", function()
