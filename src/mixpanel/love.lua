@@ -63,7 +63,7 @@ function hooks.quit(session, own, ...)
   local stay = own and own(...)
   if not stay and not session.over then
     end_session(session)
-    session.client:close(session.quit_timeout)
+    session.client:close() -- at most exit_timeout
   end
   return stay
 end
@@ -117,8 +117,6 @@ end
 ---@field client? mixpanel.Options for `mixpanel.new`; `geolocate` is true unless said otherwise,
 --- since the sender is the player
 ---@field on_report? fun(report: mixpanel.Report) gets what `poll` finds, once a frame
----@field quit_timeout? number seconds that quitting may wait for records to leave; the client's
---- `exit_timeout` by default
 
 local function make_client(token, options)
   local client_options = copy(options)
@@ -143,9 +141,7 @@ end
 ---@return mixpanel.Client
 function analytics.start(token, options)
   local own, user_options = options or {}, copy(options)
-  for _, name in ipairs { "client", "on_report", "quit_timeout" } do
-    user_options[name] = nil
-  end
+  user_options.client, user_options.on_report = nil, nil
   user_options.state = user_options.state or make_state_path()
   local client = make_client(token, own.client)
   local session = {
@@ -154,7 +150,6 @@ function analytics.start(token, options)
     began = now(),
     hooked = {},
     on_report = own.on_report,
-    quit_timeout = own.quit_timeout,
   }
   session.user:track "Session Start"
   install(session)

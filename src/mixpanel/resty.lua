@@ -89,15 +89,14 @@ function resty.flush(mp, timeout)
   return true
 end
 
---- For exit_worker_by_lua: closes the client, and says in nginx's error log
---- what did not get out.
+--- For exit_worker_by_lua: closes the client, which waits its exit_timeout at
+--- most, and says in nginx's error log what did not get out.
 ---@param mp mixpanel.Client
----@param timeout? number seconds, as for mp:close
 ---@return boolean? # as mp:close
 ---@return string? message
 ---@return mixpanel.ErrorCode? code
-function resty.exit_worker(mp, timeout)
-  local ok, message, code = mp:close(timeout)
+function resty.exit_worker(mp)
+  local ok, message, code = mp:close()
   if not ok then
     ngx.log(ngx.ERR, "mixpanel: the worker exits: ", message)
   end
