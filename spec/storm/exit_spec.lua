@@ -19,7 +19,9 @@ for i = 1, 200 do
   mp.people:set("u", { i = i })
 end
 require("posix").sleep(tonumber(delay) / 1000)
-if way == "closes" then
+if way == "closes for" then
+  mp:close(tonumber(exit_timeout))
+elseif way == "closes" then
   local other = require("mixpanel").new("projecttoken", {
     api_host = url,
     name = "other",
@@ -131,6 +133,7 @@ describe("exits", function()
     assert_ends("https://127.0.0.1:" .. port, "error")
     -- What close waited in vain is not waited for again.
     assert_ends("https://127.0.0.1:" .. port, "closes")
+    assert_ends("https://127.0.0.1:" .. port, "'closes for'")
     silent:close()
   end)
 

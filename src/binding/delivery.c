@@ -57,9 +57,7 @@ static int close_client(lua_State *L, mp_client *client, int64_t timeout_ms) {
     mp_err err = MP_OK;
     if (!client->closed) {
         client->closed = true;
-        err = timeout_ms < 0
-                  ? mp_engine_flush_at_close(client->project, &left)
-                  : mp_engine_flush(client->project, timeout_ms, &left);
+        err = mp_engine_flush_at_close(client->project, timeout_ms, &left);
     }
     return push_outcome(L, err, left);
 }

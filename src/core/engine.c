@@ -237,11 +237,14 @@ mp_err mp_engine_await_save(mp_project *project, const char *path,
     return mp_project_await_save(project, path, deadline_ms, message);
 }
 
-mp_err mp_engine_flush_at_close(mp_project *project, uint64_t *left) {
-    int64_t timeout_ms = budget_ms(project);
+mp_err mp_engine_flush_at_close(mp_project *project, int64_t timeout_ms,
+                                uint64_t *left) {
+    int64_t budget = budget_ms(project);
+    bool by_budget = timeout_ms < 0;
     int64_t start_ms = mp_clock_mono_ms();
-    mp_err err = mp_engine_flush(project, timeout_ms, left);
-    if (*left > 0 && err == MP_OK)
+    mp_err err =
+        mp_engine_flush(project, by_budget ? budget : timeout_ms, left);
+    if (*left > 0 && err == MP_OK && by_budget)
         err = MP_TIMEOUT; /* nothing was left to wait for */
     if (err == MP_TIMEOUT && !is_manual(project)) {
         /* What succeeded meanwhile, for another project, did not help. */

@@ -47,8 +47,11 @@ mp_err mp_engine_save(mp_project *project, const char *path, mp_buf *text);
 mp_err mp_engine_await_save(mp_project *project, const char *path,
                             int64_t timeout_ms, char message[MP_MESSAGE]);
 
-/* How long a close without an argument may wait: the project's exit_timeout
- * less what earlier closes waited in vain, until a request succeeds. */
-mp_err mp_engine_flush_at_close(mp_project *project, uint64_t *left);
+/* As mp_engine_flush, for a close. `timeout_ms` below 0: the project's
+ * exit_timeout less what earlier closes waited in vain, until a request
+ * succeeds. What it waits in vain itself, the end of the process and later
+ * closes wait less. */
+mp_err mp_engine_flush_at_close(mp_project *project, int64_t timeout_ms,
+                                uint64_t *left);
 
 #endif
