@@ -149,6 +149,17 @@ install: $(ABI)
 	install -m 644 src/mixpanel/*.lua \
 	    $(DESTDIR)$(PREFIX)/share/lua/$(ABI)/mixpanel
 
+# For LuaRocks, which knows where its Lua's headers are and where files go.
+rock:
+	rm -rf $(BUILD)/rock
+	$(MAKE) --no-print-directory BUILD=$(BUILD)/rock ABIS=host \
+	    INC_host='$(LUA_INCDIR)' host
+
+rock-install:
+	install -D -m 755 $(BUILD)/rock/host/mixpanel.so $(LIBDIR)/mixpanel.so
+	install -d $(LUADIR)/mixpanel
+	install -m 644 src/mixpanel/*.lua $(LUADIR)/mixpanel
+
 clean:
 	rm -rf $(BUILD)
 
@@ -170,5 +181,6 @@ help:
 	@echo 'make clean        remove build/'
 
 .PHONY: build all luajit $(ABIS) units demo test deps sandbox lint asan tsan \
-        valgrind coverage format docs bench bench-gate install clean help
+        valgrind coverage format docs bench bench-gate install \
+        rock rock-install clean help
 .SECONDARY:
