@@ -82,17 +82,21 @@ static void write_one(mp_project *project, mp_save *save, mp_buf *text) {
     mp_project_unlock(project);
 }
 
+/* One that fails is due later, so that this ends. */
 bool mp_project_write_saves(mp_project *project, bool all) {
     int64_t now_ms = mp_clock_mono_ms();
     bool any = false;
+    mp_project_lock(project);
+    if (all)
+        mp_saves_hurry(&project->saves, now_ms);
     for (;;) {
         mp_buf text;
-        mp_project_lock(project);
-        mp_save *save = mp_saves_take(&project->saves, now_ms, all, &text);
+        mp_save *save = mp_saves_take(&project->saves, now_ms, &text);
         mp_project_unlock(project);
         if (!save)
             return any;
         write_one(project, save, &text);
         any = true;
+        mp_project_lock(project);
     }
 }

@@ -51,11 +51,14 @@ int64_t mp_saves_due(const mp_saves *saves) {
     return due_ms;
 }
 
-mp_save *mp_saves_take(mp_saves *saves, int64_t now_ms, bool all,
-                       mp_buf *text) {
+void mp_saves_hurry(mp_saves *saves, int64_t now_ms) {
+    for (mp_save *save = saves->list; save; save = save->next)
+        save->due_ms = now_ms;
+}
+
+mp_save *mp_saves_take(mp_saves *saves, int64_t now_ms, mp_buf *text) {
     for (mp_save *save = saves->list; save; save = save->next) {
-        if (save->text.len == 0 || save->writing ||
-            (save->due_ms > now_ms && !all))
+        if (save->text.len == 0 || save->writing || save->due_ms > now_ms)
             continue;
         *text = save->text;
         save->text = (mp_buf){0};

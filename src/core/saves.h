@@ -36,9 +36,12 @@ mp_err mp_saves_put(mp_saves *saves, const char *path, mp_buf *text,
 /* When the next is due; INT64_MAX: none waits. */
 int64_t mp_saves_due(const mp_saves *saves);
 
-/* One that is due, or any that waits if `all`, with its bytes in `text`, now
- * the caller's, who writes them and ends with mp_saves_done. NULL: none. */
-mp_save *mp_saves_take(mp_saves *saves, int64_t now_ms, bool all, mp_buf *text);
+/* Makes all that wait due now. */
+void mp_saves_hurry(mp_saves *saves, int64_t now_ms);
+
+/* One that is due, with its bytes in `text`, now the caller's, who writes them
+ * and ends with mp_saves_done. NULL: none. */
+mp_save *mp_saves_take(mp_saves *saves, int64_t now_ms, mp_buf *text);
 
 /* Ends what mp_saves_take began, and takes back the bytes. `failure`: why the
  * file was not written, so that it must be tried again; NULL: it was. */

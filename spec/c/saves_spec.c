@@ -1,0 +1,184 @@
+#include "file.h"
+#include "project.h"
+#include "saves.h"
+#include "unit.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static mp_buf text_of(const char *text) {
+    mp_buf buf = {0};
+    CHECK(mp_buf_puts(&buf, text) == MP_OK);
+    return buf;
+}
+
+static void put(mp_saves *saves, const char *path, const char *text,
+                int64_t now_ms) {
+    mp_buf buf = text_of(text);
+    CHECK(mp_saves_put(saves, path, &buf, now_ms) == MP_OK);
+    CHECK(buf.data == NULL);
+}
+
+CASE(the_last_text_is_written_when_the_first_is_due) {
+    mp_saves saves = {0};
+    mp_buf text = {0};
+    CHECK(mp_saves_due(&saves) == INT64_MAX);
+    put(&saves, "a", "one", 1000);
+    put(&saves, "a", "two", 1200);
+    CHECK(mp_saves_due(&saves) == 1000 + MP_SAVE_DELAY_MS);
+    CHECK(!mp_saves_take(&saves, 1000 + MP_SAVE_DELAY_MS - 1, &text));
+    mp_save *save = mp_saves_take(&saves, 1250, &text);
+    CHECK(save != NULL && !mp_saves_take(&saves, 9999, &text));
+    CHECK_TEXT(text.data, text.len, "two");
+    CHECK(mp_saves_find(&saves, "a") == save);
+    mp_saves_done(&saves, save, &text, NULL, 1250);
+    CHECK(!mp_saves_find(&saves, "a") && mp_saves_due(&saves) == INT64_MAX);
+}
+
+CASE(what_comes_while_a_file_is_written_is_written_next) {
+    mp_saves saves = {0};
+    mp_buf text = {0};
+    put(&saves, "a", "one", 0);
+    mp_save *save = mp_saves_take(&saves, 1000, &text);
+    put(&saves, "a", "two", 10);
+    CHECK(mp_saves_due(&saves) == INT64_MAX); /* not at the same time */
+    mp_saves_done(&saves, save, &text, NULL, 20);
+    CHECK(mp_saves_due(&saves) == 10 + MP_SAVE_DELAY_MS);
+    save = mp_saves_take(&saves, 1000, &text);
+    CHECK_TEXT(text.data, text.len, "two");
+    mp_saves_done(&saves, save, &text, NULL, 1000);
+}
+
+CASE(what_failed_is_tried_again_ever_more_slowly) {
+    mp_saves saves = {0};
+    mp_buf text = {0};
+    int64_t now_ms = 0, last_ms = 0;
+    put(&saves, "a", "one", now_ms);
+    for (int i = 0; i < 12; i++) {
+        int64_t due_ms = mp_saves_due(&saves);
+        CHECK(i == 0 || due_ms - now_ms >= last_ms);
+        CHECK(due_ms - now_ms <= 60000);
+        last_ms = i == 0 ? 0 : due_ms - now_ms;
+        now_ms = due_ms;
+        mp_save *save = mp_saves_take(&saves, now_ms, &text);
+        CHECK_TEXT(text.data, text.len, i < 6 ? "one" : "newer");
+        mp_saves_done(&saves, save, &text, "no", now_ms);
+        CHECK(save->failures == (uint32_t)i + 1);
+        if (i == 5)
+            put(&saves, "a", "newer", now_ms);
+    }
+    CHECK(last_ms == 60000);
+    mp_saves_clear(&saves);
+}
+
+CASE(files_wait_apart) {
+    mp_saves saves = {0};
+    mp_buf text = {0};
+    put(&saves, "a", "A", 0);
+    put(&saves, "b", "B", 100);
+    mp_save *save = mp_saves_take(&saves, 250, &text);
+    CHECK_TEXT(text.data, text.len, "A");
+    CHECK(mp_saves_due(&saves) == 350);
+    mp_saves_done(&saves, save, &text, NULL, 250);
+    mp_saves_clear(&saves);
+}
+
+/* ---- a project that writes, while calls to the system fail ---- */
+
+static int calls_left;
+
+static bool fails(void) {
+    if (calls_left-- != 0)
+        return false;
+    errno = ENOSPC;
+    return true;
+}
+
+static int open_or_fail(int at, const char *path, int flags, mode_t mode) {
+    return fails() ? -1 : mp_file_system.open(at, path, flags, mode);
+}
+
+static ssize_t write_or_fail(int fd, const void *bytes, size_t n, off_t at) {
+    return fails() ? -1 : mp_file_system.write(fd, bytes, n > 2 ? 2 : n, at);
+}
+
+static int sync_or_fail(int fd) {
+    return fails() ? -1 : mp_file_system.sync(fd);
+}
+
+static int rename_or_fail(int a, const char *from, int b, const char *to) {
+    return fails() ? -1 : mp_file_system.rename(a, from, b, to);
+}
+
+static mp_project *open_project(void) {
+    mp_config config = {.token = strdup("t"),
+                        .base_url = strdup("http://127.0.0.1:9"),
+                        .name = strdup("")};
+    return mp_project_new(&config, mp_settings_new(NULL));
+}
+
+static void save(mp_project *project, const char *path, const char *text) {
+    bool wake;
+    mp_buf buf = text_of(text);
+    CHECK(mp_project_save(project, path, &buf, &wake) == MP_OK);
+}
+
+static void check_file(const char *path, const char *text) {
+    mp_buf got = {0};
+    CHECK(mp_file_read(MP_FILE_HERE, path, 100, &got) == 0);
+    CHECK_TEXT(got.data, got.len, text);
+    mp_buf_free(&got);
+}
+
+CASE(a_state_is_old_or_new_whatever_call_fails) {
+    char home[] = "/tmp/mp_saves_XXXXXX", path[64], why[MP_MESSAGE];
+    mp_file_calls faulty = mp_file_system;
+    faulty.open = open_or_fail;
+    faulty.write = write_or_fail;
+    faulty.sync = sync_or_fail;
+    faulty.rename = rename_or_fail;
+    CHECK(mkdtemp(home) != NULL);
+    snprintf(path, sizeof path, "%s/state", home);
+    mp_project *project = open_project();
+    CHECK(mp_project_idle(project));
+    bool all_went_well = false;
+    for (int n = 0; !all_went_well && n < 50; n++) {
+        mp_report report;
+        save(project, path, "old");
+        CHECK(mp_project_write_saves(project, true));
+        check_file(path, "old");
+        save(project, path, "newer");
+        CHECK(!mp_project_idle(project));
+        calls_left = n;
+        mp_file_use(&faulty);
+        CHECK(mp_project_write_saves(project, true));
+        mp_file_use(&mp_file_system);
+        all_went_well = calls_left >= 0;
+        bool reported = mp_project_take_report(project, &report);
+        CHECK(reported == !all_went_well);
+        if (reported) {
+            CHECK(report.outcome == MP_REPORT_STATE && report.count == 0);
+            CHECK(strstr(report.message, path) != NULL);
+            CHECK(mp_project_await_save(project, path, 0, why) == MP_TIMEOUT);
+            mp_report_free(&report);
+        }
+        CHECK(mp_project_write_saves(project, true) == !all_went_well);
+        check_file(path, "newer");
+        CHECK(mp_project_await_save(project, path, 0, why) == MP_OK);
+        CHECK(mp_project_idle(project));
+    }
+    CHECK(all_went_well);
+    mp_project_release(project);
+    CHECK(unlink(path) == 0 && rmdir(home) == 0);
+}
+
+int main(void) {
+    RUN(the_last_text_is_written_when_the_first_is_due);
+    RUN(what_comes_while_a_file_is_written_is_written_next);
+    RUN(what_failed_is_tried_again_ever_more_slowly);
+    RUN(files_wait_apart);
+    RUN(a_state_is_old_or_new_whatever_call_fails);
+    return unit_result();
+}

@@ -1,0 +1,161 @@
+#include "unit.h"
+#include "user_text.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static mp_err read_text(mp_user *user, const char *text, char why[MP_MESSAGE]) {
+    *user = (mp_user){0};
+    why[0] = '\0';
+    return mp_user_read(user, text, strlen(text), why);
+}
+
+/* A text that is read becomes itself when it is written. */
+static void check_round(const char *text) {
+    mp_user user;
+    char why[MP_MESSAGE];
+    mp_buf out = {0};
+    CHECK(read_text(&user, text, why) == MP_OK);
+    CHECK(mp_user_write(&user, &out) == MP_OK);
+    CHECK_TEXT(out.data, out.len, text);
+    mp_buf_free(&out);
+    mp_user_free(&user);
+}
+
+CASE(what_is_written_is_read_as_it_was) {
+    check_round("{\"version\":1,\"distinct_id\":\"u\"}\n");
+    check_round("{\"version\":1,\"consent\":\"given\",\"distinct_id\":\"a\","
+                "\"device_id\":\"d\",\"user_id\":\"u\",\"alias\":\"u\","
+                "\"had_distinct_id\":true,\"identified\":true,"
+                "\"properties\":{\"a\":\"18446744073709551615\","
+                "\"b \\\"q\\\"\":\"0.1\",\"c\":\"{\\\"x\\\\u0000\\\":[1]}\"},"
+                "\"timers\":{\"E\":1795460000123},"
+                "\"held\":[\"{\\\"$set\\\":{\\\"a\\\":1}}\","
+                "\"{\\\"$ip\\\":\\\"1\\\",\\\"$add\\\":{\\\"n\\\":1}}\"]}\n");
+}
+
+CASE(held_updates_know_how_they_may_be_sent) {
+    mp_user user;
+    char why[MP_MESSAGE];
+    CHECK(read_text(&user,
+                    "{\"version\":1,\"held\":["
+                    "\"{\\\"$set\\\":{\\\"$add\\\":{\\\"$ip\\\":1}}}\","
+                    "\"{\\\"$ip\\\":\\\"1\\\",\\\"$append\\\":{\\\"n\\\":1}}\","
+                    "\"{\\\"$add\\\":{\\\"n\\\":1}}\"]}",
+                    why) == MP_OK);
+    const mp_held_update *updates = user.held.updates;
+    CHECK(user.held.count == 3);
+    CHECK(updates[0].kind == MP_PLAIN && !updates[0].has_ip);
+    CHECK(updates[1].kind == MP_CUMULATIVE && updates[1].has_ip);
+    CHECK(updates[2].kind == MP_CUMULATIVE && !updates[2].has_ip);
+    CHECK_TEXT(updates[2].body, updates[2].len, ",\"$add\":{\"n\":1}}");
+    mp_user_free(&user);
+}
+
+CASE(what_is_no_state_says_why) {
+    static const char *const bad[] = {
+        "",
+        "{",
+        "[]",
+        "{\"version\":1} x",
+        "{}",
+        "{\"version\":\"1\"}",
+        "{\"version\":1,\"version\":1}",
+        "{\"version\":1,\"distinct_id\":\"\"}",
+        "{\"version\":1,\"device_id\":1}",
+        "{\"version\":1,\"consent\":true}",
+        "{\"version\":1,\"properties\":[]}",
+        "{\"version\":1,\"properties\":{\"a\":1}}",
+        "{\"version\":1,\"properties\":{\"a\":\"\"}}",
+        "{\"version\":1,\"properties\":{\"a\":\"1 2\"}}",
+        "{\"version\":1,\"properties\":{\"a\":\"1\\n\"}}",
+        "{\"version\":1,\"timers\":[]}",
+        "{\"version\":1,\"timers\":{\"a\":\"b\"}}",
+        "{\"version\":1,\"held\":{}}",
+        "{\"version\":1,\"held\":[\"1\"]}",
+        "{\"version\":1,\"held\":[\"{\"]}",
+    };
+    mp_user user;
+    char why[MP_MESSAGE];
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        CHECK(read_text(&user, bad[i], why) == MP_INVALID);
+        CHECK(why[0] != '\0');
+        mp_user_free(&user);
+    }
+}
+
+/* Whatever a cut or a changed byte makes of a state, reading it ends well. */
+CASE(no_damage_does_harm) {
+    static const char whole[] =
+        "{\"version\":1,\"consent\":\"refused\",\"distinct_id\":\"u\","
+        "\"properties\":{\"a\":\"[1,\\\"x\\\"]\"},\"timers\":{\"E\":5},"
+        "\"held\":[\"{\\\"$set\\\":{\\\"a\\\":1}}\"]}";
+    mp_user user;
+    char text[sizeof whole], why[MP_MESSAGE];
+    for (size_t i = 0; i < sizeof whole - 1; i++) {
+        for (int c = -1; c < 256; c += c < 0 ? 1 : 3) {
+            memcpy(text, whole, sizeof whole);
+            size_t len = c < 0 ? i : sizeof whole - 1;
+            if (c >= 0)
+                text[i] = (char)c;
+            user = (mp_user){0};
+            mp_err err = mp_user_read(&user, text, len, why);
+            CHECK(err == MP_OK || err == MP_INVALID);
+            mp_user_free(&user);
+        }
+    }
+}
+
+CASE(who_opted_out_is_forgotten) {
+    mp_user user = {.consent = MP_CONSENT_REFUSED, .forgetful = true};
+    mp_buf out = {0};
+    mp_ids_of_new_device(&user.ids);
+    CHECK(mp_user_write(&user, &out) == MP_OK);
+    CHECK_TEXT(out.data, out.len, "{\"version\":1,\"consent\":\"refused\"}\n");
+    mp_buf_free(&out);
+    mp_user_free(&user);
+}
+
+CASE(no_more_is_held_than_the_limits_allow) {
+    mp_held held = {0};
+    mp_held_update update = {.body = ",\"$set\":{\"a\":1}}", .len = 16};
+    for (int i = 0; i < MP_HELD_MAX; i++)
+        CHECK(mp_held_add(&held, &update) == MP_OK);
+    CHECK(mp_held_add(&held, &update) == MP_QUEUE_FULL);
+    CHECK(held.count == MP_HELD_MAX && held.bytes == 16 * MP_HELD_MAX);
+    mp_held_clear(&held);
+    char *large = malloc(MP_HELD_BYTES);
+    memset(large, 'x', MP_HELD_BYTES);
+    update = (mp_held_update){.body = large, .len = MP_HELD_BYTES - 15};
+    CHECK(mp_held_add(&held, &update) == MP_OK);
+    update = (mp_held_update){.body = ",\"$set\":{\"a\":1}}", .len = 16};
+    CHECK(mp_held_add(&held, &update) == MP_QUEUE_FULL);
+    CHECK(held.count == 1);
+    mp_held_clear(&held);
+    free(large);
+}
+
+CASE(a_timer_counts_on_the_clock_that_was_running) {
+    mp_timers timers = {0};
+    mp_timer here = {1000, 50}, before = {1000, INT64_MIN};
+    CHECK(mp_timers_start(&timers, "E", 1, &here) == MP_OK);
+    CHECK(mp_timers_elapsed(&timers, "E", 1, 0, 80) == 30);
+    CHECK(mp_timers_start(&timers, "E", 1, &before) == MP_OK);
+    CHECK(mp_timers_elapsed(&timers, "E", 1, 1600, 0) == 600);
+    CHECK(mp_timers_elapsed(&timers, "E", 1, 999, 0) == -1);
+    CHECK(mp_timers_elapsed(&timers, "F", 1, 1600, 0) == -1);
+    CHECK(mp_timers_stop(&timers, "E", 1) && !mp_timers_stop(&timers, "E", 1));
+    mp_dict_clear(&timers.dict);
+}
+
+int main(void) {
+    RUN(what_is_written_is_read_as_it_was);
+    RUN(held_updates_know_how_they_may_be_sent);
+    RUN(what_is_no_state_says_why);
+    RUN(no_damage_does_harm);
+    RUN(who_opted_out_is_forgotten);
+    RUN(no_more_is_held_than_the_limits_allow);
+    RUN(a_timer_counts_on_the_clock_that_was_running);
+    return unit_result();
+}
