@@ -64,11 +64,6 @@ local SERVER = [[
   }
 ]]
 
-local function median(values)
-  table.sort(values)
-  return values[math.ceil(#values / 2)]
-end
-
 describe("nginx's worker", function()
   local sink, web
 
@@ -110,27 +105,24 @@ describe("nginx's worker", function()
   it("spends little more on track than on a C function that does nothing", function()
     measure "/empty"
     measure "/track"
-    local ratios, cpu, rates = {}, { {}, {} }, { {}, {} }
-    for round = 1, ROUNDS do
+    -- The least of each: what neighbours on the machine add is never negative.
+    local cpu, rates = { math.huge, math.huge }, { 0, 0 }
+    for _ = 1, ROUNDS do
       for i, path in ipairs { "/empty", "/track" } do
-        cpu[i][round], rates[i][round] = measure(path)
+        local microseconds, rate = measure(path)
+        cpu[i] = math.min(cpu[i], microseconds)
+        rates[i] = math.max(rates[i], rate)
       end
-      ratios[round] = cpu[2][round] / cpu[1][round]
     end
-    local ratio = median(ratios)
+    local ratio = cpu[2] / cpu[1]
     print(
       ("# measured: CPU per request, track / empty C function: %.3f (%.2f / %.2f us)"):format(
         ratio,
-        median(cpu[2]),
-        median(cpu[1])
+        cpu[2],
+        cpu[1]
       )
     )
-    print(
-      ("# measured: requests per second by wrk: %.0f / %.0f"):format(
-        median(rates[2]),
-        median(rates[1])
-      )
-    )
+    print(("# measured: requests per second by wrk: %.0f / %.0f"):format(rates[2], rates[1]))
     assert.is_true(ratio <= MOST, ratio)
     local delivered, accepted, refused = assert(web:get "/stats"):match "(%d+) (%d+) (%d+)"
     assert.equal(accepted, delivered)
