@@ -308,6 +308,11 @@ describe("the groups of a user", function()
     refused("invalid", "another table", me:set_group("k", { x = 1 }))
     refused("invalid", "group_id[2]", me:set_group("k", { "a", "" }))
     refused("invalid", "group_id[1]", me:set_group("k", { {} }))
+    local large = {}
+    for i = 1, 20 do
+      large[i] = ("x"):rep(100000) .. i
+    end
+    refused("invalid", "Mixpanel takes at most", me:set_group("k", large))
     fails("groups: table", me.track_with_groups, me, "E", {}, 5)
     refused("invalid", "groups.k", me:track_with_groups("E", {}, { k = "" }))
     refused("invalid", "no group key", me:track_with_groups("E", {}, { "a" }))

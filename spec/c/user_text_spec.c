@@ -72,6 +72,8 @@ CASE(what_is_no_state_says_why) {
         "{\"version\":1,\"properties\":{\"a\":\"1\\n\"}}",
         "{\"version\":1,\"timers\":[]}",
         "{\"version\":1,\"timers\":{\"a\":\"b\"}}",
+        "{\"version\":1,\"timers\":{\"a\":1e300}}",
+        "{\"version\":1,\"timers\":{\"a\":-1}}",
         "{\"version\":1,\"held\":{}}",
         "{\"version\":1,\"held\":[\"1\"]}",
         "{\"version\":1,\"held\":[\"{\"]}",
@@ -117,6 +119,25 @@ CASE(who_opted_out_is_forgotten) {
     mp_user_free(&user);
 }
 
+CASE(what_could_not_be_sent_is_no_state) {
+    enum {
+        ROOM = MP_RECORD_MAX + 100
+    };
+    char *text = malloc(ROOM), why[MP_MESSAGE];
+    mp_user user;
+    int n = snprintf(text, ROOM, "{\"version\":1,\"held\":[\"{\\\"");
+    memset(text + n, 'x', MP_RECORD_MAX);
+    strcpy(text + n + MP_RECORD_MAX, "\\\":1}\"]}");
+    CHECK(read_text(&user, text, why) == MP_INVALID);
+    mp_user_free(&user);
+    n = snprintf(text, ROOM, "{\"version\":1,\"user_id\":\"");
+    memset(text + n, 'x', 800);
+    strcpy(text + n + 800, "\"}");
+    CHECK(read_text(&user, text, why) == MP_INVALID);
+    mp_user_free(&user);
+    free(text);
+}
+
 CASE(no_more_is_held_than_the_limits_allow) {
     mp_held held = {0};
     mp_held_update update = {.body = ",\"$set\":{\"a\":1}}", .len = 16};
@@ -155,6 +176,7 @@ int main(void) {
     RUN(what_is_no_state_says_why);
     RUN(no_damage_does_harm);
     RUN(who_opted_out_is_forgotten);
+    RUN(what_could_not_be_sent_is_no_state);
     RUN(no_more_is_held_than_the_limits_allow);
     RUN(a_timer_counts_on_the_clock_that_was_running);
     return unit_result();

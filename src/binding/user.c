@@ -36,6 +36,17 @@ int mp_user_result(lua_State *L, mp_err err, const mp_fault *fault) {
     return 3;
 }
 
+mp_err mp_user_check_id(const mp_id *id, mp_fault *fault) {
+    if (mp_ids_is_device(id->text, id->len))
+        return mp_fault_set(fault, "the prefix " MP_DEVICE_PREFIX
+                                   " is a device's: it is added to a "
+                                   "device_id and stands in no other id");
+    if (id->len > MP_ID_MAX)
+        return mp_fault_set(fault, "%zu bytes: Mixpanel cuts an id at %d",
+                            id->len, MP_ID_MAX);
+    return MP_OK;
+}
+
 /* ---- options ---- */
 
 /* What mp:user takes; texts are the caller's. */
@@ -65,10 +76,8 @@ static mp_err read_id(lua_State *L, int arg, const char *name, mp_id *id,
     mp_err err = mp_id_read(L, -1, id, fault);
     if (err == MP_OK && id->len == 0)
         err = mp_fault_set(fault, "an empty id names nobody");
-    if (err == MP_OK && mp_ids_is_device(id->text, id->len))
-        err =
-            mp_fault_set(fault, "the prefix " MP_DEVICE_PREFIX " is added to a "
-                                "device_id and stands in no id");
+    if (err == MP_OK)
+        err = mp_user_check_id(id, fault);
     if (err != MP_OK)
         mp_fault_name(fault, name, strlen(name));
     return err;

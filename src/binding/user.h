@@ -62,15 +62,17 @@ int mp_user_refuse(lua_State *L, const mp_user_handle *me, bool sends);
 /* Pushes true and returns 1, or what a call without a record failed with. */
 int mp_user_result(lua_State *L, mp_err err, const mp_fault *fault);
 
-/* Ends a change of what is known of the user: it will be saved, and shows in
- * the next event. */
+/* MP_INVALID for an id that is no person's: of a device, or too long. */
+mp_err mp_user_check_id(const mp_id *id, mp_fault *fault);
+
+/* Ends a change of what events of the user carry; saves it. */
 void mp_user_changed(mp_user_handle *me);
 
 /* Forgets everything but the consent, and counts what was held; takes over
  * the ids. */
 void mp_user_start_anew(mp_user_handle *me, mp_ids *ids);
 
-/* Hands the state over if it has not been yet. */
+/* Hands the state over, to be written soon. */
 void mp_user_save(mp_user_handle *me);
 
 /* Begins an event of the user at argument 1. Pushes one value, to be kept on

@@ -295,7 +295,7 @@ static int time_event(lua_State *L) {
         const mp_timer now = {mp_clock_wall_ms(), mp_clock_mono_ms()};
         err = mp_timers_start(&me->user.timers, name, len, &now);
         if (err == MP_OK)
-            mp_user_changed(me);
+            mp_user_save(me);
     }
     if (err == MP_QUEUE_FULL)
         mp_fault_set(&fault, "%d timers run already", MP_TIMERS_MAX);

@@ -248,6 +248,13 @@ static mp_err set_property(call *c, mp_dict *kept) {
     return mp_dict_set(kept, key, len, value->data, value->len);
 }
 
+/* True if the client never sends a property of the group's key. */
+static bool is_excluded(const call *c) {
+    const mp_dict *names = mp_defaults_excluded(c->me->client->defaults);
+    return names &&
+           mp_dict_find(names, c->scratch->head.data + 1, c->key_len - 2);
+}
+
 /* Updates the profile, then the super property: the copy that has it takes
  * the place of the old ones when nothing can fail any more. */
 static mp_err carry_out(call *c) {
@@ -265,7 +272,8 @@ static mp_err carry_out(call *c) {
         err = mp_user_people_head(me, &head);
     if (err == MP_OK && !mp_project_geolocate(me->client->project))
         err = mp_buf_puts(&head, MP_PROFILE_NO_IP);
-    if (err == MP_OK) {
+    err = mp_encode_judge(&c->e, err, head.len + c->scratch->body.len);
+    if (err == MP_OK && !is_excluded(c)) {
         const mp_record record = {
             .head = head.data,
             .head_len = head.len,

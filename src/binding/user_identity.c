@@ -165,11 +165,9 @@ static int identify(lua_State *L) {
     if (none || mp_ids_equal(&ids->distinct_id, id.text, id.len) ||
         mp_ids_equal(&ids->alias, id.text, id.len))
         return identify_same(L, me);
-    if (!mp_ids_is_device(id.text, id.len))
-        return identify_new(L, me, &id);
-    mp_fault_set(&fault, "an id with the prefix " MP_DEVICE_PREFIX " is a "
-                         "device's, not a person's");
-    return mp_user_result(L, MP_INVALID, &fault);
+    err = mp_user_check_id(&id, &fault);
+    return err == MP_OK ? identify_new(L, me, &id)
+                        : mp_user_result(L, err, &fault);
 }
 
 /* ---- alias ---- */
@@ -187,9 +185,9 @@ static mp_err put_alias(sending *s, mp_event *event, const mp_id *alias,
 
 static mp_err check_alias(const mp_user_handle *me, const mp_id *alias,
                           const mp_id *original, mp_fault *fault) {
-    if (mp_ids_is_device(alias->text, alias->len))
-        return mp_fault_set(fault, "an id with the prefix " MP_DEVICE_PREFIX
-                                   " is a device's, not a person's");
+    mp_err err = mp_user_check_id(alias, fault);
+    if (err != MP_OK)
+        return err;
     if (mp_ids_equal(&me->user.ids.distinct_id, alias->text, alias->len) ||
         (original->len == alias->len &&
          memcmp(original->text, alias->text, alias->len) == 0))

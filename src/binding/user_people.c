@@ -55,7 +55,7 @@ static mp_err hold(mp_user_handle *me, const mp_record *record, bool has_ip,
     };
     mp_err err = mp_held_add(&me->user.held, &update);
     if (err == MP_OK) {
-        mp_user_changed(me);
+        mp_user_save(me);
     } else if (err == MP_QUEUE_FULL) {
         mp_fault_start(fault, "people");
         mp_fault_set(fault,
@@ -110,7 +110,7 @@ mp_err mp_user_people_release(mp_user_handle *me) {
     mp_buf_free(&head);
     if (err == MP_OK) {
         mp_held_clear(held);
-        mp_user_changed(me);
+        mp_user_save(me);
     }
     return err;
 }

@@ -6,6 +6,11 @@
 
 #include <stdio.h>
 
+enum {
+    /* Bytes of an id once what is no UTF-8 in it was replaced. */
+    LONGEST_ID = sizeof MP_DEVICE_PREFIX + 3 * MP_ID_MAX
+};
+
 /* ---- writing ---- */
 
 static mp_err put_string(mp_buf *out, const char *text, size_t len) {
@@ -120,9 +125,10 @@ static mp_err get_id(const json_t *state, const char *member, mp_buf *id,
     const json_t *value = json_object_get(state, member);
     if (!value)
         return MP_OK;
-    if (!json_is_string(value) || json_string_length(value) == 0)
+    size_t len = json_string_length(value);
+    if (!json_is_string(value) || len == 0 || len > LONGEST_ID)
         return refuse(message, member);
-    return mp_buf_add(id, json_string_value(value), json_string_length(value));
+    return mp_buf_add(id, json_string_value(value), len);
 }
 
 static mp_err get_ids(const json_t *state, mp_user *user,
@@ -213,9 +219,9 @@ static mp_err get_timers(const json_t *state, mp_user *user,
     if (all && !json_is_object(all))
         return refuse(message, "timers");
     json_object_foreach(all, key, value) {
-        if (!json_is_number(value))
+        mp_timer timer = {json_integer_value(value), INT64_MIN};
+        if (!json_is_integer(value) || timer.wall_ms < 0)
             return refuse(message, "timers");
-        mp_timer timer = {(int64_t)json_number_value(value), INT64_MIN};
         mp_err err = mp_timers_start(&user->timers, key, strlen(key), &timer);
         if (err != MP_OK)
             return err == MP_MEMORY ? err : refuse(message, "timers");
@@ -240,7 +246,8 @@ static void classify(mp_held_update *update) {
 static mp_err get_update(mp_user *user, const json_t *string,
                          char message[MP_MESSAGE]) {
     size_t len = json_string_length(string);
-    if (!holds_json(string) || json_string_value(string)[0] != '{')
+    if (len > MP_RECORD_MAX || !holds_json(string) ||
+        json_string_value(string)[0] != '{')
         return refuse(message, "held");
     mp_buf body = {0};
     mp_err err = mp_buf_add(&body, json_string_value(string), len);
