@@ -50,6 +50,14 @@ $(BUILD)/spec/%: spec/c/%.c $(OBJ)
 	@mkdir -p $(@D)
 	$(CC) $(FLAGS) $(LDFLAGS) -Isrc/core -MMD -MP -o $@ $< $(OBJ) $(LIBS)
 
+# Unit tests of the binding, in Lua 5.4.
+BINDING_UNITS = $(patsubst spec/%.c,$(BUILD)/spec/%,$(wildcard spec/binding/*_spec.c))
+
+$(BUILD)/spec/binding/%: spec/binding/%.c $(OBJ) $(BINDING:src/binding/%.c=$(BUILD)/obj/5.4/%.o)
+	@mkdir -p $(@D)
+	$(CC) $(FLAGS) $(LDFLAGS) -Isrc/core -isystem $(INC_5.4) -MMD -MP -o $@ \
+	    $< $(filter %.o,$^) $(LIBS) -llua5.4
+
 # Hosts for specs: one whose threads have a Lua state each, one that embeds.
 $(BUILD)/spec/threads $(BUILD)/spec/embedder: $(BUILD)/spec/%: spec/support/%.c
 	@mkdir -p $(@D)
@@ -75,9 +83,19 @@ $(BUILD)/spec/blackhole: spec/support/blackhole.c
 	@mkdir -p $(@D)
 	$(CC) $(FLAGS) $(LDFLAGS) -MMD -MP -o $@ $<
 
-units: $(UNITS) $(BUILD)/spec/threads $(BUILD)/spec/embedder \
+units: $(UNITS) $(BINDING_UNITS) $(BUILD)/spec/threads $(BUILD)/spec/embedder \
     $(BUILD)/spec/blackhole \
     $(BUILD)/spec/unpinned/mixpanel.so $(BUILD)/spec/5.4/posix.so $(BUILD)/spec/5.1/posix.so
+
+# Fuzz targets: see .ci/suites/fuzz for the flags that make them so.
+FUZZ = $(patsubst spec/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard spec/fuzz/*.c))
+
+$(BUILD)/fuzz/%: spec/fuzz/%.c $(OBJ) $(BINDING:src/binding/%.c=$(BUILD)/obj/5.4/%.o)
+	@mkdir -p $(@D)
+	$(CC) $(FLAGS) $(LDFLAGS) -Isrc/core -isystem $(INC_5.4) -MMD -MP -o $@ \
+	    $< $(filter %.o,$^) $(LIBS) -llua5.4
+
+fuzz-targets: $(FUZZ)
 
 # What the benchmarks measure with.
 $(BUILD)/bench/count_malloc.so: bench/count_malloc.c
@@ -114,7 +132,7 @@ sandbox: deps
 lint:
 	@.ci/lint
 
-asan tsan valgrind: deps
+asan tsan valgrind fuzz: deps
 	@$(MAKE) --no-print-directory -j2 -s build luajit units
 	@VALGRIND=whole .ci/test $@
 
@@ -174,6 +192,7 @@ help:
 	@echo 'make lint format  check, or mend, how the code reads'
 	@echo 'make docs         render docs/reference.md from library/mixpanel.lua'
 	@echo 'make asan tsan valgrind   the specs under the sanitizers, valgrind'
+	@echo 'make fuzz         libFuzzer, FUZZ_SECONDS for each target'
 	@echo 'make coverage     which lines the tests reach'
 	@echo 'make bench        measure everything, against its peers: bench/results.md'
 	@echo 'make bench-gate   has track become slower? in instructions, not in time'
@@ -181,6 +200,6 @@ help:
 	@echo 'make clean        remove build/'
 
 .PHONY: build all luajit $(ABIS) units demo test deps sandbox lint asan tsan \
-        valgrind coverage format docs bench bench-gate install \
-        rock rock-install clean help
+        valgrind fuzz fuzz-targets coverage format docs bench bench-gate \
+        install rock rock-install clean help
 .SECONDARY:

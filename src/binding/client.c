@@ -88,8 +88,9 @@ static void check(lua_State *L, mp_err err, int arg, const char *message) {
 
 static mp_err open_project(mp_client *client, draft *d) {
     mp_err err = mp_event_lead(&client->lead, d->config.token);
-    if (err == MP_OK)
-        err = mp_engine_open(&d->config, take_settings(d), &client->project);
+    if (err != MP_OK)
+        return err;
+    err = mp_engine_open(&d->config, take_settings(d), &client->project);
     memset(&d->config, 0, sizeof d->config); /* it was taken over */
     return err;
 }

@@ -75,8 +75,10 @@ mp_err mp_encode_any_key(mp_encode *e, int table, int key);
 /* Appends ,"key": or nothing, and returns false, if the key is not plain. */
 static inline bool mp_encode_plain_key(mp_buf *out, const char *text,
                                        size_t len) {
+    if (out->cap - out->len < len + 4)
+        return false;
     char *at = out->data + out->len;
-    if (out->cap - out->len < len + 4 || !mp_json_plain(at + 2, text, len))
+    if (!mp_json_plain(at + 2, text, len))
         return false;
     at[0] = ',';
     at[1] = '"';

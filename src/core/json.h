@@ -21,8 +21,10 @@ mp_err mp_json_string(mp_buf *out, const char *s, size_t len, bool *repaired);
 /* Does the same for a string of plain bytes that the buffer has room for, as
  * most are; false, and nothing is appended, for any other. */
 static inline bool mp_json_put_plain(mp_buf *out, const char *s, size_t len) {
+    if (out->cap - out->len < len + 2)
+        return false;
     char *to = out->data + out->len;
-    if (out->cap - out->len < len + 2 || !mp_json_plain(to + 1, s, len))
+    if (!mp_json_plain(to + 1, s, len))
         return false;
     to[0] = '"';
     to[len + 1] = '"';

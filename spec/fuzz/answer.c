@@ -1,0 +1,34 @@
+/* Any bytes as the reply to any request: what is read of them is well-formed.
+ * Input: a byte for the status, one for the number of records, the body. */
+#include "fuzz.h"
+
+#include "answer.h"
+#include "parse.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    static const int statuses[] = {200, 400, 401, 403, 404, 413,
+                                   429, 500, 302, 204, 100, 0};
+    if (size < 2)
+        return 0;
+    mp_parse_set_up(1);
+    uint32_t count = data[1] + 1U;
+    mp_reply reply = {
+        .status = statuses[data[0] % (sizeof statuses / sizeof *statuses)],
+        .body = (const char *)data + 2,
+        .len = size - 2,
+    };
+    mp_answer answer;
+    MUST(mp_answer_read(&answer, &reply, count, data[0] >= 128) == MP_OK);
+    MUST(memchr(answer.text, '\0', sizeof answer.text));
+    MUST(answer.failed_count <= count && answer.missing <= count);
+    MUST((answer.outcome == MP_SAID_PARTLY) == (answer.failed_count > 0));
+    for (uint32_t i = 0; i < answer.failed_count; i++) {
+        const mp_failed *failed = &answer.failed[i];
+        MUST(failed->index < count);
+        MUST(i == 0 || failed->index > failed[-1].index);
+        MUST(memchr(failed->field, '\0', sizeof failed->field));
+        MUST(memchr(failed->message, '\0', sizeof failed->message));
+    }
+    mp_answer_free(&answer);
+    return 0;
+}
