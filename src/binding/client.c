@@ -3,8 +3,10 @@
 #include "client_defaults.h"
 #include "delivery.h"
 #include "event.h"
+#include "groups.h"
 #include "handle.h"
 #include "options.h"
+#include "people.h"
 
 #include "../core/engine.h"
 
@@ -49,18 +51,6 @@ static mp_settings *take_settings(draft *d) {
 
 /* ---- new ---- */
 
-/* Pushes a userdata of the type that refers to the client at `client`. */
-static void push_part(lua_State *L, int client, const char *type) {
-    mp_part *part = mp_lua_newuserdata(L, sizeof *part);
-    part->client = lua_touserdata(L, client);
-    luaL_getmetatable(L, type);
-    lua_setmetatable(L, -2);
-    lua_createtable(L, 1, 0);
-    lua_pushvalue(L, client);
-    lua_rawseti(L, -2, 1);
-    mp_lua_setuser(L, -2);
-}
-
 /* Pushes a client that holds nothing but its parts. */
 static mp_client *push_client(lua_State *L) {
     mp_client *client = mp_lua_newuserdata(L, sizeof *client);
@@ -70,9 +60,9 @@ static mp_client *push_client(lua_State *L) {
     luaL_getmetatable(L, MP_CLIENT);
     lua_setmetatable(L, index);
     lua_createtable(L, 3, 2);
-    push_part(L, index, MP_PEOPLE);
+    mp_update_push(L, &mp_people_target, sizeof(mp_part), index);
     lua_setfield(L, -2, "people");
-    push_part(L, index, MP_GROUPS);
+    mp_update_push(L, &mp_groups_target, sizeof(mp_part), index);
     lua_setfield(L, -2, "groups");
     mp_lua_setuser(L, index);
     return client;

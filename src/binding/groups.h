@@ -1,9 +1,10 @@
-/* The methods of mp.groups. */
+/* mp.groups. */
 #ifndef MP_GROUPS_METHODS_H
 #define MP_GROUPS_METHODS_H
 
-#include "compat.h"
+#include "update.h"
 
-extern const luaL_Reg mp_groups_methods[]; /* for mp_handle_type */
+extern const mp_target mp_groups_target;
+extern const luaL_Reg *const mp_groups_methods[]; /* NULL-terminated */
 
 #endif

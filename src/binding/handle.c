@@ -39,10 +39,15 @@ static bool is_self(lua_State *L) {
     return same;
 }
 
-void *mp_handle_self(lua_State *L, const char *type) {
-    if (is_self(L))
-        return lua_touserdata(L, 1);
-    mp_raise_type(L, 1, type);
+static _Noreturn void raise_self(lua_State *L) {
+    lua_getfield(L, lua_upvalueindex(2), "__name");
+    mp_raise_type(L, 1, lua_tostring(L, -1));
+}
+
+void *mp_handle_self(lua_State *L) {
+    if (!is_self(L))
+        raise_self(L);
+    return lua_touserdata(L, 1);
 }
 
 int mp_handle_index(lua_State *L) {
@@ -50,10 +55,7 @@ int mp_handle_index(lua_State *L) {
     lua_rawget(L, lua_upvalueindex(3));
     if (!lua_isnil(L, -1))
         return 1;
-    if (!is_self(L)) {
-        lua_getfield(L, lua_upvalueindex(2), "__name");
-        mp_raise_type(L, 1, lua_tostring(L, -1));
-    }
+    mp_handle_self(L);
     if (lua_type(L, 2) != LUA_TSTRING)
         return 1;
     mp_lua_getuser(L, 1);
@@ -72,12 +74,7 @@ void mp_handle_set_index(lua_State *L, int metatable, int methods,
 }
 
 mp_client *mp_handle_client(lua_State *L) {
-    return mp_handle_self(L, MP_CLIENT);
-}
-
-mp_client *mp_handle_part(lua_State *L, const char *type) {
-    mp_part *part = mp_handle_self(L, type);
-    return part->client;
+    return mp_handle_self(L);
 }
 
 /* ---- scratch ---- */

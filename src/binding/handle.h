@@ -17,6 +17,7 @@
 #define MP_GROUPS "mixpanel.groups"
 
 struct mp_defaults;
+struct mp_target;
 
 /* Refers to a table with its `people`, `groups` and, at 1, its defaults; what
  * else is there belongs to client_defaults.c. */
@@ -28,10 +29,11 @@ typedef struct mp_client {
     bool closed;
 } mp_client;
 
-/* `people` or `groups`; refers to a table with the client at 1. Other types
- * may begin like it. */
+/* Whose methods update people or groups; refers to a table with the client at
+ * 1. Other types may begin like it. */
 typedef struct mp_part {
     mp_client *client;
+    const struct mp_target *target;
 } mp_part;
 
 /* The bytes of records in the making. Whoever writes a body limits it. */
@@ -52,15 +54,11 @@ void mp_handle_add(lua_State *L, int table, const luaL_Reg *functions,
 
 /* What stands at argument 1 of a method if it is of the method's type; raises
  * for anything else. */
-void *mp_handle_self(lua_State *L, const char *type);
+void *mp_handle_self(lua_State *L);
 
 /* The client at argument 1 of a method, open or not; raises for anything
  * else. */
 mp_client *mp_handle_client(lua_State *L);
-
-/* The client whose people or groups, by `type`, stand at argument 1 of a
- * method; raises for anything else. */
-mp_client *mp_handle_part(lua_State *L, const char *type);
 
 /* An __index of methods, in upvalue 3, and of what has a name in the table
  * that the userdata refers to. */

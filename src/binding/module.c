@@ -35,10 +35,11 @@ static int date(lua_State *L) {
 
 /* Adds a type that has methods and nothing else. */
 static void add_part(lua_State *L, int scratch, const char *type,
-                     const luaL_Reg *methods) {
+                     const luaL_Reg *const methods[]) {
     mp_handle_type(L, type);
     int metatable = lua_gettop(L) - 1;
-    mp_handle_add(L, metatable + 1, methods, scratch, metatable);
+    for (; *methods; methods++)
+        mp_handle_add(L, metatable + 1, *methods, scratch, metatable);
     lua_pop(L, 2);
 }
 

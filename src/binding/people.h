@@ -1,9 +1,10 @@
-/* The methods of mp.people. */
+/* mp.people. */
 #ifndef MP_PEOPLE_METHODS_H
 #define MP_PEOPLE_METHODS_H
 
-#include "compat.h"
+#include "update.h"
 
-extern const luaL_Reg mp_people_methods[]; /* for mp_handle_type */
+extern const mp_target mp_people_target;
+extern const luaL_Reg *const mp_people_methods[]; /* NULL-terminated */
 
 #endif

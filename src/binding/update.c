@@ -15,21 +15,22 @@ static int first_argument(const mp_target *target) {
 }
 
 /* Checks self and the ids. A group's key is a name, so it is a string. */
-static mp_client *check_target(lua_State *L, const mp_target *target) {
-    mp_client *client = mp_handle_part(L, target->type);
+static const mp_part *check_self(lua_State *L) {
+    const mp_part *part = mp_handle_self(L);
+    const mp_target *target = part->target;
     if (target->ids == 2 && lua_type(L, 2) != LUA_TSTRING)
         mp_raise_type(L, 2, "group_key: string");
     if (target->ids > 0)
         mp_id_check(L, 1 + target->ids, target->names[target->ids - 1]);
-    return client;
+    return part;
 }
 
 /* Returns 0, or what a call pushed that cannot be made now. */
-static int refuse(lua_State *L, const mp_target *target,
-                  const mp_client *client) {
-    if (client->closed)
+static int refuse(lua_State *L, const mp_part *part) {
+    const mp_owner *owner = part->target->owner;
+    if (part->client->closed)
         return mp_fail_closed(L);
-    return target->owner ? target->owner->refuse(L) : 0;
+    return owner ? owner->refuse(L) : 0;
 }
 
 /* 0 if the table at the argument is not given. */
@@ -75,9 +76,10 @@ static const mp_dict *anchor_excluded(lua_State *L, const mp_client *client) {
 
 /* Begins the record with its ids and the modifiers at argument `modifiers`
  * (0: none); leaves the encoder at the operation. */
-static mp_err begin(lua_State *L, mp_update *u, const mp_target *target,
-                    mp_client *client, int modifiers) {
-    u->target = target;
+static mp_err begin(lua_State *L, mp_update *u, const mp_part *part,
+                    int modifiers) {
+    mp_client *client = part->client;
+    u->target = part->target;
     u->client = client;
     u->e.excluded = anchor_excluded(L, client);
     u->scratch = mp_scratch_take(L);
@@ -187,17 +189,16 @@ static arguments check_arguments(lua_State *L, int first, mp_payload payload) {
     return a;
 }
 
-int mp_update_operate(lua_State *L, const mp_target *target,
-                      mp_operation_id id) {
+static int operate(lua_State *L, mp_operation_id id) {
     const mp_operation *operation = &mp_operations[id];
-    mp_client *client = check_target(L, target);
+    const mp_part *part = check_self(L);
     arguments a =
-        check_arguments(L, first_argument(target), operation->payload);
-    int refused = refuse(L, target, client);
+        check_arguments(L, first_argument(part->target), operation->payload);
+    int refused = refuse(L, part);
     if (refused > 0)
         return refused;
     mp_update u;
-    mp_err err = begin(L, &u, target, client, a.modifiers);
+    mp_err err = begin(L, &u, part, a.modifiers);
     if (err != MP_OK)
         return send(&u, err);
     u.kind = operation->kind;
@@ -232,9 +233,9 @@ static const mp_operation *find_operation(lua_State *L, int arg,
              mp_fault_show(L, -1, shown), people ? "$add, $append, " : "");
 }
 
-int mp_update_any(lua_State *L, const mp_target *target) {
-    mp_client *client = check_target(L, target);
-    int first = first_argument(target);
+int mp_update_any(lua_State *L) {
+    const mp_part *part = check_self(L);
+    int first = first_argument(part->target);
     if (!lua_istable(L, first))
         mp_raise_type(L, first, "update: table");
     int modifiers = check_modifiers(L, first + 1);
@@ -244,15 +245,15 @@ int mp_update_any(lua_State *L, const mp_target *target) {
         lua_pop(L, 1);
         if (operation)
             mp_raise(L, first, "update: more than one operation");
-        operation = find_operation(L, first, target);
+        operation = find_operation(L, first, part->target);
     }
     if (!operation)
         mp_raise(L, first, "update: no operation");
-    int refused = refuse(L, target, client);
+    int refused = refuse(L, part);
     if (refused > 0)
         return refused;
     mp_update u;
-    mp_err err = begin(L, &u, target, client, modifiers);
+    mp_err err = begin(L, &u, part, modifiers);
     if (err != MP_OK)
         return send(&u, err);
     u.kind = operation->kind;
@@ -267,34 +268,96 @@ int mp_update_any(lua_State *L, const mp_target *target) {
     return send(&u, err);
 }
 
-int mp_update_charge(lua_State *L, const mp_target *target) {
-    mp_client *client = check_target(L, target);
-    int first = first_argument(target);
+static int track_charge(lua_State *L) {
+    const mp_part *part = check_self(L);
+    int first = first_argument(part->target);
     int type = lua_type(L, first);
     if (type != LUA_TNUMBER && type != MP_LUA_TCDATA)
         mp_raise_type(L, first, "amount: number");
     int properties = check_table(L, first + 1, "properties: table");
     int modifiers = check_modifiers(L, first + 2);
-    int refused = refuse(L, target, client);
+    int refused = refuse(L, part);
     if (refused > 0)
         return refused;
     mp_update u;
-    mp_err err = begin(L, &u, target, client, modifiers);
+    mp_err err = begin(L, &u, part, modifiers);
     u.kind = mp_operations[MP_APPEND].kind;
     if (err == MP_OK)
         err = mp_profile_charge(&u.e, first, properties);
     return send(&u, err);
 }
 
-int mp_update_clear_charges(lua_State *L, const mp_target *target) {
-    mp_client *client = check_target(L, target);
-    int modifiers = check_modifiers(L, first_argument(target));
-    int refused = refuse(L, target, client);
+static int clear_charges(lua_State *L) {
+    const mp_part *part = check_self(L);
+    int modifiers = check_modifiers(L, first_argument(part->target));
+    int refused = refuse(L, part);
     if (refused > 0)
         return refused;
     mp_update u;
-    mp_err err = begin(L, &u, target, client, modifiers);
+    mp_err err = begin(L, &u, part, modifiers);
     if (err == MP_OK)
         err = mp_buf_puts(u.e.out, ",\"$set\":{\"$transactions\":[]}");
     return send(&u, err);
+}
+
+static int set(lua_State *L) {
+    return operate(L, MP_SET);
+}
+
+static int set_once(lua_State *L) {
+    return operate(L, MP_SET_ONCE);
+}
+
+static int unite(lua_State *L) {
+    return operate(L, MP_UNION);
+}
+
+static int remove_value(lua_State *L) {
+    return operate(L, MP_REMOVE);
+}
+
+static int unset(lua_State *L) {
+    return operate(L, MP_UNSET);
+}
+
+static int append(lua_State *L) {
+    return operate(L, MP_APPEND);
+}
+
+static int increment(lua_State *L) {
+    return operate(L, MP_ADD);
+}
+
+int mp_update_delete(lua_State *L) {
+    return operate(L, MP_DELETE);
+}
+
+const luaL_Reg mp_update_methods[] = {
+    {"set", set},     {"set_once", set_once},   {"union", unite},
+    {"unset", unset}, {"remove", remove_value}, {NULL, NULL},
+};
+
+const luaL_Reg mp_update_people_methods[] = {
+    {"append", append},
+    {"increment", increment},
+    {"track_charge", track_charge},
+    {"clear_charges", clear_charges},
+    {NULL, NULL},
+};
+
+/* ---- parts ---- */
+
+void *mp_update_push(lua_State *L, const mp_target *target, size_t size,
+                     int client) {
+    mp_part *part = mp_lua_newuserdata(L, size);
+    memset(part, 0, size);
+    part->client = lua_touserdata(L, client);
+    part->target = target;
+    luaL_getmetatable(L, target->type);
+    lua_setmetatable(L, -2);
+    lua_createtable(L, 4, 0);
+    lua_pushvalue(L, client);
+    lua_rawseti(L, -2, 1);
+    mp_lua_setuser(L, -2);
+    return part;
 }

@@ -44,22 +44,25 @@ struct mp_update {
     mp_id ids[2];
 };
 
-/* Each is the body of a method. It returns 1 and pushes true, or returns 3
- * and pushes nil, message, code; it raises for arguments of a wrong type. */
+/* Pushes a userdata of the target's type and this size, all zero but for its
+ * mp_part, which refers to the client at stack index `client`; its table has
+ * room for two more values. */
+void *mp_update_push(lua_State *L, const mp_target *target, size_t size,
+                     int client);
 
-/* (ids, name, value[, modifiers]) or (ids, table[, modifiers]) or, as the
- * operation has it, (ids, name or list[, modifiers]) or (ids[, modifiers]).
- * A number that is not given is 1. */
-int mp_update_operate(lua_State *L, const mp_target *target,
-                      mp_operation_id operation);
+/* set, set_once, union, remove, unset, for a part of any target: (ids, name,
+ * value[, modifiers]) or (ids, table[, modifiers]) or, for unset, (ids, name or
+ * list[, modifiers]). */
+extern const luaL_Reg mp_update_methods[];
 
-/* (ids, { ["$set"] = ... }[, modifiers]), exactly one operation. */
-int mp_update_any(lua_State *L, const mp_target *target);
+/* append, increment, of which a number that is not given is 1, track_charge
+ * (ids, amount[, properties[, modifiers]]) and clear_charges
+ * (ids[, modifiers]), for a part of people. */
+extern const luaL_Reg mp_update_people_methods[];
 
-/* (ids, amount[, properties[, modifiers]]) */
-int mp_update_charge(lua_State *L, const mp_target *target);
-
-/* (ids[, modifiers]) */
-int mp_update_clear_charges(lua_State *L, const mp_target *target);
+/* More methods. Each returns 1 and pushes true, or returns 3 and pushes nil,
+ * message, code; it raises for arguments of a wrong type. */
+int mp_update_delete(lua_State *L); /* (ids[, modifiers]) */
+int mp_update_any(lua_State *L);    /* (ids, { ["$set"] = ... }[, modifiers]) */
 
 #endif

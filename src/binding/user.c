@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 mp_user_handle *mp_user_self(lua_State *L) {
-    return mp_handle_self(L, MP_USER);
+    return mp_handle_self(L);
 }
 
 bool mp_user_opted_out(const mp_user_handle *me) {

@@ -28,10 +28,10 @@ typedef struct mp_user_handle {
     bool unsaved;     /* the state changed since it was handed over */
 } mp_user_handle;
 
-/* The people or a group of a user; begins as an mp_part, refers to a table
- * with the client at 1 and the user at 2. */
+/* The people or a group of a user; refers to a table with the client at 1 and
+ * the user at 2. */
 typedef struct mp_user_part {
-    mp_client *client;
+    mp_part part;
     mp_user_handle *me;
     mp_id ids[2]; /* of a group: key and id */
 } mp_user_part;
@@ -41,8 +41,8 @@ typedef struct mp_user_part {
 extern const luaL_Reg mp_user_constructor[];    /* of a client */
 extern const luaL_Reg *const mp_user_methods[]; /* NULL-terminated */
 extern const luaL_Reg mp_user_metamethods[];
-extern const luaL_Reg mp_user_people_methods[];
-extern const luaL_Reg mp_user_group_methods[];
+extern const luaL_Reg *const mp_user_people_methods[];
+extern const luaL_Reg *const mp_user_group_methods[];
 
 extern const luaL_Reg mp_user_events[], mp_user_identity[], mp_user_super[],
     mp_user_groups[], mp_user_consents[], mp_user_states[];

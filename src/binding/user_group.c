@@ -36,38 +36,9 @@ static const mp_target group = {
     .owner = &owner,
 };
 
-/* ---- methods ---- */
+static const luaL_Reg own[] = {{"delete", mp_update_delete}, {NULL, NULL}};
 
-static int set(lua_State *L) {
-    return mp_update_operate(L, &group, MP_SET);
-}
-
-static int set_once(lua_State *L) {
-    return mp_update_operate(L, &group, MP_SET_ONCE);
-}
-
-static int unite(lua_State *L) {
-    return mp_update_operate(L, &group, MP_UNION);
-}
-
-static int remove_value(lua_State *L) {
-    return mp_update_operate(L, &group, MP_REMOVE);
-}
-
-static int unset(lua_State *L) {
-    return mp_update_operate(L, &group, MP_UNSET);
-}
-
-static int delete_group(lua_State *L) {
-    return mp_update_operate(L, &group, MP_DELETE);
-}
-
-const luaL_Reg mp_user_group_methods[] = {
-    {"set", set},     {"set_once", set_once},
-    {"union", unite}, {"remove", remove_value},
-    {"unset", unset}, {"delete", delete_group},
-    {NULL, NULL},
-};
+const luaL_Reg *const mp_user_group_methods[] = {mp_update_methods, own, NULL};
 
 /* ---- life ---- */
 
@@ -97,21 +68,15 @@ int mp_user_get_group(lua_State *L) {
         return refused;
     if (err != MP_OK)
         return mp_user_result(L, err, &fault);
-    mp_user_part *part = mp_lua_newuserdata(L, sizeof *part);
-    memset(part, 0, sizeof *part);
-    part->me = me;
-    part->client = me->client;
-    luaL_getmetatable(L, MP_USER_GROUP);
-    lua_setmetatable(L, -2);
-    lua_createtable(L, 4, 0);
     mp_lua_getuser(L, 1);
-    lua_rawgeti(L, -1, 2);
-    lua_rawseti(L, -3, 1); /* the client */
-    lua_pop(L, 1);
+    lua_rawgeti(L, -1, 2); /* the client */
+    mp_user_part *part = mp_update_push(L, &group, sizeof *part, lua_gettop(L));
+    part->me = me;
+    mp_lua_getuser(L, -1);
     lua_pushvalue(L, 1);
     lua_rawseti(L, -2, 2);
     keep(L, 3, &ids[0], &part->ids[0]);
     keep(L, 4, &ids[1], &part->ids[1]);
-    mp_lua_setuser(L, -2);
+    lua_pop(L, 1);
     return 1;
 }

@@ -162,95 +162,50 @@ static const mp_target people = {
 
 /* ---- methods ---- */
 
-static int set(lua_State *L) {
-    return mp_update_operate(L, &people, MP_SET);
-}
-
-static int set_once(lua_State *L) {
-    return mp_update_operate(L, &people, MP_SET_ONCE);
-}
-
-static int append(lua_State *L) {
-    return mp_update_operate(L, &people, MP_APPEND);
-}
-
-static int unite(lua_State *L) {
-    return mp_update_operate(L, &people, MP_UNION);
-}
-
-static int remove_value(lua_State *L) {
-    return mp_update_operate(L, &people, MP_REMOVE);
-}
-
-static int increment(lua_State *L) {
-    return mp_update_operate(L, &people, MP_ADD);
-}
-
-static int unset(lua_State *L) {
-    return mp_update_operate(L, &people, MP_UNSET);
-}
-
 static int delete_user(lua_State *L) {
-    mp_handle_part(L, MP_USER_PEOPLE);
-    const mp_user_handle *me = self(L)->me;
-    int refused = mp_user_refuse(L, me, true);
+    const mp_user_part *part = mp_handle_self(L);
+    int refused = mp_user_refuse(L, part->me, true);
     if (refused > 0)
         return refused;
-    if (!me->user.identified)
+    if (!part->me->user.identified)
         return mp_fail(L, MP_INVALID,
                        "delete_user: nobody is identified, so there is no "
                        "profile to delete: call identify first");
-    return mp_update_operate(L, &people, MP_DELETE);
-}
-
-static int track_charge(lua_State *L) {
-    return mp_update_charge(L, &people);
-}
-
-static int clear_charges(lua_State *L) {
-    return mp_update_clear_charges(L, &people);
+    return mp_update_delete(L);
 }
 
 /* (update[, modifiers]) */
 static int update_any(lua_State *L) {
-    mp_handle_part(L, MP_USER_PEOPLE);
-    if (lua_istable(L, 2)) {
+    const mp_user_part *part = mp_handle_self(L);
+    if (lua_istable(L, 2) && !part->me->user.identified) {
         lua_pushliteral(L, "$delete");
         lua_rawget(L, 2);
         bool deletes = !lua_isnil(L, -1);
         lua_pop(L, 1);
-        if (deletes && !self(L)->me->user.identified)
+        if (deletes)
             return delete_user(L);
     }
-    return mp_update_any(L, &people);
+    return mp_update_any(L);
 }
 
-const luaL_Reg mp_user_people_methods[] = {
-    {"set", set},
-    {"set_once", set_once},
-    {"append", append},
-    {"union", unite},
-    {"remove", remove_value},
-    {"increment", increment},
-    {"unset", unset},
+static const luaL_Reg own[] = {
     {"delete_user", delete_user},
-    {"track_charge", track_charge},
-    {"clear_charges", clear_charges},
     {"update", update_any},
     {NULL, NULL},
 };
 
+const luaL_Reg *const mp_user_people_methods[] = {
+    mp_update_methods,
+    mp_update_people_methods,
+    own,
+    NULL,
+};
+
 void mp_user_people_push(lua_State *L, int index, int client) {
-    mp_user_part *part = mp_lua_newuserdata(L, sizeof *part);
-    memset(part, 0, sizeof *part);
+    mp_user_part *part = mp_update_push(L, &people, sizeof *part, client);
     part->me = lua_touserdata(L, index);
-    part->client = part->me->client;
-    luaL_getmetatable(L, MP_USER_PEOPLE);
-    lua_setmetatable(L, -2);
-    lua_createtable(L, 2, 0);
-    lua_pushvalue(L, client);
-    lua_rawseti(L, -2, 1);
+    mp_lua_getuser(L, -1);
     lua_pushvalue(L, index);
     lua_rawseti(L, -2, 2);
-    mp_lua_setuser(L, -2);
+    lua_pop(L, 1);
 }

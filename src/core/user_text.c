@@ -8,7 +8,7 @@
 
 enum {
     /* Bytes of an id once what is no UTF-8 in it was replaced. */
-    LONGEST_ID = sizeof MP_DEVICE_PREFIX + 3 * MP_ID_MAX
+    LONGEST_ID = (int)sizeof MP_DEVICE_PREFIX + 3 * MP_ID_MAX
 };
 
 /* ---- writing ---- */
