@@ -1,5 +1,6 @@
 -- What may have been applied though no reply said so, and what must travel
 -- apart or in order because of that.
+local assert_balance = require "spec.support.balance"
 local outcome = require "spec.support.outcome"
 local project = require "spec.support.project"
 local sandbox = require "spec.support.sandbox"
@@ -196,11 +197,23 @@ describe("old events", function()
 
   it("that /import does not let in leave the young ones alone", function()
     server:script { endpoint = "/import", status = 401, times = 0, body = { error = "who?" } }
-    local mp = project(server.url, { max_retry_delay = 60 })
+    local mp = project(server.url)
     track_both(mp)
     assert.is_nil(mp:flush(0.5))
-    outcome.check(mp, { delivered = 5, queued = 5 })
-    assert.equal("who?", outcome.reports(mp, "paused")[1].message)
-    mp:close(0)
+    for i = 1, 5 do
+      assert(mp:track("A", { distinct_id = "u", n = i }))
+      assert.is_nil(mp:flush(0.25))
+    end
+    local stats = assert_balance(mp:stats())
+    assert.equal(10, stats.delivered)
+    assert.equal(5, stats.queued + stats.in_flight)
+    assert.is_true(stats.requests > 8)
+    local reports = outcome.reports(mp, "paused")
+    assert.equal(1, #reports)
+    assert.equal("who?", reports[1].message)
+    server:reset()
+    assert(mp:flush(10))
+    outcome.check(mp, { delivered = 15 })
+    mp:close()
   end)
 end)

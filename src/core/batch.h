@@ -30,6 +30,7 @@ struct mp_batch {
     uint32_t sends;         /* requests made with these records */
     uint32_t server_errors; /* answers of 5xx */
     bool told_stuck;        /* a report named it */
+    bool told_aside;        /* the same, as old events without an /import */
     bool via_import;        /* the request in flight goes to /import */
     uint32_t count;
     uint16_t index[]; /* into the segment, rising */

@@ -126,7 +126,12 @@ static bool detour_closed(mp_lane *lane, mp_batch *batch,
                         "/import"};
         mp_lane_end(lane, batch, &lane->stats->dropped_expired, &news);
     } else {
-        mp_lane_tell_pause(lane, batch, answer->status, answer->text);
+        /* Once a batch: the young ones that are taken would open the lane
+         * for another report each time. */
+        mp_news news = {MP_REPORT_PAUSED, answer->status, false, answer->text};
+        if (!batch->told_aside)
+            mp_lane_tell(lane, batch, &news);
+        batch->told_aside = true;
         set_aside(lane, batch, until_ms);
     }
     return true;
