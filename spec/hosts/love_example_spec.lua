@@ -23,6 +23,10 @@ describe("examples/love", function()
   it("tracks level starts and ends", function()
     local server = sandbox.start()
     local play = game.new(MAIN)
+    finally(function()
+      play:remove()
+      server:stop()
+    end)
     play:write("example.lua", process.slurp "examples/love/main.lua")
     play:start { MIXPANEL_SANDBOX_URL = server.url }
     local status = play:wait()
@@ -31,8 +35,6 @@ describe("examples/love", function()
       events[i] = ("%s %d"):format(record.event, record.properties.level or 0)
       ended = record.event == "Level End" and record.properties or ended
     end
-    play:remove()
-    server:stop()
     assert.equal(0, status, log)
     assert.same({
       "Session Start 0",
