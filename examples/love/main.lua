@@ -19,7 +19,7 @@ if not token then
 end
 
 local me = analytics.start(token, {
-  client = { api_host = sandbox, exit_timeout = 1 },
+  client = { api_host = sandbox },
   on_report = function(report)
     print(("mixpanel: %d %s: %s"):format(report.count, report.outcome, report.message or ""))
   end,

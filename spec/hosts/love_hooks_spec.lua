@@ -142,6 +142,36 @@ describe("mixpanel.love", function()
     assert.truthy(notes:find("on_reports", 1, true))
   end)
 
+  it("lets a player who is offline quit within a second, unless told otherwise", function()
+    local main = [[
+      analytics.start("projecttoken", {
+        client = {
+          api_host = "http://127.0.0.1:9",
+          exit_timeout = tonumber(os.getenv "TIMEOUT"),
+        },
+      })
+      function love.update()
+        note(require("socket").gettime())
+        love.event.quit()
+      end
+    ]]
+    for timeout, expected in pairs { [""] = 1, ["0.2"] = 0.2 } do
+      local best = math.huge
+      for _ = 1, 3 do
+        play = game.new(BEGIN .. main)
+        play:start { TIMEOUT = timeout }
+        local _, ended = play:wait()
+        best = math.min(best, ended - tonumber(play:read "notes"))
+        play:remove()
+        play = nil
+        if best < expected + 0.25 then
+          break
+        end
+      end
+      assert.is_true(best >= expected and best < expected + 0.25, best .. " s")
+    end
+  end)
+
   it("keeps callbacks defined before and after it, also in love.load", function()
     local events, notes = run [[
       function love.quit() note "quit" end

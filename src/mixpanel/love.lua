@@ -10,6 +10,9 @@ local analytics = {}
 -- lines are a list.
 local TRACE_LEVEL, TRACE_LINES = 3, 50
 
+-- Of the client: the sender is the player, and a player does not wait.
+local DEFAULTS = { geolocate = true, exit_timeout = 1 }
+
 -- As the other SDKs of Mixpanel call it.
 local OS_NAMES = { ["OS X"] = "Mac OS X", OSX = "Mac OS X" }
 
@@ -114,14 +117,16 @@ end
 
 ---@class mixpanel.LoveOptions: mixpanel.UserOptions
 ---@field state? string|table as of `client:user`; a file in the save directory by default
----@field client? mixpanel.Options for `mixpanel.new`; `geolocate` is true unless said otherwise,
---- since the sender is the player
+---@field client? mixpanel.Options for `mixpanel.new`; `geolocate` is true and `exit_timeout` 1
+--- unless said otherwise
 ---@field on_report? fun(report: mixpanel.Report) gets what `poll` finds, once a frame
 
 local function make_client(token, options)
   local client_options = copy(options)
-  if client_options.geolocate == nil then
-    client_options.geolocate = true
+  for name, value in pairs(DEFAULTS) do
+    if client_options[name] == nil then
+      client_options[name] = value
+    end
   end
   local properties = copy(client_options.properties)
   add_device(properties)
