@@ -241,6 +241,29 @@ describe("a user", function()
       assert.is_nil(me:get_property "unknown")
     end)
 
+    if rawget(_G, "jit") then
+      it("with 64-bit integers that no number holds", function()
+        local int64 = loadstring "return 9223372036854775807LL, -5LL, 18446744073709551615ULL" -- luacheck: ignore
+        local high, low, unsigned = int64()
+        local me = mp:user { distinct_id = high }
+        assert.equal("9223372036854775807", me:get_distinct_id())
+        me:register { high = high, low = low, unsigned = unsigned }
+        me:set_group("team", high)
+        assert.equal("9223372036854775807", me:get_property "high")
+        assert.equal(-5, me:get_property "low")
+        assert.equal("18446744073709551615", me:get_property "unsigned")
+        local again = mp:user { state = me:export_state() }
+        assert.equal("18446744073709551615", again:get_property "unsigned")
+        users.sent(mp)
+        again:track "E"
+        mp:flush()
+        local request = mp:next_request()
+        assert.is_truthy(request.body:find('"unsigned":18446744073709551615', 1, true))
+        assert.is_truthy(request.body:find('"team":[9223372036854775807]', 1, true))
+        mp:answer(request.id, 200, nil, "1")
+      end)
+    end
+
     it("that are its own to set, all or none", function()
       local me = mp:user()
       me:register { kept = 1 }

@@ -54,11 +54,17 @@ local calls = {
     return mp:set_config { flush_interval = 1, properties = { plan = "pro", list = { 1, 2 } } }, 0
   end,
   new = function()
-    local other = new("other", { properties = { a = 1 }, service_account = {
-      username = "u",
-      secret = "s",
-      project_id = "1",
-    } })
+    local other = new(
+      "other",
+      {
+        properties = { a = 1 },
+        service_account = {
+          username = "u",
+          secret = "s",
+          project_id = "1",
+        },
+      }
+    )
     other:close(0)
     return tostring(other) and true, 0
   end,
