@@ -16,6 +16,7 @@ local rows = {
 -- What several files share a name and a place with.
 local parts = {
   lane_state = "lane",
+  lane_disk = "lane",
   lane_report = "lane",
   lane_send = "lane",
   lane_settle = "lane",
@@ -25,6 +26,10 @@ local parts = {
   spool_store = "spool",
   spool_adopt = "spool",
   project_carry = "project",
+  project_disk = "project",
+  project_spill = "project",
+  project_tend = "project",
+  project_push = "project",
   project_manual = "project",
   project_save = "project",
 }

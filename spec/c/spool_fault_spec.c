@@ -194,6 +194,7 @@ static void live(mp_spool *spool) {
         mp_segment *read = NULL;
         if (fine(mp_spool_load(stored, &read, why))) {
             CHECK(read->count == 3);
+            read->place.sealed = NULL;
             mp_segment_free(read);
         }
         free(stored);
@@ -219,7 +220,6 @@ static void inherit(mp_spool *spool) {
             continue;
         }
         fine(mp_spool_mark(read, true, MP_DOUBT_PLAIN, why));
-        free(read->place.sealed);
         mp_segment_free(read);
     }
     mp_segment *more = accept_records(spool, 10, 12);

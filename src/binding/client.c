@@ -101,7 +101,7 @@ int mp_client_new(lua_State *L) {
         mp_raise_memory(L);
     check(L, mp_config_token(&d->config, token, len, message), 1, message);
     if (lua_istable(L, 2)) {
-        mp_options_read(L, 2, &d->config, d->settings);
+        mp_options_read(L, 2, &d->config, d->settings, false);
         mp_client_defaults_read(L, 2, self, d->settings->reject_invalid);
         mp_client_defaults_use(L, self, client);
     }
@@ -128,7 +128,8 @@ static int set_config(lua_State *L) {
     mp_settings_release(base);
     if (!d->settings)
         return mp_fail(L, MP_MEMORY, "out of memory");
-    mp_options_read(L, 2, NULL, d->settings);
+    mp_options_read(L, 2, NULL, d->settings,
+                    mp_project_on_disk(client->project));
     mp_client_defaults_read(L, 2, 1, d->settings->reject_invalid);
     if (client->closed) /* by a finaliser */
         return mp_fail_closed(L);

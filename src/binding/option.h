@@ -18,7 +18,9 @@ typedef struct mp_option_reader {
     mp_config *config; /* NULL: the options of the key are not allowed */
     mp_settings *settings;
     bool residency, allow_http;
-    const char *api_host; /* NULL: not given */
+    bool max_age;            /* given */
+    const char *needs_spool; /* an option that was given; NULL: none */
+    const char *api_host;    /* NULL: not given */
 } mp_option_reader;
 
 typedef struct mp_option {

@@ -40,7 +40,29 @@ static void read_transport(mp_option_reader *r, const mp_option *o) {
     r->config->manual = mp_option_get_choice(r, o, words) == 1;
 }
 
+static void read_spool(mp_option_reader *r, const mp_option *o) {
+    char message[MP_MESSAGE] = "";
+    const char *path = mp_option_get_text(r, o);
+    mp_option_check(r, mp_config_spool(r->config, path, message), message);
+}
+
 /* ---- settings ---- */
+
+static void read_durability(mp_option_reader *r, const mp_option *o) {
+    static const char *const words[] = {"process", "power", NULL};
+    r->settings->power = mp_option_get_choice(r, o, words) == 1;
+    r->needs_spool = o->name;
+}
+
+static void read_sync_interval(mp_option_reader *r, const mp_option *o) {
+    mp_option_seconds(r, o);
+    r->needs_spool = o->name;
+}
+
+static void read_spool_max_bytes(mp_option_reader *r, const mp_option *o) {
+    r->settings->spool_max_bytes = (uint64_t)mp_option_get_integer(r, o);
+    r->needs_spool = o->name;
+}
 
 static void read_gzip(mp_option_reader *r, const mp_option *o) {
     if (lua_isboolean(r->L, -1))
@@ -100,6 +122,7 @@ static bool is_false(const mp_option_reader *r) {
 }
 
 static void read_max_age(mp_option_reader *r, const mp_option *o) {
+    r->max_age = true;
     if (is_false(r))
         r->settings->max_age_ms = 0;
     else
@@ -134,6 +157,7 @@ static const mp_option of_key[] = {
      "{ username =, secret =, project_id = }", 0, 0, 0},
     {"events_via", read_events_via, "\"track\" or \"import\"", 0, 0, 0},
     {"transport", read_transport, "\"curl\" or \"manual\"", 0, 0, 0},
+    {"spool", read_spool, "the path of a directory", 0, 0, 0},
 };
 
 static const mp_option of_settings[] = {
@@ -155,6 +179,11 @@ static const mp_option of_settings[] = {
     SECONDS(max_retry_delay, DBL_MIN, 3600, "seconds above 0, up to 3600"),
     {"max_age", read_max_age, "seconds above 0, or false", SETTING(max_age_ms),
      DBL_MIN, 1e9},
+    {"durability", read_durability, "\"process\" or \"power\"", 0, 0, 0},
+    {"sync_interval", read_sync_interval, "seconds from 0.01 to 3600",
+     SETTING(sync_interval_ms), 0.01, 3600},
+    {"spool_max_bytes", read_spool_max_bytes,
+     "an integer from 4194304 to 1099511627776", 0, 4194304, 1099511627776.0},
     {"overflow", read_overflow, "\"drop_newest\" or \"drop_oldest\"", 0, 0, 0},
     {"on_ambiguous", read_on_ambiguous, "\"retry\" or \"report\"", 0, 0, 0},
     {"reports", read_reports, "\"failures\", \"all\" or \"none\"", 0, 0, 0},
@@ -241,8 +270,28 @@ static const mp_option *find(const mp_option_reader *r) {
     fail_unknown(r, name);
 }
 
+/* What depends on whether the client has a spool. */
+static void check_spool(const mp_option_reader *r, bool spool) {
+    static const int64_t month_ms = INT64_C(30) * 24 * 3600 * 1000;
+    if (r->config)
+        spool = r->config->spool != NULL;
+    if (r->needs_spool && !spool)
+        mp_raise(r->L, r->arg,
+                 "option '%s' needs option 'spool': without it records are in "
+                 "memory only",
+                 r->needs_spool);
+    if (!r->config || !spool)
+        return;
+    if (r->config->manual)
+        mp_raise(r->L, r->arg,
+                 "option 'spool': a client with transport = \"manual\" cannot "
+                 "have one");
+    if (!r->max_age)
+        r->settings->max_age_ms = month_ms;
+}
+
 void mp_options_read(lua_State *L, int arg, mp_config *config,
-                     mp_settings *settings) {
+                     mp_settings *settings, bool spool) {
     mp_option_reader r = {
         .L = L, .arg = arg, .config = config, .settings = settings};
     char message[MP_MESSAGE] = "";
@@ -252,6 +301,7 @@ void mp_options_read(lua_State *L, int arg, mp_config *config,
         o->read(&r, o);
         lua_pop(L, 1);
     }
+    check_spool(&r, spool);
     if (!r.api_host)
         return;
     if (r.residency)

@@ -13,6 +13,6 @@
  * allowed. `properties` is only checked to be a table. Raises a bad argument
  * for anything unknown or wrong; the caller frees what was read even then. */
 void mp_options_read(lua_State *L, int arg, mp_config *config,
-                     mp_settings *settings);
+                     mp_settings *settings, bool spool);
 
 #endif

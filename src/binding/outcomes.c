@@ -29,9 +29,11 @@ static void set_text(lua_State *L, const char *field, const char *text) {
 /* ---- stats ---- */
 
 static void set_dropped(lua_State *L, const mp_stats *s) {
-    lua_createtable(L, 0, 2);
+    lua_createtable(L, 0, 4);
     set_count(L, "expired", s->dropped_expired);
     set_count(L, "overflow", s->dropped_overflow);
+    set_count(L, "evicted", s->dropped_evicted);
+    set_count(L, "quarantined", s->dropped_quarantined);
     lua_setfield(L, -2, "dropped");
 }
 
@@ -41,13 +43,15 @@ static int stats(lua_State *L) {
         return mp_fail_closed(L);
     mp_stats s;
     mp_project_stats(client->project, &s);
-    lua_createtable(L, 0, 20);
+    lua_createtable(L, 0, 28);
     set_count(L, "accepted", s.accepted);
+    set_count(L, "adopted", s.adopted);
     set_count(L, "delivered", s.delivered);
     set_count(L, "rejected", s.rejected);
     set_dropped(L, &s);
     set_count(L, "queued", s.queued);
     set_count(L, "in_flight", s.in_flight);
+    set_count(L, "spooled", s.spooled);
     set_count(L, "queue_full", s.refused_full);
     set_count(L, "retried", s.retried);
     set_count(L, "ambiguous", s.ambiguous);
@@ -57,7 +61,11 @@ static int stats(lua_State *L) {
     set_count(L, "bytes_raw", s.bytes_raw);
     set_count(L, "bytes_sent", s.bytes_sent);
     set_count(L, "queue_bytes", s.queue_bytes);
-    if (s.queued + s.in_flight > 0)
+    set_count(L, "spooled_bytes", s.spooled_bytes);
+    set_count(L, "quarantined", s.quarantined);
+    set_count(L, "foreign", s.foreign);
+    set_count(L, "spool_errors", s.spool_errors);
+    if (s.queued + s.in_flight + s.spooled > 0)
         set_seconds(L, "oldest_age", s.oldest_ms);
     if (s.last_error[0])
         set_seconds(L, "last_error_age", s.last_error_ms);

@@ -41,13 +41,13 @@ void mp_carrier_wake(void) {
         mp_worker_wake(worker);
 }
 
-void mp_carrier_stop(int64_t deadline_ms) {
+bool mp_carrier_stop(int64_t deadline_ms) {
     pthread_mutex_lock(&carrier.lock);
     atomic_store(&carrier.over, true);
     mp_worker *worker = atomic_load(&carrier.worker);
-    if (worker)
-        mp_worker_stop(worker, deadline_ms);
+    bool ended = !worker || mp_worker_stop(worker, deadline_ms);
     pthread_mutex_unlock(&carrier.lock);
+    return ended;
 }
 
 bool mp_carrier_succeeded(void) {
@@ -97,8 +97,9 @@ bool mp_carrier_start(void) {
 void mp_carrier_wake(void) {
 }
 
-void mp_carrier_stop(int64_t deadline_ms) {
+bool mp_carrier_stop(int64_t deadline_ms) {
     (void)deadline_ms;
+    return true;
 }
 
 bool mp_carrier_succeeded(void) {

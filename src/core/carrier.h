@@ -14,8 +14,8 @@ bool mp_carrier_start(void);
 /* Wakes it, if it runs. */
 void mp_carrier_wake(void);
 
-/* Stops it for good, waiting at most until `deadline_ms`. */
-void mp_carrier_stop(int64_t deadline_ms);
+/* Stops it for good, waiting at most until `deadline_ms`. True: it ended. */
+bool mp_carrier_stop(int64_t deadline_ms);
 
 /* True if a request succeeded since this was last asked. */
 bool mp_carrier_succeeded(void);

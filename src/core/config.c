@@ -1,11 +1,14 @@
 #include "config.h"
 
+#include "buf.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 enum {
     MIB = 1024 * 1024,
@@ -43,6 +46,8 @@ static const mp_settings defaults = {
     .request_timeout_ms = 30000,
     .exit_timeout_ms = 2000,
     .max_retry_delay_ms = 60000,
+    .sync_interval_ms = 1000,
+    .spool_max_bytes = (uint64_t)256 * MIB,
 };
 
 mp_settings *mp_settings_new(const mp_settings *base) {
@@ -148,6 +153,7 @@ void mp_config_free(mp_config *config) {
     free(config->username);
     free(config->secret);
     free(config->project_id);
+    free(config->spool);
     memset(config, 0, sizeof *config);
 }
 
@@ -161,6 +167,7 @@ bool mp_config_same(const mp_config *a, const mp_config *b) {
            same_text(a->username, b->username) &&
            same_text(a->secret, b->secret) &&
            same_text(a->project_id, b->project_id) &&
+           same_text(a->spool, b->spool) &&
            a->events_via_import == b->events_via_import &&
            a->manual == b->manual;
 }
@@ -307,6 +314,34 @@ mp_err mp_config_account(mp_config *config, const char *username,
         err = mp_settings_text(&config->secret, secret);
     if (err == MP_OK)
         err = mp_settings_text(&config->project_id, project_id);
+    return err;
+}
+
+/* A process may change its working directory, and often does. */
+mp_err mp_config_spool(mp_config *config, const char *path,
+                       char message[MP_MESSAGE]) {
+    mp_buf absolute = {0};
+    char *here = *path == '/' ? NULL : getcwd(NULL, 0);
+    mp_err err = MP_OK;
+    if (*path == '\0' || (*path != '/' && !here)) {
+        snprintf(message, MP_MESSAGE,
+                 "option 'spool': \"%.*s\" is no path of a directory", SHOWN,
+                 path);
+        err = MP_INVALID;
+    }
+    if (err == MP_OK && here)
+        err = mp_buf_puts(&absolute, here);
+    if (err == MP_OK && here)
+        err = mp_buf_puts(&absolute, "/");
+    if (err == MP_OK)
+        err = mp_buf_puts(&absolute, path);
+    while (err == MP_OK && absolute.len > 1 &&
+           absolute.data[absolute.len - 1] == '/')
+        absolute.len--;
+    if (err == MP_OK)
+        err = replace(&config->spool, absolute.data, absolute.len);
+    mp_buf_free(&absolute);
+    free(here);
     return err;
 }
 

@@ -28,7 +28,10 @@ typedef struct mp_settings {
     bool report_ambiguous; /* on_ambiguous = "report" */
     mp_report_level reports;
     int64_t max_age_ms; /* 0: none */
-    int gzip;           /* level 1 to 12; 0: bodies go uncompressed */
+    bool power;         /* durability = "power": what is on disk is synced */
+    int64_t sync_interval_ms;
+    uint64_t spool_max_bytes;
+    int gzip; /* level 1 to 12; 0: bodies go uncompressed */
     uint32_t max_batch_size;
     uint32_t max_in_flight;
     size_t max_queue_bytes;
@@ -66,6 +69,7 @@ typedef struct mp_config {
     char *username;   /* of a service account; NULL: none */
     char *secret;     /* never shown to anyone */
     char *project_id; /* digits, given with a service account */
+    char *spool;      /* an absolute path; NULL: records are in memory only */
     bool events_via_import;
     bool manual; /* transport = "manual": the host carries the requests */
 } mp_config;
@@ -92,6 +96,10 @@ mp_err mp_config_host(mp_config *config, const char *url, bool allow_http,
 mp_err mp_config_account(mp_config *config, const char *username,
                          const char *secret, const char *project_id,
                          char message[MP_MESSAGE]);
+
+/* A directory, made absolute. */
+mp_err mp_config_spool(mp_config *config, const char *path,
+                       char message[MP_MESSAGE]);
 
 /* What can only be judged when all is known: fills in the US host if none
  * was chosen, refuses a secret over plain http. */

@@ -93,7 +93,14 @@ static bool hurry(mp_project *project, void *user) {
 static bool await(mp_project *project, void *user) {
     const int64_t *start_ms = user;
     if (!is_manual(project))
-        mp_project_wait(project, UINT64_MAX, *start_ms + budget_ms(project));
+        mp_project_wait_hopeful(project, UINT64_MAX,
+                                *start_ms + budget_ms(project));
+    return true;
+}
+
+static bool settle(mp_project *project, void *user) {
+    (void)user;
+    mp_project_settle(project);
     return true;
 }
 
@@ -107,7 +114,8 @@ static void at_exit(void) {
         mp_carrier_wake();
         mp_projects_each(engine.projects, await, &start_ms);
     }
-    mp_carrier_stop(mp_clock_mono_ms() + STOP_MS);
+    if (mp_carrier_stop(mp_clock_mono_ms() + STOP_MS))
+        mp_projects_each(engine.projects, settle, NULL);
 }
 
 /* ---- set-up ---- */
@@ -146,7 +154,10 @@ mp_err mp_engine_open(mp_config *config, mp_settings *settings,
 }
 
 void mp_engine_close(mp_project *project) {
+    bool on_disk = mp_project_on_disk(project);
     mp_projects_close(engine.projects, project);
+    if (on_disk)
+        mp_carrier_wake();
 }
 
 /* ---- records ---- */
@@ -157,14 +168,12 @@ mp_err mp_engine_push(mp_project *project, mp_lane_id lane,
         return MP_CLOSED;
     bool wake;
     mp_err err = mp_project_push(project, lane, records, n, &wake);
-    if (err != MP_OK)
+    if ((err != MP_OK && !wake) || is_manual(project))
         return err;
-    if (is_manual(project))
-        return MP_OK;
     /* Without a thread the records stay queued and the next call tries. */
     if (mp_carrier_start() && wake)
         mp_carrier_wake();
-    return MP_OK;
+    return err;
 }
 
 static mp_err send_now(mp_project *project, uint64_t ticket) {
@@ -186,19 +195,36 @@ uint64_t mp_engine_mark(mp_project *project) {
     return ticket;
 }
 
-mp_err mp_engine_flush(mp_project *project, int64_t timeout_ms,
-                       uint64_t *left) {
+/* With a spool there may be something of dead processes. */
+static void look_at_disk(const mp_project *project) {
+    if (mp_project_on_disk(project) && !atomic_load(&engine.over) &&
+        mp_carrier_start())
+        mp_carrier_wake();
+}
+
+/* `hopeful`: see mp_project_wait_hopeful. */
+static mp_err flush(mp_project *project, int64_t timeout_ms, bool hopeful,
+                    uint64_t *left) {
     uint64_t ticket = mp_project_mark(project);
     *left = mp_project_left(project, ticket);
-    if (*left == 0)
+    if (*left == 0) {
+        look_at_disk(project);
         return MP_OK;
+    }
     mp_err err = send_now(project, ticket);
     if (err == MP_OK && is_manual(project))
         return MP_TIMEOUT; /* only the host can do something about it */
     if (err != MP_OK || timeout_ms == 0)
         return err;
-    *left = mp_project_wait(project, ticket, mp_clock_mono_ms() + timeout_ms);
+    int64_t deadline_ms = mp_clock_mono_ms() + timeout_ms;
+    *left = hopeful ? mp_project_wait_hopeful(project, ticket, deadline_ms)
+                    : mp_project_wait(project, ticket, deadline_ms);
     return *left == 0 ? MP_OK : MP_TIMEOUT;
+}
+
+mp_err mp_engine_flush(mp_project *project, int64_t timeout_ms,
+                       uint64_t *left) {
+    return flush(project, timeout_ms, false, left);
 }
 
 mp_err mp_engine_check(mp_project *project, int64_t timeout_ms,
@@ -243,7 +269,7 @@ mp_err mp_engine_flush_at_close(mp_project *project, int64_t timeout_ms,
     bool by_budget = timeout_ms < 0;
     int64_t start_ms = mp_clock_mono_ms();
     mp_err err =
-        mp_engine_flush(project, by_budget ? budget : timeout_ms, left);
+        flush(project, by_budget ? budget : timeout_ms, by_budget, left);
     if (*left > 0 && err == MP_OK && by_budget)
         err = MP_TIMEOUT; /* nothing was left to wait for */
     if (err == MP_TIMEOUT && !is_manual(project)) {

@@ -13,6 +13,8 @@ static void start(mp_lane *lane, uint64_t seed) {
         .stats = lane->stats,
         .custom_host = lane->custom_host,
         .reports = lane->reports,
+        .on_disk = lane->on_disk,
+        .rejected = lane->rejected,
         .told_drops_ms = INT64_MIN,
         .ordered = lane->id == MP_LANE_PEOPLE || lane->id == MP_LANE_GROUPS,
         .rng.state = seed,
@@ -31,6 +33,8 @@ mp_lane *mp_lane_new(mp_lane_id id, mp_stats *stats, bool custom_host,
     lane->stats = stats;
     lane->custom_host = custom_host;
     lane->reports = NULL;
+    lane->on_disk = false;
+    lane->rejected = NULL;
     start(lane, seed);
     return lane;
 }
@@ -56,6 +60,14 @@ void mp_lane_take_out(mp_batch **list, mp_batch *batch) {
     batch->next = NULL;
 }
 
+static void free_stored(mp_stored *stored) {
+    while (stored) {
+        mp_stored *next = stored->next;
+        free(stored);
+        stored = next;
+    }
+}
+
 static void free_batches(mp_batch *batch, void (*drop)(mp_segment *)) {
     while (batch) {
         mp_batch *next = batch->next;
@@ -69,6 +81,10 @@ static void free_contents(mp_lane *lane, void (*drop)(mp_segment *)) {
     free_batches(lane->ready, drop);
     free_batches(lane->stuck, drop);
     free_batches(lane->sent, drop);
+    free_stored(lane->stored);
+    free(lane->reading);
+    if (lane->writing)
+        drop(lane->writing);
     for (mp_segment *s = lane->garbage, *next; s; s = next) {
         next = s->next;
         drop(s);
@@ -113,6 +129,7 @@ bool mp_lane_add(mp_lane *lane, const mp_settings *settings,
     bool full = mp_queue_add(&lane->queue, record, ticket,
                              mp_lane_batch_limit(lane, settings), now_ms);
     lane->filled |= full;
+    lane->used = true;
     lane->stats->queued++;
     lane->stats->queue_bytes += record->head_len + record->body_len + 2;
     return full;
@@ -120,9 +137,9 @@ bool mp_lane_add(mp_lane *lane, const mp_settings *settings,
 
 /* ---- records out ---- */
 
-static void retire(mp_lane *lane, mp_segment *segment) {
+void mp_lane_retire(mp_lane *lane, mp_segment *segment) {
     lane->stats->queue_bytes -= segment->used;
-    if (mp_queue_has_spares(&lane->queue)) {
+    if (lane->on_disk || mp_queue_has_spares(&lane->queue)) {
         segment->next = lane->garbage;
         lane->garbage = segment;
     } else { /* its pages are warm: a fresh one costs 60 ns for each record */
@@ -136,7 +153,7 @@ void mp_lane_finish(mp_lane *lane, mp_batch *batch, uint64_t *counter) {
     *counter += batch->count;
     mp_segment *segment = mp_batch_free(batch);
     if (segment)
-        retire(lane, segment);
+        mp_lane_retire(lane, segment);
 }
 
 void mp_lane_end(mp_lane *lane, mp_batch *batch, uint64_t *counter,
@@ -172,7 +189,8 @@ bool mp_lane_drop_oldest(mp_lane *lane, int64_t now_ms) {
             return false;
         lane->stats->queued -= segment->count;
         *counter += segment->count;
-        retire(lane, segment);
+        if (mp_segment_release(segment))
+            mp_lane_retire(lane, segment);
     }
     mp_lane_tell_dropped(lane, *counter - before, now_ms);
     return true;
@@ -212,7 +230,8 @@ uint32_t mp_lane_in_flight(const mp_lane *lane) {
 
 bool mp_lane_empty(const mp_lane *lane) {
     const mp_queue *queue = &lane->queue;
-    return !lane->ready && !lane->stuck && !lane->sent && !queue->sealed &&
+    return !lane->ready && !lane->stuck && !lane->sent && !lane->stored &&
+           !lane->reading && !lane->writing && !queue->sealed &&
            (!queue->open || queue->open->count == 0);
 }
 
@@ -241,8 +260,23 @@ static uint64_t left_in_segments(const mp_segment *segment, uint64_t ticket) {
     return left;
 }
 
+/* The tickets between the first and the last of a batch on disk are not
+ * known: at most so many. */
+static uint64_t left_on_disk(const mp_stored *stored, uint64_t ticket) {
+    uint64_t left = 0;
+    for (; stored && stored->first <= ticket; stored = stored->next) {
+        uint64_t most = ticket - stored->first + 1;
+        left += stored->last > ticket && most < stored->count ? most
+                                                              : stored->count;
+    }
+    return left;
+}
+
 uint64_t mp_lane_left(const mp_lane *lane, uint64_t ticket) {
-    return left_in_batches(lane->ready, ticket) +
+    return left_on_disk(lane->stored, ticket) +
+           left_on_disk(lane->reading, ticket) +
+           left_in_segments(lane->writing, ticket) +
+           left_in_batches(lane->ready, ticket) +
            left_in_batches(lane->stuck, ticket) +
            left_in_batches(lane->sent, ticket) +
            left_in_segments(lane->queue.sealed, ticket) +
@@ -265,6 +299,9 @@ int64_t mp_lane_oldest(const mp_lane *lane) {
         oldest_batch(lane->sent),
         lane->queue.sealed ? lane->queue.sealed->born_ms : INT64_MAX,
         open && open->count > 0 ? open->born_ms : INT64_MAX,
+        lane->stored ? lane->stored->last_ms : INT64_MAX,
+        lane->reading ? lane->reading->last_ms : INT64_MAX,
+        lane->writing ? lane->writing->born_ms : INT64_MAX,
     };
     int64_t oldest = INT64_MAX;
     for (size_t i = 0; i < sizeof candidates / sizeof *candidates; i++)
@@ -274,7 +311,10 @@ int64_t mp_lane_oldest(const mp_lane *lane) {
 }
 
 bool mp_lane_wants_spare(const mp_lane *lane) {
-    return lane->filled && !lane->queue.spares;
+    if (!lane->on_disk)
+        return lane->filled && !lane->queue.spares;
+    return lane->used && (lane->filled ? !mp_queue_has_spares(&lane->queue)
+                                       : !lane->queue.spares);
 }
 
 mp_segment *mp_lane_garbage(mp_lane *lane) {

@@ -13,6 +13,7 @@
 #include "config.h"
 #include "queue.h"
 #include "report.h"
+#include "stored.h"
 
 typedef enum mp_lane_id {
     MP_LANE_EVENTS, /* /track */
@@ -82,7 +83,77 @@ void mp_lane_undo(mp_lane *lane, mp_batch *batch, int64_t now_ms);
 /* Records up to `ticket` wait for no company from now on. */
 void mp_lane_hurry(mp_lane *lane, uint64_t ticket);
 
+/* ---- batches on disk ---- */
+
+/* Tickets of adopted records on lanes without order: later than any that a
+ * process gives. On lanes with order they are earlier, see mp_lane_adopt. */
+#define MP_LANE_LATER (UINT64_C(1) << 62)
+
+/* From now on segments may have files, which the carrier removes, and what
+ * the API refuses is also appended to `rejected`, as lines of JSON. */
+void mp_lane_on_disk(mp_lane *lane, mp_buf *rejected);
+
+/* Takes over a batch that is on disk only: of another process, which gets
+ * tickets, in the order of the calls; or of this one. */
+void mp_lane_adopt(mp_lane *lane, mp_stored *stored);
+void mp_lane_store(mp_lane *lane, mp_stored *stored);
+
+/* The batch that must be read before mp_lane_next, which has just returned
+ * NULL, can go on; NULL: none. It still counts as the lane's; one of the next
+ * three must follow. */
+mp_stored *mp_lane_wanted(mp_lane *lane);
+
+/* It was read: takes over the segment. `doubt` and `bytes`: of the batch.
+ * False: out of memory, and nothing changed. */
+bool mp_lane_restore(mp_lane *lane, const mp_settings *settings,
+                     mp_segment *segment, mp_doubt doubt, uint64_t bytes);
+
+/* It cannot be read now: nothing is sent before `until_ms`. */
+void mp_lane_put_back(mp_lane *lane, int64_t until_ms);
+
+/* It never can: its records end here, see mp_lane_finish. The batch is the
+ * caller's. */
+void mp_lane_lose(mp_lane *lane, uint64_t *counter, mp_report_outcome outcome,
+                  const char *why);
+
+/* The oldest sealed segment in memory, to be written to disk; NULL: none.
+ * mp_lane_spilled must follow, with the batch that holds it now or, when that
+ * failed, NULL. */
+mp_segment *mp_lane_spill(mp_lane *lane);
+void mp_lane_spilled(mp_lane *lane, mp_stored *stored);
+
+/* Lets the memory of a batch go that waits to be sent again and stands on
+ * disk whole. False: there is none. */
+bool mp_lane_unload(mp_lane *lane);
+
+/* Seals the open segment. */
+void mp_lane_seal(mp_lane *lane);
+
+/* The oldest batch that is on disk only, and that batch taken out of the
+ * lane, its records counted as evicted. */
+const mp_stored *mp_lane_oldest_stored(const mp_lane *lane);
+mp_stored *mp_lane_evict(mp_lane *lane);
+
+/* Visits every segment at least once, those under way and spares too; the
+ * visit may not change the lane. */
+void mp_lane_each_segment(mp_lane *lane,
+                          void (*visit)(mp_segment *segment, void *user),
+                          void *user);
+
+/* The segment that got the last record. */
+mp_segment *mp_lane_last_segment(const mp_lane *lane);
+
+/* The segment that mp_lane_spill would give. */
+const mp_segment *mp_lane_oldest_sealed(const mp_lane *lane);
+
+/* Takes back a segment that got another reference by mp_segment_retain, when
+ * that proved to be the last one. */
+void mp_lane_retire(mp_lane *lane, mp_segment *segment);
+
 /* ---- questions ---- */
+
+/* Nothing is sent before (mp_clock_mono_ms). */
+int64_t mp_lane_rests_until(const mp_lane *lane);
 
 uint32_t mp_lane_in_flight(const mp_lane *lane); /* batches */
 bool mp_lane_empty(const mp_lane *lane);
@@ -94,7 +165,8 @@ uint64_t mp_lane_left(const mp_lane *lane, uint64_t ticket);
  * of its segment (mp_clock_mono_ms); INT64_MAX: there is none. */
 int64_t mp_lane_oldest(const mp_lane *lane);
 
-/* True when the lane filled a segment and has no spare at hand. */
+/* True when the lane filled a segment, or on disk any, and has no spare at
+ * hand. */
 bool mp_lane_wants_spare(const mp_lane *lane);
 
 /* Segments that are no longer needed, linked by `next`, now the caller's. */

@@ -300,11 +300,16 @@ static mp_batch *choose(mp_lane *lane, const mp_settings *settings,
     drop_expired(lane, settings, &lane->stuck, now_ms);
     do {
         drop_expired(lane, settings, &lane->ready, now_ms);
+        lane->wants_disk = mp_lane_disk_first(lane);
+        if (lane->wants_disk)
+            return NULL;
         part = choose_ready(lane, settings, now_ms, wall_ms);
     } while (!part && !rests(lane, now_ms) &&
              load(lane, settings, now_ms, next_ms));
     if (!part && !rests(lane, now_ms))
         part = choose_stuck(lane, settings, now_ms, wall_ms, next_ms);
+    if (!part && !rests(lane, now_ms))
+        lane->wants_disk = mp_lane_disk_next(lane);
     return part;
 }
 
@@ -312,6 +317,7 @@ mp_batch *mp_lane_next(mp_lane *lane, const mp_settings *settings,
                        int64_t now_ms, int64_t wall_ms, uint32_t slots,
                        int64_t *next_ms) {
     *next_ms = INT64_MAX;
+    lane->wants_disk = false;
     if (slots == 0 ||
         (lane->in_flight > 0 && (lane->ordered || lane->failures > 0)))
         return NULL;

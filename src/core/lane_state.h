@@ -1,4 +1,4 @@
-/* What the three files of the lane share and nobody else sees. */
+/* What the files of the lane share and nobody else sees. */
 #ifndef MP_LANE_STATE_H
 #define MP_LANE_STATE_H
 
@@ -41,11 +41,27 @@ struct mp_lane {
     mp_reports *reports;   /* NULL: nobody wants to know */
     uint64_t hurry;        /* tickets up to this one wait for no company */
     mp_segment *garbage;
+
+    /* On disk. What is being read or written counts as the lane's still. */
+    bool on_disk;
+    bool used;              /* a record came */
+    bool wants_disk;        /* see mp_lane_wanted */
+    mp_buf *rejected;       /* NULL: nobody keeps them */
+    mp_stored *stored;      /* by rising ticket */
+    mp_stored *last_stored; /* of that list */
+    mp_stored *reading;
+    mp_segment *writing;
+    uint64_t adopted; /* records so far */
 };
 
 /* By rising ticket. */
 void mp_lane_insert(mp_batch **list, mp_batch *batch);
 void mp_lane_take_out(mp_batch **list, mp_batch *batch);
+
+/* True if a batch on disk comes before all that memory holds; true if one may
+ * be read since memory holds nothing that may travel. */
+bool mp_lane_disk_first(const mp_lane *lane);
+bool mp_lane_disk_next(const mp_lane *lane);
 
 /* How many records fill a batch of this lane. */
 uint32_t mp_lane_batch_limit(const mp_lane *lane, const mp_settings *settings);
@@ -70,6 +86,10 @@ void mp_lane_tell(mp_lane *lane, const mp_batch *batch, const mp_news *news);
 /* The same, and every record ends: see mp_lane_finish. */
 void mp_lane_end(mp_lane *lane, mp_batch *batch, uint64_t *counter,
                  const mp_news *news);
+
+/* Tells of records that are not in memory. */
+void mp_lane_tell_count(mp_lane *lane, mp_report_outcome outcome,
+                        uint64_t count, const char *message);
 
 /* Tells why the lane rests: once, until a request succeeds again. `batch` may
  * be NULL. */

@@ -52,6 +52,10 @@ mp_project *mp_project_new(mp_config *config, mp_settings *settings) {
         }
         mp_lane_report_to(project->lanes[i], project->reports);
     }
+    if (mp_project_open_disk(project) != MP_OK) {
+        mp_project_release(project);
+        return NULL;
+    }
     return project;
 }
 
@@ -62,8 +66,12 @@ void mp_project_retain(mp_project *project) {
 void mp_project_release(mp_project *project) {
     if (atomic_fetch_sub_explicit(&project->refs, 1, memory_order_acq_rel) > 1)
         return;
+    if (project->spool)
+        mp_project_settle(project);
     for (int i = 0; i < MP_LANES; i++)
         mp_lane_free(project->lanes[i]);
+    mp_spool_free(project->spool);
+    mp_buf_free(&project->rejected);
     mp_reports_free(project->reports);
     mp_saves_clear(&project->saves);
     mp_gzip_free(project->gzip);
@@ -111,6 +119,7 @@ void mp_project_in_child(mp_project *project, int refs) {
     memset(&project->stats, 0, sizeof project->stats);
     project->ticket = 0;
     project->looks_ms = INT64_MAX;
+    mp_project_disk_in_child(project);
     mp_reports_clear(project->reports);
     mp_saves_clear(&project->saves); /* the parent writes them */
     project->asked = project->sent = project->heard = 0;
@@ -138,6 +147,10 @@ void mp_project_configure(mp_project *project, mp_settings *settings) {
     mp_settings_release(old);
 }
 
+bool mp_project_on_disk(const mp_project *project) {
+    return project->spool != NULL;
+}
+
 bool mp_project_geolocate(const mp_project *project) {
     return atomic_load_explicit(&project->geolocate, memory_order_relaxed);
 }
@@ -153,104 +166,6 @@ int64_t mp_project_exit_timeout(mp_project *project) {
     return timeout_ms;
 }
 
-/* ---- records in ---- */
-
-static mp_segment *new_segments(uint32_t n) {
-    mp_segment *list = NULL;
-    while (n-- > 0) {
-        mp_segment *segment = mp_segment_new();
-        if (!segment) {
-            while (list) {
-                mp_segment *next = list->next;
-                mp_segment_free(list);
-                list = next;
-            }
-            return NULL;
-        }
-        segment->next = list;
-        list = segment;
-    }
-    return list;
-}
-
-static void give_all(mp_lane *lane, mp_segment *list) {
-    while (list) {
-        mp_segment *next = list->next;
-        mp_lane_give(lane, list);
-        list = next;
-    }
-}
-
-/* Drops whatever is oldest in any lane. False: nothing can be dropped. */
-static bool drop_oldest(mp_project *project, int64_t now_ms) {
-    mp_lane *oldest = project->lanes[0];
-    for (int i = 1; i < MP_LANES; i++)
-        if (mp_lane_droppable(project->lanes[i]) < mp_lane_droppable(oldest))
-            oldest = project->lanes[i];
-    bool dropped = mp_lane_drop_oldest(oldest, now_ms);
-    if (dropped)
-        mp_wait_changed(&project->wait);
-    return dropped;
-}
-
-/* With the lock held: true if so many bytes may be queued, which older
- * records may have to make room for. */
-static bool has_room(mp_project *project, size_t bytes, int64_t now_ms) {
-    size_t most = project->settings->max_queue_bytes;
-    while (project->stats.queue_bytes + bytes > most)
-        if (bytes > most || !project->settings->drop_oldest ||
-            !drop_oldest(project, now_ms))
-            return false;
-    return true;
-}
-
-/* Sees to it, with the lock held and held again on return, that all records
- * have room. The lock is released while segments are made. */
-static mp_err make_room(mp_project *project, mp_lane *lane,
-                        const mp_record *records, size_t n, int64_t now_ms) {
-    size_t bytes = 0;
-    for (size_t i = 0; i < n; i++)
-        bytes += records[i].head_len + records[i].body_len + 2;
-    for (;;) {
-        if (!has_room(project, bytes, now_ms)) {
-            project->stats.refused_full++;
-            return MP_QUEUE_FULL;
-        }
-        uint32_t missing = mp_lane_missing(lane, project->settings, records, n);
-        if (missing == 0)
-            return MP_OK;
-        mp_project_unlock(project);
-        mp_segment *fresh = new_segments(missing);
-        mp_project_lock(project);
-        if (!fresh)
-            return MP_MEMORY;
-        give_all(lane, fresh);
-    }
-}
-
-mp_err mp_project_push(mp_project *project, mp_lane_id id,
-                       const mp_record *records, size_t n, bool *wake) {
-    mp_lane *lane = project->lanes[id];
-    int64_t now_ms = mp_clock_coarse_ms();
-    bool full = false;
-    mp_project_lock(project);
-    mp_err err = make_room(project, lane, records, n, now_ms);
-    if (err == MP_OK) {
-        for (size_t i = 0; i < n; i++) {
-            full |= mp_lane_add(lane, project->settings, &records[i],
-                                ++project->ticket, now_ms);
-            project->stats.repaired += records[i].repaired;
-        }
-        project->stats.accepted += n;
-    }
-    int64_t due_ms = now_ms + project->settings->flush_interval_ms;
-    *wake = err == MP_OK && n > 0 && (full || project->looks_ms > due_ms);
-    if (*wake) /* and nobody else wakes it for the same reason */
-        project->looks_ms = full ? now_ms : due_ms;
-    mp_project_unlock(project);
-    return err;
-}
-
 /* ---- waiting ---- */
 
 uint64_t mp_project_mark(mp_project *project) {
@@ -262,11 +177,16 @@ uint64_t mp_project_mark(mp_project *project) {
 
 /* With the lock held. */
 static uint64_t count_left(const mp_project *project, uint64_t ticket) {
-    if (ticket >= project->ticket)
+    if (ticket >= project->ticket && !project->spool)
         return project->stats.queued + project->stats.in_flight;
+    if (ticket >= MP_LANE_LATER) /* those are adopted, and so are these: */
+        ticket = MP_LANE_LATER - 1;
     uint64_t left = 0;
-    for (int i = 0; i < MP_LANES; i++)
+    for (int i = 0; i < MP_LANES; i++) {
         left += mp_lane_left(project->lanes[i], ticket);
+        if (project->base > 0)
+            left -= mp_lane_left(project->lanes[i], project->base);
+    }
     return left;
 }
 
@@ -295,9 +215,28 @@ uint64_t mp_project_wait(mp_project *project, uint64_t ticket,
     return left;
 }
 
+/* With the lock held: what was adopted counts too. */
+static uint64_t count_all(const mp_project *project) {
+    const mp_stats *stats = &project->stats;
+    return stats->queued + stats->in_flight + stats->spooled;
+}
+
+uint64_t mp_project_wait_hopeful(mp_project *project, uint64_t ticket,
+                                 int64_t deadline_ms) {
+    mp_project_lock(project);
+    uint64_t left;
+    while ((left = ticket == UINT64_MAX ? count_all(project)
+                                        : count_left(project, ticket)) > 0 &&
+           !mp_project_safe_until(project, deadline_ms) &&
+           mp_wait_until(&project->wait, deadline_ms))
+        continue;
+    mp_project_unlock(project);
+    return left;
+}
+
 bool mp_project_idle(mp_project *project) {
     mp_project_lock(project);
-    bool idle = count_left(project, UINT64_MAX) == 0 && !project->saves.list;
+    bool idle = count_all(project) == 0 && !project->saves.list;
     mp_project_unlock(project);
     return idle;
 }

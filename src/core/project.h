@@ -45,6 +45,12 @@ uint64_t mp_project_left(mp_project *project, uint64_t ticket);
  * company. Never shortens a pause that the API asked for. */
 void mp_project_hurry(mp_project *project, uint64_t ticket);
 
+/* As mp_project_wait, but only as long as there is hope: with a spool, records
+ * that cannot be sent before the deadline are safe where they are. For
+ * UINT64_MAX it waits for adopted records too. */
+uint64_t mp_project_wait_hopeful(mp_project *project, uint64_t ticket,
+                                 int64_t deadline_ms);
+
 /* Waits until every record up to `ticket` has an outcome, at most until
  * `deadline` (mp_clock_mono_ms), and returns how many have none. */
 uint64_t mp_project_wait(mp_project *project, uint64_t ticket,
@@ -117,7 +123,21 @@ void mp_project_let_go(mp_project *project, uint64_t number);
 bool mp_project_hand_in(mp_project *project, uint64_t number,
                         const mp_reply *reply, int64_t now_ms);
 
-/* True when no record and no state file waits and none is under way. */
+/* True if both keep their files in one directory. */
+bool mp_project_same_disk(const mp_project *a, const mp_project *b);
+
+/* Whether this project adopts what dead processes left in its directory. */
+void mp_project_adopts(mp_project *project, bool adopts);
+
+/* True if it has a spool. */
+bool mp_project_on_disk(const mp_project *project);
+
+/* Nothing is carried any more: sees to it that what is left is on disk, and
+ * removes the files that hold nothing. */
+void mp_project_settle(mp_project *project);
+
+/* True when no record, adopted ones included, and no state file waits and
+ * none is under way. */
 bool mp_project_idle(mp_project *project);
 
 /* The exit_timeout in force, in ms. */

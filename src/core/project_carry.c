@@ -33,14 +33,6 @@ static mp_segment *collect_garbage(mp_project *project) {
     return all;
 }
 
-static void free_segments(mp_segment *list) {
-    while (list) {
-        mp_segment *next = list->next;
-        mp_segment_free(list);
-        list = next;
-    }
-}
-
 /* Events and imports share max_in_flight; profiles and groups go one by one
  * for the sake of their order, which their lanes see to. */
 static uint32_t slots_for(const mp_project *project, mp_lane_id id) {
@@ -73,7 +65,19 @@ static mp_batch *ask_lanes(mp_project *project, int64_t now_ms, int64_t wall_ms,
 }
 
 static uint64_t without_outcome(const mp_project *project) {
-    return project->stats.queued + project->stats.in_flight;
+    return project->stats.queued + project->stats.in_flight +
+           project->stats.spooled;
+}
+
+/* With the lock held, when there is no next batch: one on disk that must be
+ * read first. */
+static mp_stored *wanted_batch(mp_project *project, mp_lane_id *id) {
+    mp_stored *wanted = NULL;
+    for (int i = 0; i < MP_LANES && !wanted; i++) {
+        *id = (mp_lane_id)i;
+        wanted = mp_lane_wanted(project->lanes[i]);
+    }
+    return wanted;
 }
 
 /* With the lock held: the next batch of any lane. Lanes that are asked also
@@ -146,15 +150,6 @@ static mp_flight *make_flight(mp_project *project, mp_lane_id lane,
     return under_way;
 }
 
-/* A busy lane gets its next segment from here, pages touched, so that no
- * call that tracks has to make one. */
-static mp_segment *warm_segment(void) {
-    mp_segment *segment = mp_segment_new();
-    if (segment)
-        memset(segment->data, 0, MP_SEGMENT_BYTES);
-    return segment;
-}
-
 /* With the lock held: true if a question waits, which then is under way. */
 static bool take_question(mp_project *project, uint64_t *question) {
     if (project->sent == project->asked)
@@ -178,11 +173,17 @@ static mp_request *next_question(mp_project *project, mp_settings *settings,
     return NULL;
 }
 
-/* With the lock released: counts the request that was made, or takes back
- * the batch for which none could be. */
+/* With the lock released: makes the request for the batch, or gives it back
+ * to its lane. */
 static mp_request *launch(mp_project *project, mp_lane_id id, mp_batch *batch,
-                          mp_flight *under_way, mp_segment *spare,
+                          bool wants_spare, const mp_settings *settings,
                           int64_t now_ms) {
+    mp_flight *under_way = make_flight(project, id, batch, settings);
+    if (under_way)
+        under_way->first = mp_project_before_request(
+            project, id, batch, &under_way->request.body, settings);
+    mp_segment *spare =
+        wants_spare ? mp_project_new_segment(project, id, true) : NULL;
     mp_project_lock(project);
     if (spare)
         mp_lane_give(project->lanes[id], spare);
@@ -197,33 +198,70 @@ static mp_request *launch(mp_project *project, mp_lane_id id, mp_batch *batch,
     return under_way ? &under_way->request : NULL;
 }
 
-mp_request *mp_project_next(mp_project *project, int64_t now_ms,
-                            int64_t wall_ms, int64_t *next_ms) {
-    mp_lane_id id = MP_LANE_EVENTS;
-    mp_batch *batch = NULL;
-    uint64_t question = 0;
+/* What comes next: a question, a batch, or a batch on disk to be read first;
+ * else none of them. */
+typedef struct choice {
+    bool asks, wants_spare;
+    uint64_t question;
+    mp_lane_id id;
+    mp_batch *batch;
+    mp_stored *wanted;
+} choice;
+
+static choice choose(mp_project *project, int64_t now_ms, int64_t wall_ms,
+                     int64_t *next_ms) {
+    choice next = {.id = MP_LANE_EVENTS};
     mp_project_lock(project);
-    bool asks = take_question(project, &question);
-    if (!asks)
-        batch = next_batch(project, now_ms, wall_ms, &id, next_ms);
+    next.asks = take_question(project, &next.question);
+    if (!next.asks)
+        next.batch = next_batch(project, now_ms, wall_ms, &next.id, next_ms);
+    if (!next.asks && !next.batch)
+        next.wanted = wanted_batch(project, &next.id);
     int64_t save_ms = mp_saves_due(&project->saves);
-    if (!asks && save_ms < *next_ms)
+    if (!next.asks && save_ms < *next_ms)
         *next_ms = save_ms;
-    project->looks_ms = asks || batch ? now_ms : *next_ms;
-    bool wants_spare = batch && mp_lane_wants_spare(project->lanes[id]);
-    mp_settings *settings = mp_settings_retain(project->settings);
+    project->looks_ms =
+        next.asks || next.batch || next.wanted ? now_ms : *next_ms;
+    next.wants_spare =
+        next.batch && mp_lane_wants_spare(project->lanes[next.id]);
     mp_segment *garbage = collect_garbage(project);
     mp_project_unlock(project);
-    free_segments(garbage);
+    mp_project_free_segments(project, garbage);
+    return next;
+}
 
+/* There is nothing to send now: time for the disk. */
+static void rest(mp_project *project, const mp_settings *settings,
+                 int64_t now_ms, int64_t *next_ms) {
+    int64_t ms = mp_project_tend_after(project, settings, now_ms);
+    if (ms >= *next_ms)
+        return;
+    *next_ms = ms;
+    mp_project_lock(project);
+    if (ms < project->looks_ms)
+        project->looks_ms = ms;
+    mp_project_unlock(project);
+}
+
+mp_request *mp_project_next(mp_project *project, int64_t now_ms,
+                            int64_t wall_ms, int64_t *next_ms) {
+    mp_settings *settings = mp_project_settings(project);
     mp_request *request = NULL;
-    if (asks) {
-        request = next_question(project, settings, question, now_ms, next_ms);
-    } else if (batch) {
+    mp_project_tend_before(project, settings, now_ms);
+    choice next = choose(project, now_ms, wall_ms, next_ms);
+    while (next.wanted) {
+        mp_project_fetch(project, next.id, next.wanted, settings, now_ms);
+        next = choose(project, now_ms, wall_ms, next_ms);
+    }
+    if (next.asks) {
+        request =
+            next_question(project, settings, next.question, now_ms, next_ms);
+    } else if (next.batch) {
         *next_ms = now_ms;
-        request = launch(project, id, batch,
-                         make_flight(project, id, batch, settings),
-                         wants_spare ? warm_segment() : NULL, now_ms);
+        request = launch(project, next.id, next.batch, next.wants_spare,
+                         settings, now_ms);
+    } else {
+        rest(project, settings, now_ms, next_ms);
     }
     mp_settings_release(settings);
     return request;
@@ -241,9 +279,21 @@ static void answer_question(mp_project *project, const mp_flight *under_way,
     mp_project_unlock(project);
 }
 
+static bool is_in(const mp_segment *list, const mp_segment *segment) {
+    while (list && list != segment)
+        list = list->next;
+    return list != NULL;
+}
+
+static bool leaves_doubt(mp_outcome outcome) {
+    return outcome == MP_SAID_LOST || outcome == MP_SAID_SERVER_ERROR ||
+           outcome == MP_SAID_UNREADABLE;
+}
+
 static void answer_batch(mp_project *project, const mp_flight *under_way,
                          const mp_reply *reply, int64_t now_ms) {
     mp_batch *batch = under_way->batch;
+    mp_segment *segment = batch->segment;
     mp_lane_id id = under_way->lane;
     mp_answer answer;
     /* Out of memory the answer says less, and is still safe to follow. */
@@ -255,7 +305,10 @@ static void answer_batch(mp_project *project, const mp_flight *under_way,
     mp_segment *garbage = collect_garbage(project);
     mp_wait_changed(&project->wait);
     mp_project_unlock(project);
-    free_segments(garbage);
+    if (under_way->first && !leaves_doubt(answer.outcome) &&
+        !is_in(garbage, segment))
+        mp_project_no_doubt(project, segment);
+    mp_project_free_segments(project, garbage);
     mp_answer_free(&answer);
 }
 

@@ -52,6 +52,18 @@ static node *add(mp_projects *projects, mp_config *config,
     return fresh;
 }
 
+/* With the lock held: of several projects with one directory the first that
+ * is open adopts. */
+static void choose_adopters(mp_projects *projects) {
+    for (node *n = projects->list; n; n = n->next) {
+        bool adopts = n->holders > 0 && mp_project_on_disk(n->project);
+        for (const node *m = projects->list; m != n && adopts; m = m->next)
+            adopts = m->holders == 0 ||
+                     !mp_project_same_disk(m->project, n->project);
+        mp_project_adopts(n->project, adopts);
+    }
+}
+
 mp_project *mp_projects_open(mp_projects *projects, mp_config *config,
                              mp_settings *settings) {
     pthread_mutex_lock(&projects->lock);
@@ -67,27 +79,20 @@ mp_project *mp_projects_open(mp_projects *projects, mp_config *config,
     if (n) {
         n->holders++;
         mp_project_retain(n->project);
+        choose_adopters(projects);
     }
     pthread_mutex_unlock(&projects->lock);
     return n ? n->project : NULL;
 }
 
-void mp_projects_close(mp_projects *projects, mp_project *project) {
-    pthread_mutex_lock(&projects->lock);
-    for (node *n = projects->list; n; n = n->next)
-        if (n->project == project)
-            n->holders--;
-    pthread_mutex_unlock(&projects->lock);
-    mp_project_release(project);
-    mp_projects_sweep(projects);
-}
-
-void mp_projects_sweep(mp_projects *projects) {
+/* `disk`: also those whose end takes work on the disk. */
+static void sweep(mp_projects *projects, bool disk) {
     node *gone = NULL;
     pthread_mutex_lock(&projects->lock);
     for (node **at = &projects->list; *at;) {
         node *n = *at;
-        if (n->holders == 0 && mp_project_idle(n->project)) {
+        if (n->holders == 0 && (disk || !mp_project_on_disk(n->project)) &&
+            mp_project_idle(n->project)) {
             *at = n->next;
             n->next = gone;
             gone = n;
@@ -102,6 +107,21 @@ void mp_projects_sweep(mp_projects *projects) {
         free(gone);
         gone = next;
     }
+}
+
+void mp_projects_close(mp_projects *projects, mp_project *project) {
+    pthread_mutex_lock(&projects->lock);
+    for (node *n = projects->list; n; n = n->next)
+        if (n->project == project)
+            n->holders--;
+    choose_adopters(projects);
+    pthread_mutex_unlock(&projects->lock);
+    mp_project_release(project);
+    sweep(projects, false);
+}
+
+void mp_projects_sweep(mp_projects *projects) {
+    sweep(projects, true);
 }
 
 /* ---- walks ---- */

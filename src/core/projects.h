@@ -14,7 +14,8 @@ mp_projects *mp_projects_new(void); /* NULL: out of memory */
 mp_project *mp_projects_open(mp_projects *projects, mp_config *config,
                              mp_settings *settings);
 
-/* One holder less. */
+/* One holder less. Does not wait for the disk: what a project left in memory
+ * there, a sweep ends. */
 void mp_projects_close(mp_projects *projects, mp_project *project);
 
 /* Forgets the projects that nobody holds and that have no record left. */

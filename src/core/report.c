@@ -26,6 +26,7 @@ const char *mp_report_outcome_name(mp_report_outcome outcome) {
         [MP_REPORT_AMBIGUOUS] = "ambiguous",
         [MP_REPORT_PAUSED] = "paused",
         [MP_REPORT_STUCK] = "stuck",
+        [MP_REPORT_SPOOL] = "spool",
         [MP_REPORT_STATE] = "state",
     };
     return names[outcome];

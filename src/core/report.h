@@ -1,7 +1,8 @@
 /* The accounting of records: counters that always balance, and reports of
  * what went wrong for whoever asks.
  *
- * accepted = delivered + rejected + dropped + queued + in_flight
+ * accepted + adopted = delivered + rejected + dropped + queued + in_flight +
+ *                      spooled
  *
  * The caller serialises every use. */
 #ifndef MP_REPORT_H
@@ -17,20 +18,28 @@
 typedef struct mp_stats {
     uint64_t accepted;
     uint64_t delivered;
-    uint64_t rejected;         /* refused by the API, each for good */
-    uint64_t dropped_expired;  /* too old for the host, or for max_age */
-    uint64_t dropped_overflow; /* made room for newer ones */
-    uint64_t queued;           /* in segments, not in a request */
-    uint64_t in_flight;        /* in a request without a reply */
-    uint64_t refused_full;     /* calls refused with queue_full */
-    uint64_t retried;          /* records sent once more */
-    uint64_t ambiguous;        /* batches that may have been applied already */
-    uint64_t repaired;         /* values replaced, tokens left out */
-    uint64_t held_dropped;     /* updates of users that were never released */
+    uint64_t rejected;            /* refused by the API, each for good */
+    uint64_t dropped_expired;     /* too old for the host, or for max_age */
+    uint64_t dropped_overflow;    /* made room for newer ones */
+    uint64_t dropped_evicted;     /* the same on disk, or removed by others */
+    uint64_t dropped_quarantined; /* in a file that could not be read back */
+    uint64_t queued;              /* in segments, not in a request */
+    uint64_t in_flight;           /* in a request without a reply */
+    uint64_t spooled;             /* only on disk */
+    uint64_t adopted;             /* left by processes that died */
+    uint64_t refused_full;        /* calls refused with queue_full */
+    uint64_t retried;             /* records sent once more */
+    uint64_t ambiguous;    /* batches that may have been applied already */
+    uint64_t repaired;     /* values replaced, tokens left out */
+    uint64_t held_dropped; /* updates of users that were never released */
     uint64_t requests;
-    uint64_t bytes_raw;          /* of request bodies before gzip */
-    uint64_t bytes_sent;         /* of request bodies as sent */
-    uint64_t queue_bytes;        /* in open, sealed and in-flight segments */
+    uint64_t bytes_raw;     /* of request bodies before gzip */
+    uint64_t bytes_sent;    /* of request bodies as sent */
+    uint64_t queue_bytes;   /* in open, sealed and in-flight segments */
+    uint64_t spooled_bytes; /* of files of spooled records */
+    uint64_t quarantined;   /* files set aside as damaged */
+    uint64_t foreign;       /* other projects with files in the spool */
+    uint64_t spool_errors;
     int64_t oldest_ms;           /* age of the oldest record without outcome */
     char last_error[MP_MESSAGE]; /* "" when none */
     int64_t last_error_ms;       /* its age; see mp_project_stats */
@@ -40,10 +49,11 @@ typedef enum mp_report_outcome {
     MP_REPORT_DELIVERED,
     MP_REPORT_REJECTED,
     MP_REPORT_DROPPED,
-    MP_REPORT_AMBIGUOUS, /* these three are not an end */
+    MP_REPORT_AMBIGUOUS, /* from here on they are not an end */
     MP_REPORT_PAUSED,
     MP_REPORT_STUCK,
-    MP_REPORT_STATE /* of a user; concerns no record */
+    MP_REPORT_SPOOL, /* of files; may concern no record */
+    MP_REPORT_STATE  /* of a user; concerns no record */
 } mp_report_outcome;
 
 /* The outcome as Lua sees it, such as "rejected"; a static string. */

@@ -57,7 +57,7 @@ bool mp_segment_release(mp_segment *segment) {
 void mp_segment_reset(mp_segment *segment) {
     segment->next = NULL;
     segment->born_ms = segment->last_ms = 0;
-    segment->used = 0;
+    segment->used = segment->synced = 0;
     segment->count = 0;
     segment->refs = 1;
 }
@@ -70,11 +70,14 @@ void mp_segment_free(mp_segment *segment) {
     else
         munmap(segment->data, MP_SEGMENT_BYTES);
     mp_file_close(segment->place.fd);
+    free(segment->place.sealed);
     free(segment);
 }
 
 /* Unmapping would hit whatever the child mapped in that place since. */
 void mp_segment_forget(mp_segment *segment) {
+    if (segment)
+        free(segment->place.sealed);
     free(segment);
 }
 

@@ -58,7 +58,7 @@ typedef struct mp_place {
     uint64_t run, number;
     uint64_t seq;             /* of the first record; 0: as its ticket says */
     unsigned doubt;           /* mp_doubt, while it is not sealed */
-    struct mp_stored *sealed; /* NULL: not sealed on disk */
+    struct mp_stored *sealed; /* NULL: not sealed on disk; the segment's */
 } mp_place;
 
 /* What must not travel in one request with records of another kind. */
@@ -98,7 +98,8 @@ struct mp_segment {
     char *data;
     size_t used; /* bytes */
     uint32_t count, refs;
-    bool adopted; /* another process accepted the records */
+    bool adopted;  /* another process accepted the records */
+    size_t synced; /* bytes of `used` that a loss of power would spare */
     mp_place place;
     mp_entry entries[MP_SEGMENT_RECORDS];
 };

@@ -52,11 +52,16 @@ mp_spool *mp_spool_new(const char *path, const char *token, const char *host,
     return spool;
 }
 
+void mp_spool_end(mp_spool *spool) {
+    int last = atomic_exchange(&spool->run, -1);
+    for (int i = 0; i <= last; i++)
+        mp_run_end(spool->path, spool->project, &spool->runs[i]);
+}
+
 void mp_spool_free(mp_spool *spool) {
     if (!spool)
         return;
-    for (int i = 0; i <= atomic_load(&spool->run); i++)
-        mp_run_end(spool->path, spool->project, &spool->runs[i]);
+    mp_spool_end(spool);
     mp_gzip_free(spool->gzip);
     free(spool->path);
     free(spool);

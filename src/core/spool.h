@@ -19,9 +19,9 @@ typedef struct mp_spool mp_spool;
 mp_spool *mp_spool_new(const char *path, const char *token, const char *host,
                        const char *name);
 
-/* Gives up the lock; what is on disk is for another process. NULL is
- * allowed. */
-void mp_spool_free(mp_spool *spool);
+/* Gives up the lock; what is on disk is for another process. */
+void mp_spool_end(mp_spool *spool);
+void mp_spool_free(mp_spool *spool); /* and the spool; NULL is allowed */
 
 /* In a forked child: a spool that touched no file yet. Its descriptors are
  * closed already, see mp_file_in_child. */
@@ -64,8 +64,9 @@ int mp_spool_seal(mp_spool *spool, unsigned lane, mp_segment *segment,
 int mp_spool_mark(mp_segment *segment, bool started, mp_doubt doubt,
                   char message[MP_MESSAGE]);
 
-/* Reads a batch back into a segment with the tickets that the batch says,
- * which takes the batch over. EBADMSG: the file is damaged. */
+/* Reads a batch back into a segment with the tickets that the batch says. The
+ * batch is the segment's then, unless it still was the file of an open
+ * segment. EBADMSG: the file is damaged. */
 int mp_spool_load(mp_stored *stored, mp_segment **out,
                   char message[MP_MESSAGE]);
 

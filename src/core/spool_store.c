@@ -266,15 +266,12 @@ static int load_open(mp_stored *stored, mp_segment **out,
 
 int mp_spool_load(mp_stored *stored, mp_segment **out,
                   char message[MP_MESSAGE]) {
-    bool open = stored->number > 0;
-    int err = open ? load_open(stored, out, message)
-                   : load_sealed(stored, out, message);
+    int err = stored->number > 0 ? load_open(stored, out, message)
+                                 : load_sealed(stored, out, message);
     if (err != 0)
         return err;
     number(*out, stored);
     (*out)->adopted = stored->adopted;
-    if (open)
-        free(stored);
     return 0;
 }
 

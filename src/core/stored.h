@@ -37,6 +37,7 @@ struct mp_stored {
     /* in this process only */
     uint64_t first, last; /* tickets */
     uint64_t bytes;       /* on disk */
+    int64_t last_ms;      /* mp_clock_mono_ms of the last record */
     bool adopted;
     int dir;         /* in which the file is */
     uint64_t number; /* of the open segment that it still is; 0: sealed */

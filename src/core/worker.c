@@ -113,15 +113,12 @@ static bool write_all_saves(mp_project *project, void *user) {
 static void take_replies(mp_worker *worker) {
     mp_reply reply;
     errand *done;
-    bool any = false;
     while ((done = take(worker, &reply, mp_http_take))) {
         if (reply.status >= 200 && reply.status < 300)
             atomic_store(worker->succeeded, true);
         finish(done, &reply);
-        any = true;
     }
-    if (any)
-        mp_projects_sweep(worker->projects);
+    mp_projects_sweep(worker->projects);
 }
 
 static bool move_along(mp_worker *worker) {
