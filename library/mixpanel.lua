@@ -68,6 +68,7 @@ function mixpanel.date(seconds) end
 ---@field name? string *key*; keeps two clients of one token apart; `""` by default
 ---@field service_account? mixpanel.ServiceAccount *key*; credentials for `/import` instead of the token
 ---@field events_via? "track"|"import" *key*; `"import"` sends events through `/import`, which validates and reports each; `"track"` by default
+---@field spool? string *key*; a directory that keeps records until they are delivered, also when the process is killed: see the guide to the spool. A relative path is taken from the present working directory; its parent must exist. None by default
 ---@field transport? "curl"|"manual" *key*; `"manual"`: the host carries the requests, by `next_request` and `answer`, and no thread is started; `"curl"` by default
 ---@field geolocate? boolean let Mixpanel place users by the address the request comes from; `false` by default
 ---@field properties? table on every event of this client; an event's own properties win
@@ -81,7 +82,10 @@ function mixpanel.date(seconds) end
 ---@field request_timeout? number seconds; 30 by default
 ---@field exit_timeout? number seconds that the end of the process, or `close` without an argument, may wait; 2 by default
 ---@field max_retry_delay? number seconds between two tries at most, before jitter; 60 by default
----@field max_age? number|false seconds; batches whose youngest record is older are dropped as `expired`; `false`, the default: never
+---@field max_age? number|false seconds; batches whose youngest record is older are dropped as `expired`; `false`, the default without a spool: never; 30 days with one
+---@field durability? "process"|"power" what a record in the spool survives: `"process"` (default) the death of the process from the moment the call returned; `"power"` also a loss of power, from `sync_interval` on. Needs `spool`
+---@field sync_interval? number seconds between two syncs of what came in, with `"power"`; 1 by default. Needs `spool`
+---@field spool_max_bytes? integer bytes of batches that may wait on disk, at least 4 MiB; the oldest make room, counted as `evicted`; 256 MiB by default. Needs `spool`
 ---@field overflow? "drop_newest"|"drop_oldest" at `max_queue_bytes` a call returns `queue_full` (default), or the oldest records that are in no request make room
 ---@field on_ambiguous? "retry"|"report" what becomes of `$add` and `$append` updates that may have been applied: sent again (default), or rejected as `uncertain`
 ---@field reports? "failures"|"all"|"none" which reports `poll` finds; `"failures"` by default
@@ -868,11 +872,13 @@ function UserGroup:delete(modifiers) end
 ---`delivered`, `rejected`, everything in `dropped`, `queued` and `in_flight`.
 ---@class mixpanel.Stats
 ---@field accepted integer records that a call returned `true` for
+---@field adopted integer records that processes which died had left in the spool
 ---@field delivered integer records that the API took
 ---@field rejected integer records that the API refused for good
----@field dropped table<string, integer> records that ended otherwise, by reason
+---@field dropped table<string, integer> records that ended otherwise, by reason: `expired`, `overflow`, `evicted` (from the spool), `quarantined` (in a damaged file of it)
 ---@field queued integer records that wait for a request
 ---@field in_flight integer records in a request without a reply
+---@field spooled integer records that wait on disk and not in memory
 ---@field queue_full integer calls refused with `queue_full`
 ---@field retried integer records sent once more
 ---@field ambiguous integer batches that may have been applied already
@@ -882,13 +888,17 @@ function UserGroup:delete(modifiers) end
 ---@field bytes_raw integer of request bodies before gzip
 ---@field bytes_sent integer of request bodies as sent
 ---@field queue_bytes integer of records in memory
+---@field spooled_bytes integer of the files of `spooled` records
+---@field quarantined integer damaged files of the spool that were set aside as `*.bad`
+---@field foreign integer other projects that have files in this spool
+---@field spool_errors integer times that the disk failed or something in the spool had to be passed over
 ---@field oldest_age? number seconds since the oldest record without an outcome came in
 ---@field last_error? string why the last request that failed did
 ---@field last_error_age? number seconds since then
 
 ---What became of records, from `client:poll()`.
 ---@class mixpanel.Report
----@field outcome "delivered"|"rejected"|"dropped"|"ambiguous"|"paused"|"stuck"|"state" the last four are no end: the records are still queued, unless another report says what became of them; `"state"` is of a user's state and of no record
+---@field outcome "delivered"|"rejected"|"dropped"|"ambiguous"|"paused"|"stuck"|"spool"|"state" the last five are no end: the records are still queued, unless another report says what became of them; `"spool"` is of the disk and `"state"` of a user's state, and neither of a record
 ---@field endpoint string such as `"/track"`; `""` when no record is meant
 ---@field count integer of records
 ---@field status? integer of the HTTP reply; none without one

@@ -73,6 +73,13 @@ describe("examples:", function()
     assert.same({ ["/track"] = 2, ["/import"] = 1, ["/engage"] = 2, ["/groups"] = 1 }, paths)
   end)
 
+  it("durable delivers what a killed process tracked", function()
+    local status, printed, complaints = run "examples/durable.lua"
+    assert.equal("", complaints)
+    assert.equal(0, status)
+    assert.matches("Adopted: 1000, delivered in all: 1001\n", printed)
+  end)
+
   it("the demo tells where the token sat, and the sizes", function()
     assert.equal(0, (run "examples/quickstart.lua"))
     local _, shown = run("sandbox/show.lua " .. server.url)

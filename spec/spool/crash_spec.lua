@@ -108,9 +108,10 @@ describe("a spool whose processes are killed", function()
       socket.sleep(0.02)
       local s = mp:stats()
       local left = s.queued + s.in_flight + s.spooled
-    until (s.adopted > 0 or left == 0) and left == 0 and os.execute(
-      ('test -z "$(find %s/spool -type f 2>/dev/null)"'):format(home)
-    ) or socket.gettime() > deadline
+    until (s.adopted > 0 or left == 0)
+        and left == 0
+        and os.execute(('test -z "$(find %s/spool -type f 2>/dev/null)"'):format(home))
+      or socket.gettime() > deadline
     local stats = mp:stats()
     assert.equal(0, stats.quarantined)
     assert.equal(0, stats.spool_errors, stats.last_error)

@@ -112,7 +112,7 @@ describe("a client with a spool", function()
     refused("'durability' needs option 'spool'", { durability = "power" })
     refused("'sync_interval' needs option 'spool'", { sync_interval = 1 })
     refused("'spool_max_bytes' needs option 'spool'", { spool_max_bytes = 2 ^ 30 })
-    refused("expected \"process\" or \"power\"", { spool = spool, durability = "memory" })
+    refused('expected "process" or "power"', { spool = spool, durability = "memory" })
     refused("from 4194304", { spool = spool, spool_max_bytes = 1 })
     refused('transport = "manual"', { spool = spool, transport = "manual" })
     local mp = mixpanel.new("projecttoken", { api_host = server.url })
@@ -224,7 +224,9 @@ describe("a client with a spool", function()
 
   it("keeps what it cannot send, exits at once, and the next process sends it", function()
     local function offline()
-      return run({ spool = spool, api_host = "http://127.0.0.1:9", name = "n" }, [[
+      return run(
+        { spool = spool, api_host = "http://127.0.0.1:9", name = "n" },
+        [[
         for i = 1, 300 do mp:track("E", { distinct_id = "u", n = i }) end
         local s = require "socket"
         mp:flush(0.5)
@@ -233,7 +235,8 @@ describe("a client with a spool", function()
         local before = s.gettime()
         local old = getmetatable(mp).__gc
         mp = nil collectgarbage() collectgarbage()
-        print(s.gettime() - before < 0.25)]])
+        print(s.gettime() - before < 0.25)]]
+      )
     end
     local start = socket.gettime()
     assert.equal("timeout\ttrue\ntrue\n", offline())
@@ -445,9 +448,8 @@ describe("a client with a spool", function()
       "for i = 1, 3 do mp:track('E', { distinct_id = 'u' }) require('socket').sleep(0.3) end\n"
     )
     file:close()
-    local trace = output(
-      ("strace -f -e trace=msync,fdatasync,fsync lua5.4 %s 2>&1"):format(program)
-    )
+    local trace =
+      output(("strace -f -e trace=msync,fdatasync,fsync lua5.4 %s 2>&1"):format(program))
     local _, syncs = trace:gsub("msync%(", "")
     assert.is_true(syncs >= 3, trace)
     assert.truthy(trace:find "fdatasync%(") -- the sealed batch and its directory

@@ -7,7 +7,7 @@
 package.cpath = os.getenv "TRACKER_CPATH" .. ";" .. package.cpath
 local mixpanel = require "mixpanel"
 
-local spool, url, acks, first, count, idle = table.unpack(arg)
+local spool, url, acks, first, count, idle = arg[1], arg[2], arg[3], arg[4], arg[5], arg[6]
 first, count = tonumber(first), tonumber(count)
 local file = assert(io.open(acks, "a"))
 file:setvbuf "no"
