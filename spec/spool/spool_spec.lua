@@ -19,7 +19,7 @@ local function assert_balance(stats)
 end
 
 local here = io.popen("pwd"):read "*l"
-local cpath = package.cpath:gsub("%f[^\0;]%./", here .. "/")
+local cpath = (";" .. package.cpath):gsub(";%./", ";" .. here .. "/"):sub(2)
 
 local function output(command)
   local pipe = assert(io.popen(command))
