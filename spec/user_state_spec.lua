@@ -1,6 +1,7 @@
 -- The state file of a user: what outlives the process, and what must not end
 -- it.
 local mixpanel = require "mixpanel"
+local raises = require "spec.support.raises"
 local script = require "spec.support.script"
 local socket = require "socket"
 
@@ -179,15 +180,54 @@ describe("the state file of a user", function()
     end
   end)
 
-  it("is set aside when it cannot be read", function()
-    os.execute("mkdir " .. path)
+  it("is set aside when it holds what no event could carry", function()
+    for name, reason in pairs {
+      token = "the token is the client's, always",
+      ["$insert_id"] = "this belongs to each event, not to all events of a user",
+      ["$user_id"] = "the ids are the user's: see identify, alias and reset",
+    } do
+      write(path, ('{"version":1,"properties":{"%s":"\\"x\\""}}'):format(name))
+      assert.is_nil(mp:user({ state = path }):get_property "token")
+      assert.is_truthy(mp:poll()[1].message:find(reason, 1, true))
+      mp:user { state = { version = 1, properties = { [name] = '"x"' } } }
+      assert.is_truthy(mp:poll()[1].message:find(reason, 1, true))
+    end
+    local many = {}
+    for i = 1, 255 do
+      many[i] = ('"p%d":"1"'):format(i)
+    end
+    write(path, '{"version":1,"properties":{' .. table.concat(many, ",") .. "}}")
+    mp:user { state = path }
+    assert.is_truthy(mp:poll()[1].message:find("there are too many", 1, true))
+  end)
+
+  it("keeps a refusal that can be read, though the rest cannot", function()
+    write(path, '{"version":2,"consent":"refused","distinct_id":"u1"}')
     local me = mp:user { state = path }
     assert.equal("state", mp:poll()[1].outcome)
-    me:register { a = 1 }
+    assert.equal("opted_out", select(3, me:track "E"))
     assert.is_true(me:save(20))
-    os.remove(path)
+    assert.equal('{"version":1,"consent":"refused"}\n', read(path))
+    me = mp:user { state = { version = 2, consent = "refused" } }
+    assert.equal("opted_out", select(3, me:track "E"))
+  end)
+
+  it("is a file, or is left alone", function()
+    os.execute("mkdir " .. path)
+    raises(
+      ("bad argument #1 to 'user' (option 'state': got %q, which is no file: "):format(path)
+        .. "expected the path of one, or of none yet)",
+      function()
+        mp:user { state = path }
+      end
+    )
+    assert.same({ "user.json" }, entries())
+    assert.same({}, mp:poll())
+  end)
+
+  it("is set aside when it cannot be read", function()
     os.execute(("ln -s /etc/passwd %s"):format(path))
-    me = mp:user { state = path }
+    local me = mp:user { state = path }
     assert.equal("state", mp:poll()[1].outcome)
     me:register { b = 1 }
     assert.is_true(me:save(20))

@@ -77,6 +77,13 @@ CASE(what_is_no_state_says_why) {
         "{\"version\":1,\"held\":{}}",
         "{\"version\":1,\"held\":[\"1\"]}",
         "{\"version\":1,\"held\":[\"{\"]}",
+        "{\"version\":1,\"held\":[\"{}\"]}",
+        "{\"version\":1,\"held\":[\"{\\\"$token\\\":\\\"t\\\"}\"]}",
+        "{\"version\":1,\"held\":[\"{\\\"\\\\u0024set\\\":{}}\"]}",
+        "{\"version\":1,\"held\":[\"{\\\"$set\\\":{\\\"\\\\u0000\\\":\"]}",
+        "{\"version\":1,\"properties\":{\"a\":\"{\\\"\\\\u0000\\\":}[\"}}",
+        "{\"version\":1,\"identified\":1}",
+        "{\"version\":1,\"had_distinct_id\":\"\"}",
     };
     mp_user user;
     char why[MP_MESSAGE];
@@ -85,6 +92,20 @@ CASE(what_is_no_state_says_why) {
         CHECK(why[0] != '\0');
         mp_user_free(&user);
     }
+}
+
+CASE(a_consent_is_read_whatever_the_rest_is) {
+    mp_user user;
+    char why[MP_MESSAGE];
+    CHECK(read_text(&user, "{\"version\":2,\"consent\":\"refused\"}", why) ==
+          MP_INVALID);
+    CHECK(user.consent == MP_CONSENT_REFUSED);
+    mp_user_free(&user);
+    CHECK(read_text(&user,
+                    "{\"version\":1,\"timers\":1,\"consent\":\"refused\"}",
+                    why) == MP_INVALID);
+    CHECK(user.consent == MP_CONSENT_REFUSED);
+    mp_user_free(&user);
 }
 
 /* Whatever a cut or a changed byte makes of a state, reading it ends well. */
@@ -174,6 +195,7 @@ int main(void) {
     RUN(what_is_written_is_read_as_it_was);
     RUN(held_updates_know_how_they_may_be_sent);
     RUN(what_is_no_state_says_why);
+    RUN(a_consent_is_read_whatever_the_rest_is);
     RUN(no_damage_does_harm);
     RUN(who_opted_out_is_forgotten);
     RUN(what_could_not_be_sent_is_no_state);

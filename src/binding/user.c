@@ -218,6 +218,13 @@ static int new_user(lua_State *L) {
         err = lua_istable(L, o.state)
                   ? mp_user_state_import(L, me, o.state)
                   : mp_user_state_load(me, lua_tostring(L, o.state));
+    if (err == MP_INVALID) {
+        char shown[MP_SHOWN];
+        mp_raise(L, 2,
+                 "option 'state': got %s, which is no file: expected the path "
+                 "of one, or of none yet",
+                 mp_fault_show(L, o.state, shown));
+    }
     if (err == MP_OK && !client->project) /* collected by a finaliser */
         return mp_fail_closed(L);
     if (err == MP_OK)

@@ -114,10 +114,18 @@ mp_err mp_user_groups_check(lua_State *L, int table, mp_fault *fault);
 
 int mp_user_get_group(lua_State *L); /* a method: user_group.c */
 
+/* ---- super properties: user_super.c ---- */
+
+/* Why no super property has this name, JSON text without quotes; NULL: it
+ * may. */
+const char *mp_user_refused_property(const char *name, size_t len);
+
 /* ---- state: user_state.c ---- */
 
 /* Reads the state file at `path`. What cannot be used is set aside and
- * reported; the user is empty then, and when there is no file. MP_MEMORY. */
+ * reported; the user is empty then, but for a refusal of consent that can be
+ * read, and when there is no file. MP_MEMORY; MP_INVALID for what is no file,
+ * which is left alone. */
 mp_err mp_user_state_load(mp_user_handle *me, const char *path);
 
 /* Reads what export_state returned from the table at a stack index. */

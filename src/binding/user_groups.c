@@ -19,7 +19,7 @@ static mp_err check_key(const char *key, size_t len, mp_fault *fault) {
         return mp_fault_set(fault, "an empty group key names nothing");
     if (memchr(key, '\0', len))
         return mp_fault_set(fault, "there is a zero byte in the group key");
-    if (mp_reserved_find(key, len))
+    if (mp_reserved_find(key, len) || mp_user_refused_property(key, len))
         return mp_fault_set(fault,
                             "%s is a name of Mixpanel's own and no "
                             "group key",
@@ -185,11 +185,13 @@ static mp_err encode(call *c) {
     mp_err err = check_key(key, len, &c->e.fault);
     if (err == MP_OK)
         err = mp_encode_text(&c->e, key, len);
+    if (err != MP_OK)
+        return err;
     c->key_len = c->scratch->head.len;
     c->e.fault.root = "group_id";
     lua_settop(L, 4); /* self, key, ids, scratch */
     lua_pushvalue(L, 3);
-    if (err == MP_OK && c->change != SET_GROUP && lua_istable(L, 3))
+    if (c->change != SET_GROUP && lua_istable(L, 3))
         err = mp_fault_set(&c->e.fault, "expected one id, got a table");
     if (err == MP_OK)
         err = check_ids(L, &c->e.fault);

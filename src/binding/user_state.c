@@ -61,6 +61,30 @@ static void set_aside(mp_user_handle *me, const char *why) {
     mp_project_tell_state(me->client->project, message);
 }
 
+/* What was written here holds no property that an event could not carry. */
+static mp_err judge(const mp_user *user, char why[MP_MESSAGE]) {
+    const mp_dict *kept = &user->kept;
+    const char *reason = NULL;
+    for (uint32_t i = 0; !reason && i < kept->count; i++)
+        reason = mp_user_refused_property(kept->pairs[i].name,
+                                          kept->pairs[i].name_len);
+    if (kept->count > MP_KEYS_MAX)
+        reason = "there are too many";
+    if (!reason)
+        return MP_OK;
+    snprintf(why, MP_MESSAGE, "of its properties: %s", reason);
+    return MP_INVALID;
+}
+
+/* A state that cannot be used still says that nothing may be sent. */
+static void keep_refusal(mp_user_handle *me, mp_user *user) {
+    if (user->consent == MP_CONSENT_REFUSED) {
+        me->user.consent = MP_CONSENT_REFUSED;
+        me->user.forgetful = true;
+    }
+    mp_user_free(user);
+}
+
 /* A state with nothing but a refusal was told to forget. */
 static void accept(mp_user_handle *me, mp_user *user) {
     user->forgetful =
@@ -88,9 +112,15 @@ mp_err mp_user_state_load(mp_user_handle *me, const char *path) {
     mp_err err = keep_path(me, path);
     if (err != MP_OK)
         return err;
+    struct stat seen;
+    if (mp_file_look(MP_FILE_HERE, me->path, &seen) == 0 &&
+        !S_ISREG(seen.st_mode) && !S_ISLNK(seen.st_mode))
+        return MP_INVALID;
     int failed = mp_file_read(MP_FILE_HERE, me->path, MOST, &text);
     if (failed == 0)
         err = mp_user_read(&user, text.data, text.len, why);
+    if (failed == 0 && err == MP_OK)
+        err = judge(&user, why);
     mp_buf_free(&text);
     if (failed == ENOMEM || err == MP_MEMORY) {
         mp_user_free(&user);
@@ -102,9 +132,11 @@ mp_err mp_user_state_load(mp_user_handle *me, const char *path) {
         accept(me, &user);
         return MP_OK;
     }
-    mp_user_free(&user);
+    keep_refusal(me, &user);
     if (failed != ENOENT)
         set_aside(me, why);
+    if (me->user.consent == MP_CONSENT_REFUSED)
+        mp_user_save(me); /* no event will */
     return MP_OK;
 }
 
@@ -122,13 +154,17 @@ mp_err mp_user_state_import(lua_State *L, mp_user_handle *me, int table) {
         err = mp_user_read(&user, scratch->body.data, scratch->body.len, why);
     else
         snprintf(why, sizeof why, "%s", e.fault.reason);
+    if (err == MP_OK)
+        err = judge(&user, why);
     if (err == MP_OK) {
         accept(me, &user);
         return MP_OK;
     }
-    mp_user_free(&user);
-    if (err == MP_MEMORY)
+    if (err == MP_MEMORY) {
+        mp_user_free(&user);
         return err;
+    }
+    keep_refusal(me, &user);
     snprintf(message, sizeof message,
              "option 'state': this table cannot be used: %.160s", why);
     if (me->client->project)

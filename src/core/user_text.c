@@ -131,6 +131,15 @@ static mp_err get_id(const json_t *state, const char *member, mp_buf *id,
     return mp_buf_add(id, json_string_value(value), len);
 }
 
+static mp_err get_flag(const json_t *state, const char *member, bool *flag,
+                       char message[MP_MESSAGE]) {
+    const json_t *value = json_object_get(state, member);
+    if (value && !json_is_boolean(value))
+        return refuse(message, member);
+    *flag = json_is_true(value);
+    return MP_OK;
+}
+
 static mp_err get_ids(const json_t *state, mp_user *user,
                       char message[MP_MESSAGE]) {
     mp_ids *ids = &user->ids;
@@ -141,10 +150,12 @@ static mp_err get_ids(const json_t *state, mp_user *user,
         err = get_id(state, "user_id", &ids->user_id, message);
     if (err == MP_OK)
         err = get_id(state, "alias", &ids->alias, message);
-    ids->had_distinct_id =
-        json_is_true(json_object_get(state, "had_distinct_id"));
-    user->identified = json_is_true(json_object_get(state, "identified"));
-    return err;
+    if (err == MP_OK)
+        err =
+            get_flag(state, "had_distinct_id", &ids->had_distinct_id, message);
+    return err == MP_OK
+               ? get_flag(state, "identified", &user->identified, message)
+               : err;
 }
 
 static mp_err get_consent(const json_t *state, mp_user *user,
@@ -162,31 +173,59 @@ static mp_err get_consent(const json_t *state, mp_user *user,
     return MP_OK;
 }
 
-/* True for a string that holds JSON without a line break, as is written
- * here. What jansson does not take, a zero byte in the key of an object, is
- * let through. */
-static bool holds_json(const json_t *string) {
+static mp_err check_json(const char *text, size_t len, json_error_t *why) {
     static const size_t flags =
         JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL;
+    json_t *parsed = mp_parse(text, len, flags, why);
+    json_decref(parsed);
+    if (parsed)
+        return MP_OK;
+    return json_error_code(why) == json_error_out_of_memory ? MP_MEMORY
+                                                            : MP_INVALID;
+}
+
+/* Makes another byte of each zero byte in JSON: jansson takes none in the key
+ * of an object. */
+static void replace_zeros(mp_buf *json) {
+    static const char zero[] = "\\u0000";
+    for (size_t i = 0; i < json->len; i += json->data[i] == '\\' ? 2 : 1)
+        if (json->len - i >= sizeof zero - 1 &&
+            memcmp(json->data + i, zero, sizeof zero - 1) == 0)
+            json->data[i + sizeof zero - 2] = '1';
+}
+
+/* MP_INVALID unless the string holds JSON without a line break, as is written
+ * here. */
+static mp_err holds_json(const json_t *string) {
     const char *text = json_string_value(string);
     size_t len = json_string_length(string);
     for (size_t i = 0; i < len; i++)
         if ((unsigned char)text[i] < ' ')
-            return false;
+            return MP_INVALID;
     if (len == 0)
-        return false;
+        return MP_INVALID;
     json_error_t why;
-    json_t *parsed = mp_parse(text, len, flags, &why);
-    json_decref(parsed);
-    return parsed || json_error_code(&why) == json_error_null_byte_in_key;
+    mp_err err = check_json(text, len, &why);
+    if (err != MP_INVALID ||
+        json_error_code(&why) != json_error_null_byte_in_key)
+        return err;
+    mp_buf copy = {0};
+    err = mp_buf_add(&copy, text, len);
+    if (err == MP_OK) {
+        replace_zeros(&copy);
+        err = check_json(copy.data, len, &why);
+    }
+    mp_buf_free(&copy);
+    return err;
 }
 
 static mp_err get_property(mp_user *user, const char *key, const json_t *value,
                            char message[MP_MESSAGE]) {
     mp_buf name = {0};
-    if (!holds_json(value))
-        return refuse(message, "properties");
-    mp_err err = put_string(&name, key, strlen(key));
+    mp_err err = holds_json(value);
+    if (err != MP_OK)
+        return err == MP_MEMORY ? err : refuse(message, "properties");
+    err = put_string(&name, key, strlen(key));
     if (err == MP_OK)
         err = mp_dict_set(&user->kept, name.data + 1, name.len - 2,
                           json_string_value(value), json_string_length(value));
@@ -229,33 +268,53 @@ static mp_err get_timers(const json_t *state, mp_user *user,
     return MP_OK;
 }
 
-/* Reads from the names in an update how it may be sent. */
-static void classify(mp_held_update *update) {
+/* Reads from the names in an update how it may be sent. False for one without
+ * names, or with other names, as those that say whose it is. */
+static bool classify(mp_held_update *update) {
+    static const char *const names[] = {
+        "\"$ip\"",          "\"$add\"",          "\"$append\"",
+        "\"$set\"",         "\"$set_once\"",     "\"$union\"",
+        "\"$remove\"",      "\"$unset\"",        "\"$time\"",
+        "\"$ignore_time\"", "\"$ignore_alias\"", "\"$latitude\"",
+        "\"$longitude\"",
+    };
+    enum {
+        NAMES = sizeof names / sizeof *names
+    };
     const char *at = update->body + 1, *end = update->body + update->len - 1;
+    bool any = false;
     while (at < end) {
         const char *name_end = mp_json_skip(at, end);
-        size_t len = (size_t)(name_end - at);
-        update->has_ip |= len == 5 && memcmp(at, "\"$ip\"", len) == 0;
-        if ((len == 6 && memcmp(at, "\"$add\"", len) == 0) ||
-            (len == 9 && memcmp(at, "\"$append\"", len) == 0))
+        size_t len = (size_t)(name_end - at), i = 0;
+        while (i < NAMES &&
+               (strlen(names[i]) != len || memcmp(at, names[i], len) != 0))
+            i++;
+        if (i == NAMES)
+            return false;
+        update->has_ip |= i == 0;
+        if (i == 1 || i == 2)
             update->kind = MP_CUMULATIVE;
+        any = true;
         at = name_end < end ? mp_json_skip(name_end + 1, end) + 1 : end;
     }
+    return any;
 }
 
 static mp_err get_update(mp_user *user, const json_t *string,
                          char message[MP_MESSAGE]) {
     size_t len = json_string_length(string);
-    if (len > MP_RECORD_MAX || !holds_json(string) ||
-        json_string_value(string)[0] != '{')
+    mp_err err = len > MP_RECORD_MAX ? MP_INVALID : holds_json(string);
+    if (err == MP_MEMORY)
+        return err;
+    if (err != MP_OK || json_string_value(string)[0] != '{')
         return refuse(message, "held");
     mp_buf body = {0};
-    mp_err err = mp_buf_add(&body, json_string_value(string), len);
+    err = mp_buf_add(&body, json_string_value(string), len);
     if (err == MP_OK) {
         mp_held_update update = {.body = body.data, .len = len};
         body.data[0] = ',';
-        classify(&update);
-        err = mp_held_add(&user->held, &update);
+        err = classify(&update) ? mp_held_add(&user->held, &update)
+                                : refuse(message, "held");
     }
     mp_buf_free(&body);
     return err == MP_QUEUE_FULL ? refuse(message, "held") : err;
@@ -278,11 +337,12 @@ static mp_err get_held(const json_t *state, mp_user *user,
 
 static mp_err get_all(const json_t *state, mp_user *user,
                       char message[MP_MESSAGE]) {
-    if (json_integer_value(json_object_get(state, "version")) != 1)
-        return refuse(message, "version");
-    mp_err err = get_ids(state, user, message);
+    mp_err err = get_consent(state, user, message); /* whatever the rest is */
+    if (err == MP_OK &&
+        json_integer_value(json_object_get(state, "version")) != 1)
+        err = refuse(message, "version");
     if (err == MP_OK)
-        err = get_consent(state, user, message);
+        err = get_ids(state, user, message);
     if (err == MP_OK)
         err = get_properties(state, user, message);
     if (err == MP_OK)

@@ -16,7 +16,8 @@
 mp_err mp_user_write(const mp_user *user, mp_buf *out);
 
 /* Fills an all-zero user from a text. MP_INVALID with a message, MP_MEMORY;
- * free the user even then. A text without ids leaves it without. */
+ * free the user even then. A text without ids leaves it without. The consent
+ * is there even of a text whose other members cannot be used. */
 mp_err mp_user_read(mp_user *user, const char *text, size_t len,
                     char message[MP_MESSAGE]);
 
