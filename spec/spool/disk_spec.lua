@@ -1,0 +1,239 @@
+-- Disks that fail, as root: full, read-only, somebody else's, gone. No call
+-- fails, no good record is lost, and a report says what is the matter.
+local cjson = require "cjson"
+local mixpanel = require "mixpanel"
+local sandbox = require "spec.support.sandbox"
+local socket = require "socket"
+
+local here = io.popen("pwd"):read "*l"
+local cpath = (";" .. package.cpath):gsub(";%./", ";" .. here .. "/"):sub(2)
+
+local function output(command)
+  local pipe = assert(io.popen(command))
+  local text = pipe:read "*a"
+  pipe:close()
+  return text
+end
+
+local function shell(command)
+  assert(os.execute(command), command)
+end
+
+describe("a spool on a disk that fails", function()
+  local server, home, mount, spool
+  local made = 0
+
+  setup(function()
+    server = sandbox.start()
+    home = os.tmpname()
+    os.remove(home)
+    mount = home .. "/mount"
+    shell("mkdir -m 755 " .. home .. " && mkdir " .. mount)
+  end)
+
+  teardown(function()
+    server:stop()
+    os.execute("rm -rf " .. home)
+  end)
+
+  before_each(function()
+    server:reset()
+    made = made + 1
+    spool = mount .. "/" .. made
+  end)
+
+  after_each(function()
+    collectgarbage()
+    os.execute("umount -l " .. mount .. " 2>/dev/null")
+  end)
+
+  local function client(options)
+    options = options or {}
+    options.api_host = server.url
+    options.name = "disk" .. made
+    options.max_retry_delay = 0.2
+    options.spool = options.spool or spool
+    return mixpanel.new("projecttoken", options)
+  end
+
+  local function track(mp, from, to)
+    for i = from, to do
+      assert(mp:track("E", { distinct_id = "u", n = i, pad = ("x"):rep(500) }))
+    end
+  end
+
+  local function told(mp, text)
+    local all = {}
+    for _, report in ipairs(mp:poll()) do
+      if report.outcome == "spool" then
+        all[#all + 1] = report.message
+        if report.message:find(text, 1, true) then
+          assert.truthy(report.message:find("^spool: "))
+          return
+        end
+      end
+    end
+    error(("no report says %q, but: %s"):format(text, table.concat(all, " | ")), 2)
+  end
+
+  local function check_delivered(n)
+    local seen, count = {}, 0
+    for _, event in ipairs(server:records "/track") do
+      if not seen[event.properties.n] then
+        seen[event.properties.n] = true
+        count = count + 1
+      end
+    end
+    assert.equal(n, count)
+  end
+
+  -- A process that tracks the events from..to and is killed; `as`: a prefix
+  -- of its command.
+  local function crash(from, to, as)
+    local path = home .. "/program.lua"
+    local file = assert(io.open(path, "w"))
+    file:write(
+      ("package.cpath = %q\n"):format(cpath),
+      ("local options = require('cjson').decode(%q)\n"):format(cjson.encode {
+        spool = spool,
+        api_host = server.url,
+        name = "disk" .. made,
+        flush_interval = 3600,
+      }),
+      "local mp = require('mixpanel').new('projecttoken', options)\n",
+      ("for i = %d, %d do\n"):format(from, to),
+      "  assert(mp:track('E', { distinct_id = 'u', n = i, pad = ('x'):rep(500) }))\nend\n",
+      "require('socket').sleep(0.2)\n",
+      "for _, r in ipairs(mp:poll()) do print(r.outcome, r.message) end\n",
+      "print(mp:stats().spool_errors)\n",
+      "io.stdout:flush() os.execute 'kill -9 $PPID'\n"
+    )
+    file:close()
+    return output(("%s lua5.4 %s 2>&1"):format(as or "", path))
+  end
+
+  local function settle(mp)
+    local deadline = socket.gettime() + 20
+    mp:flush(0)
+    repeat
+      socket.sleep(0.01)
+      local s = mp:stats()
+    until s.queued + s.in_flight + s.spooled == 0 and s.adopted > 0
+      or socket.gettime() > deadline
+  end
+
+  it("that is full falls back to memory, and says so", function()
+    shell("mount -t tmpfs -o size=6m tmpfs " .. mount)
+    shell("dd if=/dev/zero of=" .. mount .. "/ballast bs=1M count=5 2>/dev/null")
+    local mp = client()
+    server:script { status = 503, times = 0 }
+    track(mp, 1, 6000)
+    socket.sleep(0.3)
+    assert.is_true(mp:stats().spool_errors > 0)
+    told(mp, "No space left on device")
+    server:reset()
+    assert.is_true(mp:flush(30))
+    assert.equal(6000, mp:stats().delivered)
+    check_delivered(6000)
+    mp:close()
+  end)
+
+  it("that is full when the next process comes keeps every good record", function()
+    shell("mount -t tmpfs -o size=8m tmpfs " .. mount)
+    crash(1, 700)
+    shell("dd if=/dev/zero of=" .. mount .. "/ballast bs=64k 2>/dev/null; true")
+    local mp = client()
+    settle(mp)
+    assert.equal(700, mp:stats().delivered)
+    assert.is_true(mp:stats().spool_errors > 0)
+    told(mp, "No space left on device")
+    check_delivered(700)
+    mp:close()
+  end)
+
+  it("that is read-only falls back to memory, and says so", function()
+    shell("mount -t tmpfs tmpfs " .. mount .. " && mkdir -m 700 " .. spool)
+    shell("mount -o remount,ro " .. mount)
+    local mp = client()
+    track(mp, 1, 3000)
+    assert.is_true(mp:flush(20))
+    told(mp, "Read-only file system")
+    check_delivered(3000)
+    mp:close()
+  end)
+
+  it("that becomes read-only keeps what was accepted", function()
+    shell("mount -t tmpfs tmpfs " .. mount)
+    local mp = client()
+    server:script { status = 503, times = 0 }
+    track(mp, 1, 3000)
+    os.execute("mount -o remount,ro " .. mount .. " 2>/dev/null") -- busy: not yet
+    track(mp, 3001, 6000)
+    server:reset()
+    assert.is_true(mp:flush(30))
+    check_delivered(6000)
+    mp:close()
+  end)
+
+  it("that belongs to another user is passed over, and says so", function()
+    shell("mount -t tmpfs -o mode=755 tmpfs " .. mount .. " && mkdir -m 700 " .. spool)
+    local text = crash(1, 10, "setpriv --reuid=65534 --clear-groups --regid=65534")
+    assert.truthy(text:find("spool: cannot use " .. spool .. ": Permission denied", 1, true), text)
+    shell("chmod 755 " .. spool)
+    text = crash(1, 10, "setpriv --reuid=65534 --clear-groups --regid=65534")
+    assert.truthy(text:find("Permission denied", 1, true), text)
+  end)
+
+  it("with a run of another user passes that over, and takes the rest", function()
+    shell("mount -t tmpfs -o mode=755 tmpfs " .. mount)
+    shell("mkdir " .. spool .. " && chown 65534 " .. spool .. " && chmod 700 " .. spool)
+    local nobody = "setpriv --reuid=65534 --clear-groups --regid=65534"
+    crash(1, 10, nobody)
+    shell("chown -R 0 " .. spool .. "/*/*") -- of root, who left 0700
+    local text = crash(11, 20, nobody)
+    assert.truthy(text:find("passed over the directory", 1, true), text)
+    local mp = client()
+    settle(mp)
+    check_delivered(20)
+    mp:close()
+  end)
+
+  it("that others can write to is refused, and says so", function()
+    shell(
+      "mount -t tmpfs tmpfs " .. mount .. " && mkdir -m 777 " .. spool .. " && chmod 777 " .. spool
+    )
+    local mp = client()
+    track(mp, 1, 10)
+    assert.is_true(mp:flush(10))
+    told(mp, "others can write to it")
+    mp:close()
+  end)
+
+  it("that is a planted link is refused, and says so", function()
+    shell("mount -t tmpfs tmpfs " .. mount .. " && mkdir -m 700 " .. mount .. "/real")
+    shell("ln -s " .. mount .. "/real " .. spool)
+    local mp = client()
+    track(mp, 1, 10)
+    assert.is_true(mp:flush(10))
+    told(mp, "spool: cannot use " .. spool)
+    assert.equal("", output("ls -A " .. mount .. "/real"))
+    mp:close()
+  end)
+
+  it("that vanishes is made again, and loses nothing that memory holds", function()
+    shell("mount -t tmpfs tmpfs " .. mount)
+    local mp = client()
+    server:script { status = 503, times = 0 }
+    track(mp, 1, 3000)
+    shell("rm -rf " .. spool)
+    track(mp, 3001, 6000)
+    socket.sleep(0.1)
+    server:reset()
+    assert.is_true(mp:flush(30))
+    assert.equal(6000, mp:stats().delivered)
+    check_delivered(6000)
+    track(mp, 6001, 6010)
+    assert.not_equal("", output("find " .. spool .. " -name '*.open'"))
+    mp:close()
+  end)
+end)
