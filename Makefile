@@ -83,6 +83,9 @@ $(BUILD)/spec/blackhole: spec/support/blackhole.c
 	@mkdir -p $(@D)
 	$(CC) $(FLAGS) $(LDFLAGS) -MMD -MP -o $@ $<
 
+flags: # for .ci/lint
+	@echo '$(FLAGS)'
+
 units: $(UNITS) $(BINDING_UNITS) $(BUILD)/spec/threads $(BUILD)/spec/embedder \
     $(BUILD)/spec/blackhole \
     $(BUILD)/spec/unpinned/mixpanel.so $(BUILD)/spec/5.4/posix.so $(BUILD)/spec/5.1/posix.so
@@ -141,7 +144,7 @@ coverage: deps
 	@.ci/coverage
 
 format:
-	clang-format -i src/core/*.[ch] src/binding/*.[ch] spec/c/*.[ch] \
+	clang-format -i src/core/*.[ch] src/binding/*.[ch] spec/*/*.[ch] \
 	    bench/*.c
 	@.ci/stylua .
 
@@ -200,6 +203,6 @@ help:
 	@echo 'make clean        remove build/'
 
 .PHONY: build all luajit $(ABIS) units demo test deps sandbox lint asan tsan \
-        valgrind fuzz fuzz-targets coverage format docs bench bench-gate \
+        valgrind fuzz fuzz-targets flags coverage format docs bench bench-gate \
         install rock rock-install clean help
 .SECONDARY:

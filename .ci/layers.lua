@@ -41,7 +41,16 @@ local homes = {
   ["curl/curl.h"] = "src/core/http.c",
   ["jansson.h"] = "src/core/parse.h",
   ["libdeflate.h"] = "src/core/gzip.c",
+  -- Files: beside the one access to them only the trace, which appends, the
+  -- certificates that `new` reads, and the memory of a segment.
+  ["fcntl.h"] = "src/core/file. src/core/trace.c",
+  ["sys/stat.h"] = "src/core/file.",
+  ["sys/file.h"] = "src/core/file.",
+  ["dirent.h"] = "src/core/file.",
+  ["sys/mman.h"] = "src/core/file. src/core/segment.c",
 }
+local openers = { "fopen", "fdopen", "freopen", "opendir", "tmpfile" }
+local may_open = "src/core/file. src/core/trace.c src/core/config.c"
 
 local threads = { wait = true, projects = true, worker = true, carrier = true, engine = true }
 local breaches = 0
@@ -79,6 +88,14 @@ local function belongs(path, home)
   return false
 end
 
+local function check_calls(path, line)
+  for _, name in ipairs(openers) do
+    if line:find("%f[%w_]" .. name .. "%s*%(") and not belongs(path, may_open) then
+      breach("%s: calls %s", path, name)
+    end
+  end
+end
+
 local function check(path)
   local core = path:match "^src/core/([%w_]+)%.[ch]$"
   for line in io.lines(path) do
@@ -89,7 +106,9 @@ local function check(path)
       breach("%s: includes <%s>, which belongs to %s", path, system, home)
     elseif system == "pthread.h" and not threads[core] then
       breach("%s: includes <pthread.h>", path)
-    elseif own and core then
+    end
+    check_calls(path, line)
+    if own and core then
       check_core(path, core, own:match "[^/]+$")
     end
   end

@@ -1,4 +1,5 @@
--- Run by alloc_spec.c, which gives attempt, read and most.
+-- Run by alloc_spec.c, where the arguments are explained.
+local attempt, read, most = ...
 local mixpanel = require "mixpanel"
 
 local function new(name, options)
@@ -54,17 +55,8 @@ local calls = {
     return mp:set_config { flush_interval = 1, properties = { plan = "pro", list = { 1, 2 } } }, 0
   end,
   new = function()
-    local other = new(
-      "other",
-      {
-        properties = { a = 1 },
-        service_account = {
-          username = "u",
-          secret = "s",
-          project_id = "1",
-        },
-      }
-    )
+    local account = { username = "u", secret = "s", project_id = "1" }
+    local other = new("other", { properties = { a = 1 }, service_account = account })
     other:close(0)
     return tostring(other) and true, 0
   end,
