@@ -23,6 +23,16 @@ LIBS  = -lcurl -ldeflate -ljansson -lpthread -ldl -lm
 BUILD   = build
 CORE    = $(wildcard src/core/*.c)
 BINDING = $(wildcard src/binding/*.c)
+
+# CURL=0: without libcurl and the thread that drives it; the host carries the
+# requests (transport = "manual").
+ifeq ($(CURL),0)
+BUILD  = build/no-curl
+CORE  := $(filter-out src/core/http.c src/core/worker.c,$(CORE))
+FLAGS += -DMP_NO_CURL
+LIBS  := $(filter-out -lcurl,$(LIBS))
+endif
+
 OBJ     = $(CORE:src/%.c=$(BUILD)/obj/%.o)
 UNITS   = $(patsubst spec/c/%.c,$(BUILD)/spec/%,$(wildcard spec/c/*_spec.c))
 
@@ -188,6 +198,7 @@ help:
 	@echo 'make              build/5.4/mixpanel.so, for Lua 5.4'
 	@echo 'make luajit       build/5.1/mixpanel.so, for LuaJIT and Lua 5.1'
 	@echo 'make all          both of these, 5.3 and 5.2'
+	@echo 'make CURL=0       the same without libcurl, into build/no-curl'
 	@echo 'make demo         track real events through a local stand-in for Mixpanel'
 	@echo 'make test         run every test; SUITE="units lint" only these'
 	@echo 'make sandbox      start the stand-in and keep it until Ctrl-C'

@@ -42,10 +42,11 @@ function script.shell(command)
   return printed, tonumber(status), socket.gettime() - start
 end
 
--- Runs a program to its end, with arguments; results as above.
+-- Runs a program to its end, with arguments; results as above. One that hangs
+-- is ended after a minute, with the status 124.
 function script.run(text, ...)
   local path = script.write(text)
-  local command = { script.interpreter, path, ... }
+  local command = { "timeout", "60", script.interpreter, path, ... }
   for i, word in ipairs(command) do
     command[i] = "'" .. tostring(word):gsub("'", "'\\''") .. "'"
   end
