@@ -154,6 +154,17 @@ local function latencies(n, burst, runs)
   return found
 end
 
+-- What the spec of nginx measures: CPU of a worker's main thread per request,
+-- with `track` in log_by_lua and with an empty C function in its place.
+local function nginx()
+  note "nginx"
+  local spec = "CPU_ROUNDS=9 lua5.4 $(command -v busted) spec/hosts/nginx_cpu_spec.lua 2>&1 || true"
+  local out = run("%s", spec)
+  local ratio, track, empty = out:match "empty C function: ([%d.]+) %(([%d.]+) / ([%d.]+) us%)"
+  assert(ratio, out)
+  return { ratio = tonumber(ratio), track_us = tonumber(track), empty_us = tonumber(empty) }
+end
+
 -- ---- all ----
 
 local function measure(counts)
@@ -168,6 +179,7 @@ local function measure(counts)
     crowd = crowd(),
     unpaced = latencies(million, 0, 3),
     frames = latencies(math.floor(120000 * scale), 200, 3),
+    nginx = nginx(),
     load = load,
     load_after = run("cat /proc/loadavg"):match "%S+ %S+ %S+",
     minutes = (os.time() - began) / 60,

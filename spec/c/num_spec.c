@@ -203,11 +203,14 @@ CASE(random_bits) {
 CASE(random_short_decimals) {
     static const double powers[] = {1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e9, 1e12};
     long wrong = 0;
-    for (long i = random_count() / 4; i > 0 && wrong < 10; i--) {
+    for (long i = random_count() / 8; i > 0 && wrong < 10; i--) {
         uint64_t digits = next_random() >> (12 + next_random() % 40);
         double value = (double)digits / powers[next_random() % 8];
-        if (!is_whole(value))
-            wrong += !is_right(value);
+        double around[] = {nextafter(value, 0), value,
+                           nextafter(value, INFINITY)};
+        for (int j = 0; j < 3; j++)
+            if (!is_whole(around[j]))
+                wrong += !is_right(around[j]);
     }
     CHECK(wrong == 0);
 }
