@@ -202,7 +202,7 @@ describe("check", function()
   end)
 
   it("asks whether records wait or not", function()
-    server:script { endpoint = "/track", status = 429, headers = { ["Retry-After"] = "60" } }
+    server:script { endpoint = "/track", status = 429, headers = { ["Retry-After"] = "3600" } }
     local mp = client()
     mp:track("A", { distinct_id = "u" })
     mp:flush(0.2)

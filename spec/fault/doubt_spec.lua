@@ -2,6 +2,7 @@
 -- apart or in order because of that.
 local assert_balance = require "spec.support.balance"
 local outcome = require "spec.support.outcome"
+local peer = require "spec.support.peer"
 local project = require "spec.support.project"
 local sandbox = require "spec.support.sandbox"
 
@@ -64,13 +65,21 @@ describe("doubt", function()
   end)
 
   it("about $add does not end one batch after the other in an outage", function()
-    server:script { endpoint = "/engage", close = "after", times = 0 }
-    local mp =
-      project(server.url, { on_ambiguous = "report", max_batch_size = 1, max_retry_delay = 5 })
+    local host = peer.open()
+    local mp = project(host.url, {
+      on_ambiguous = "report",
+      max_batch_size = 1,
+      max_retry_delay = 60,
+    })
     for i = 1, 10 do
       assert(mp.people:increment("u" .. i, "coins"))
     end
-    assert.is_nil(mp:flush(0.2))
+    mp:flush(0)
+    local connection = host:accept()
+    peer.read(connection)
+    peer.reset(connection)
+    host:close()
+    assert.is_nil(mp:flush(0.5))
     outcome.check(mp, { rejected = 1, queued = 9, ambiguous = 1 })
     mp:close(0)
   end)

@@ -78,7 +78,7 @@ describe("a reply", function()
   end)
 
   it("of 429 on one lane does not hold another", function()
-    server:script { endpoint = "/track", status = 429, headers = { ["Retry-After"] = "60" } }
+    server:script { endpoint = "/track", status = 429, headers = { ["Retry-After"] = "3600" } }
     local mp = project(server.url)
     track(mp, 10)
     assert.is_nil(mp:flush(0.2))
@@ -306,7 +306,7 @@ describe("a reply", function()
 
   it("of 0 for everything costs 64 requests a batch, then a pause", function()
     server:script { times = 0, body = { status = 0, error = "token, no project found" } }
-    local mp = project(server.url, { max_retry_delay = 60 })
+    local mp = project(server.url, { max_retry_delay = 3600 })
     track(mp, 500)
     assert(mp:flush(10))
     outcome.check(mp, { rejected = 500 })
