@@ -220,6 +220,8 @@ static void inherit(mp_spool *spool) {
             continue;
         }
         fine(mp_spool_mark(read, true, MP_DOUBT_PLAIN, why));
+        if (!read->place.sealed)
+            free(s);
         mp_segment_free(read);
     }
     mp_segment *more = accept_records(spool, 10, 12);
@@ -243,6 +245,8 @@ static void collect(mp_spool *spool) {
         if (!read)
             continue;
         note_found(read);
+        if (!read->place.sealed)
+            free(s);
         CHECK(mp_spool_discard(read, why) == 0);
         mp_segment_free(read);
     }

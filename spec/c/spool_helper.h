@@ -3,7 +3,7 @@
 #define MP_SPOOL_HELPER_H
 
 #include "file.h"
-#include "spool.h"
+#include "spool_state.h"
 #include "unit.h"
 
 #include <dirent.h>
@@ -62,6 +62,7 @@ static inline void leave(mp_spool *spool) {
 /* The process of the spool dies, and another one opens it. */
 static inline void die(mp_spool *spool) {
     mp_file_in_child(); /* closes its locks and nothing else */
+    mp_gzip_free(spool->gzip);
     mp_spool_reborn(spool);
 }
 
@@ -72,7 +73,7 @@ static inline void only_entry(const char *path, char out[4096]) {
     int n = 0;
     for (struct dirent *e; list && (e = readdir(list));)
         if (e->d_name[0] != '.') {
-            snprintf(out, 4096, "%s/%s", path, e->d_name);
+            snprintf(out, 4096, "%.3800s/%.255s", path, e->d_name);
             n++;
         }
     if (list)

@@ -42,6 +42,12 @@ static bool is_cumulative(const mp_batch *batch) {
     return mp_batch_entry(batch, 0)->kind == MP_CUMULATIVE;
 }
 
+/* RFC 1952, 2.3.1. A body is plain where gzip is not wanted or not allowed,
+ * or memory was short. */
+static bool is_gzip(const mp_buf *body) {
+    return body->len > 2 && memcmp(body->data, "\x1f\x8b", 2) == 0;
+}
+
 bool mp_project_before_request(mp_project *project, mp_lane_id lane,
                                const mp_batch *batch, const mp_buf *body,
                                const mp_settings *settings) {
@@ -51,8 +57,7 @@ bool mp_project_before_request(mp_project *project, mp_lane_id lane,
     if (!project->spool)
         return false;
     if (!place->sealed) {
-        bool whole = batch->count == segment->count && settings->gzip > 0 &&
-                     lane < MP_LANE_PEOPLE;
+        bool whole = batch->count == segment->count && is_gzip(body);
         place->sealed = mp_project_seal(project, lane, segment,
                                         whole ? body : NULL, settings);
     }
