@@ -29,10 +29,9 @@ static mp_err check_key(const char *key, size_t len, mp_fault *fault) {
 
 /* The value at the top, which must be an id. */
 static mp_err check_id(lua_State *L, mp_fault *fault) {
-    mp_id id;
+    mp_id id = {.text = NULL};
     char shown[MP_SHOWN];
-    int type = lua_type(L, -1);
-    if (type == LUA_TNIL || type == LUA_TLIGHTUSERDATA)
+    if (mp_form_is_null(L, -1))
         return mp_fault_set(fault, "expected a group id, got %s",
                             mp_fault_show(L, -1, shown));
     mp_err err = mp_id_read(L, -1, &id, fault);
