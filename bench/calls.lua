@@ -12,6 +12,14 @@ local mp = setup.mixpanel.new(setup.token, {
   max_queue_bytes = 1024 * 1024 * 1024,
 })
 
+-- In a project of its own, on the disk of the working directory.
+local kept = setup.mixpanel.new(setup.token .. 1, {
+  api_host = url,
+  properties = shapes.common,
+  max_queue_bytes = 1024 * 1024 * 1024,
+  spool = "build/bench/spool",
+})
+
 local subjects = {}
 
 -- `act(n)` does it n times; `per` is how many events one time is.
@@ -90,6 +98,11 @@ do
     end
     return queue
   end)
+  add("spool typical", 6000, function(count)
+    for _ = 1, count do
+      kept:track("Purchase Completed", properties)
+    end
+  end)
   add("people:set", 6000, function(count)
     local people = mp.people
     for _ = 1, count do
@@ -123,7 +136,7 @@ for _ = 1, rounds do
     subject.act(subject.n)
     ns = (meter.thread_ns() - ns) / subject.n / subject.per
     subject.best = math.min(subject.best, ns)
-    assert(mp:flush(60)) -- with nothing left over for the next
+    assert(mp:flush(60) and kept:flush(60)) -- with nothing left over for the next
   end
 end
 
@@ -131,3 +144,4 @@ for _, subject in ipairs(subjects) do
   setup.tell { name = subject.name, ns = subject.best }
 end
 mp:close(5)
+kept:close(5)

@@ -22,7 +22,7 @@ function Counts.new()
 end
 
 function Counts:close()
-  run("rm -r %s", self.dir)
+  run("rm -rf %s build/bench/spool", self.dir)
 end
 
 -- An empty environment and a stopped clock make runs equal.

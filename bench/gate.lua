@@ -34,10 +34,11 @@ local function measure(counts)
   for _, shape in ipairs { "typical", "precise", "large" } do
     add("instructions", shape, counts:instructions("bench/subject.lua track " .. shape))
   end
-  for _, shape in ipairs { "typical", "large" } do
-    local program = "bench/subject.lua track " .. shape
-    add("system-calls", shape, counts:system_calls(program, within[shape]))
-    add("allocations", shape, Counts.allocations(program, within[shape]))
+  add("instructions", "spool", counts:instructions "bench/subject.lua spool typical")
+  for _, what in ipairs { "track typical", "track large", "spool typical" } do
+    local program, shape = "bench/subject.lua " .. what, what:match "%w+$"
+    add("system-calls", what, counts:system_calls(program, within[shape]))
+    add("allocations", what, Counts.allocations(program, within[shape]))
   end
   return list
 end
@@ -79,7 +80,7 @@ local function judge(list)
     else
       passed = passed + 1
     end
-    print(("%-24s %7d, baseline %7d: %s"):format(count.name, count.value, known, verdict))
+    print(("%-28s %7d, baseline %7d: %s"):format(count.name, count.value, known, verdict))
   end
   print(("%d passed, %d failed"):format(passed, failed))
   return failed == 0

@@ -101,6 +101,12 @@ static void sleep_until(int64_t ns) {
     clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL);
 }
 
+/* sleep(ns) */
+static int sleep_ns(lua_State *L) {
+    sleep_until(read_ns(CLOCK_MONOTONIC) + (int64_t)luaL_checknumber(L, 1));
+    return 0;
+}
+
 /* calls(f, self, name, properties, n[, burst, pause_ns]): calls
  * f(self, name, properties) n times, with a pause after every `burst` of
  * them, and returns the percentiles of real time and of the thread's CPU time
@@ -141,10 +147,15 @@ static int calls(lua_State *L) {
 
 __attribute__((visibility("default"))) int luaopen_meter(lua_State *L) {
     static const luaL_Reg functions[] = {
-        {"thread_ns", thread_ns}, {"process_ns", process_ns},
-        {"wall_ns", wall_ns},     {"allocations", allocations},
-        {"empty", empty},         {"walk", walk},
-        {"calls", calls},         {NULL, NULL},
+        {"thread_ns", thread_ns},
+        {"process_ns", process_ns},
+        {"wall_ns", wall_ns},
+        {"allocations", allocations},
+        {"empty", empty},
+        {"sleep", sleep_ns},
+        {"walk", walk},
+        {"calls", calls},
+        {NULL, NULL},
     };
     lua_newtable(L);
     for (const luaL_Reg *f = functions; f->name; f++) {

@@ -118,6 +118,16 @@ local function set_targets(m)
     l["track typical"] / l["merge typical"],
     0.15
   )
+  target(
+    "`track` with a spool: instructions of those without",
+    i["spool typical"] / i["track typical"],
+    1.25
+  )
+  target(
+    "`track` with a spool: time of that without",
+    l["spool typical"] / l["track typical"],
+    1.25
+  )
   target("CPU per event without gzip, of the Node SDK's", d.plain.cpu_ns / d.node.cpu_ns, 0.2)
   target("CPU per event with gzip, of mixpanel-import's", d.gzip.cpu_ns / d.import.cpu_ns, 0.25)
   target("bytes on the wire, of the Node SDK's", d.gzip.bytes / d.node.bytes, 0.25)
@@ -195,6 +205,7 @@ local function write_calls(m)
     "empty",
     "build",
     "merge typical",
+    "spool typical",
     "people:set",
     "track_batch",
     "import_batch",
@@ -203,6 +214,7 @@ local function write_calls(m)
       empty = "a call into C that does nothing",
       build = "building the table of the typical event",
       ["merge typical"] = "merge, `cjson.encode`, queue",
+      ["spool typical"] = "`track` of the typical event with a spool",
       ["people:set"] = "`people:set`, the same 10 properties",
       track_batch = "`track_batch` of 2000, per event",
       import_batch = "`import_batch` of 2000, per event",

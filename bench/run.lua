@@ -51,6 +51,7 @@ local function instructions(counts)
       list[what .. " " .. shape] = counts:instructions(program)
     end
   end
+  list["spool typical"] = counts:instructions "bench/subject.lua spool typical"
   return list
 end
 

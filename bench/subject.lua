@@ -8,12 +8,13 @@ local shapes = require "shapes"
 local what, shape, n = arg[1], arg[2], tonumber(arg[3])
 local properties = shapes[shape](12345)
 
-local function tracker()
+local function tracker(spool)
   local mp = require("mixpanel").new("a1b2c3d4e5f60718293a4b5c6d7e8f90", {
     api_host = "http://127.0.0.1:9", -- where nobody listens
     properties = shapes.common,
     flush_interval = 3600,
     exit_timeout = 0,
+    spool = spool,
   })
   return function(times)
     for _ = 1, times do
@@ -54,9 +55,13 @@ local function walker()
   end
 end
 
-local kinds = { track = tracker, encode = encoder, merge = merger, walk = walker }
-local act = kinds[what]()
+-- On the disk of the working directory. Whoever runs this removes it, since
+-- the end of the process still writes there.
+local spool = what == "spool" and "build/bench/spool" or nil
+local kinds = { track = tracker, spool = tracker, encode = encoder, merge = merger, walk = walker }
+local act = kinds[what](spool)
 act(20) -- builds what is built once
+meter.sleep(3e8) -- until the sending thread has found nothing to do
 
 io.open "/bench/begin"
 local allocations = meter.allocations()
