@@ -484,10 +484,18 @@ describe("mixpanel.date", function()
   end)
 
   it("raises for what is no time", function()
-    for _, seconds in ipairs { 0 / 0, 1 / 0, -1 / 0, 253402300800, -62135596801, 1e300 } do
+    for shown, seconds in pairs {
+      nan = 0 / 0,
+      inf = 1 / 0,
+      ["-inf"] = -1 / 0,
+      ["253402300800"] = 253402300800,
+      ["-62135596801"] = -62135596801,
+      ["1e300"] = 1e300,
+    } do
       raises(
-        "bad argument #1 to 'date' (expected seconds since the epoch, of a time in the years "
-          .. "1 to 9999)",
+        ("bad argument #1 to 'date' (seconds: got %s, expected seconds since the epoch, "):format(
+          shown
+        ) .. "of a time in the years 1 to 9999)",
         function()
           mixpanel.date(seconds)
         end

@@ -281,6 +281,11 @@ describe("a user", function()
       refused("invalid", "properties.f: function", me:register { ok = 1, f = print })
       refused("invalid", "default: function", me:register_once({ a = 1 }, print))
       refused("invalid", "zero byte", me:register { ["a\0b"] = 1 })
+      refused("invalid", "properties.a: there is a zero byte", me:register { a = { ["\0"] = 1 } })
+      assert.is_true(me:register { kept = "\0", text = { a = "\0" } })
+      assert.same({ a = "\0" }, me:get_property "text")
+      me:unregister "text"
+      me:register { kept = 1 }
       fails("properties: table", me.register, me, "a")
       fails("options: table", me.register, me, {}, 30)
       fails("unknown option", me.register, me, {}, { days = 30 })
@@ -368,6 +373,7 @@ describe("a user", function()
       assert.equal("home", sent[1].properties.page)
       assert.equal("View", sent[2].event)
       fails("event_name", me.track_pageview, me, {}, { event_name = 1 })
+      fails('unknown option "name"', me.track_pageview, me, {}, { name = "View" })
       fails("properties: table", me.track_pageview, me, "x")
     end)
 
@@ -447,6 +453,14 @@ describe("a user", function()
     fails("a list of names", users.client, { exclude_properties = "secret" })
   end)
 
+  it("of wrong numbers shows what they were", function()
+    local me = mp:user()
+    fails("timeout: got -1, expected seconds from 0 to 1e9", mp.flush, mp, -1)
+    fails("timeout: got nan, expected seconds from 0 to 1e9", me.save, me, 0 / 0)
+    fails("ticket: got -1, expected what mark() returned", mp.done, mp, -1)
+    fails("max: got 0, expected how many reports to take, at least 1", mp.poll, mp, 0)
+  end)
+
   it("ends with its client, and says so", function()
     local me = mp:user()
     local group = me:get_group("company", "acme")
@@ -489,6 +503,74 @@ describe("a user", function()
     assert.is_truthy(me:get_distinct_id())
     assert.is_false(me:has_opted_in_tracking())
     assert.equal("mixpanel.user (closed)", tostring(me))
+  end)
+
+  it("may be collected in the midst of its calls", function()
+    local newproxy = rawget(_G, "newproxy") -- Lua 5.1
+    local function litter(f)
+      if newproxy then
+        getmetatable(newproxy(true)).__gc = f
+      else
+        setmetatable({}, { __gc = f })
+      end
+    end
+    local t
+    local calls = {
+      function(me)
+        return me:track("E", t)
+      end,
+      function(me)
+        return me.people:set(t)
+      end,
+      function(me)
+        return me:register(t)
+      end,
+      function(me)
+        return me:register_once(t, t)
+      end,
+      function(me)
+        return me:track_with_groups("E", t, { k = { "v" } })
+      end,
+      function(me)
+        return me:identify "u1"
+      end,
+      function(me)
+        return me:set_group("k", { "v" })
+      end,
+      function(me)
+        return me:opt_in_tracking { track_properties = t }
+      end,
+    }
+    local pause, step = collectgarbage("setpause", 0), collectgarbage("setstepmul", 10000)
+    local during = 0
+    for i = 1, 4 * #calls do
+      local client = users.client { name = "midst" .. i }
+      local me = client:user()
+      local inside, collected = false, false
+      t = {}
+      for k = 1, 20 do
+        t[i + k / 1024] = { [-i - k / 1024] = i } -- keys that make strings
+      end
+      collectgarbage()
+      pcall(litter, function()
+        getmetatable(me).__gc(me)
+        collected = inside
+      end)
+      inside = true
+      local ok, _, code = calls[i % #calls + 1](me)
+      inside = false
+      during = during + (collected and 1 or 0)
+      assert.is_true(ok or code == "closed")
+      collectgarbage()
+      refused("closed", "closed", me:track "E")
+      for _, record in ipairs(users.sent(client)) do
+        local of = record.properties or record
+        assert.is_truthy(of.distinct_id or of["$distinct_id"])
+      end
+    end
+    collectgarbage("setpause", pause)
+    collectgarbage("setstepmul", step)
+    assert.is_true(during > 0 or not newproxy) -- PUC Lua collects when it pleases
   end)
 
   it("is collected with or without its client", function()

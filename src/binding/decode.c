@@ -94,6 +94,17 @@ static void push(lua_State *L, json_t *value) {
     }
 }
 
+mp_err mp_decode_check(const char *text, size_t len) {
+    json_error_t why;
+    json_t *parsed =
+        mp_parse(text, len, JSON_DECODE_ANY | JSON_ALLOW_NUL, &why);
+    json_decref(parsed);
+    if (parsed || json_error_code(&why) == json_error_numeric_overflow)
+        return MP_OK;
+    return json_error_code(&why) == json_error_out_of_memory ? MP_MEMORY
+                                                             : MP_INVALID;
+}
+
 void mp_decode_push(lua_State *L, const char *text, size_t len) {
     static const size_t flags = JSON_DECODE_ANY | JSON_ALLOW_NUL;
     json_error_t why;

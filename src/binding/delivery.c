@@ -15,11 +15,13 @@ enum {
 
 int64_t mp_delivery_timeout(lua_State *L, int arg) {
     static const double longest = 1e9;
+    char shown[MP_SHOWN];
     lua_Number seconds = lua_tonumber(L, arg);
     if (lua_type(L, arg) != LUA_TNUMBER)
         mp_raise_type(L, arg, "timeout: number");
     if (!(seconds >= 0 && seconds <= longest))
-        mp_raise(L, arg, "timeout: expected seconds from 0 to 1e9");
+        mp_raise(L, arg, "timeout: got %s, expected seconds from 0 to 1e9",
+                 mp_fault_show(L, arg, shown));
     return llround(seconds * 1000);
 }
 
@@ -83,11 +85,13 @@ static int mark(lua_State *L) {
 
 static int done(lua_State *L) {
     const mp_client *client = mp_handle_client(L);
+    char shown[MP_SHOWN];
     lua_Number ticket = lua_tonumber(L, 2);
     if (lua_type(L, 2) != LUA_TNUMBER)
         mp_raise_type(L, 2, "ticket: number");
     if (!(ticket >= 0 && ticket < 9007199254740992.0)) /* 2^53 */
-        mp_raise(L, 2, "ticket: expected what mark() returned");
+        mp_raise(L, 2, "ticket: got %s, expected what mark() returned",
+                 mp_fault_show(L, 2, shown));
     if (!client->project)
         return mp_fail_closed(L);
     lua_pushboolean(L, mp_project_left(client->project, (uint64_t)ticket) == 0);

@@ -18,7 +18,7 @@ __attribute__((visibility("default"))) int luaopen_mixpanel(lua_State *L);
 
 /* mixpanel.date([seconds]) */
 static int date(lua_State *L) {
-    char text[MP_DATE];
+    char text[MP_DATE], shown[MP_SHOWN];
     lua_Number seconds = (lua_Number)mp_clock_wall_ms() / 1000;
     if (!lua_isnoneornil(L, 1)) {
         if (lua_type(L, 1) != LUA_TNUMBER)
@@ -27,8 +27,9 @@ static int date(lua_State *L) {
     }
     if (!mp_moment_date(seconds, text))
         mp_raise(L, 1,
-                 "expected seconds since the epoch, of a time in "
-                 "the years 1 to 9999");
+                 "seconds: got %s, expected seconds since the epoch, of a time "
+                 "in the years 1 to 9999",
+                 mp_fault_show(L, 1, shown));
     lua_pushstring(L, text);
     return 1;
 }

@@ -127,13 +127,16 @@ static void push_report_table(lua_State *L, const mp_report *report) {
 /* How many reports the argument allows. */
 static int check_max(lua_State *L, int arg) {
     static const int most = 1000000; /* more than there ever are */
+    char shown[MP_SHOWN];
     if (lua_isnoneornil(L, arg))
         return most;
     if (lua_type(L, arg) != LUA_TNUMBER)
         mp_raise_type(L, arg, "max: number");
     lua_Number max = lua_tonumber(L, arg);
     if (!(max >= 1))
-        mp_raise(L, arg, "max: expected how many reports to take, at least 1");
+        mp_raise(L, arg,
+                 "max: got %s, expected how many reports to take, at least 1",
+                 mp_fault_show(L, arg, shown));
     return max < most ? (int)max : most;
 }
 

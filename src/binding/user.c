@@ -9,13 +9,17 @@ mp_user_handle *mp_user_self(lua_State *L) {
     return mp_handle_self(L);
 }
 
+bool mp_user_is_gone(const mp_user_handle *me) {
+    return me->collected || !me->client->project;
+}
+
 bool mp_user_opted_out(const mp_user_handle *me) {
     return me->user.consent == MP_CONSENT_REFUSED ||
            (me->user.consent == MP_CONSENT_UNKNOWN && me->opt_out_by_default);
 }
 
 int mp_user_refuse(lua_State *L, const mp_user_handle *me, bool sends) {
-    if (!me->client || me->client->closed)
+    if (me->collected || me->client->closed)
         return mp_fail_closed(L);
     if (sends && mp_user_opted_out(me))
         return mp_fail(L, MP_OPTED_OUT,
@@ -237,7 +241,7 @@ static int new_user(lua_State *L) {
 
 static int collect(lua_State *L) {
     mp_user_handle *me = mp_user_self(L);
-    me->client = NULL;
+    me->collected = true;
     me->defaults = NULL;
     mp_user_free(&me->user);
     mp_dict_clear(&me->disabled);
@@ -249,10 +253,10 @@ static int collect(lua_State *L) {
 /* Ids are of people, so none is shown. */
 static int to_string(lua_State *L) {
     const mp_user_handle *me = mp_user_self(L);
-    const char *state = !me->client || me->client->closed ? "closed"
-                        : mp_user_opted_out(me)           ? "opted out"
-                        : me->user.ids.user_id.len > 0    ? "identified"
-                                                          : "anonymous";
+    const char *state = me->collected || me->client->closed ? "closed"
+                        : mp_user_opted_out(me)             ? "opted out"
+                        : me->user.ids.user_id.len > 0      ? "identified"
+                                                            : "anonymous";
     lua_pushfstring(L, MP_USER " (%s)", state);
     return 1;
 }

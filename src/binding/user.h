@@ -17,7 +17,8 @@
 /* Refers to a table with `people` and, at 1, its defaults; at 2, its
  * client. */
 typedef struct mp_user_handle {
-    mp_client *client; /* NULL once the user is collected */
+    mp_client *client;
+    bool collected; /* and holds nothing any more */
     mp_user user;
     const mp_defaults *defaults; /* of its events; NULL: to be made anew */
     unsigned defaults_version;   /* of the client's that went into them */
@@ -51,6 +52,10 @@ extern const luaL_Reg mp_user_events[], mp_user_identity[], mp_user_super[],
 
 /* The user at argument 1; raises for anything else. */
 mp_user_handle *mp_user_self(lua_State *L);
+
+/* True once a finaliser collected the user or the client, which may happen
+ * wherever Lua allocates. */
+bool mp_user_is_gone(const mp_user_handle *me);
 
 /* True once nothing may be sent. */
 bool mp_user_opted_out(const mp_user_handle *me);

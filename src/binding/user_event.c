@@ -73,7 +73,7 @@ static mp_err push_defaults(lua_State *L, mp_user_handle *me) {
         return MP_OK;
     }
     mp_defaults *defaults = mp_defaults_push(L);
-    if (!me->client->project) /* collected meanwhile */
+    if (mp_user_is_gone(me))
         return MP_CLOSED;
     mp_err err = fill(defaults, me);
     if (err != MP_OK)
@@ -208,6 +208,25 @@ static int track(lua_State *L) {
     return refused > 0 ? refused : send(L, me, name, len, table);
 }
 
+/* The option of that table, which is left on the stack, or else `name`. */
+static const char *read_page_name(lua_State *L, int table, const char *name,
+                                  size_t *len) {
+    char shown[MP_SHOWN];
+    lua_pushnil(L);
+    while (lua_next(L, table)) {
+        if (lua_type(L, -2) != LUA_TSTRING ||
+            strcmp(lua_tostring(L, -2), "event_name") != 0)
+            mp_raise(L, table, "unknown option %s: expected event_name",
+                     mp_fault_show(L, -2, shown));
+        if (lua_type(L, -1) != LUA_TSTRING)
+            mp_raise(L, table, "option 'event_name': got %s, expected a string",
+                     mp_fault_show(L, -1, shown));
+        name = lua_tolstring(L, -1, len);
+        lua_insert(L, -2);
+    }
+    return name;
+}
+
 /* (properties[, { event_name = }]) */
 static int track_pageview(lua_State *L) {
     size_t len = sizeof PAGE_VIEW - 1;
@@ -215,17 +234,8 @@ static int track_pageview(lua_State *L) {
     mp_user_handle *me = mp_user_self(L);
     int table = check_table(L, 2, "properties: table");
     int options = check_table(L, 3, "options: table");
-    if (options > 0) {
-        char shown[MP_SHOWN];
-        lua_pushliteral(L, "event_name");
-        lua_rawget(L, options);
-        if (lua_type(L, -1) != LUA_TSTRING)
-            mp_raise(L, options,
-                     "option 'event_name': got %s, expected a "
-                     "string",
-                     mp_fault_show(L, -1, shown));
-        name = lua_tolstring(L, -1, &len);
-    }
+    if (options > 0)
+        name = read_page_name(L, options, name, &len);
     int refused = mp_user_refuse(L, me, true);
     return refused > 0 ? refused : send(L, me, name, len, table);
 }

@@ -311,9 +311,12 @@ static int change_groups(lua_State *L, change what) {
     c.scratch = mp_scratch_take(L);
     c.e.L = L;
     c.e.list_max = MP_LIST_MAX;
-    c.e.reject = mp_project_reject_invalid(me->client->project);
-    mp_err err = encode(&c);
-    if (err == MP_OK && !me->client->project) /* collected by a finaliser */
+    mp_err err = MP_CLOSED;
+    if (!mp_user_is_gone(me)) {
+        c.e.reject = mp_project_reject_invalid(me->client->project);
+        err = encode(&c);
+    }
+    if (err == MP_OK && mp_user_is_gone(me))
         err = MP_CLOSED;
     if (err == MP_OK)
         err = carry_out(&c);

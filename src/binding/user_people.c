@@ -139,6 +139,8 @@ static int refuse(lua_State *L) {
 
 static mp_err put_head(mp_update *u) {
     const mp_user_handle *me = self(u->e.L)->me;
+    if (mp_user_is_gone(me))
+        return MP_CLOSED;
     u->subject = mp_user_subject(me);
     mp_err err = mp_user_people_head(me, u->e.out);
     if (err == MP_OK && !u->has_ip &&

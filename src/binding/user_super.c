@@ -59,6 +59,17 @@ static mp_err check_property(mp_encode *e, const char *name, size_t len) {
     return reason ? mp_fault_set(&e->fault, "%s", reason) : MP_OK;
 }
 
+/* What get_property could not give back is not taken. */
+static mp_err check_value(mp_encode *e, const char *json, size_t len) {
+    static const char zero[] = "\\u0000";
+    if (!memmem(json, len, zero, sizeof zero - 1))
+        return MP_OK;
+    mp_err err = mp_decode_check(json, len);
+    return err == MP_INVALID ? mp_fault_set(&e->fault, "there is a zero byte "
+                                                       "in the key of a table")
+                             : err;
+}
+
 static mp_err encode_pair(mp_encode *e, mp_buf *pieces, int table, int key) {
     size_t start = e->out->len;
     mp_err err = mp_encode_key(e, table, key);
@@ -66,8 +77,11 @@ static mp_err encode_pair(mp_encode *e, mp_buf *pieces, int table, int key) {
         return err;
     size_t name_len = e->out->len - start - 4; /* ,"": */
     err = check_property(e, e->out->data + start + 2, name_len);
+    size_t value = e->out->len;
     if (err == MP_OK)
         err = mp_encode_value(e, 0);
+    if (err == MP_OK)
+        err = check_value(e, e->out->data + value, e->out->len - value);
     if (err != MP_OK) {
         mp_fault_key(&e->fault, e->L, key);
         return err;
@@ -82,7 +96,8 @@ static void start_encoding(mp_encode *e, lua_State *L, mp_scratch *scratch,
         .L = L,
         .out = &scratch->body,
         .list_max = MP_LIST_MAX,
-        .reject = mp_project_reject_invalid(me->client->project),
+        .reject = !mp_user_is_gone(me) &&
+                  mp_project_reject_invalid(me->client->project),
     };
     e->out->limit = MP_BODY_MAX;
     mp_fault_start(&e->fault, "properties");
@@ -169,7 +184,7 @@ static int set_all(lua_State *L, bool once) {
     }
     if (err == MP_OK)
         err = encode_all(&e, &scratch->records, 2);
-    if (err == MP_OK && !me->client->project) /* collected by a finaliser */
+    if (err == MP_OK && mp_user_is_gone(me))
         err = MP_CLOSED;
     if (err == MP_OK)
         err = apply(&e, dict, &scratch->records, once ? &unset : NULL);
