@@ -1,0 +1,120 @@
+-- What a host may rely on: threads, signals, descriptors, and projects that
+-- share one worker.
+local mixpanel = require "mixpanel"
+local sandbox = require "spec.support.sandbox"
+local script = require "spec.support.script"
+
+describe("engine", function()
+  local server
+
+  setup(function()
+    server = sandbox.start()
+  end)
+
+  teardown(function()
+    server:stop()
+  end)
+
+  before_each(function()
+    server:reset()
+  end)
+
+  it("starts its thread with the first record, all signals blocked", function()
+    local printed, status = script.run(
+      [[
+        local function threads()
+          local pid = io.open("/proc/self/stat"):read "*n"
+          local list = {}
+          for tid in io.popen("ls /proc/" .. pid .. "/task"):lines() do
+            list[tid] = io.open("/proc/self/task/" .. tid .. "/status"):read "*a"
+          end
+          return list
+        end
+        local mp = require("mixpanel").new("projecttoken", { api_host = arg[1] })
+        mp:flush()
+        mp:stats()
+        local before = threads()
+        mp:track("A", { distinct_id = "u" })
+        for tid, status in pairs(threads()) do
+          if not before[tid] then
+            print(tid, status:match "SigBlk:%s*(%x+)")
+          end
+        end
+      ]],
+      server.url
+    )
+    assert.equal(0, status, printed)
+    local threads = 0
+    for blocked in printed:gmatch "%d+%s+(%x+)\n" do
+      threads = threads + 1
+      -- SIGHUP to SIGSYS, but for SIGKILL (9) and SIGSTOP (19).
+      assert.equal("7ffbfeff", blocked:sub(-8))
+    end
+    assert.is_true(threads > 0, printed)
+  end)
+
+  it("leaves no connection to programs that the host executes", function()
+    local printed, status = script.run(
+      [[
+        local mp = require("mixpanel").new("projecttoken", { api_host = arg[1] })
+        mp:track("A", { distinct_id = "u" })
+        assert(mp:flush(10))
+        local tcp = io.open("/proc/net/tcp"):read "*a"
+        local function connections(pid)
+          local n = 0
+          for line in io.popen("ls -l /proc/" .. pid .. "/fd"):lines() do
+            local inode = line:match "socket:%[(%d+)%]"
+            n = n + ((inode and tcp:find(" " .. inode .. " ", 1, true)) and 1 or 0)
+          end
+          return n
+        end
+        print(connections(io.open("/proc/self/stat"):read "*n"), connections "self")
+      ]],
+      server.url
+    )
+    assert.equal(0, status, printed)
+    local own, inherited = printed:match "(%d+)%s+(%d+)"
+    assert.equal("1", own)
+    assert.equal("0", inherited)
+  end)
+
+  it("serves more projects than transfers may run", function()
+    server:script { times = 0, status = 200, body = "1", delay_ms = 50, ingest = true }
+    local clients = {}
+    for i = 1, 70 do
+      clients[i] =
+        mixpanel.new("projecttoken", { api_host = server.url, name = "one of 70: " .. i })
+      clients[i]:track("A", { distinct_id = "u", i = i })
+    end
+    for _, mp in ipairs(clients) do
+      assert(mp:flush(20))
+      assert.equal(1, mp:stats().delivered)
+      assert.equal(1, mp:stats().requests)
+    end
+  end)
+
+  it("keeps a project until its records have ended, whoever forgot it", function()
+    local options = { api_host = server.url, name = "forgotten", flush_interval = 0.3 }
+    mixpanel.new("projecttoken", options):track("A", { distinct_id = "u" })
+    collectgarbage()
+    collectgarbage()
+    server:wait(1)
+    assert.equal(1, #server:records "/track")
+  end)
+
+  it("has one project for one key, and its latest settings", function()
+    local options = { api_host = server.url, name = "same", max_queue_bytes = 65536 }
+    local first = mixpanel.new("projecttoken", options)
+    first:track("A", { distinct_id = "u" })
+    options.max_queue_bytes = nil
+    options.flush_interval = 0
+    local second = mixpanel.new("projecttoken", options)
+    assert.equal(1, second:stats().accepted)
+    assert(second:close(10))
+    assert.equal(1, first:stats().delivered)
+    assert(first:track("B", { distinct_id = "u" })) -- only the second is closed
+    server:wait(2) -- with the second's flush_interval
+    assert(first:flush(10))
+    first:close()
+  end)
+end)
