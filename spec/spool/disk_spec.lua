@@ -151,6 +151,35 @@ describe("a spool on a disk that fails", function()
     mp:close()
   end)
 
+  it("that can take blocks back gets each record by a write, and says so", function()
+    shell("mount -t tmpfs tmpfs " .. mount)
+    shell(("cd %s && mkdir low up work && mkdir -m 700 merged"):format(mount))
+    shell(
+      ("cd %s && mount -t overlay -o lowerdir=low,upperdir=up,workdir=work overlay merged"):format(
+        mount
+      )
+    )
+    spool = mount .. "/merged/spool"
+    local text = crash(1, 5000)
+    assert.truthy(text:find("each record is written to it when it is tracked", 1, true), text)
+    local mp = client()
+    settle(mp)
+    check_delivered(5000)
+    for i = 1, 10 do
+      assert(mp:track_batch {
+        { event = "E", properties = { distinct_id = "u", n = 5000 + 2 * i - 1 } },
+        { event = "E", properties = { distinct_id = "u", n = 5000 + 2 * i } },
+      })
+    end
+    assert.is_true(mp:flush(10))
+    check_delivered(5020)
+    mp:close()
+    mp = nil -- luacheck: ignore
+    collectgarbage()
+    socket.sleep(0.2)
+    shell("umount -l " .. mount .. "/merged")
+  end)
+
   it("that is read-only falls back to memory, and says so", function()
     shell("mount -t tmpfs tmpfs " .. mount .. " && mkdir -m 700 " .. spool)
     shell("mount -o remount,ro " .. mount)
