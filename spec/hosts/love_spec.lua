@@ -81,6 +81,7 @@ local THREAD = [[
   local mp = require("mixpanel").new("projecttoken", {
     api_host = os.getenv "URL",
     exit_timeout = 0.5, -- the options of the latest client hold
+    spool = love.filesystem.getSaveDirectory() .. "/mixpanel/spool",
     flush_interval = 60,
   })
   for i = 1, 20 do

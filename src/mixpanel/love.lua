@@ -38,11 +38,6 @@ local function add_device(properties)
   end
 end
 
--- The moment at which the session began, in milliseconds.
-local function make_session_id()
-  return os.time() * 1000 + math.floor(now() * 1000) % 1000
-end
-
 local function end_session(session)
   session.over = true
   local seconds = math.floor((now() - session.began) * 1000 + 0.5) / 1000
@@ -109,16 +104,16 @@ local function install(session)
   end
 end
 
--- Where the user's state outlives the game.
-local function make_state_path()
+-- Where things outlive the game.
+local function make_path(name)
   love.filesystem.createDirectory "mixpanel" -- and the save directory with it
-  return love.filesystem.getSaveDirectory() .. "/mixpanel/user.json"
+  return love.filesystem.getSaveDirectory() .. "/mixpanel/" .. name
 end
 
 ---@class mixpanel.LoveOptions: mixpanel.UserOptions
 ---@field state? string|table as of `client:user`; a file in the save directory by default
----@field client? mixpanel.Options for `mixpanel.new`; `geolocate` is true and `exit_timeout` 1
---- unless said otherwise
+---@field client? mixpanel.Options for `mixpanel.new`; unless said otherwise `geolocate` is true,
+--- `exit_timeout` 1 and `spool` a folder in the save directory (`false`: none)
 ---@field on_report? fun(report: mixpanel.Report) gets what `poll` finds, once a frame
 
 local function make_client(token, options)
@@ -128,11 +123,17 @@ local function make_client(token, options)
       client_options[name] = value
     end
   end
+  if client_options.spool == nil then
+    client_options.spool = make_path "spool"
+  end
+  client_options.spool = client_options.spool or nil
+  local client = mixpanel.new(token, client_options)
   local properties = copy(client_options.properties)
   add_device(properties)
-  properties.session_id = make_session_id()
-  client_options.properties = properties
-  return mixpanel.new(token, client_options)
+  -- The device id of a new user is a random UUID; LÖVE itself has none.
+  properties.session_id = client:user({}):get_device_id()
+  client:set_config { properties = properties }
+  return client
 end
 
 --- Makes a client whose events carry `$os`, `$screen_width`, `$screen_height`,
@@ -147,7 +148,7 @@ end
 function analytics.start(token, options)
   local own, user_options = options or {}, copy(options)
   user_options.client, user_options.on_report = nil, nil
-  user_options.state = user_options.state or make_state_path()
+  user_options.state = user_options.state or make_path "user.json"
   local client = make_client(token, own.client)
   local session = {
     client = client,
