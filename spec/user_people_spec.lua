@@ -2,17 +2,7 @@
 local mixpanel = require "mixpanel"
 local users = require "spec.support.users"
 
-local function refused(code, pattern, ok, message, got)
-  assert.is_nil(ok)
-  assert.equal(code, got)
-  assert.is_truthy(message:find(pattern, 1, true), message)
-end
-
-local function fails(pattern, ...)
-  local ok, message = pcall(...)
-  assert.is_false(ok)
-  assert.is_truthy(tostring(message):find(pattern, 1, true), tostring(message))
-end
+local refused, fails = users.refused, users.fails
 
 -- The operations of updates, in order: { name, payload }.
 local function operations(records)

@@ -4,18 +4,7 @@ local users = require "spec.support.users"
 
 local uuid = "^%x%x%x%x%x%x%x%x%-%x%x%x%x%-4%x%x%x%-[89ab]%x%x%x%-%x%x%x%x%x%x%x%x%x%x%x%x$"
 
--- nil, message, code of a call that failed.
-local function refused(code, pattern, ok, message, got)
-  assert.is_nil(ok)
-  assert.equal(code, got)
-  assert.is_truthy(message:find(pattern, 1, true), message)
-end
-
-local function fails(pattern, ...)
-  local ok, message = pcall(...)
-  assert.is_false(ok)
-  assert.is_truthy(tostring(message):find(pattern, 1, true), tostring(message))
-end
+local refused, fails = users.refused, users.fails
 
 describe("a user", function()
   local mp

@@ -1,5 +1,6 @@
 -- A client whose requests are carried here, so that a spec sees at once what
 -- would be sent.
+local assert = require "luassert"
 local cjson = require "cjson"
 local mixpanel = require "mixpanel"
 
@@ -42,6 +43,20 @@ function users.only(mp)
   local records = users.sent(mp)
   assert(#records == 1, ("%d records instead of 1"):format(#records))
   return records[1].properties or records[1], records[1]
+end
+
+-- A call must have returned nil, a message with this text, and the code.
+function users.refused(code, text, ok, message, got)
+  assert.is_nil(ok)
+  assert.equal(code, got)
+  assert.is_truthy(message:find(text, 1, true), message)
+end
+
+-- A call must raise an error with this text.
+function users.fails(text, ...)
+  local ok, message = pcall(...)
+  assert.is_false(ok)
+  assert.is_truthy(tostring(message):find(text, 1, true), tostring(message))
 end
 
 return users
