@@ -1,4 +1,4 @@
--- In every snapshot each accepted record is in exactly one place.
+-- In every snapshot each accepted or adopted record is in exactly one place.
 local assert = require "luassert"
 
 return function(stats)
@@ -7,8 +7,8 @@ return function(stats)
     dropped = dropped + n
   end
   assert.equal(
-    stats.accepted,
-    stats.delivered + stats.rejected + dropped + stats.queued + stats.in_flight
+    stats.accepted + stats.adopted,
+    stats.delivered + stats.rejected + dropped + stats.queued + stats.in_flight + stats.spooled
   )
   return stats
 end
