@@ -255,7 +255,8 @@ function Client:answer(id, status, headers, body) end
 function Client:set_config(options) end
 
 ---Makes a user: identity, super properties, timers, groups and consent of one
----person or device, apart from those of every other user of the client.
+---person or device, apart from those of every other user of the client. Its
+---events carry the client's `properties`, but for ids.
 ---@param options? mixpanel.UserOptions
 ---@return mixpanel.User? user
 ---@return string? message

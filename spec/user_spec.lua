@@ -171,6 +171,18 @@ describe("a user", function()
       assert.same({ "later", "user", "user" }, { p.a, p.b, p.c })
     end)
 
+    it("and no ids of the client's", function()
+      mp = users.client { properties = { distinct_id = "c", ["$user_id"] = "c", a = 1 } }
+      local me = mp:user()
+      me:track "E"
+      local p = users.only(mp)
+      assert.equal(1, p.a)
+      assert.equal("$device:" .. me:get_device_id(), p.distinct_id)
+      assert.is_nil(p["$user_id"])
+      mp:user({ distinct_id = "u1" }):track "E"
+      assert.equal("u1", users.only(mp)["$user_id"])
+    end)
+
     it("set once, or until this run ends", function()
       local me = mp:user()
       me:register { a = 1, none = "None", nope = "no" }

@@ -104,7 +104,7 @@ void mp_client_defaults_read(lua_State *L, int arg, int self, bool reject) {
     const mp_defaults *excluded = lua_touserdata(L, top + 1);
     mp_err err = mp_defaults_exclude_all(both, excluded);
     if (err == MP_OK && properties)
-        err = mp_defaults_put_all(both, properties);
+        err = mp_defaults_put_all(both, properties, true);
     if (err != MP_OK)
         mp_raise_memory(L);
 }

@@ -152,12 +152,16 @@ mp_err mp_defaults_put(mp_defaults *defaults, const char *name, size_t name_len,
     return MP_OK;
 }
 
-mp_err mp_defaults_put_all(mp_defaults *defaults, const mp_defaults *other) {
+mp_err mp_defaults_put_all(mp_defaults *defaults, const mp_defaults *other,
+                           bool ids) {
     mp_err err = MP_OK;
     for (uint32_t i = 0; err == MP_OK && i < other->count; i++) {
         const mp_default *item = &other->items[i];
         const char *name = other->bytes.data + item->start + 2;
         const char *json = name + item->name_len + 2;
+        mp_reserved reserved = mp_reserved_find(name, item->name_len);
+        if (!ids && (reserved == MP_DISTINCT_ID || reserved == MP_OTHER_ID))
+            continue;
         size_t end = item->end - item->start - item->name_len - 4;
         err = mp_defaults_put(defaults, name, item->name_len, json, end);
     }

@@ -48,8 +48,10 @@ mp_defaults *mp_defaults_new(mp_encode *e, mp_err *err);
 mp_err mp_defaults_put(mp_defaults *defaults, const char *name, size_t name_len,
                        const char *json, size_t len);
 
-/* Adds the properties of `other` that are not there or excluded. */
-mp_err mp_defaults_put_all(mp_defaults *defaults, const mp_defaults *other);
+/* Adds the properties of `other` that are not there or excluded, its ids only
+ * if `ids`. */
+mp_err mp_defaults_put_all(mp_defaults *defaults, const mp_defaults *other,
+                           bool ids);
 
 /* Never to send a property of this name, given as JSON without quotes, again;
  * MP_MEMORY. */

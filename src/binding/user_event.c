@@ -49,7 +49,7 @@ static mp_err put_dict(mp_defaults *defaults, const mp_dict *dict) {
 }
 
 /* The strongest first: the user's ids, super properties of the session, kept
- * ones, the client's properties. */
+ * ones, the client's properties but for ids, which are the user's alone. */
 static mp_err fill(mp_defaults *defaults, const mp_user_handle *me) {
     const mp_defaults *client = me->client->defaults;
     mp_err err = MP_OK;
@@ -61,7 +61,8 @@ static mp_err fill(mp_defaults *defaults, const mp_user_handle *me) {
         err = put_dict(defaults, &me->user.session);
     if (err == MP_OK)
         err = put_dict(defaults, &me->user.kept);
-    return err == MP_OK && client ? mp_defaults_put_all(defaults, client) : err;
+    return err == MP_OK && client ? mp_defaults_put_all(defaults, client, false)
+                                  : err;
 }
 
 /* Pushes the defaults of the user at argument 1, made anew if something of
