@@ -592,7 +592,7 @@ function User:get_distinct_id() end
 function User:get_device_id() end
 
 ---Sets super properties, which every event of the user carries from now on.
----@param properties table at most 254 in all
+---@param properties table at most 254 in all, and a megabyte
 ---@param options? { persistent: boolean } `persistent = false`: for this run only, before those that are kept
 ---@return true? ok
 ---@return string? message

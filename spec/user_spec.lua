@@ -171,6 +171,15 @@ describe("a user", function()
       assert.same({ "later", "user", "user" }, { p.a, p.b, p.c })
     end)
 
+    it("of no more bytes than an event takes", function()
+      local me = mp:user()
+      assert.is_true(me:register { a = ("x"):rep(600000) })
+      refused("invalid", "bytes of super properties", me:register { b = ("x"):rep(600000) })
+      assert.is_nil(me:get_property "b")
+      assert.is_true(me:register { a = 1, b = 2 })
+      assert.is_true(me:track "E")
+    end)
+
     it("and no ids of the client's", function()
       mp = users.client { properties = { distinct_id = "c", ["$user_id"] = "c", a = 1 } }
       local me = mp:user()
