@@ -134,4 +134,23 @@ describe("finalisers", function()
     local printed, status = script.run(collected, server.url)
     assert.equal(0, status, printed)
   end)
+
+  it("are put in place though memory ran out before they were", function()
+    local printed, status = script.run [[
+      local types = { "scratch", "draft", "defaults", "json", "report" }
+      for _, name in ipairs(types) do
+        debug.getregistry()["mixpanel." .. name] = {} -- as far as it got
+      end
+      local mp = require("mixpanel").new("t", { transport = "manual", properties = { a = 1 } })
+      local me = mp:user { state = { version = 5 } }
+      me:register { a = { 1 } }
+      me:get_property "a"
+      mp:poll()
+      for _, name in ipairs(types) do
+        assert(type(debug.getregistry()["mixpanel." .. name].__gc) == "function", name)
+      end
+    ]]
+    assert.equal("", printed)
+    assert.equal(0, status)
+  end)
 end)

@@ -35,11 +35,7 @@ static int collect_draft(lua_State *L) {
 static draft *push_draft(lua_State *L) {
     draft *d = lua_newuserdata(L, sizeof *d);
     memset(d, 0, sizeof *d);
-    if (luaL_newmetatable(L, DRAFT)) {
-        lua_pushcfunction(L, collect_draft);
-        lua_setfield(L, -2, "__gc");
-    }
-    lua_setmetatable(L, -2);
+    mp_lua_setcollect(L, DRAFT, collect_draft);
     return d;
 }
 

@@ -80,6 +80,21 @@ static inline void *mp_lua_testudata(lua_State *L, int index,
     return same ? data : NULL;
 }
 
+/* Gives the userdata at the top, which must be ready for it, the metatable of
+ * a type that has a finaliser and nothing else. An error while the metatable
+ * was made, as for want of memory, leaves one without: so it is looked for. */
+static inline void mp_lua_setcollect(lua_State *L, const char *type,
+                                     lua_CFunction collect) {
+    luaL_newmetatable(L, type);
+    lua_getfield(L, -1, "__gc");
+    if (lua_isnil(L, -1)) {
+        lua_pushcfunction(L, collect);
+        lua_setfield(L, -3, "__gc");
+    }
+    lua_pop(L, 1);
+    lua_setmetatable(L, -2);
+}
+
 /* True for a number of the integer subtype, which Lua has from 5.3 on. */
 static inline bool mp_lua_isinteger(lua_State *L, int index) {
 #if LUA_VERSION_NUM >= 503

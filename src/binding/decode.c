@@ -21,11 +21,7 @@ static int collect(lua_State *L) {
 static box *push_box(lua_State *L) {
     box *b = lua_newuserdata(L, sizeof *b);
     b->parsed = NULL;
-    if (luaL_newmetatable(L, TYPE)) {
-        lua_pushcfunction(L, collect);
-        lua_setfield(L, -2, "__gc");
-    }
-    lua_setmetatable(L, -2);
+    mp_lua_setcollect(L, TYPE, collect);
     return b;
 }
 

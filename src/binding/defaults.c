@@ -17,11 +17,7 @@ mp_defaults *mp_defaults_push(lua_State *L) {
     mp_defaults *defaults = lua_newuserdata(L, sizeof *defaults);
     memset(defaults, 0, sizeof *defaults);
     defaults->bytes.limit = MP_BODY_MAX;
-    if (luaL_newmetatable(L, TYPE)) {
-        lua_pushcfunction(L, collect);
-        lua_setfield(L, -2, "__gc");
-    }
-    lua_setmetatable(L, -2);
+    mp_lua_setcollect(L, TYPE, collect);
     return defaults;
 }
 

@@ -90,11 +90,7 @@ static int collect_scratch(lua_State *L) {
 mp_scratch *mp_scratch_new(lua_State *L) {
     mp_scratch *scratch = lua_newuserdata(L, sizeof *scratch);
     memset(scratch, 0, sizeof *scratch);
-    if (luaL_newmetatable(L, SCRATCH)) {
-        lua_pushcfunction(L, collect_scratch);
-        lua_setfield(L, -2, "__gc");
-    }
-    lua_setmetatable(L, -2);
+    mp_lua_setcollect(L, SCRATCH, collect_scratch);
     return scratch;
 }
 

@@ -85,11 +85,7 @@ static int collect_report(lua_State *L) {
 static mp_report *push_report(lua_State *L) {
     mp_report *report = lua_newuserdata(L, sizeof *report);
     memset(report, 0, sizeof *report);
-    if (luaL_newmetatable(L, REPORT)) {
-        lua_pushcfunction(L, collect_report);
-        lua_setfield(L, -2, "__gc");
-    }
-    lua_setmetatable(L, -2);
+    mp_lua_setcollect(L, REPORT, collect_report);
     return report;
 }
 
