@@ -46,19 +46,21 @@ enum {
     MP_SEGMENT_VERSION = 1
 };
 
-/* Where the records of a segment stand on disk. */
+/* Where the records of a segment stand on disk. Whoever carries the requests
+ * changes it; others may look at the two that are atomic. */
 typedef struct mp_place {
     mp_segment_header *header; /* of the mapped file; NULL: none is */
     int fd;                    /* of a file that each record is written to;
                                 * -1: none */
     /* the file of the open segment, if there is one: see stored.h */
-    bool open;
+    atomic_bool open;
     int dir;
     unsigned lane;
     uint64_t run, number;
-    uint64_t seq;             /* of the first record; 0: as its ticket says */
-    unsigned doubt;           /* mp_doubt, while it is not sealed */
-    struct mp_stored *sealed; /* NULL: not sealed on disk; the segment's */
+    uint64_t seq;   /* of the first record; 0: as its ticket says */
+    unsigned doubt; /* mp_doubt, while it is not sealed */
+    /* The file of the sealed one, the segment's; NULL: it is not sealed. */
+    struct mp_stored *_Atomic sealed;
 } mp_place;
 
 /* What must not travel in one request with records of another kind. */
