@@ -1,67 +1,8 @@
 #include "spool_helper.h"
 
-#include "clock.h"
-#include "gzip.h"
 #include "stored.h"
 
 #include <sys/wait.h>
-
-/* ---- names ---- */
-
-static const char some_name[] =
-    "people-019abcdef0123456-000000000042-17-3-2-1795460000123.v1.json.gz";
-
-CASE(a_name_says_what_a_batch_is) {
-    mp_stored seen;
-    char name[MP_STORED_NAME];
-    CHECK(mp_stored_parse(some_name, &seen));
-    CHECK(seen.lane == 2 && seen.run == UINT64_C(0x019abcdef0123456));
-    CHECK(seen.seq == 42 && seen.count == 17 && seen.attempt == 3);
-    CHECK(seen.doubt == MP_DOUBT_CUMULATIVE && seen.wall_ms == 1795460000123);
-    mp_stored_name(&seen, name);
-    CHECK(strcmp(name, some_name) == 0);
-}
-
-CASE(what_is_written_otherwise_is_no_name) {
-    static const char *const wrong[] = {
-        "",
-        "people",
-        "people-",
-        "persons-019abcdef0123456-000000000042-17-3-2-1.v1.json.gz",
-        "people-19abcdef0123456-000000000042-17-3-2-1.v1.json.gz",
-        "people-019ABCDEF0123456-000000000042-17-3-2-1.v1.json.gz",
-        "people-019abcdef0123456-42-17-3-2-1.v1.json.gz",
-        "people-019abcdef0123456-000000000042-0-3-2-1.v1.json.gz",
-        "people-019abcdef0123456-000000000042-2001-3-2-1.v1.json.gz",
-        "people-019abcdef0123456-000000000042-17--3-2-1.v1.json.gz",
-        "people-019abcdef0123456-000000000042-17-3-3-1.v1.json.gz",
-        "people-019abcdef0123456-000000000042-17-3-2-1.v2.json.gz",
-        "people-019abcdef0123456-000000000042-17-3-2-1.v1.json.gz.bad",
-        "people-019abcdef0123456-000000000042-17-3-2-1.v1.json.gz ",
-        " people-019abcdef0123456-000000000042-17-3-2-1.v1.json.gz",
-        "people-019abcdef0123456-000000000042-17-3-2-1.v1.open",
-        "people-0-0-1-0-0-99999999999999999999.v1.json.gz",
-    };
-    mp_stored seen;
-    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
-        CHECK(!mp_stored_parse(wrong[i], &seen));
-}
-
-CASE(an_open_segment_and_a_run_have_names_too) {
-    mp_stored seen;
-    uint64_t run = mp_stored_new_run(1795460000123, UINT64_MAX), read;
-    char name[MP_STORED_NAME];
-    mp_stored_open_name(3, run, 7, name);
-    CHECK(mp_stored_parse_open(name, &seen));
-    CHECK(seen.lane == 3 && seen.run == run && seen.number == 7);
-    CHECK(!mp_stored_parse(name, &seen));
-    CHECK(!mp_stored_parse_open(some_name, &seen));
-    mp_stored_run_name(run, name);
-    CHECK(mp_stored_parse_run(name, &read) && read == run);
-    CHECK(!mp_stored_parse_run("..", &read));
-    CHECK(!mp_stored_parse_run("0x9abcdef0123456", &read));
-    CHECK(mp_stored_new_run(1795460000124, 0) > run);
-}
 
 /* ---- life ---- */
 
@@ -267,172 +208,6 @@ CASE(an_open_segment_of_a_sealed_batch_is_not_adopted) {
     leave(spool);
 }
 
-/* ---- damage ---- */
-
-/* Overwrites or cuts the only file of the dead run. */
-static void damage(const char *ending, off_t cut, off_t at, const char *bytes,
-                   size_t n) {
-    char name[MP_STORED_NAME], path[4400];
-    CHECK(files(ending, name) == 1);
-    snprintf(path, sizeof path, "%s/%s", run_path(), name);
-    int fd = open(path, O_RDWR);
-    if (cut >= 0)
-        CHECK(ftruncate(fd, cut) == 0);
-    if (n > 0)
-        CHECK(pwrite(fd, bytes, n, at) == (ssize_t)n);
-    close(fd);
-}
-
-CASE(a_truncated_segment_gives_what_is_left_of_it) {
-    mp_spool *spool = enter();
-    mp_adopted got;
-    mp_segment_free(with_events(spool, 1, 3));
-    off_t two = (off_t)(2 * (strlen(event(1)) + 2));
-    damage(".open", MP_SEGMENT_HEADER + two + 10, 0, NULL, 0);
-    die(spool);
-    CHECK(length(adopt(spool, &got)) == 1);
-    CHECK(got.list->count == 2 && got.quarantined == 1);
-    CHECK(tellings == 1 && strstr(told, "2 records of it were read"));
-    CHECK(count_files(".json.gz") == 1 && count_files(".bad") == 1);
-    free_list(got.list);
-    leave(spool);
-}
-
-CASE(a_file_of_zeros_is_set_aside) {
-    mp_spool *spool = enter();
-    mp_adopted got;
-    static const char zeros[MP_SEGMENT_FILE];
-    mp_segment_free(with_events(spool, 1, 3));
-    damage(".open", -1, 0, zeros, sizeof zeros);
-    die(spool);
-    CHECK(adopt(spool, &got) == NULL && got.quarantined == 1);
-    CHECK(tellings == 1 && strstr(told, "cannot read events-"));
-    CHECK(count_files("") == 1 && count_files(".open.bad") == 1);
-    die(spool); /* and never read again */
-    CHECK(adopt(spool, &got) == NULL && got.quarantined == 0 && tellings == 1);
-    CHECK(count_files(".open.bad") == 1);
-    leave(spool);
-}
-
-CASE(a_line_that_is_no_record_does_not_cost_the_others) {
-    mp_spool *spool = enter();
-    mp_adopted got;
-    mp_segment_free(with_events(spool, 1, 3));
-    off_t second = MP_SEGMENT_HEADER + (off_t)strlen(event(1)) + 2;
-    damage(".open", -1, second + 3, "\0\0\0", 3);
-    die(spool);
-    CHECK(length(adopt(spool, &got)) == 1);
-    CHECK(got.list->count == 2 && got.quarantined == 1);
-    CHECK(strstr(told, "2 records of it were read, 2 pieces were not"));
-    free_list(got.list);
-    leave(spool);
-}
-
-CASE(a_segment_of_a_future_version_is_left_as_it_is) {
-    mp_spool *spool = enter();
-    mp_adopted got;
-    mp_segment_free(with_events(spool, 1, 3));
-    damage(".open", -1, 8, "\2", 1);
-    die(spool);
-    CHECK(adopt(spool, &got) == NULL && got.quarantined == 0);
-    CHECK(tellings == 1 && strstr(told, "cannot read"));
-    mp_spool_free(spool);
-    spool = open_spool();
-    damage(".open", -1, 8, "\1", 1); /* the version that can read it */
-    CHECK(length(adopt(spool, &got)) == 1 && got.list->count == 3);
-    free_list(got.list);
-    leave(spool);
-}
-
-CASE(a_batch_of_a_future_version_is_left_as_it_is) {
-    mp_spool *spool = enter();
-    mp_adopted got;
-    char name[MP_STORED_NAME], from[4400], to[4400];
-    mp_segment *a = with_events(spool, 1, 3);
-    free(seal(spool, a));
-    mp_segment_free(a);
-    CHECK(files(".json.gz", name) == 1);
-    snprintf(from, sizeof from, "%s/%s", run_path(), name);
-    snprintf(to, sizeof to, "%s/%.*s.v2.json.gz", run_path(),
-             (int)strlen(name) - 11, name);
-    CHECK(rename(from, to) == 0);
-    die(spool);
-    CHECK(adopt(spool, &got) == NULL && got.quarantined == 0);
-    CHECK(tellings == 1 && strstr(told, "passed over events-"));
-    CHECK(access(to, F_OK) == 0);
-    leave(spool);
-}
-
-static void check_unreadable(void) {
-    mp_spool *spool = open_spool();
-    mp_adopted got;
-    mp_segment *read = NULL;
-    CHECK(length(adopt(spool, &got)) == 1);
-    got.list->first = 1;
-    CHECK(mp_spool_load(got.list, &read, why) == EBADMSG && why[0]);
-    CHECK(mp_spool_set_aside(got.list, why) == 0);
-    CHECK(count_files(".json.gz.bad") == 1 && count_files("") == 1);
-    free_list(got.list);
-    mp_spool_free(spool);
-}
-
-CASE(a_damaged_batch_is_set_aside_whole) {
-    static const char *const ways[] = {"cut", "flipped", "empty", "zeros"};
-    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
-        mp_spool *spool = enter();
-        mp_segment *a = with_events(spool, 1, 3);
-        mp_stored *stored = seal(spool, a);
-        mp_segment_free(a);
-        die(spool);
-        if (i == 0)
-            damage(".gz", 40, 0, NULL, 0);
-        else if (i == 1)
-            damage(".gz", -1, 30, "???", 3);
-        else if (i == 2)
-            damage(".gz", 0, 0, NULL, 0);
-        else
-            damage(".gz", -1, 0, "\0\0\0\0\0\0\0\0", 8);
-        check_unreadable();
-        free(stored);
-        leave(spool);
-    }
-}
-
-CASE(a_batch_with_another_count_is_set_aside) {
-    mp_spool *spool = enter();
-    char name[MP_STORED_NAME], other[MP_STORED_NAME], from[4400], to[4400];
-    mp_segment *a = with_events(spool, 1, 3);
-    mp_stored *stored = seal(spool, a), renamed = *stored;
-    mp_segment_free(a);
-    mp_stored_name(stored, name);
-    renamed.count = 4;
-    mp_stored_name(&renamed, other);
-    snprintf(from, sizeof from, "%s/%s", run_path(), name);
-    snprintf(to, sizeof to, "%s/%s", run_path(), other);
-    CHECK(rename(from, to) == 0);
-    die(spool);
-    check_unreadable();
-    free(stored);
-    leave(spool);
-}
-
-CASE(a_planted_link_is_not_followed) {
-    mp_spool *spool = enter();
-    char name[MP_STORED_NAME], path[4400], secret[128];
-    mp_segment *a = with_events(spool, 1, 3);
-    mp_stored *stored = seal(spool, a);
-    mp_segment_free(a);
-    mp_stored_name(stored, name);
-    snprintf(path, sizeof path, "%s/%s", run_path(), name);
-    snprintf(secret, sizeof secret, "%s.secret", home);
-    CHECK(rename(path, secret) == 0 && symlink(secret, path) == 0);
-    die(spool);
-    check_unreadable();
-    CHECK(unlink(secret) == 0);
-    free(stored);
-    leave(spool);
-}
-
 /* ---- directories ---- */
 
 CASE(a_directory_that_others_can_write_to_is_refused) {
@@ -541,9 +316,6 @@ CASE(rejected_records_are_kept_short) {
 }
 
 int main(void) {
-    RUN(a_name_says_what_a_batch_is);
-    RUN(what_is_written_otherwise_is_no_name);
-    RUN(an_open_segment_and_a_run_have_names_too);
     RUN(a_spool_touches_no_file_before_it_is_needed);
     RUN(what_is_in_an_open_segment_is_in_its_file);
     RUN(a_run_that_ends_with_nothing_left_removes_its_directories);
@@ -554,14 +326,6 @@ int main(void) {
     RUN(the_living_are_left_alone);
     RUN(another_project_s_files_are_counted_and_left_alone);
     RUN(an_open_segment_of_a_sealed_batch_is_not_adopted);
-    RUN(a_truncated_segment_gives_what_is_left_of_it);
-    RUN(a_file_of_zeros_is_set_aside);
-    RUN(a_line_that_is_no_record_does_not_cost_the_others);
-    RUN(a_segment_of_a_future_version_is_left_as_it_is);
-    RUN(a_batch_of_a_future_version_is_left_as_it_is);
-    RUN(a_damaged_batch_is_set_aside_whole);
-    RUN(a_batch_with_another_count_is_set_aside);
-    RUN(a_planted_link_is_not_followed);
     RUN(a_directory_that_others_can_write_to_is_refused);
     RUN(a_link_is_no_spool);
     RUN(a_spool_whose_parent_is_missing_says_so);
