@@ -283,6 +283,33 @@ describe("a client with a spool", function()
     mp:close()
   end)
 
+  it("does not send an increment again that was taken, when the rest of its batch waits", function()
+    -- The increment travels apart from the updates beside it and is taken;
+    -- the process dies while those are under way.
+    server:script { { delay_ms = 1 }, { delay_ms = 3000, ingest = false } }
+    crash [[
+      mp.people:increment("u", "coins", 1)
+      mp.people:set("u", "a", 1)
+      mp:flush(0)
+      for _ = 1, 500 do
+        if mp:stats().delivered == 1 and mp:stats().in_flight == 1 then break end
+        require("socket").sleep(0.01)
+      end
+      require("socket").sleep(0.05)]]
+    local mp = client { on_ambiguous = "report" }
+    mp:flush(0)
+    wait_empty(mp)
+    local taken = 0
+    for _, update in ipairs(server:records "/engage") do
+      taken = taken + (update["$add"] and 1 or 0)
+    end
+    assert.equal(1, taken)
+    local stats = mp:stats()
+    assert.same({ 2, 1, 1 }, { stats.adopted, stats.rejected, stats.delivered })
+    assert_balance(stats)
+    mp:close()
+  end)
+
   it("keeps the records of two projects apart, also when one is closed", function()
     local others = sandbox.start()
     local a = client()

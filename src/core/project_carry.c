@@ -300,9 +300,13 @@ static bool is_in(const mp_segment *list, const mp_segment *segment) {
     return list != NULL;
 }
 
-static bool leaves_doubt(mp_outcome outcome) {
-    return outcome == MP_SAID_LOST || outcome == MP_SAID_SERVER_ERROR ||
-           outcome == MP_SAID_UNREADABLE;
+/* What was taken stays in the file too, as long as others of it wait, and
+ * must not be sent again either. */
+static bool was_not_taken(mp_outcome outcome) {
+    return outcome == MP_SAID_BAD || outcome == MP_SAID_TOO_LARGE ||
+           outcome == MP_SAID_REJECTED || outcome == MP_SAID_UNAUTHORIZED ||
+           outcome == MP_SAID_FORBIDDEN || outcome == MP_SAID_BUSY ||
+           outcome == MP_SAID_NOTHING;
 }
 
 static void answer_batch(mp_project *project, const mp_flight *under_way,
@@ -320,7 +324,7 @@ static void answer_batch(mp_project *project, const mp_flight *under_way,
     mp_segment *garbage = collect_garbage(project);
     mp_wait_changed(&project->wait);
     mp_project_unlock(project);
-    if (under_way->first && !leaves_doubt(answer.outcome) &&
+    if (under_way->first && was_not_taken(answer.outcome) &&
         !is_in(garbage, segment))
         mp_project_no_doubt(project, segment);
     mp_project_free_segments(project, garbage);

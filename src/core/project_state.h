@@ -147,7 +147,8 @@ void mp_project_fetch(mp_project *project, mp_lane_id id, mp_stored *stored,
 
 /* Notes on disk that a request with this batch and body goes out. True: it
  * puts records in doubt that may not be sent twice, and mp_project_no_doubt
- * must tell when a reply took the doubt away while the segment is in use. */
+ * must tell when the reply says that none was taken, while the segment is in
+ * use. */
 bool mp_project_before_request(mp_project *project, mp_lane_id lane,
                                const mp_batch *batch, const mp_buf *body,
                                const mp_settings *settings);
