@@ -50,6 +50,7 @@ static void before_fork(void) {
 }
 
 static void in_parent(void) {
+    mp_file_in_parent();
     mp_projects_in_parent(engine.projects);
     mp_carrier_in_parent();
 }

@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <linux/magic.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -98,7 +99,7 @@ enum {
 /* Read by the child without a lock: another thread of the parent may have
  * been changing it. An entry is the descriptor + 1, so that zero is free. */
 static atomic_int held[HELD];
-static atomic_uint forks;
+static atomic_uint forks; /* begun and ended so far: odd while one goes on */
 
 bool mp_file_hold(int fd) {
     for (size_t i = 0; i < HELD; i++) {
@@ -122,7 +123,12 @@ void mp_file_before_fork(void) {
     atomic_fetch_add(&forks, 1);
 }
 
+void mp_file_in_parent(void) {
+    atomic_fetch_add(&forks, 1);
+}
+
 void mp_file_in_child(void) {
+    atomic_store(&forks, 0);
     for (size_t i = 0; i < HELD; i++) {
         int entry = atomic_exchange(&held[i], 0);
         if (entry > 0)
@@ -356,9 +362,9 @@ int mp_file_list(int dir, bool (*visit)(const char *name, void *user),
 
 /* ---- locks ---- */
 
-/* A fork between open and hold would leave the child with a copy that it
- * does not know of, and which would keep the lock alive: such a descriptor is
- * not the one that is locked. */
+/* A fork between open and hold, or one that began before and is not over,
+ * would leave the child with a copy that it does not know of, and which would
+ * keep the lock alive: such a descriptor is not the one that is locked. */
 static int open_held(int dir, const char *path, int *fd) {
     for (;;) {
         unsigned before = atomic_load(&forks);
@@ -369,9 +375,10 @@ static int open_held(int dir, const char *path, int *fd) {
             mp_file_close(*fd);
             return EMFILE;
         }
-        if (atomic_load(&forks) == before)
+        if (before % 2 == 0 && atomic_load(&forks) == before)
             return 0;
         mp_file_close(*fd);
+        sched_yield();
     }
 }
 

@@ -114,6 +114,7 @@ bool mp_file_hold(int fd);
 
 /* Called around fork by the thread that forks. */
 void mp_file_before_fork(void);
+void mp_file_in_parent(void);
 void mp_file_in_child(void);
 
 #endif
