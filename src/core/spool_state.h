@@ -25,8 +25,7 @@ struct mp_spool {
     atomic_flag making;       /* a thread makes one */
     _Atomic uint64_t numbers; /* of open segments, given so far */
 
-    mp_gzip *gzip; /* this and the next are the carrier's */
-    uint64_t rejected_bytes;
+    mp_gzip *gzip; /* the carrier's */
 };
 
 /* "spool: cannot <what> <name>: <why>"; returns `err`. */

@@ -284,11 +284,10 @@ int mp_spool_reject(mp_spool *spool, const mp_buf *lines,
     const mp_run *run = mp_spool_run(spool, NULL, &err, message);
     if (err != 0)
         return err;
-    if (spool->rejected_bytes > REJECTED_BYTES) {
+    struct stat seen; /* it may have come from a run before */
+    if (mp_file_look(run->dir, name, &seen) == 0 &&
+        seen.st_size > REJECTED_BYTES)
         mp_file_rename(run->dir, name, run->dir, old);
-        spool->rejected_bytes = 0;
-    }
     err = mp_file_append(run->dir, name, lines->data, lines->len);
-    spool->rejected_bytes += lines->len;
     return err == 0 ? 0 : mp_spool_say(message, "cannot write to", name, err);
 }
