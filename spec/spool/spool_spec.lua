@@ -346,6 +346,68 @@ describe("a client with a spool", function()
     others:stop()
   end)
 
+  it("goes on writing while other projects have every transfer under way", function()
+    local silent = assert(socket.bind("127.0.0.1", 0, 64))
+    local host = "http://127.0.0.1:" .. select(2, silent:getsockname())
+    local text = run(
+      { spool = spool, api_host = host, max_queue_bytes = 4 * 1024 * 1024, exit_timeout = 0 },
+      ("local host = %q"):format(host)
+        .. [[
+      local others = {}
+      for i = 1, 8 do
+        local options = { api_host = host, max_batch_size = 1, exit_timeout = 0 }
+        options.request_timeout = 300
+        others[i] = mixpanel.new("token" .. i, options)
+        for _ = 1, 5 do others[i]:track("E", { distinct_id = "u" }) end
+        others[i]:flush(0)
+      end
+      local s = require "socket"
+      local function all_under_way()
+        local n = 0
+        for _, other in ipairs(others) do n = n + other:stats().in_flight end
+        return n == 32
+      end
+      for _ = 1, 1000 do if all_under_way() then break end s.sleep(0.01) end
+      local pad = ("x"):rep(1000)
+      for i = 1, 10000 do
+        for _ = 1, 1000 do
+          if mp:track("E", { distinct_id = "u", n = i, pad = pad }) then break end
+          s.sleep(0.001)
+        end
+      end
+      local stats = mp:stats()
+      print(all_under_way(), stats.accepted, stats.in_flight, stats.spooled > 5000)]]
+    )
+    silent:close()
+    assert.equal("true\t10000\t0\ttrue\n", text)
+  end)
+
+  it("takes new records while a backlog has every transfer of the project", function()
+    server:script { status = 503, times = 0 }
+    crash [[
+      local pad = ("x"):rep(1000)
+      for i = 1, 12000 do mp:track("Old", { distinct_id = "u", n = i, pad = pad }) end]]
+    server:reset()
+    server:script { delay_ms = 500, times = 0 }
+    local mp = client { max_queue_bytes = 4 * 1024 * 1024 }
+    mp:flush(0)
+    wait(mp, function(s)
+      return s.adopted == 12000 and s.in_flight > 0
+    end, "nothing was adopted")
+    local pad = ("x"):rep(1000)
+    for n = 1, 200 do
+      assert.is_true(mp:track("New", { distinct_id = "u", n = n, pad = pad }))
+      socket.sleep(0.005)
+    end
+    assert.is_true(mp:stats().spooled > 0)
+    server:reset()
+    mp:flush(0)
+    wait_empty(mp)
+    assert_balance(mp:stats())
+    assert.equal(12200, mp:stats().delivered)
+    mp:close()
+  end)
+
   it("moves what memory should not hold onto the disk, and back", function()
     server:script { status = 503, times = 0 }
     local mp = client { max_queue_bytes = 4 * 1024 * 1024, flush_interval = 0.05 }

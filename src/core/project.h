@@ -96,7 +96,7 @@ void mp_project_count_held_dropped(mp_project *project, uint32_t n);
 /* Writes the state files that are due, or `all`. True: there were some. */
 bool mp_project_write_saves(mp_project *project, bool all);
 
-/* The worker calls the first two; with the manual transport the host's own
+/* The worker calls the first three; with the manual transport the host's own
  * threads come through the three below them, which wait for each other. */
 
 /* The next request to send, else NULL and in *next_ms when to ask again
@@ -105,6 +105,10 @@ bool mp_project_write_saves(mp_project *project, bool all);
  * to mp_project_answer. */
 mp_request *mp_project_next(mp_project *project, int64_t now_ms,
                             int64_t wall_ms, int64_t *next_ms);
+
+/* Instead of mp_project_next while no request can be sent: does what is to be
+ * done on disk, and returns when to come again, as mp_project_next does. */
+int64_t mp_project_tend(mp_project *project, int64_t now_ms);
 
 /* Takes the reply to a request and frees the request. */
 void mp_project_answer(mp_project *project, mp_request *request,

@@ -9,7 +9,8 @@
 #include <string.h>
 
 enum {
-    NO_MEMORY_MS = 1000 /* before a question is tried again */
+    NO_MEMORY_MS = 1000, /* before a question is tried again */
+    TEND_MS = 1000       /* between two looks while nothing can be sent */
 };
 
 void mp_flight_free(mp_flight *flight) {
@@ -69,13 +70,21 @@ static uint64_t without_outcome(const mp_project *project) {
            project->stats.spooled;
 }
 
+/* With the lock held: a backlog on its way leaves half of the memory to what
+ * comes in. */
+static bool may_read(const mp_project *project, mp_lane_id id) {
+    return mp_lane_in_flight(project->lanes[id]) == 0 ||
+           project->stats.queue_bytes <= project->settings->max_queue_bytes / 2;
+}
+
 /* With the lock held, when there is no next batch: one on disk that must be
  * read first. */
 static mp_stored *wanted_batch(mp_project *project, mp_lane_id *id) {
     mp_stored *wanted = NULL;
     for (int i = 0; i < MP_LANES && !wanted; i++) {
         *id = (mp_lane_id)i;
-        wanted = mp_lane_wanted(project->lanes[i]);
+        if (may_read(project, *id))
+            wanted = mp_lane_wanted(project->lanes[i]);
     }
     return wanted;
 }
@@ -280,6 +289,23 @@ mp_request *mp_project_next(mp_project *project, int64_t now_ms,
     }
     mp_settings_release(settings);
     return request;
+}
+
+int64_t mp_project_tend(mp_project *project, int64_t now_ms) {
+    if (!project->spool)
+        return INT64_MAX;
+    mp_settings *settings = mp_project_settings(project);
+    mp_project_tend_before(project, settings, now_ms);
+    int64_t next_ms = mp_project_tend_after(project, settings, now_ms);
+    mp_settings_release(settings);
+    if (next_ms > now_ms + TEND_MS)
+        next_ms = now_ms + TEND_MS;
+    mp_project_lock(project);
+    project->looks_ms = next_ms;
+    mp_segment *garbage = collect_garbage(project);
+    mp_project_unlock(project);
+    mp_project_free_segments(project, garbage);
+    return next_ms;
 }
 
 static void answer_question(mp_project *project, const mp_flight *under_way,

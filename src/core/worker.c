@@ -90,6 +90,15 @@ static bool start_all(mp_project *project, void *user) {
     return false; /* a reply frees a place, and this project comes first */
 }
 
+/* The disk does not wait for a free place. */
+static bool tend(mp_project *project, void *user) {
+    round *now = user;
+    int64_t next_ms = mp_project_tend(project, mp_clock_mono_ms());
+    if (next_ms < now->next_ms)
+        now->next_ms = next_ms;
+    return true;
+}
+
 static errand *take(mp_worker *worker, mp_reply *reply,
                     void *(*from)(mp_http *http, mp_reply *reply)) {
     pthread_mutex_lock(&worker->inside);
@@ -138,6 +147,8 @@ static void go_round(mp_worker *worker) {
     round now = {worker, INT64_MAX};
     worker->turn =
         mp_projects_walk(worker->projects, worker->turn, start_all, &now);
+    if (mp_http_active(worker->http) == MP_HTTP_TRANSFERS)
+        mp_projects_each(worker->projects, tend, &now);
     if (!move_along(worker)) {
         int64_t wait_ms = now.next_ms;
         if (wait_ms != INT64_MAX) {
