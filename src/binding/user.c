@@ -5,52 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-mp_user_handle *mp_user_self(lua_State *L) {
-    return mp_handle_self(L);
-}
-
-bool mp_user_is_gone(const mp_user_handle *me) {
-    return me->collected || !me->client->project;
-}
-
-bool mp_user_opted_out(const mp_user_handle *me) {
-    return me->user.consent == MP_CONSENT_REFUSED ||
-           (me->user.consent == MP_CONSENT_UNKNOWN && me->opt_out_by_default);
-}
-
-int mp_user_refuse(lua_State *L, const mp_user_handle *me, bool sends) {
-    if (me->collected || me->client->closed)
-        return mp_fail_closed(L);
-    if (sends && mp_user_opted_out(me))
-        return mp_fail(L, MP_OPTED_OUT,
-                       "this user has opted out: nothing was sent");
-    return 0;
-}
-
-int mp_user_result(lua_State *L, mp_err err, const mp_fault *fault) {
-    if (err == MP_OK) {
-        lua_pushboolean(L, 1);
-        return 1;
-    }
-    if (err != MP_INVALID && err != MP_QUEUE_FULL)
-        return mp_fail(L, err, "out of memory");
-    lua_pushnil(L);
-    mp_fault_push(L, fault, "");
-    lua_pushstring(L, mp_err_code(err));
-    return 3;
-}
-
-mp_err mp_user_check_id(const mp_id *id, mp_fault *fault) {
-    if (mp_ids_is_device(id->text, id->len))
-        return mp_fault_set(fault, "the prefix " MP_DEVICE_PREFIX
-                                   " is a device's: it is added to a "
-                                   "device_id and stands in no other id");
-    if (id->len > MP_ID_MAX)
-        return mp_fault_set(fault, "%zu bytes: Mixpanel cuts an id at %d",
-                            id->len, MP_ID_MAX);
-    return MP_OK;
-}
-
 /* ---- options ---- */
 
 /* What mp:user takes; texts are the caller's. */
@@ -144,17 +98,6 @@ static bool is_same(const mp_ids *ids, const options *o) {
             mp_ids_equal(&ids->device_id, device->text, device->len));
 }
 
-static void become(mp_user_handle *me, mp_ids *ids) {
-    if (me->user.held.count > 0)
-        mp_project_count_held_dropped(me->client->project, me->user.held.count);
-    mp_user_become(&me->user, ids);
-}
-
-void mp_user_start_anew(mp_user_handle *me, mp_ids *ids) {
-    become(me, ids);
-    mp_user_changed(me);
-}
-
 /* Gives the user its ids, unless the state has them. Whoever is not the one
  * of the state starts without anything of it but the consent. */
 static mp_err settle(mp_user_handle *me, const options *o) {
@@ -171,7 +114,7 @@ static mp_err settle(mp_user_handle *me, const options *o) {
         mp_ids_free(&ids);
         return err;
     }
-    become(me, &ids);
+    mp_user_forget(me, &ids);
     me->unsaved = true; /* and starts no thread before it is of use */
     return MP_OK;
 }

@@ -19,28 +19,6 @@ enum {
     MOST = 16 * 1024 * 1024 /* bytes of a state, far above what is written */
 };
 
-/* ---- out ---- */
-
-/* What fails for want of memory stays unsaved, and the next change or event
- * tries again. */
-void mp_user_save(mp_user_handle *me) {
-    mp_buf text = {0};
-    if (!me->path || !me->client->project) {
-        me->unsaved = me->unsaved && me->path;
-        return;
-    }
-    mp_err err = mp_user_write(&me->user, &text);
-    if (err == MP_OK)
-        err = mp_engine_save(me->client->project, me->path, &text);
-    mp_buf_free(&text);
-    me->unsaved = err != MP_OK;
-}
-
-void mp_user_changed(mp_user_handle *me) {
-    me->defaults = NULL;
-    mp_user_save(me);
-}
-
 /* ---- in ---- */
 
 /* Renames what cannot be used, and says so. */

@@ -39,21 +39,6 @@ typedef struct piece {
     size_t start, name_len, end;
 } piece;
 
-const char *mp_user_refused_property(const char *name, size_t len) {
-    static const char zero[] = "\\u0000", had[] = "$had_persisted_distinct_id";
-    mp_reserved reserved = mp_reserved_find(name, len);
-    if (reserved == MP_TOKEN)
-        return "the token is the client's, always";
-    if (reserved == MP_TIME || reserved == MP_INSERT_ID_KEY)
-        return "this belongs to each event, not to all events of a user";
-    if (reserved == MP_DISTINCT_ID || reserved == MP_OTHER_ID ||
-        (len == sizeof had - 1 && memcmp(name, had, len) == 0))
-        return "the ids are the user's: see identify, alias and reset";
-    if (memmem(name, len, zero, sizeof zero - 1))
-        return "there is a zero byte in the name";
-    return NULL;
-}
-
 static mp_err check_property(mp_encode *e, const char *name, size_t len) {
     const char *reason = mp_user_refused_property(name, len);
     return reason ? mp_fault_set(&e->fault, "%s", reason) : MP_OK;

@@ -87,14 +87,6 @@ const mp_config *mp_project_config(const mp_project *project) {
     return &project->config;
 }
 
-void mp_project_lock(mp_project *project) {
-    pthread_mutex_lock(&project->wait.lock);
-}
-
-void mp_project_unlock(mp_project *project) {
-    pthread_mutex_unlock(&project->wait.lock);
-}
-
 /* ---- fork ---- */
 
 void mp_project_before_fork(mp_project *project) {

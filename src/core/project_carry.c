@@ -268,7 +268,9 @@ static void rest(mp_project *project, const mp_settings *settings,
 
 mp_request *mp_project_next(mp_project *project, int64_t now_ms,
                             int64_t wall_ms, int64_t *next_ms) {
-    mp_settings *settings = mp_project_settings(project);
+    mp_project_lock(project);
+    mp_settings *settings = mp_settings_retain(project->settings);
+    mp_project_unlock(project);
     mp_request *request = NULL;
     mp_project_tend_before(project, settings, now_ms);
     choice next = choose(project, now_ms, wall_ms, next_ms);

@@ -87,8 +87,13 @@ struct mp_project {
 };
 
 /* The lock of `wait`. */
-void mp_project_lock(mp_project *project);
-void mp_project_unlock(mp_project *project);
+static inline void mp_project_lock(mp_project *project) {
+    pthread_mutex_lock(&project->wait.lock);
+}
+
+static inline void mp_project_unlock(mp_project *project) {
+    pthread_mutex_unlock(&project->wait.lock);
+}
 
 void mp_flight_free(mp_flight *flight);
 
