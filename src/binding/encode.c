@@ -1,4 +1,4 @@
-#include "encode_table.h"
+#include "encode_scalar.h"
 
 #include "form.h"
 
@@ -41,19 +41,8 @@ mp_err mp_encode_name(mp_encode *e, const char *name) {
     return err == MP_OK ? mp_buf_puts(e->out, "\":") : err;
 }
 
-static mp_err encode_string(mp_encode *e) {
-    size_t len;
-    const char *text = lua_tolstring(e->L, -1, &len);
-    return mp_encode_text(e, text, len);
-}
-
 mp_err mp_encode_null(mp_encode *e) {
     return mp_buf_add(e->out, "null", 4);
-}
-
-static mp_err encode_boolean(mp_encode *e) {
-    return lua_toboolean(e->L, -1) ? mp_buf_add(e->out, "true", 4)
-                                   : mp_buf_add(e->out, "false", 5);
 }
 
 /* The number at `index`. False, and nothing is written, if it is not finite;
@@ -72,7 +61,7 @@ static bool put_number(mp_encode *e, int index) {
     return true;
 }
 
-static mp_err encode_number(mp_encode *e) {
+mp_err mp_encode_any_number(mp_encode *e) {
     mp_err err = mp_buf_reserve(e->out, MP_NUM_MAX);
     if (err != MP_OK || put_number(e, -1))
         return err;
@@ -176,46 +165,6 @@ mp_err mp_encode_any_key(mp_encode *e, int table, int key) {
                             luaL_typename(e->L, key));
     }
     return err == MP_OK ? mp_encode_char(e, ':') : err;
-}
-
-/* ---- values ---- */
-
-static mp_err encode_other(mp_encode *e, mp_depth at) {
-    lua_State *L = e->L;
-    mp_digits digits;
-    switch (mp_form_of(L, -1, &digits)) {
-    case MP_FORM_NULL:
-        return mp_encode_null(e);
-    case MP_FORM_INTEGER:
-        return mp_buf_add(e->out, digits.text, digits.len);
-    case MP_FORM_ARRAY:
-    case MP_FORM_OBJECT:
-        return mp_encode_table(e, at);
-    default:
-        return mp_fault_set(&e->fault, "%s has no JSON form",
-                            luaL_typename(L, -1));
-    }
-}
-
-mp_err mp_encode_at(mp_encode *e, mp_depth at) {
-    switch (lua_type(e->L, -1)) {
-    case LUA_TSTRING:
-        return encode_string(e);
-    case LUA_TNUMBER:
-        return encode_number(e);
-    case LUA_TBOOLEAN:
-        return encode_boolean(e);
-    case LUA_TNIL:
-        return mp_encode_null(e);
-    case LUA_TTABLE:
-        return mp_encode_table(e, at);
-    default:
-        return encode_other(e, at);
-    }
-}
-
-mp_err mp_encode_value(mp_encode *e, int objects) {
-    return mp_encode_at(e, (mp_depth){objects, objects});
 }
 
 /* ---- records ---- */

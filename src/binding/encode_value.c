@@ -1,4 +1,4 @@
-#include "encode_table.h"
+#include "encode_scalar.h"
 
 #include "form.h"
 
@@ -21,6 +21,15 @@ enum {
     INDEX_MAX = 1024 * 1024
 };
 
+/* How many tables, and of these objects, lie around a value below its
+ * property. */
+typedef struct depth {
+    int tables, objects;
+} depth;
+
+/* The value at the top. */
+static mp_err encode_at(mp_encode *e, depth at);
+
 /* Makes the first comma since `start` the opening bracket. */
 static mp_err close_table(mp_encode *e, size_t start, const char *brackets) {
     if (e->out->len == start)
@@ -30,10 +39,10 @@ static mp_err close_table(mp_encode *e, size_t start, const char *brackets) {
 }
 
 /* The value at the top as element `i` of a list. */
-static mp_err encode_element(mp_encode *e, size_t i, mp_depth at) {
+static mp_err encode_element(mp_encode *e, size_t i, depth at) {
     mp_err err = mp_encode_char(e, ',');
     if (err == MP_OK)
-        err = mp_encode_at(e, at);
+        err = encode_at(e, at);
     if (err != MP_OK)
         mp_fault_index(&e->fault, i);
     return err;
@@ -50,7 +59,7 @@ static mp_err check_list_length(mp_encode *e, size_t n) {
 /* With the first key and value on the stack: the table as a list, as long as
  * the keys are 1, 2, 3...; else leaves *done false and the stack as it was
  * before the first key. */
-static mp_err try_list(mp_encode *e, int table, mp_depth at, bool *done) {
+static mp_err try_list(mp_encode *e, int table, depth at, bool *done) {
     lua_State *L = e->L;
     size_t start = e->out->len, n = 0;
     uint32_t repaired = e->repaired;
@@ -108,7 +117,7 @@ static bool is_list(lua_State *L, int table, size_t *n) {
     return is_list && found.count == found.largest;
 }
 
-static mp_err encode_list(mp_encode *e, int table, size_t n, mp_depth at) {
+static mp_err encode_list(mp_encode *e, int table, size_t n, depth at) {
     size_t start = e->out->len;
     mp_err err = check_list_length(e, n);
     for (size_t i = 1; err == MP_OK && i <= n; i++) {
@@ -121,7 +130,7 @@ static mp_err encode_list(mp_encode *e, int table, size_t n, mp_depth at) {
 
 /* A table of which someone said that it is an array: what is missing up to
  * the largest index is null. */
-static mp_err encode_array(mp_encode *e, int table, mp_depth at) {
+static mp_err encode_array(mp_encode *e, int table, depth at) {
     indexes found;
     char shown[MP_SHOWN];
     if (!count_indexes(e->L, table, &found))
@@ -130,7 +139,7 @@ static mp_err encode_array(mp_encode *e, int table, mp_depth at) {
     return encode_list(e, table, found.largest, at);
 }
 
-static mp_err encode_object(mp_encode *e, int table, mp_depth at) {
+static mp_err encode_object(mp_encode *e, int table, depth at) {
     lua_State *L = e->L;
     size_t start = e->out->len;
     int keys = 0;
@@ -146,7 +155,7 @@ static mp_err encode_object(mp_encode *e, int table, mp_depth at) {
         mp_err err = mp_encode_key(e, table, table + 1);
         if (err != MP_OK)
             return err;
-        err = mp_encode_at(e, at);
+        err = encode_at(e, at);
         if (err != MP_OK) {
             mp_fault_key(&e->fault, L, table + 1);
             return err;
@@ -157,7 +166,7 @@ static mp_err encode_object(mp_encode *e, int table, mp_depth at) {
 }
 
 /* A table that says nothing of its form. */
-static mp_err encode_unmarked(mp_encode *e, int table, mp_depth at) {
+static mp_err encode_unmarked(mp_encode *e, int table, depth at) {
     lua_State *L = e->L;
     lua_pushnil(L);
     if (!lua_next(L, table))
@@ -176,7 +185,7 @@ static mp_err encode_unmarked(mp_encode *e, int table, mp_depth at) {
 }
 
 /* The table, or what is marked as one, at the top. */
-mp_err mp_encode_table(mp_encode *e, mp_depth at) {
+static mp_err encode_table(mp_encode *e, depth at) {
     lua_State *L = e->L;
     mp_digits digits;
     if (++at.tables > MP_TABLES_MAX)
@@ -199,11 +208,64 @@ mp_err mp_encode_table(mp_encode *e, mp_depth at) {
     return err;
 }
 
+/* ---- values ---- */
+
+static mp_err encode_string(mp_encode *e) {
+    size_t len;
+    const char *text = lua_tolstring(e->L, -1, &len);
+    return mp_encode_text(e, text, len);
+}
+
+static mp_err encode_boolean(mp_encode *e) {
+    return lua_toboolean(e->L, -1) ? mp_buf_add(e->out, "true", 4)
+                                   : mp_buf_add(e->out, "false", 5);
+}
+
+static mp_err encode_other(mp_encode *e, depth at) {
+    lua_State *L = e->L;
+    mp_digits digits;
+    switch (mp_form_of(L, -1, &digits)) {
+    case MP_FORM_NULL:
+        return mp_encode_null(e);
+    case MP_FORM_INTEGER:
+        return mp_buf_add(e->out, digits.text, digits.len);
+    case MP_FORM_ARRAY:
+    case MP_FORM_OBJECT:
+        return encode_table(e, at);
+    default:
+        return mp_fault_set(&e->fault, "%s has no JSON form",
+                            luaL_typename(L, -1));
+    }
+}
+
+static mp_err encode_at(mp_encode *e, depth at) {
+    switch (lua_type(e->L, -1)) {
+    case LUA_TSTRING:
+        return encode_string(e);
+    case LUA_TNUMBER:
+        return mp_encode_any_number(e);
+    case LUA_TBOOLEAN:
+        return encode_boolean(e);
+    case LUA_TNIL:
+        return mp_encode_null(e);
+    case LUA_TTABLE:
+        return encode_table(e, at);
+    default:
+        return encode_other(e, at);
+    }
+}
+
+mp_err mp_encode_value(mp_encode *e, int objects) {
+    return encode_at(e, (depth){objects, objects});
+}
+
+/* ---- where the API wants a list ---- */
+
 mp_err mp_encode_list(mp_encode *e) {
     lua_State *L = e->L;
     mp_digits digits;
     char shown[MP_SHOWN];
-    mp_depth at = {1, 0};
+    depth at = {1, 0};
     mp_form form = mp_form_of(L, -1, &digits);
     bool is_array = form == MP_FORM_ARRAY;
     if (!is_array && (form != MP_FORM_NONE || !lua_istable(L, -1)))
