@@ -38,6 +38,20 @@ function users.sent(mp)
   end
 end
 
+-- The operations of updates, in order: { name, payload }.
+function users.operations(records)
+  local list = {}
+  for _, record in ipairs(records) do
+    for name, payload in pairs(record) do
+      local id = name == "$token" or name:find "_id$" or name == "$ip"
+      if name:sub(1, 1) == "$" and not id then
+        list[#list + 1] = { name, payload }
+      end
+    end
+  end
+  return list
+end
+
 -- The only event, or update, that was queued since.
 function users.only(mp)
   local records = users.sent(mp)
