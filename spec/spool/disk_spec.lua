@@ -180,6 +180,60 @@ describe("a spool on a disk that fails", function()
     shell("umount -l " .. mount .. "/merged")
   end)
 
+  it("that was full when a record was written gets it at the exit", function()
+    shell("mount -t tmpfs -o size=8m tmpfs " .. mount)
+    shell(("cd %s && mkdir low up work && mkdir -m 700 merged"):format(mount))
+    shell(
+      ("cd %s && mount -t overlay -o lowerdir=low,upperdir=up,workdir=work overlay merged"):format(
+        mount
+      )
+    )
+    spool = mount .. "/merged/spool"
+    server:script { status = 503, times = 0 }
+    local path = home .. "/program.lua"
+    local file = assert(io.open(path, "w"))
+    file:write(
+      ("package.cpath = %q\n"):format(cpath),
+      ("local ballast, spool, host, name = %q, %q, %q, %q\n"):format(
+        mount .. "/ballast",
+        spool,
+        server.url,
+        "disk" .. made
+      ),
+      [[
+      local mp = require("mixpanel").new("projecttoken", {
+        spool = spool, api_host = host, name = name, flush_interval = 3600,
+      })
+      local function track(from, to)
+        for i = from, to do
+          assert(mp:track("E", { distinct_id = "u", n = i, pad = ("x"):rep(500) }))
+        end
+      end
+      track(1, 10)
+      mp:flush(0)
+      for _ = 1, 1000 do
+        if mp:stats().retried + mp:stats().ambiguous > 0 then break end
+        require("socket").sleep(0.01)
+      end
+      track(11, 20)
+      os.execute("dd if=/dev/zero of=" .. ballast .. " bs=4k 2>/dev/null")
+      track(21, 100)
+      print(mp:stats().spool_errors > 0)
+      os.remove(ballast)]]
+    )
+    file:close()
+    assert.equal("true\n", output("lua5.4 " .. path .. " 2>&1"))
+    server:reset()
+    local mp = client()
+    settle(mp)
+    check_delivered(100)
+    mp:close()
+    mp = nil -- luacheck: ignore
+    collectgarbage()
+    socket.sleep(0.2)
+    shell("umount -l " .. mount .. "/merged")
+  end)
+
   it("that is read-only falls back to memory, and says so", function()
     shell("mount -t tmpfs tmpfs " .. mount .. " && mkdir -m 700 " .. spool)
     shell("mount -o remount,ro " .. mount)

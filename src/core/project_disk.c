@@ -148,16 +148,18 @@ void mp_project_write(mp_project *project, mp_lane_id lane,
                       const mp_write *writes, size_t n) {
     char message[MP_MESSAGE];
     for (size_t i = 0; i < n; i++) {
-        if (writes[i].segment->place.fd >= 0 &&
-            mp_spool_write(writes[i].segment, writes[i].from, writes[i].to,
-                           message) != 0)
+        mp_segment *segment = writes[i].segment;
+        bool torn =
+            segment->place.fd >= 0 &&
+            mp_spool_write(segment, writes[i].from, writes[i].to, message) != 0;
+        if (torn)
             mp_project_trouble(project, message);
+        mp_project_lock(project);
+        segment->place.torn |= torn;
+        if (mp_segment_release(segment))
+            mp_lane_retire(project->lanes[lane], segment);
+        mp_project_unlock(project);
     }
-    mp_project_lock(project);
-    for (size_t i = 0; i < n; i++)
-        if (mp_segment_release(writes[i].segment))
-            mp_lane_retire(project->lanes[lane], writes[i].segment);
-    mp_project_unlock(project);
 }
 
 void mp_project_free_segments(mp_project *project, mp_segment *list) {

@@ -82,12 +82,11 @@ void mp_project_no_doubt(mp_project *project, mp_segment *segment) {
 /* ---- out of memory onto the disk ---- */
 
 /* With the lock held: a lane whose oldest sealed segment should leave memory,
- * or stands in no file yet; -1: none. */
+ * or stands in no file yet, or not whole; -1: none. */
 static int find_sealed(const mp_project *project, bool crowded) {
     for (int i = 0; i < MP_LANES; i++) {
         const mp_segment *oldest = mp_lane_oldest_sealed(project->lanes[i]);
-        if (oldest &&
-            (crowded || (!oldest->place.open && !oldest->place.sealed)))
+        if (oldest && (crowded || !mp_place_is_whole(&oldest->place)))
             return i;
     }
     return -1;

@@ -191,7 +191,7 @@ static void settle_segment(mp_segment *segment, void *user) {
     mp_place *place = &segment->place;
     if (segment->count == 0)
         mp_spool_discard(segment, message);
-    else if (!place->open && !place->sealed)
+    else if (!mp_place_is_whole(place))
         place->sealed = mp_project_seal(project, end->lane, segment, NULL,
                                         project->settings);
     else if (project->settings->power && place->open)
@@ -212,8 +212,7 @@ void mp_project_settle(mp_project *project) {
 
 static void find_volatile(mp_segment *segment, void *user) {
     bool *found = user;
-    *found |=
-        segment->count > 0 && !segment->place.open && !segment->place.sealed;
+    *found |= segment->count > 0 && !mp_place_is_whole(&segment->place);
 }
 
 bool mp_project_safe_until(mp_project *project, int64_t deadline_ms) {

@@ -59,9 +59,16 @@ typedef struct mp_place {
     uint64_t run, number;
     uint64_t seq;   /* of the first record; 0: as its ticket says */
     unsigned doubt; /* mp_doubt, while it is not sealed */
+    bool torn;      /* some record could not be written to the open one's
+                     * file; guarded by the project's lock */
     /* The file of the sealed one, the segment's; NULL: it is not sealed. */
     struct mp_stored *_Atomic sealed;
 } mp_place;
+
+/* True if every record is in a file. The project's lock is held. */
+static inline bool mp_place_is_whole(const mp_place *place) {
+    return place->sealed || (place->open && !place->torn);
+}
 
 /* What must not travel in one request with records of another kind. */
 typedef enum mp_kind {
