@@ -1,5 +1,6 @@
 -- How long single calls of `track` take. Arguments: a server, how many calls,
--- and how many a frame, of which there are 60 in a second; 0: no pause.
+-- and how many a frame, of which there are 60 in a second; 0: no pause; and,
+-- with a spool, its directory.
 package.path = "bench/?.lua"
 local setup = require "setup"
 local n, burst = tonumber(arg[2]), tonumber(arg[3])
@@ -9,6 +10,8 @@ local mp = setup.mixpanel.new(setup.token, {
   properties = setup.shapes.common,
   max_queue_bytes = 2 * 1024 * 1024 * 1024, -- holds them all
   exit_timeout = 0,
+  spool = arg[4],
+  spool_max_bytes = arg[4] and 4 * 1024 * 1024 * 1024,
 })
 local properties = setup.shapes.typical(12345)
 collectgarbage()

@@ -155,6 +155,28 @@ local function latencies(n, burst, runs)
   return found
 end
 
+-- The same with a spool, on a disk that is idle or that somebody else keeps
+-- busy, by a healthy and by a dead server.
+local function spooled(n, burst)
+  local list = {}
+  local folder = run("mktemp -d build/bench/spool.XXXXXX"):gsub("\n", "")
+  for _, disk in ipairs { "idle", "busy" } do
+    local load = disk == "busy"
+      and run("bench/busy_disk %s >/dev/null 2>&1 & echo $!", folder):gsub("\n", "")
+    for _, server in ipairs { "healthy", "dead" } do
+      note("single calls with a spool, %s disk, %s server", disk, server)
+      local command = "lua5.4 bench/latency.lua %s %d %d %s/%s.%s"
+      local result = results(command, sink[server] or sink.url, n, burst, folder, disk, server)[1]
+      list[#list + 1] = { disk = disk, server = server, result = result }
+    end
+    if load then
+      run("kill %s; while kill -0 %s 2>/dev/null; do sleep 0.1; done", load, load)
+    end
+  end
+  run("rm -rf %s", folder)
+  return list
+end
+
 -- What the spec of nginx measures: CPU of a worker's main thread per request,
 -- with `track` in log_by_lua and with an empty C function in its place.
 local function nginx()
@@ -180,6 +202,8 @@ local function measure(counts)
     crowd = crowd(),
     unpaced = latencies(million, 0, 3),
     frames = latencies(math.floor(120000 * scale), 200, 3),
+    unpaced_spool = spooled(million, 0),
+    frames_spool = spooled(math.floor(120000 * scale), 200),
     nginx = nginx(),
     load = load,
     load_after = run("cat /proc/loadavg"):match "%S+ %S+ %S+",
