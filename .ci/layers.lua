@@ -23,6 +23,7 @@ local parts = {
   num_pow10 = "num",
   project_state = "project",
   spool_state = "spool",
+  spool_open = "spool",
   spool_store = "spool",
   spool_adopt = "spool",
   project_carry = "project",

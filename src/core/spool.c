@@ -20,6 +20,11 @@
  * The state of a batch is its name. Moving a file to another run is a rename
  * too, and so is setting it aside. */
 
+enum {
+    BLOCK = 4096,   /* what a file takes up at the least */
+    LANE_PEOPLE = 2 /* from here on they are profiles and groups */
+};
+
 /* ---- life ---- */
 
 /* FNV-1a with 64 bits, over texts and their NULs. */
@@ -119,176 +124,22 @@ const mp_run *mp_spool_run(mp_spool *spool, const mp_run *lost, int *err,
     return &spool->runs[atomic_load(&spool->run)];
 }
 
-/* ---- open segments ---- */
+/* ---- files ---- */
 
-static void fill_header(mp_segment_header *header, bool to_end) {
-    *header = (mp_segment_header){
-        .version = MP_SEGMENT_VERSION,
-        .to_end = to_end,
-    };
-    memcpy(header->magic, MP_SEGMENT_MAGIC, sizeof header->magic);
+bool mp_spool_is_profile(unsigned lane) {
+    return lane >= LANE_PEOPLE;
 }
 
-/* A segment over the mapped file. */
-static int make_mapped(int fd, bool warm, mp_segment **out) {
-    char *map = NULL;
-    int err = mp_file_allocate(fd, MP_SEGMENT_FILE);
-    if (err == 0)
-        err = mp_file_map(fd, MP_SEGMENT_FILE, &map);
-    if (err != 0)
-        return err;
-    /* What is written now faults now, and not in a call that tracks. */
-    if (warm)
-        memset(map, 0, MP_SEGMENT_FILE);
-    fill_header((mp_segment_header *)(void *)map, false);
-    *out = mp_segment_over((mp_segment_header *)(void *)map);
-    if (!*out) {
-        mp_file_unmap(map, MP_SEGMENT_FILE);
-        return ENOMEM;
-    }
-    mp_file_close(fd);
-    return 0;
+uint64_t mp_spool_bytes(uint64_t bytes) {
+    return (bytes + BLOCK - 1) / BLOCK * BLOCK;
 }
 
-/* A segment in memory whose records are written to the file one by one. */
-static int make_written(int fd, mp_segment **out) {
-    char page[MP_SEGMENT_HEADER] = {0};
-    fill_header((mp_segment_header *)(void *)page, true);
-    int err = mp_file_write(fd, page, sizeof page, 0);
-    if (err != 0)
-        return err;
-    *out = mp_file_hold(fd) ? mp_segment_new() : NULL;
-    if (!*out)
-        return ENOMEM;
-    (*out)->place.fd = fd;
-    return 0;
-}
-
-static void note_place(mp_segment *segment, const mp_run *run, unsigned lane,
-                       uint64_t number) {
-    segment->place.open = true;
-    segment->place.dir = run->dir;
-    segment->place.lane = lane;
-    segment->place.run = run->id;
-    segment->place.number = number;
-}
-
-/* The file has another name until its header is whole. */
-static int make_segment(const mp_run *run, unsigned lane, uint64_t number,
-                        bool warm, mp_segment **out) {
-    char name[MP_STORED_NAME], fresh[MP_STORED_NAME + 4];
-    mp_stored_open_name(lane, run->id, number, name);
-    snprintf(fresh, sizeof fresh, "%s.new", name);
-    int fd, err = mp_file_create(run->dir, fresh, &fd);
-    if (err != 0)
-        return err;
-    err = mp_file_reserves(fd) ? make_mapped(fd, warm, out)
-                               : make_written(fd, out);
-    if (err != 0) {
-        mp_file_close(fd);
-    } else {
-        err = mp_file_rename(run->dir, fresh, run->dir, name);
-        if (err == 0)
-            note_place(*out, run, lane, number);
-        else
-            mp_segment_free(*out);
-    }
-    if (err != 0) {
-        mp_file_unlink(run->dir, fresh);
-        *out = NULL;
-    }
-    return err;
-}
-
-int mp_spool_segment(mp_spool *spool, unsigned lane, bool warm,
-                     mp_segment **out, char message[MP_MESSAGE]) {
-    int err;
-    const mp_run *run = mp_spool_run(spool, NULL, &err, message);
-    if (err != 0)
-        return err;
-    uint64_t number = atomic_fetch_add(&spool->numbers, 1) + 1;
-    err = make_segment(run, lane, number, warm, out);
-    if (err == ENOENT) { /* somebody removed the directory */
-        run = mp_spool_run(spool, run, &err, message);
-        if (err != 0)
-            return err;
-        err = make_segment(run, lane, number, warm, out);
-    }
-    return err == 0 ? 0
-                    : mp_spool_say(message, "cannot make a file in",
-                                   spool->path, err);
-}
-
-static int write_header(int fd, uint64_t ticket) {
-    mp_segment_header header;
-    fill_header(&header, true);
-    header.seq = ticket & MP_SEGMENT_SEQ;
-    return mp_file_write(fd, &header, sizeof header, 0);
-}
-
-int mp_spool_write(const mp_segment *segment, size_t from, size_t to,
-                   char message[MP_MESSAGE]) {
-    const mp_place *place = &segment->place;
-    int err = 0;
-    mp_phase("track");
-    if (from == 0)
-        err = write_header(place->fd, segment->entries[0].ticket);
-    if (err == 0)
-        err = mp_file_write(place->fd, segment->data + from, to - from,
-                            (int64_t)(MP_SEGMENT_HEADER + from));
-    if (err == 0)
-        return 0;
-    return mp_spool_say(message, "cannot write to", "an open segment", err);
-}
-
-int mp_spool_sync(const mp_segment *segment, char message[MP_MESSAGE]) {
-    const mp_place *place = &segment->place;
-    int err = 0;
-    if (place->header)
-        err = mp_file_sync_map((char *)place->header, MP_SEGMENT_FILE);
-    else if (place->fd >= 0)
-        err = mp_file_sync(place->fd);
-    if (err == 0)
-        return 0;
-    return mp_spool_say(message, "cannot sync", "an open segment", err);
-}
-
-/* Makes sure that nobody adopts the records of a file that cannot be
- * removed. */
-static int empty_file(const mp_place *place) {
-    if (place->header) {
-        atomic_store(&place->header->used, 0);
-        return 0;
-    }
-    mp_segment_header header;
-    fill_header(&header, false);
-    return place->fd >= 0 ? mp_file_write(place->fd, &header, sizeof header, 0)
-                          : EBADF;
-}
-
-/* Removes the file of the open segment, whose records ended or stand in
- * another file. */
-static int discard_open(mp_segment *segment, char message[MP_MESSAGE]) {
+int mp_spool_remove(const mp_stored *stored, char message[MP_MESSAGE]) {
     char name[MP_STORED_NAME];
-    mp_place *place = &segment->place;
-    if (!place->open)
-        return 0;
-    mp_stored_open_name(place->lane, place->run, place->number, name);
-    int err = mp_file_unlink(place->dir, name);
-    place->open = false;
+    mp_stored_name(stored, name);
+    mp_phase("unlink");
+    int err = mp_file_unlink(stored->dir, name);
     if (err == 0 || err == ENOENT)
         return 0;
-    empty_file(place);
     return mp_spool_say(message, "cannot remove", name, err);
-}
-
-int mp_spool_discard(mp_segment *segment, char message[MP_MESSAGE]) {
-    int err = discard_open(segment, message);
-    mp_stored *sealed = segment->place.sealed;
-    segment->place.sealed = NULL;
-    if (!sealed)
-        return err;
-    int other = mp_spool_remove(sealed, message);
-    free(sealed);
-    return err != 0 ? err : other;
 }

@@ -1,99 +1,13 @@
-/* What dead processes left: found, moved, recovered. */
+/* What dead processes left: found, moved, sealed. */
 #include "spool_state.h"
 
-#include "clock.h"
 #include "file.h"
-#include "line.h"
 #include "phase.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* ---- recovery of open segments ---- */
-
-/* Adds a line, or counts it. */
-static mp_err read_line(mp_segment *segment, const char *line, size_t len,
-                        bool profile, uint32_t *others) {
-    mp_record record;
-    if (len > 0 && line[len - 1] == ',')
-        len--;
-    if (len == 0)
-        return MP_OK;
-    mp_err err = len <= MP_RECORD_MAX && mp_segment_fits(segment, len)
-                     ? mp_line_read(line, len, profile, &record)
-                     : MP_INVALID;
-    if (err == MP_OK)
-        mp_segment_add(segment, &record, 0);
-    else if (err == MP_INVALID)
-        ++*others;
-    return err == MP_MEMORY ? err : MP_OK;
-}
-
-mp_err mp_spool_read_lines(mp_segment *segment, const char *text, size_t len,
-                           bool profile, uint32_t *others) {
-    mp_err err = MP_OK;
-    for (size_t start = 0; err == MP_OK && start < len;) {
-        size_t end = start;
-        while (end < len && text[end] != '\n' && text[end] != '\0')
-            end++;
-        err = read_line(segment, text + start, end - start, profile, others);
-        start = end + 1;
-    }
-    return err;
-}
-
-/* Reads the file's header and says where its bytes are. */
-static int read_header(const mp_buf *file, mp_stored *stored, size_t *used,
-                       uint32_t *others) {
-    mp_segment_header header;
-    if (file->len < MP_SEGMENT_HEADER)
-        return EBADMSG;
-    memcpy(&header, file->data, sizeof header);
-    if (memcmp(header.magic, MP_SEGMENT_MAGIC, sizeof header.magic) != 0)
-        return EBADMSG;
-    if (header.version != MP_SEGMENT_VERSION)
-        return ENOTSUP;
-    size_t there = file->len - MP_SEGMENT_HEADER;
-    uint64_t said = atomic_load(&header.used);
-    *used = header.to_end || said > there ? there : (size_t)said;
-    *others = !header.to_end && said > there; /* it was cut short */
-    stored->seq = header.seq;
-    stored->doubt =
-        header.doubt <= MP_DOUBT_CUMULATIVE ? (mp_doubt)header.doubt : 0;
-    return 0;
-}
-
-int mp_spool_recover(mp_stored *stored, mp_segment **out, uint32_t *others,
-                     char message[MP_MESSAGE]) {
-    char name[MP_STORED_NAME];
-    mp_buf file = {0};
-    size_t used = 0;
-    *others = 0;
-    *out = NULL;
-    mp_stored_name(stored, name);
-    int err = mp_file_read(stored->dir, name, MP_SPOOL_FILE, &file);
-    if (err == 0)
-        err = read_header(&file, stored, &used, others);
-    if (err == 0 && !(*out = mp_segment_new()))
-        err = ENOMEM;
-    if (err == 0 &&
-        mp_spool_read_lines(*out, file.data + MP_SEGMENT_HEADER, used,
-                            mp_spool_is_profile(stored->lane), others) != MP_OK)
-        err = ENOMEM;
-    mp_buf_free(&file);
-    if (err == 0) {
-        stored->count = (*out)->count;
-        return 0;
-    }
-    mp_segment_free(*out);
-    *out = NULL;
-    mp_spool_say(message, "cannot read", name, err);
-    return err == ELOOP || err == EINVAL || err == EFBIG ? EBADMSG : err;
-}
-
-/* ---- adoption ---- */
 
 /* An adoption under way. */
 typedef struct adoption {

@@ -2,7 +2,6 @@
 #include "spool_state.h"
 
 #include "file.h"
-#include "line.h"
 #include "phase.h"
 
 #include <errno.h>
@@ -11,15 +10,9 @@
 #include <string.h>
 
 enum {
-    BLOCK = 4096,    /* what a file takes up at the least */
-    GZIP_LEVEL = 1,  /* as for bodies: the disk is not the bottleneck */
-    LANE_PEOPLE = 2, /* from here on they are profiles and groups */
+    GZIP_LEVEL = 1, /* as for bodies: the disk is not the bottleneck */
     REJECTED_BYTES = 1024 * 1024
 };
-
-bool mp_spool_is_profile(unsigned lane) {
-    return lane >= LANE_PEOPLE;
-}
 
 /* ---- sealing ---- */
 
@@ -58,10 +51,6 @@ static int write_batch(int dir, const char *name, const mp_buf *body,
     if (err != 0)
         mp_file_unlink(dir, fresh);
     return err;
-}
-
-uint64_t mp_spool_bytes(uint64_t bytes) {
-    return (bytes + BLOCK - 1) / BLOCK * BLOCK;
 }
 
 /* What the file of a segment is called. */
@@ -167,16 +156,6 @@ int mp_spool_mark(mp_segment *segment, bool started, mp_doubt doubt,
     if (err == 0)
         *place->sealed = marked;
     return err;
-}
-
-int mp_spool_remove(const mp_stored *stored, char message[MP_MESSAGE]) {
-    char name[MP_STORED_NAME];
-    mp_stored_name(stored, name);
-    mp_phase("unlink");
-    int err = mp_file_unlink(stored->dir, name);
-    if (err == 0 || err == ENOENT)
-        return 0;
-    return mp_spool_say(message, "cannot remove", name, err);
 }
 
 int mp_spool_set_aside(const mp_stored *stored, char message[MP_MESSAGE]) {
