@@ -1,6 +1,7 @@
 #include "project_state.h"
 
 #include "clock.h"
+#include "request.h"
 #include "rng.h"
 
 #include <stdio.h>
@@ -88,6 +89,11 @@ const mp_config *mp_project_config(const mp_project *project) {
 }
 
 /* ---- fork ---- */
+
+void mp_flight_free(mp_flight *flight) {
+    mp_request_free(&flight->request);
+    free(flight);
+}
 
 void mp_project_before_fork(mp_project *project) {
     pthread_mutex_lock(&project->carrying);

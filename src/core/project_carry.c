@@ -13,11 +13,6 @@ enum {
     TEND_MS = 1000       /* between two looks while nothing can be sent */
 };
 
-void mp_flight_free(mp_flight *flight) {
-    mp_request_free(&flight->request);
-    free(flight);
-}
-
 /* With the lock held: segments that the caller frees once it has released
  * the lock, since unmapping a megabyte takes longer than a push may wait. */
 static mp_segment *collect_garbage(mp_project *project) {
@@ -268,9 +263,7 @@ static void rest(mp_project *project, const mp_settings *settings,
 
 mp_request *mp_project_next(mp_project *project, int64_t now_ms,
                             int64_t wall_ms, int64_t *next_ms) {
-    mp_project_lock(project);
-    mp_settings *settings = mp_settings_retain(project->settings);
-    mp_project_unlock(project);
+    mp_settings *settings = mp_project_settings(project);
     mp_request *request = NULL;
     mp_project_tend_before(project, settings, now_ms);
     choice next = choose(project, now_ms, wall_ms, next_ms);
