@@ -224,6 +224,14 @@ void mp_lane_hurry(mp_lane *lane, uint64_t ticket) {
 
 /* ---- questions ---- */
 
+bool mp_lane_waits(const mp_lane *lane) {
+    return lane->waits;
+}
+
+void mp_lane_await(mp_lane *lane) {
+    lane->waits = true;
+}
+
 uint32_t mp_lane_in_flight(const mp_lane *lane) {
     return lane->in_flight;
 }

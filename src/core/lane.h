@@ -71,6 +71,12 @@ mp_batch *mp_lane_next(mp_lane *lane, const mp_settings *settings,
                        int64_t now_ms, int64_t wall_ms, uint32_t slots,
                        int64_t *next_ms);
 
+/* True if the lane is asked again after a reply or a pause and cannot go on
+ * before: nobody need come for records that are added meanwhile. As the last
+ * mp_lane_next found, or since mp_lane_await. */
+bool mp_lane_waits(const mp_lane *lane);
+void mp_lane_await(mp_lane *lane);
+
 /* Takes what was said of a batch, which is the lane's again.
  * `retry_after_ms`: of the reply. */
 void mp_lane_done(mp_lane *lane, const mp_settings *settings, mp_batch *batch,

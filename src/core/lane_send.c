@@ -318,8 +318,9 @@ mp_batch *mp_lane_next(mp_lane *lane, const mp_settings *settings,
                        int64_t *next_ms) {
     *next_ms = INT64_MAX;
     lane->wants_disk = false;
-    if (slots == 0 ||
-        (lane->in_flight > 0 && (lane->ordered || lane->failures > 0)))
+    lane->waits = slots == 0 || (lane->in_flight > 0 &&
+                                 (lane->ordered || lane->failures > 0));
+    if (lane->waits)
         return NULL;
     mp_batch *batch = NULL;
     if (!rests(lane, now_ms)) {
@@ -329,7 +330,8 @@ mp_batch *mp_lane_next(mp_lane *lane, const mp_settings *settings,
     if (!rests(lane, now_ms))
         batch = choose(lane, settings, now_ms, wall_ms, next_ms);
     if (!batch) {
-        if (rests(lane, now_ms) && !mp_lane_empty(lane))
+        lane->waits = rests(lane, now_ms) && !mp_lane_empty(lane);
+        if (lane->waits)
             *next_ms = lane->resume_ms;
         return NULL;
     }

@@ -25,6 +25,7 @@ struct mp_lane {
     bool ordered; /* one request at a time, records in order */
     bool trusted; /* its endpoint took or judged records before */
     bool filled;  /* a segment ran full and the spare was not replaced yet */
+    bool waits;   /* see mp_lane_waits */
     mp_stats *stats;
     mp_rng rng;
     mp_queue queue;

@@ -94,13 +94,19 @@ static bool add_all(mp_project *project, mp_lane *lane,
     return full;
 }
 
-/* With the lock held: when the carrier must come for what was added. */
-static int64_t due(const mp_project *project, int64_t now_ms) {
+/* With the lock held: when the carrier must come for what was added to the
+ * lane; INT64_MAX: it comes by itself. Waking it for every record of an outage
+ * would cost a system call each, and a race for the lock. */
+static int64_t due(const mp_project *project, const mp_lane *lane,
+                   int64_t now_ms) {
     const mp_settings *settings = project->settings;
-    int64_t ms = settings->flush_interval_ms;
-    if (project->spool && settings->power && settings->sync_interval_ms < ms)
-        ms = settings->sync_interval_ms;
-    return now_ms + ms;
+    int64_t due_ms = INT64_MAX;
+    if (!mp_lane_waits(lane))
+        due_ms = now_ms + settings->flush_interval_ms;
+    if (project->spool && settings->power &&
+        now_ms + settings->sync_interval_ms < due_ms)
+        due_ms = now_ms + settings->sync_interval_ms;
+    return due_ms;
 }
 
 mp_err mp_project_push(mp_project *project, mp_lane_id id,
@@ -118,7 +124,7 @@ mp_err mp_project_push(mp_project *project, mp_lane_id id,
     }
     if (err == MP_OK)
         full = add_all(project, project->lanes[id], records, n, writes, now_ms);
-    int64_t due_ms = due(project, now_ms);
+    int64_t due_ms = due(project, project->lanes[id], now_ms);
     /* The disk has room that memory has not. */
     full |= err == MP_QUEUE_FULL && project->spool;
     *wake = (full && project->looks_ms > now_ms) ||

@@ -1,0 +1,108 @@
+/* When a push asks for the carrier: as often as records could leave earlier
+ * for it, and not more. */
+#include "project.h"
+#include "unit.h"
+
+#include "clock.h"
+
+#include <stdlib.h>
+
+static mp_project *open_project(void) {
+    mp_config config = {.token = strdup("t"),
+                        .base_url = strdup("http://127.0.0.1:9"),
+                        .name = strdup("")};
+    mp_settings *settings = mp_settings_new(NULL);
+    settings->max_in_flight = 1;
+    settings->max_batch_size = 3;
+    settings->max_retry_delay_ms = 60 * 60 * 1000;
+    return mp_project_new(&config, settings);
+}
+
+static bool wakes(mp_project *project, mp_lane_id lane) {
+    bool wake;
+    mp_record record = {.head = "{}", .head_len = 2, .kind = MP_PLAIN};
+    CHECK(mp_project_push(project, lane, &record, 1, &wake) == MP_OK);
+    return wake;
+}
+
+/* What the carrier does when it was woken. */
+static mp_request *next(mp_project *project, int64_t now_ms) {
+    int64_t next_ms;
+    return mp_project_next(project, now_ms, mp_clock_wall_ms(), &next_ms);
+}
+
+/* Three events, whose request is under way. */
+static mp_request *fill(mp_project *project, int64_t now_ms) {
+    for (int i = 0; i < 3; i++)
+        wakes(project, MP_LANE_EVENTS);
+    mp_request *request = next(project, now_ms);
+    CHECK(request != NULL);
+    CHECK(next(project, now_ms) == NULL);
+    return request;
+}
+
+static void answer(mp_project *project, mp_request *request, int status,
+                   int64_t now_ms) {
+    static const char ok[] = "{\"code\":200,\"error\":null,\"status\":1}";
+    mp_reply reply = {.status = status, .body = ok, .len = sizeof ok - 1};
+    mp_project_answer(project, request, &reply, now_ms);
+}
+
+CASE(the_first_record_wakes_and_the_one_that_fills_a_batch) {
+    mp_project *project = open_project();
+    int64_t now_ms = mp_clock_mono_ms();
+    CHECK(next(project, now_ms) == NULL);
+    CHECK(wakes(project, MP_LANE_EVENTS));
+    CHECK(next(project, now_ms) == NULL);
+    CHECK(!wakes(project, MP_LANE_EVENTS));
+    CHECK(wakes(project, MP_LANE_EVENTS));
+    answer(project, next(project, now_ms), 200, now_ms);
+    CHECK(next(project, now_ms) == NULL);
+    CHECK(wakes(project, MP_LANE_EVENTS));
+    mp_project_release(project);
+}
+
+CASE(while_all_requests_are_under_way_a_reply_comes_first) {
+    mp_project *project = open_project();
+    int64_t now_ms = mp_clock_mono_ms();
+    mp_request *request = fill(project, now_ms);
+    for (int i = 1; i < 9; i++) { /* every third fills a batch */
+        CHECK(wakes(project, MP_LANE_EVENTS) == (i % 3 == 0));
+        CHECK(next(project, now_ms) == NULL);
+    }
+    CHECK(wakes(project, MP_LANE_PEOPLE)); /* another lane goes on */
+    answer(project, request, 200, now_ms);
+    request = next(project, now_ms);
+    CHECK(request != NULL);
+    answer(project, request, 200, now_ms);
+    mp_project_release(project);
+}
+
+CASE(while_a_lane_rests_the_end_of_that_comes_first) {
+    mp_project *project = open_project();
+    int64_t now_ms = mp_clock_mono_ms(), next_ms;
+    answer(project, fill(project, now_ms), 503, now_ms);
+    CHECK(!mp_project_next(project, now_ms, mp_clock_wall_ms(), &next_ms));
+    CHECK(next_ms > now_ms && next_ms < INT64_MAX);
+    for (int i = 0; i < 10; i++) /* until the rest is longer than a flush */
+        if (next_ms <= now_ms + 20 * 1000) {
+            answer(project, next(project, next_ms), 503, next_ms);
+            next(project, next_ms);
+            mp_project_next(project, next_ms, mp_clock_wall_ms(), &next_ms);
+        }
+    CHECK(next_ms > now_ms + 20 * 1000);
+    CHECK(!wakes(project, MP_LANE_EVENTS));
+    CHECK(!wakes(project, MP_LANE_EVENTS));
+    CHECK(wakes(project, MP_LANE_GROUPS));
+    mp_request *request = next(project, next_ms);
+    CHECK(request != NULL);
+    answer(project, request, 200, next_ms);
+    mp_project_release(project);
+}
+
+int main(void) {
+    RUN(the_first_record_wakes_and_the_one_that_fills_a_batch);
+    RUN(while_all_requests_are_under_way_a_reply_comes_first);
+    RUN(while_a_lane_rests_the_end_of_that_comes_first);
+    return unit_result();
+}
