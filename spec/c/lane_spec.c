@@ -64,9 +64,22 @@ CASE(the_record_that_fills_a_batch_says_so) {
     for (int i = 1; i < 200; i++)
         CHECK(!rig_put(r, MP_PLAIN, 0, 0, 10));
     CHECK(rig_put(r, MP_PLAIN, 0, 0, 10));
+    rig_serve(r, said_ok);
+    rig_finish(r);
+}
+
+CASE(a_lane_that_filled_a_segment_wants_a_spare_until_it_is_given_one) {
+    rig *r = rig_open(MP_LANE_GROUPS);
+    rig_add(r, 200);
     CHECK(mp_lane_wants_spare(r->lane));
-    mp_lane_give(r->lane, mp_segment_new());
+    rig_add(r, 1); /* which was given a segment in need */
+    CHECK(mp_lane_wants_spare(r->lane));
+    mp_lane_give_spare(r->lane, mp_segment_new());
     CHECK(!mp_lane_wants_spare(r->lane));
+    rig_add(r, 199);
+    CHECK(!mp_lane_wants_spare(r->lane));
+    rig_add(r, 1); /* which took the spare */
+    CHECK(mp_lane_wants_spare(r->lane));
     rig_serve(r, said_ok);
     rig_finish(r);
 }
@@ -346,6 +359,7 @@ int main(void) {
     RUN(a_hurry_ends_the_wait_up_to_its_ticket);
     RUN(a_full_batch_goes_at_once);
     RUN(the_record_that_fills_a_batch_says_so);
+    RUN(a_lane_that_filled_a_segment_wants_a_spare_until_it_is_given_one);
     RUN(a_smaller_batch_size_cuts_what_is_full);
     RUN(events_go_side_by_side);
     RUN(profiles_and_groups_go_one_by_one);

@@ -123,7 +123,7 @@ static bool fine(int err) {
 
 static mp_segment *accept_records(mp_spool *spool, int from, int to) {
     mp_segment *segment = NULL;
-    bool on_disk = fine(mp_spool_segment(spool, 0, true, &segment, why));
+    bool on_disk = fine(mp_spool_segment(spool, 0, &segment, why));
     CHECK(on_disk == (segment != NULL));
     if (!segment)
         segment = mp_segment_new(); /* as the project does */

@@ -135,7 +135,7 @@ static inline const char *event(int n) {
 
 static inline mp_segment *make(mp_spool *spool, unsigned lane) {
     mp_segment *segment = NULL;
-    CHECK(mp_spool_segment(spool, lane, false, &segment, why) == 0);
+    CHECK(mp_spool_segment(spool, lane, &segment, why) == 0);
     return segment;
 }
 

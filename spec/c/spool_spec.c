@@ -214,10 +214,10 @@ CASE(a_directory_that_others_can_write_to_is_refused) {
     mp_spool *spool = enter();
     mp_segment *segment = NULL;
     CHECK(chmod(home, 0777) == 0);
-    CHECK(mp_spool_segment(spool, 0, false, &segment, why) == EPERM);
+    CHECK(mp_spool_segment(spool, 0, &segment, why) == EPERM);
     CHECK(strstr(why, "others can write to it") && strstr(why, home));
     CHECK(chmod(home, 0700) == 0);
-    CHECK(mp_spool_segment(spool, 0, false, &segment, why) == 0);
+    CHECK(mp_spool_segment(spool, 0, &segment, why) == 0);
     mp_segment_free(segment);
     leave(spool);
 }
@@ -229,7 +229,7 @@ CASE(a_link_is_no_spool) {
     snprintf(link, sizeof link, "%s.link", home);
     CHECK(symlink(home, link) == 0);
     mp_spool *linked = mp_spool_new(link, "token", "https://host", "");
-    CHECK(mp_spool_segment(linked, 0, false, &segment, why) != 0 && why[0]);
+    CHECK(mp_spool_segment(linked, 0, &segment, why) != 0 && why[0]);
     unlink(link);
     mp_spool_free(linked);
     leave(spool);
@@ -239,7 +239,7 @@ CASE(a_spool_whose_parent_is_missing_says_so) {
     mp_spool *spool =
         mp_spool_new("/tmp/mp_none/spool", "token", "https://host", "");
     mp_segment *segment = NULL;
-    CHECK(mp_spool_segment(spool, 0, false, &segment, why) == ENOENT);
+    CHECK(mp_spool_segment(spool, 0, &segment, why) == ENOENT);
     CHECK(strstr(why, "/tmp/mp_none/spool"));
     mp_spool_free(spool);
 }

@@ -120,8 +120,12 @@ uint32_t mp_lane_missing(const mp_lane *lane, const mp_settings *settings,
 }
 
 void mp_lane_give(mp_lane *lane, mp_segment *segment) {
-    lane->filled = false;
     mp_queue_give(&lane->queue, segment);
+}
+
+void mp_lane_give_spare(mp_lane *lane, mp_segment *spare) {
+    lane->filled = false;
+    mp_queue_give(&lane->queue, spare);
 }
 
 bool mp_lane_add(mp_lane *lane, const mp_settings *settings,

@@ -172,8 +172,10 @@ uint64_t mp_lane_left(const mp_lane *lane, uint64_t ticket);
 int64_t mp_lane_oldest(const mp_lane *lane);
 
 /* True when the lane filled a segment, or on disk any, and has no spare at
- * hand. */
+ * hand. It wants one until it is given; what a record in need is given does
+ * not count, or the next one would find none either. */
 bool mp_lane_wants_spare(const mp_lane *lane);
+void mp_lane_give_spare(mp_lane *lane, mp_segment *spare);
 
 /* Segments that are no longer needed, linked by `next`, now the caller's. */
 mp_segment *mp_lane_garbage(mp_lane *lane);

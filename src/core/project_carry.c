@@ -197,30 +197,10 @@ static mp_request *launch(mp_project *project, mp_lane_id id, mp_batch *batch,
     return under_way ? &under_way->request : NULL;
 }
 
-/* A busy lane gets its next segment from here, pages touched, so that no
- * call that tracks has to make one; also while nothing can be sent. */
-static void give_spare(mp_project *project, mp_lane_id id) {
-    mp_segment *spare = mp_project_new_segment(project, id, true);
-    if (!spare)
-        return;
-    mp_project_lock(project);
-    mp_lane_give(project->lanes[id], spare);
-    mp_project_unlock(project);
-}
-
-/* With the lock held: the first lane that wants a spare; MP_LANES: none. */
-static int find_wanting(const mp_project *project) {
-    int id = 0;
-    while (id < MP_LANES && !mp_lane_wants_spare(project->lanes[id]))
-        id++;
-    return id;
-}
-
 /* What comes next: a question, a batch, or a batch on disk to be read first;
  * else none of them. */
 typedef struct choice {
     bool asks;
-    int spare_for; /* a lane; MP_LANES: none */
     uint64_t question;
     mp_lane_id id;
     mp_batch *batch;
@@ -241,7 +221,6 @@ static choice choose(mp_project *project, int64_t now_ms, int64_t wall_ms,
         *next_ms = save_ms;
     project->looks_ms =
         next.asks || next.batch || next.wanted ? now_ms : *next_ms;
-    next.spare_for = find_wanting(project);
     mp_segment *garbage = collect_garbage(project);
     mp_project_unlock(project);
     mp_project_free_segments(project, garbage);
@@ -271,8 +250,6 @@ mp_request *mp_project_next(mp_project *project, int64_t now_ms,
         mp_project_fetch(project, next.id, next.wanted, settings, now_ms);
         next = choose(project, now_ms, wall_ms, next_ms);
     }
-    if (next.spare_for < MP_LANES)
-        give_spare(project, (mp_lane_id)next.spare_for);
     if (next.asks) {
         request =
             next_question(project, settings, next.question, now_ms, next_ms);

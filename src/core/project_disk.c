@@ -110,13 +110,11 @@ void mp_project_tell_once(void *user, const char *message) {
 
 /* ---- open segments ---- */
 
-mp_segment *mp_project_new_segment(mp_project *project, mp_lane_id lane,
-                                   bool warm) {
+mp_segment *mp_project_new_segment(mp_project *project, mp_lane_id lane) {
     char message[MP_MESSAGE];
     mp_segment *segment = NULL;
     if (project->spool) {
-        if (mp_spool_segment(project->spool, lane, warm, &segment, message) ==
-            0) {
+        if (mp_spool_segment(project->spool, lane, &segment, message) == 0) {
             if (segment->place.fd >= 0 &&
                 !atomic_exchange(&project->writes, true))
                 mp_project_tell_once(
@@ -129,10 +127,7 @@ mp_segment *mp_project_new_segment(mp_project *project, mp_lane_id lane,
         }
         mp_project_trouble(project, message);
     }
-    segment = mp_segment_new();
-    if (segment && warm)
-        memset(segment->data, 0, MP_SEGMENT_BYTES);
-    return segment;
+    return mp_segment_new();
 }
 
 /* With the lock held: notes that a caller is about to write the end of a

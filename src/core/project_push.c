@@ -9,7 +9,7 @@ static mp_segment *new_segments(mp_project *project, mp_lane_id lane,
                                 uint32_t n) {
     mp_segment *list = NULL;
     while (n-- > 0) {
-        mp_segment *segment = mp_project_new_segment(project, lane, false);
+        mp_segment *segment = mp_project_new_segment(project, lane);
         if (!segment) {
             mp_project_free_segments(project, list);
             return NULL;

@@ -97,17 +97,15 @@ static inline void mp_project_unlock(mp_project *project) {
 
 void mp_flight_free(mp_flight *flight);
 
-/* ---- project_disk.c, project_spill.c, project_tend.c: each does nothing
- * without a spool ---- */
+/* ---- project_disk.c, project_spill.c, project_tend.c: but for segments and
+ * spares, each does nothing without a spool ---- */
 
 mp_err mp_project_open_disk(mp_project *project); /* MP_MEMORY */
 void mp_project_disk_in_child(mp_project *project);
 
 /* An empty segment on a file, or in memory when there is no spool or it
- * failed, which is told then. `warm`: its pages are touched. NULL: out of
- * memory. No lock held. */
-mp_segment *mp_project_new_segment(mp_project *project, mp_lane_id lane,
-                                   bool warm);
+ * failed, which is told then. NULL: out of memory. No lock held. */
+mp_segment *mp_project_new_segment(mp_project *project, mp_lane_id lane);
 
 /* Frees segments of a list and removes their files. No lock held. */
 void mp_project_free_segments(mp_project *project, mp_segment *list);

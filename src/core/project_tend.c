@@ -1,5 +1,5 @@
-/* What the carrier does for the disk of a project at its time: adopts, keeps
- * spares, syncs; and what is left to do in the end. */
+/* What the carrier does for a project at its time: keeps spares and, with a
+ * spool, adopts and syncs; and what is left to do in the end. */
 #include "project_state.h"
 
 #include "clock.h"
@@ -50,18 +50,20 @@ static void adopt(mp_project *project, const mp_settings *settings,
     mp_project_unlock(project);
 }
 
-/* Every lane in use has a segment at hand before it needs one. */
+/* A busy lane has its next segment at hand, pages touched, so that no call that
+ * tracks has to make one; also while nothing can be sent. */
 static void give_spares(mp_project *project) {
     for (int i = 0; i < MP_LANES; i++) {
         mp_project_lock(project);
         bool wants = mp_lane_wants_spare(project->lanes[i]);
         mp_project_unlock(project);
         mp_segment *spare =
-            wants ? mp_project_new_segment(project, (mp_lane_id)i, true) : NULL;
+            wants ? mp_project_new_segment(project, (mp_lane_id)i) : NULL;
         if (!spare)
             continue;
+        mp_segment_warm(spare);
         mp_project_lock(project);
-        mp_lane_give(project->lanes[i], spare);
+        mp_lane_give_spare(project->lanes[i], spare);
         mp_project_unlock(project);
     }
 }
@@ -138,10 +140,9 @@ static void keep_rejected(mp_project *project) {
 
 void mp_project_tend_before(mp_project *project, const mp_settings *settings,
                             int64_t now_ms) {
-    if (!project->spool)
-        return;
     mp_project_lock(project);
-    bool adopts = project->adopts && now_ms >= project->adopt_ms;
+    bool adopts =
+        project->spool && project->adopts && now_ms >= project->adopt_ms;
     mp_project_unlock(project);
     if (adopts)
         adopt(project, settings, now_ms);

@@ -46,6 +46,11 @@ mp_segment *mp_segment_over(mp_segment_header *header) {
     return segment;
 }
 
+void mp_segment_warm(mp_segment *segment) {
+    memset(segment->data, 0, MP_SEGMENT_BYTES);
+    memset(segment->entries, 0, sizeof segment->entries);
+}
+
 void mp_segment_retain(mp_segment *segment) {
     segment->refs++;
 }

@@ -32,11 +32,11 @@ bool mp_spool_same(const mp_spool *a, const mp_spool *b);
 
 /* ---- open segments ---- */
 
-/* Thread: any. An empty segment on a file. `warm`: its pages are touched.
- * *written: it could not be mapped, so each record is to be written, see
- * mp_spool_write. Makes the run's directory if need be. */
-int mp_spool_segment(mp_spool *spool, unsigned lane, bool warm,
-                     mp_segment **out, char message[MP_MESSAGE]);
+/* Thread: any. An empty segment on a file. *written: it could not be mapped,
+ * so each record is to be written, see mp_spool_write. Makes the run's
+ * directory if need be. */
+int mp_spool_segment(mp_spool *spool, unsigned lane, mp_segment **out,
+                     char message[MP_MESSAGE]);
 
 /* Thread: any. Writes bytes of a segment that is not mapped to its file. */
 int mp_spool_write(const mp_segment *segment, size_t from, size_t to,

@@ -20,16 +20,13 @@ static void fill_header(mp_segment_header *header, bool to_end) {
 }
 
 /* A segment over the mapped file. */
-static int make_mapped(int fd, bool warm, mp_segment **out) {
+static int make_mapped(int fd, mp_segment **out) {
     char *map = NULL;
     int err = mp_file_allocate(fd, MP_SEGMENT_FILE);
     if (err == 0)
         err = mp_file_map(fd, MP_SEGMENT_FILE, &map);
     if (err != 0)
         return err;
-    /* What is written now faults now, and not in a call that tracks. */
-    if (warm)
-        memset(map, 0, MP_SEGMENT_FILE);
     fill_header((mp_segment_header *)(void *)map, false);
     *out = mp_segment_over((mp_segment_header *)(void *)map);
     if (!*out) {
@@ -65,15 +62,14 @@ static void note_place(mp_segment *segment, const mp_run *run, unsigned lane,
 
 /* The file has another name until its header is whole. */
 static int make_segment(const mp_run *run, unsigned lane, uint64_t number,
-                        bool warm, mp_segment **out) {
+                        mp_segment **out) {
     char name[MP_STORED_NAME], fresh[MP_STORED_NAME + 4];
     mp_stored_open_name(lane, run->id, number, name);
     snprintf(fresh, sizeof fresh, "%s.new", name);
     int fd, err = mp_file_create(run->dir, fresh, &fd);
     if (err != 0)
         return err;
-    err = mp_file_reserves(fd) ? make_mapped(fd, warm, out)
-                               : make_written(fd, out);
+    err = mp_file_reserves(fd) ? make_mapped(fd, out) : make_written(fd, out);
     if (err != 0) {
         mp_file_close(fd);
     } else {
@@ -90,19 +86,19 @@ static int make_segment(const mp_run *run, unsigned lane, uint64_t number,
     return err;
 }
 
-int mp_spool_segment(mp_spool *spool, unsigned lane, bool warm,
-                     mp_segment **out, char message[MP_MESSAGE]) {
+int mp_spool_segment(mp_spool *spool, unsigned lane, mp_segment **out,
+                     char message[MP_MESSAGE]) {
     int err;
     const mp_run *run = mp_spool_run(spool, NULL, &err, message);
     if (err != 0)
         return err;
     uint64_t number = atomic_fetch_add(&spool->numbers, 1) + 1;
-    err = make_segment(run, lane, number, warm, out);
+    err = make_segment(run, lane, number, out);
     if (err == ENOENT) { /* somebody removed the directory */
         run = mp_spool_run(spool, run, &err, message);
         if (err != 0)
             return err;
-        err = make_segment(run, lane, number, warm, out);
+        err = make_segment(run, lane, number, out);
     }
     return err == 0 ? 0
                     : mp_spool_say(message, "cannot make a file in",
