@@ -61,14 +61,18 @@ local function public(methods)
   return sorted(set)
 end
 
--- The methods of a userdata: its __index is their table, or a function whose
--- third upvalue is.
+-- The methods of a userdata: its __index is a table with them, or a function
+-- whose third upvalue is.
 local function methods_of(value)
   local index = getmetatable(value).__index
   if type(index) == "function" then
     index = select(2, debug.getupvalue(index, 3))
   end
-  return public(index)
+  local methods = {}
+  for name, field in pairs(index) do
+    methods[name] = type(field) == "function" or nil
+  end
+  return public(methods)
 end
 
 describe("definitions", function()

@@ -14,6 +14,11 @@
 
 #define DRAFT "mixpanel.draft"
 
+enum { /* of a client, about: what its tables have room for */
+    METAMETHODS = 8,
+    METHODS = 32
+};
+
 /* ---- drafts ---- */
 
 /* What new or set_config has read so far, in a userdata, so that nothing is
@@ -47,19 +52,43 @@ static mp_settings *take_settings(draft *d) {
 
 /* ---- new ---- */
 
-/* Pushes a client that holds nothing but its parts. */
-static mp_client *push_client(lua_State *L) {
-    mp_client *client = mp_lua_newuserdata(L, sizeof *client);
-    int index = lua_gettop(L);
-    memset(client, 0, sizeof *client);
-    client->closed = true;
-    luaL_getmetatable(L, MP_CLIENT);
-    lua_setmetatable(L, index);
-    lua_createtable(L, 3, 2);
+/* Puts a copy, with room for so many fields, in the place of the table at the
+ * top. */
+static void copy_table(lua_State *L, int fields) {
+    int from = lua_gettop(L);
+    lua_createtable(L, 0, fields);
+    lua_pushnil(L);
+    while (lua_next(L, from)) {
+        lua_pushvalue(L, -2);
+        lua_insert(L, -2);
+        lua_rawset(L, from + 1);
+    }
+    lua_replace(L, from);
+}
+
+/* Pushes a metatable for the client at `index` alone. Its __index is a table
+ * with the methods and the parts of this client: there Lua finds a method
+ * without a call, which is what most of a look-up through a function costs. */
+static void push_metatable(lua_State *L, int index) {
+    luaL_getmetatable(L, mp_type_names[MP_CLIENT]);
+    copy_table(L, METAMETHODS);
+    lua_getfield(L, -1, "__index");
+    copy_table(L, METHODS);
     mp_update_push(L, &mp_people_target, sizeof(mp_part), index);
     lua_setfield(L, -2, "people");
     mp_update_push(L, &mp_groups_target, sizeof(mp_part), index);
     lua_setfield(L, -2, "groups");
+    lua_setfield(L, -2, "__index");
+}
+
+/* Pushes a client that holds nothing but its parts. */
+static mp_client *push_client(lua_State *L) {
+    mp_client *client = mp_handle_new(L, MP_CLIENT, sizeof *client);
+    int index = lua_gettop(L);
+    client->closed = true;
+    push_metatable(L, index);
+    lua_setmetatable(L, index);
+    lua_createtable(L, 3, 0);
     mp_lua_setuser(L, index);
     return client;
 }
@@ -153,7 +182,9 @@ static int collect(lua_State *L) {
 /* Written before Lua allocates anything, and so may collect the client. */
 static int to_string(lua_State *L) {
     const mp_client *client = mp_handle_client(L);
-    char text[MP_MESSAGE] = MP_CLIENT " (closed)", state[MP_SHOWN] = "closed";
+    const char *name = mp_type_names[MP_CLIENT];
+    char text[MP_MESSAGE], state[MP_SHOWN] = "closed";
+    snprintf(text, sizeof text, "%s (closed)", name);
     if (client->project) {
         const mp_config *config = mp_project_config(client->project);
         mp_stats s;
@@ -161,7 +192,7 @@ static int to_string(lua_State *L) {
         if (!client->closed)
             snprintf(state, sizeof state, "%llu queued",
                      (unsigned long long)s.queued);
-        snprintf(text, sizeof text, MP_CLIENT " (%.64s, %.100s, %s)",
+        snprintf(text, sizeof text, "%s (%.64s, %.100s, %s)", name,
                  config->token, config->base_url, state);
     }
     lua_pushstring(L, text);

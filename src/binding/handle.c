@@ -11,43 +11,61 @@ enum {
 
 /* ---- types ---- */
 
-void mp_handle_type(lua_State *L, const char *type) {
-    luaL_newmetatable(L, type);
-    lua_pushstring(L, type);
+const char *const mp_type_names[MP_TYPES] = {
+    [MP_CLIENT] = "mixpanel.client",
+    [MP_PEOPLE] = "mixpanel.people",
+    [MP_GROUPS] = "mixpanel.groups",
+    [MP_USER] = "mixpanel.user",
+    [MP_USER_PEOPLE] = "mixpanel.user.people",
+    [MP_USER_GROUP] = "mixpanel.user.group",
+};
+
+void mp_handle_type(lua_State *L, mp_type type) {
+    luaL_newmetatable(L, mp_type_names[type]);
+    lua_pushstring(L, mp_type_names[type]);
     lua_setfield(L, -2, "__name"); /* Lua sets it itself only from 5.3 on */
     lua_newtable(L);
     lua_pushvalue(L, -1);
     lua_setfield(L, -3, "__index");
 }
 
+static void push_method(lua_State *L, lua_CFunction method, int scratch,
+                        mp_type type) {
+    lua_pushvalue(L, scratch);
+    lua_pushinteger(L, type);
+    lua_pushcclosure(L, method, 2);
+}
+
 void mp_handle_add(lua_State *L, int table, const luaL_Reg *functions,
-                   int scratch, int metatable) {
+                   int scratch, mp_type type) {
     for (; functions->name; functions++) {
-        lua_pushvalue(L, scratch);
-        lua_pushvalue(L, metatable);
-        lua_pushcclosure(L, functions->func, 2);
+        push_method(L, functions->func, scratch, type);
         lua_setfield(L, table, functions->name);
     }
 }
 
-static bool is_self(lua_State *L) {
-    bool same = false;
-    if (lua_touserdata(L, 1) && lua_getmetatable(L, 1)) {
-        same = lua_rawequal(L, -1, lua_upvalueindex(2)) != 0;
-        lua_pop(L, 1);
-    }
-    return same;
+void *mp_handle_new(lua_State *L, mp_type type, size_t size) {
+    mp_handle *handle = mp_lua_newuserdata(L, size);
+    memset(handle, 0, size);
+    handle->type = &mp_type_names[type];
+    return handle;
 }
 
-static _Noreturn void raise_self(lua_State *L) {
-    lua_getfield(L, lua_upvalueindex(2), "__name");
-    mp_raise_type(L, 1, lua_tostring(L, -1));
+static inline void *check_self(lua_State *L, mp_type type) {
+    mp_handle *handle = lua_touserdata(L, 1);
+    /* A light userdata has the length 0. */
+    if (handle && mp_lua_rawlen(L, 1) >= sizeof *handle &&
+        handle->type == &mp_type_names[type])
+        return handle;
+    mp_raise_type(L, 1, mp_type_names[type]);
 }
 
 void *mp_handle_self(lua_State *L) {
-    if (!is_self(L))
-        raise_self(L);
-    return lua_touserdata(L, 1);
+    return check_self(L, (mp_type)lua_tointeger(L, lua_upvalueindex(2)));
+}
+
+mp_client *mp_handle_client(lua_State *L) {
+    return check_self(L, MP_CLIENT);
 }
 
 int mp_handle_index(lua_State *L) {
@@ -64,17 +82,13 @@ int mp_handle_index(lua_State *L) {
     return 1;
 }
 
-void mp_handle_set_index(lua_State *L, int metatable, int methods,
-                         int scratch) {
+void mp_handle_set_index(lua_State *L, int metatable, int methods, int scratch,
+                         mp_type type) {
     lua_pushvalue(L, scratch);
-    lua_pushvalue(L, metatable);
+    lua_pushinteger(L, type);
     lua_pushvalue(L, methods);
     lua_pushcclosure(L, mp_handle_index, 3);
     lua_setfield(L, metatable, "__index");
-}
-
-mp_client *mp_handle_client(lua_State *L) {
-    return mp_handle_self(L);
 }
 
 /* ---- scratch ---- */
@@ -95,13 +109,13 @@ mp_scratch *mp_scratch_new(lua_State *L) {
 }
 
 mp_scratch *mp_scratch_take(lua_State *L) {
-    mp_scratch *scratch = lua_touserdata(L, lua_upvalueindex(1));
+    lua_pushvalue(L, lua_upvalueindex(1));
+    mp_scratch *scratch = lua_touserdata(L, -1);
     if (scratch->busy) {
         scratch = mp_scratch_new(L);
+        lua_replace(L, -2);
         lua_pushvalue(L, -1);
         lua_replace(L, lua_upvalueindex(1));
-    } else {
-        lua_pushvalue(L, lua_upvalueindex(1));
     }
     scratch->busy = true;
     scratch->head.len = scratch->body.len = scratch->records.len = 0;

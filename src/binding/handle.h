@@ -1,8 +1,8 @@
 /* The userdata of the binding: clients, the people and groups of a client,
  * and the scratch that records are encoded into. Knows nothing of JSON.
  *
- * Upvalues of every method: 1 is the scratch, 2 the metatable of the method's
- * type, which makes checking `self` cheap. */
+ * Upvalues of every method: 1 is the scratch, 2 the number of the method's
+ * type. */
 #ifndef MP_HANDLE_H
 #define MP_HANDLE_H
 
@@ -12,16 +12,32 @@
 #include "../core/buf.h"
 #include "../core/project.h"
 
-#define MP_CLIENT "mixpanel.client"
-#define MP_PEOPLE "mixpanel.people"
-#define MP_GROUPS "mixpanel.groups"
+typedef enum mp_type {
+    MP_CLIENT,
+    MP_PEOPLE,
+    MP_GROUPS,
+    MP_USER,
+    MP_USER_PEOPLE,
+    MP_USER_GROUP,
+    MP_TYPES
+} mp_type;
+
+/* What Lua sees as __name, and the registry as key of the metatable. */
+extern const char *const mp_type_names[MP_TYPES];
+
+/* What the userdata of a type begin with, so that checking `self` takes one
+ * comparison: the address of its name, which nobody else's begin with. */
+typedef struct mp_handle {
+    const char *const *type;
+} mp_handle;
 
 struct mp_defaults;
 struct mp_target;
 
-/* Refers to a table with its `people`, `groups` and, at 1, its defaults; what
- * else is there belongs to client_defaults.c. */
+/* Refers to a table with, at 1, its defaults; what else is there belongs to
+ * client_defaults.c. */
 typedef struct mp_client {
+    mp_handle handle;
     mp_project *project; /* NULL before it is open and once it is collected */
     const struct mp_defaults *defaults; /* NULL: none */
     unsigned defaults_version;          /* of these, for whoever copies them */
@@ -32,6 +48,7 @@ typedef struct mp_client {
 /* Whose methods update people or groups; refers to a table with the client at
  * 1. Other types may begin like it. */
 typedef struct mp_part {
+    mp_handle handle;
     mp_client *client;
     const struct mp_target *target;
 } mp_part;
@@ -45,12 +62,16 @@ typedef struct mp_scratch {
 /* ---- types ---- */
 
 /* Adds a type and pushes its metatable, then its table of methods. */
-void mp_handle_type(lua_State *L, const char *type);
+void mp_handle_type(lua_State *L, mp_type type);
 
-/* Sets functions in the table at index `table`, with the scratch and the
- * metatable at these indexes as upvalues; all are positive. */
+/* Sets functions in the table at index `table`, with the scratch at this index
+ * and the type as upvalues; both indexes are positive. */
 void mp_handle_add(lua_State *L, int table, const luaL_Reg *functions,
-                   int scratch, int metatable);
+                   int scratch, mp_type type);
+
+/* Pushes a userdata of a type, all zero behind its mp_handle; without its
+ * metatable, so that nobody sees it before it is ready. */
+void *mp_handle_new(lua_State *L, mp_type type, size_t size);
 
 /* What stands at argument 1 of a method if it is of the method's type; raises
  * for anything else. */
@@ -65,7 +86,8 @@ mp_client *mp_handle_client(lua_State *L);
 int mp_handle_index(lua_State *L);
 
 /* Sets it in the metatable at this index, with that table of methods. */
-void mp_handle_set_index(lua_State *L, int metatable, int methods, int scratch);
+void mp_handle_set_index(lua_State *L, int metatable, int methods, int scratch,
+                         mp_type type);
 
 /* ---- scratch ---- */
 

@@ -35,26 +35,26 @@ static int date(lua_State *L) {
 }
 
 /* Adds a type that has methods and nothing else. */
-static void add_part(lua_State *L, int scratch, const char *type,
-                     const luaL_Reg *const methods[]) {
+static void add_part(lua_State *L, int scratch, mp_type type,
+                     const luaL_Reg *const lists[]) {
     mp_handle_type(L, type);
-    int metatable = lua_gettop(L) - 1;
-    for (; *methods; methods++)
-        mp_handle_add(L, metatable + 1, *methods, scratch, metatable);
+    int methods = lua_gettop(L);
+    for (; *lists; lists++)
+        mp_handle_add(L, methods, *lists, scratch, type);
     lua_pop(L, 2);
 }
 
+/* What client.c copies for each client. */
 static void add_client(lua_State *L, int scratch) {
+    static const luaL_Reg *const lists[] = {
+        mp_events_methods,   mp_client_methods, mp_delivery_methods,
+        mp_outcomes_methods, mp_manual_methods, mp_user_constructor,
+    };
     mp_handle_type(L, MP_CLIENT);
-    int methods = lua_gettop(L), metatable = methods - 1;
-    mp_handle_add(L, methods, mp_events_methods, scratch, metatable);
-    mp_handle_add(L, methods, mp_client_methods, scratch, metatable);
-    mp_handle_add(L, methods, mp_delivery_methods, scratch, metatable);
-    mp_handle_add(L, methods, mp_outcomes_methods, scratch, metatable);
-    mp_handle_add(L, methods, mp_manual_methods, scratch, metatable);
-    mp_handle_add(L, metatable, mp_client_metamethods, scratch, metatable);
-    mp_handle_add(L, methods, mp_user_constructor, scratch, metatable);
-    mp_handle_set_index(L, metatable, methods, scratch);
+    int methods = lua_gettop(L);
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+        mp_handle_add(L, methods, lists[i], scratch, MP_CLIENT);
+    mp_handle_add(L, methods - 1, mp_client_metamethods, scratch, MP_CLIENT);
     lua_pop(L, 2);
 }
 
@@ -62,9 +62,9 @@ static void add_user(lua_State *L, int scratch) {
     mp_handle_type(L, MP_USER);
     int methods = lua_gettop(L), metatable = methods - 1;
     for (size_t i = 0; mp_user_methods[i]; i++)
-        mp_handle_add(L, methods, mp_user_methods[i], scratch, metatable);
-    mp_handle_add(L, metatable, mp_user_metamethods, scratch, metatable);
-    mp_handle_set_index(L, metatable, methods, scratch);
+        mp_handle_add(L, methods, mp_user_methods[i], scratch, MP_USER);
+    mp_handle_add(L, metatable, mp_user_metamethods, scratch, MP_USER);
+    mp_handle_set_index(L, metatable, methods, scratch, MP_USER);
     lua_pop(L, 2);
     add_part(L, scratch, MP_USER_PEOPLE, mp_user_people_methods);
     add_part(L, scratch, MP_USER_GROUP, mp_user_group_methods);

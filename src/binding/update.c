@@ -349,11 +349,10 @@ const luaL_Reg mp_update_people_methods[] = {
 
 void *mp_update_push(lua_State *L, const mp_target *target, size_t size,
                      int client) {
-    mp_part *part = mp_lua_newuserdata(L, size);
-    memset(part, 0, size);
+    mp_part *part = mp_handle_new(L, target->type, size);
     part->client = lua_touserdata(L, client);
     part->target = target;
-    luaL_getmetatable(L, target->type);
+    luaL_getmetatable(L, mp_type_names[target->type]);
     lua_setmetatable(L, -2);
     lua_createtable(L, 4, 0);
     lua_pushvalue(L, client);

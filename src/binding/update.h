@@ -23,7 +23,7 @@ typedef struct mp_owner {
 
 /* What is updated, and how many arguments name it. */
 typedef struct mp_target {
-    const char *type; /* of the userdata, whose memory begins as an mp_part */
+    mp_type type; /* of the userdata, whose memory begins as an mp_part */
     mp_lane_id lane;
     int ids;              /* 0 with an owner */
     const char *names[2]; /* of these arguments */

@@ -121,10 +121,9 @@ static mp_err settle(mp_user_handle *me, const options *o) {
 
 /* Pushes a user of the client at argument 1 about whom nothing is known. */
 static mp_user_handle *push_user(lua_State *L, mp_client *client) {
-    mp_user_handle *me = mp_lua_newuserdata(L, sizeof *me);
+    mp_user_handle *me = mp_handle_new(L, MP_USER, sizeof *me);
     int self = lua_gettop(L);
-    memset(me, 0, sizeof *me);
-    luaL_getmetatable(L, MP_USER);
+    luaL_getmetatable(L, mp_type_names[MP_USER]);
     lua_setmetatable(L, self);
     me->client = client;
     lua_createtable(L, 2, 1);
@@ -200,7 +199,7 @@ static int to_string(lua_State *L) {
                         : mp_user_opted_out(me)             ? "opted out"
                         : me->user.ids.user_id.len > 0      ? "identified"
                                                             : "anonymous";
-    lua_pushfstring(L, MP_USER " (%s)", state);
+    lua_pushfstring(L, "%s (%s)", mp_type_names[MP_USER], state);
     return 1;
 }
 

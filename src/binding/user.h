@@ -10,13 +10,10 @@
 
 #include "../core/user.h"
 
-#define MP_USER        "mixpanel.user"
-#define MP_USER_PEOPLE "mixpanel.user.people"
-#define MP_USER_GROUP  "mixpanel.user.group"
-
 /* Refers to a table with `people` and, at 1, its defaults; at 2, its
  * client. */
 typedef struct mp_user_handle {
+    mp_handle handle;
     mp_client *client;
     bool collected; /* and holds nothing any more */
     mp_user user;
