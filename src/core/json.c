@@ -73,20 +73,6 @@ bool mp_json_plain(char *to, const char *from, size_t n) {
     return true;
 }
 
-/* Copies the plain bytes that `from` begins with and returns their number;
- * leaves anything in the rest of to[0..n - 1]. */
-static size_t copy_plain(char *to, const char *from, size_t n) {
-    size_t i = 0;
-    for (; LITTLE_ENDIAN_WORDS && n - i >= 8; i += 8) {
-        uint64_t found = copy_word(to + i, from + i);
-        if (found)
-            return i + (size_t)__builtin_ctzll(found) / 8;
-    }
-    for (; i < n && is_plain((unsigned char)from[i]); i++)
-        to[i] = from[i];
-    return i;
-}
-
 /* The length of the UTF-8 sequence at the start of `s`, which is not ASCII,
  * and whether it is well-formed (Unicode, table 3-7). Of an ill-formed one
  * the maximal subpart, which is what one U+FFFD replaces. */
@@ -128,20 +114,43 @@ static size_t put_escape(char *out, unsigned char c) {
     return 6;
 }
 
-/* Copies the well-formed multi-byte sequences that `from` begins with and
- * returns their bytes, 0 if anything else stands there. */
-static size_t copy_utf8(char *to, const char *from, size_t n) {
-    const unsigned char *s = (const unsigned char *)from;
-    size_t i = 0;
-    bool valid = true;
-    while (i < n && s[i] >= 0x80) {
-        size_t length = utf8_sequence(s + i, n - i, &valid);
-        if (!valid)
-            break;
-        i += length;
+/* The first byte of s[i..n - 1] that is not plain; n: there is none. */
+static size_t skip_plain(const char *s, size_t i, size_t n) {
+    uint64_t word;
+    for (; LITTLE_ENDIAN_WORDS && n - i >= 8; i += 8) {
+        memcpy(&word, s + i, 8);
+        uint64_t found = marks(word);
+        if (found)
+            return i + (size_t)__builtin_ctzll(found) / 8;
     }
-    if (i > 0)
-        memcpy(to, from, i);
+    size_t rest = n - i;
+    if (LITTLE_ENDIAN_WORDS && rest > 0 && n >= 8) {
+        /* A word that ends where the text does, filled up with spaces. */
+        memcpy(&word, s + n - 8, 8);
+        word = word >> 8 * (8 - rest) | EIGHT(' ') << 8 * rest;
+        uint64_t found = marks(word);
+        return found ? i + (size_t)__builtin_ctzll(found) / 8 : n;
+    }
+    while (i < n && is_plain((unsigned char)s[i]))
+        i++;
+    return i;
+}
+
+/* How many bytes `s` begins with that are copied as they are: plain ones and
+ * well-formed sequences. */
+static size_t skip_clean(const char *s, size_t n) {
+    size_t i = skip_plain(s, 0, n);
+    while (i < n && (unsigned char)s[i] >= 0x80) {
+        do { /* these come in runs */
+            bool valid;
+            size_t length =
+                utf8_sequence((const unsigned char *)s + i, n - i, &valid);
+            if (!valid)
+                return i;
+            i += length;
+        } while (i < n && (unsigned char)s[i] >= 0x80);
+        i = skip_plain(s, i, n);
+    }
     return i;
 }
 
@@ -174,15 +183,17 @@ mp_err mp_json_string(mp_buf *out, const char *s, size_t n, bool *repaired) {
         return err;
     out->data[out->len++] = '"';
     while (n > 0) {
-        size_t done = copy_utf8(out->data + out->len, s, n);
-        done += copy_plain(out->data + out->len + done, s + done, n - done);
+        size_t done = skip_clean(s, n);
+        memcpy(out->data + out->len, s, done);
         out->len += done;
-        if (done == 0) {
-            err = add_special(out, s, n, &done, repaired);
-            if (err != MP_OK) {
-                out->len = start;
-                return err;
-            }
+        s += done;
+        n -= done;
+        if (n == 0)
+            break;
+        err = add_special(out, s, n, &done, repaired);
+        if (err != MP_OK) {
+            out->len = start;
+            return err;
         }
         s += done;
         n -= done;

@@ -156,6 +156,14 @@ static char *put_digits(char *out, uint64_t n, int count) {
 }
 
 char *mp_num_uint64(char *out, uint64_t value) {
+    if (value < 10) { /* as most numbers are */
+        *out = (char)('0' + value);
+        return out + 1;
+    }
+    if (value < 100) {
+        memcpy(out, pairs + value * 2, 2);
+        return out + 2;
+    }
     return put_digits(out, value, count_digits(value));
 }
 
@@ -209,22 +217,30 @@ static char *put_decimal(char *out, decimal number) {
     return mp_num_int64(out, point - 1);
 }
 
-/* Finds the decimal of prices and the like, which have few digits behind the
- * point, at half the cost of `shortest`. The division is exact as a test: its
- * operands are, and it rounds as readers of decimals do. The fewest digits
- * are tried first, and these quotients lie further apart than doubles. */
-static bool find_short(double size, decimal *number) {
-    static const double powers[] = {10, 100, 1000, 10000};
+/* Writes a positive number of few digits behind the point, as prices are, at
+ * half the cost of `shortest`; NULL, and nothing is written, for any other.
+ * The division is exact as a test: its operands are, and it rounds as readers
+ * of decimals do. These quotients lie further apart than doubles, so there is
+ * no shorter decimal than the one without its last zeros. */
+static char *put_short(char *out, double size) {
+    enum {
+        DIGITS = 4,
+        POWER = 10000
+    };
     if (size >= 1e9)
-        return false;
-    for (int i = 0; i < (int)(sizeof powers / sizeof *powers); i++) {
-        int64_t digits = (int64_t)(size * powers[i] + 0.5);
-        if ((double)digits / powers[i] == size) {
-            *number = (decimal){(uint64_t)digits, -(i + 1)};
-            return true;
-        }
-    }
-    return false;
+        return NULL;
+    int64_t scaled = (int64_t)(size * POWER + 0.5);
+    if ((double)scaled / POWER != size)
+        return NULL;
+    uint64_t whole = (uint64_t)scaled / POWER;
+    uint64_t fraction = (uint64_t)scaled % POWER; /* not 0: see the caller */
+    out = mp_num_uint64(out, whole);
+    *out++ = '.';
+    memcpy(out, pairs + fraction / 100 * 2, 2);
+    memcpy(out + 2, pairs + fraction % 100 * 2, 2);
+    for (out += DIGITS; out[-1] == '0'; out--)
+        continue;
+    return out;
 }
 
 char *mp_num_double(char *out, double value) {
@@ -234,14 +250,14 @@ char *mp_num_double(char *out, double value) {
         if ((double)whole == value)
             return mp_num_int64(out, whole);
     }
-    decimal number;
-    uint64_t bits;
     if (value < 0) {
         *out++ = '-';
         value = -value;
     }
+    char *end = put_short(out, value);
+    if (end)
+        return end;
+    uint64_t bits;
     memcpy(&bits, &value, sizeof bits);
-    if (!find_short(value, &number))
-        number = strip_zeros(shortest(bits));
-    return put_decimal(out, number);
+    return put_decimal(out, strip_zeros(shortest(bits)));
 }
