@@ -16,9 +16,13 @@ static const char *check_name(lua_State *L, int arg, size_t *len) {
     return lua_tolstring(L, arg, len);
 }
 
-static void check_properties(lua_State *L, int arg) {
-    if (!lua_istable(L, arg) && !lua_isnoneornil(L, arg))
+/* True if there are any. */
+static bool check_properties(lua_State *L, int arg) {
+    if (lua_istable(L, arg))
+        return true;
+    if (!lua_isnoneornil(L, arg))
         mp_raise_type(L, arg, "properties: table");
+    return false;
 }
 
 static void check_time(lua_State *L, int arg) {
@@ -53,7 +57,7 @@ static int track(lua_State *L) {
     size_t len;
     const mp_client *client = mp_handle_client(L);
     const char *name = check_name(L, 2, &len);
-    check_properties(L, 3);
+    bool any = check_properties(L, 3);
     if (client->closed)
         return mp_fail_closed(L);
     mp_scratch *scratch = mp_scratch_take(L);
@@ -61,7 +65,7 @@ static int track(lua_State *L) {
     mp_event event;
     e.L = L;
     mp_err err = begin(&event, &e, client, scratch, name, len);
-    if (err == MP_OK && lua_istable(L, 3))
+    if (err == MP_OK && any)
         err = mp_event_properties(&event, &e, 3);
     return send(&event, &e, scratch, err, false);
 }
@@ -71,7 +75,7 @@ static int import(lua_State *L) {
     const mp_client *client = mp_handle_client(L);
     const char *name = check_name(L, 2, &len);
     check_time(L, 3);
-    check_properties(L, 4);
+    bool any = check_properties(L, 4);
     if (client->closed)
         return mp_fail_closed(L);
     mp_scratch *scratch = mp_scratch_take(L);
@@ -83,7 +87,7 @@ static int import(lua_State *L) {
         e.fault.root = "time";
         err = mp_moment_read(L, 3, &event.time_ms, &e.fault);
     }
-    if (err == MP_OK && lua_istable(L, 4))
+    if (err == MP_OK && any)
         err = mp_event_properties(&event, &e, 4);
     return send(&event, &e, scratch, err, true);
 }

@@ -17,11 +17,11 @@ enum {
 };
 
 typedef struct mp_fault {
-    const char *root; /* what the path begins with, as "properties" */
-    bool cut;         /* outer parts of the path did not fit */
-    size_t first;     /* of the path's bytes, which end at MP_PATH */
-    char path[MP_PATH];
+    const char *root;        /* what the path begins with, as "properties" */
+    bool cut;                /* outer parts of the path did not fit */
+    size_t first;            /* of the path's bytes, which end at MP_PATH */
     char reason[MP_MESSAGE]; /* "" as long as there is no fault */
+    char path[MP_PATH];
 } mp_fault;
 
 /* No fault yet. `root` is a static text. */

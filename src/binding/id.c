@@ -9,23 +9,29 @@ static const double exact = 9007199254740992.0; /* 2^53 */
 
 /* Mixpanel docs, import events: disallowed values; events with them are
  * dropped, since they come from programs that had no id at hand. */
-static bool is_refused(const char *text, size_t len) { /* ends in a NUL */
-    static const char *const refused[] = {
-        "anon",    "anonymous", "nil",   "none", "null", "n/a",
-        "na",      "undefined", "<nil>", "0",    "-1",   "true",
-        "unknown", "false",     "[]",    "{}",
-    };
-    static const char nobody[] = "00000000-0000-0000-0000-000000000000";
-    enum {
-        LONGEST = sizeof "undefined" - 1
-    };
-    if (len > LONGEST)
-        return len == sizeof nobody - 1 && memcmp(text, nobody, len) == 0;
-    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
-        if (refused[i][0] == text[0] && strlen(refused[i]) == len &&
-            memcmp(refused[i], text, len) == 0)
-            return true;
-    return false;
+static bool is_refused(const char *text, size_t len) {
+#define IS(refused) (memcmp(text, (refused), sizeof(refused) - 1) == 0)
+    switch (len) {
+    case 1:
+        return IS("0");
+    case 2:
+        return IS("na") || IS("-1") || IS("[]") || IS("{}");
+    case 3:
+        return IS("nil") || IS("n/a");
+    case 4:
+        return IS("anon") || IS("none") || IS("null") || IS("true");
+    case 5:
+        return IS("<nil>") || IS("false");
+    case 7:
+        return IS("unknown");
+    case 9:
+        return IS("anonymous") || IS("undefined");
+    case 36:
+        return IS("00000000-0000-0000-0000-000000000000");
+    default:
+        return false;
+    }
+#undef IS
 }
 
 static mp_err judge(const mp_id *id, mp_fault *fault) {
