@@ -139,9 +139,14 @@ describe("events", function()
     end)
 
     it("the caller's library", function()
-      local p = properties { mp_lib = "mine", ["$lib_version"] = "7" }
-      assert.equal("mine", p.mp_lib)
-      assert.equal("7", p["$lib_version"])
+      assert(mp:track("Event", { mp_lib = "mine", ["$lib_version"] = "7" }))
+      assert(mp:flush(10))
+      local line = server:lines("/track")[1]
+      local _, libraries = line:gsub('"mp_lib":', "")
+      local _, versions = line:gsub('"$lib_version":', "")
+      assert.same({ 1, 1 }, { libraries, versions })
+      assert.is_truthy(line:find('"mp_lib":"mine"', 1, true))
+      assert.is_truthy(line:find('"$lib_version":"7"', 1, true))
     end)
 
     it("names with any character", function()

@@ -28,7 +28,7 @@ static void add_item(mp_defaults *defaults, size_t start, size_t name_len) {
     bool empty = defaults->bytes.len - start - name_len - 4 == 2; /* "" */
     bool is_id =
         (reserved == MP_DISTINCT_ID || reserved == MP_OTHER_ID) && !empty;
-    defaults->bloom |= mp_defaults_bit(name, name_len);
+    defaults->bits |= mp_name_bit(name, name_len);
     defaults->reserved |= reserved;
     defaults->plain += !reserved;
     defaults->ids += is_id;

@@ -20,7 +20,7 @@ typedef struct mp_default {
 
 typedef struct mp_defaults {
     mp_buf bytes;
-    uint64_t bloom;             /* of the names: no bit, no such name */
+    uint64_t bits;              /* of the names: see mp_name_bit */
     unsigned reserved;          /* set of mp_reserved */
     uint32_t count, plain, ids; /* all, those not reserved, the is_id */
     uint32_t repaired;
@@ -66,26 +66,10 @@ static inline const mp_dict *mp_defaults_excluded(const mp_defaults *defaults) {
                                                     : NULL;
 }
 
-/* The bit of a name that is JSON text without its quotes, inside of a buffer
- * that has them: of an empty name it reads the quotes. */
-static inline uint64_t mp_defaults_bit(const char *name, size_t len) {
-    unsigned first = (unsigned char)name[0];
-    unsigned last = (unsigned char)name[len - 1];
-    return UINT64_C(1) << ((first * 7 + last * 3 + (unsigned)len) & 63);
-}
-
 /* Notes that an event gives the property of this name, if it is among the
  * defaults. */
 void mp_defaults_find(const mp_defaults *defaults, const char *name, size_t len,
                       mp_overridden *overridden);
-
-/* The same, for a name in a buffer as above. */
-static inline void mp_defaults_override(const mp_defaults *defaults,
-                                        const char *name, size_t len,
-                                        mp_overridden *overridden) {
-    if (defaults->bloom & mp_defaults_bit(name, len))
-        mp_defaults_find(defaults, name, len, overridden);
-}
 
 /* Appends those that are not overridden. */
 mp_err mp_defaults_add(const mp_defaults *defaults,

@@ -134,7 +134,10 @@ static mp_err encode_pair(mp_event *event, mp_encode *e, int table, int key) {
         out->len = start;
         return MP_OK;
     }
-    mp_reserved name = mp_reserved_find(out->data + start + 2, len);
+    uint64_t bit = mp_name_bit(out->data + start + 2, len);
+    mp_reserved name = bit & MP_RESERVED_BITS
+                           ? mp_reserved_find(out->data + start + 2, len)
+                           : MP_RESERVED_NONE;
     if (name)
         err = encode_reserved(event, e, name);
     else if (++event->properties > MP_KEYS_MAX)
@@ -145,9 +148,9 @@ static mp_err encode_pair(mp_event *event, mp_encode *e, int table, int key) {
         mp_fault_key(&e->fault, e->L, key);
     else if (out->len == value)
         out->len = start;
-    else if (event->defaults)
-        mp_defaults_override(event->defaults, out->data + start + 2, len,
-                             &event->overridden);
+    else if (event->defaults && event->defaults->bits & bit)
+        mp_defaults_find(event->defaults, out->data + start + 2, len,
+                         &event->overridden);
     return err;
 }
 
@@ -167,7 +170,7 @@ mp_err mp_event_properties(mp_event *event, mp_encode *e, int table) {
 
 mp_err mp_event_id(mp_event *event, mp_encode *e, const char *name,
                    const mp_id *id) {
-    size_t start = e->out->len, len = strlen(name);
+    size_t len = strlen(name);
     mp_err err = mp_encode_name(e, name);
     if (err == MP_OK)
         err = mp_encode_text(e, id->text, id->len);
@@ -176,14 +179,13 @@ mp_err mp_event_id(mp_event *event, mp_encode *e, const char *name,
     event->given |= mp_reserved_find(name, len);
     event->identified = true;
     if (event->defaults)
-        mp_defaults_override(event->defaults, e->out->data + start + 2, len,
-                             &event->overridden);
+        mp_defaults_find(event->defaults, name, len, &event->overridden);
     return MP_OK;
 }
 
 mp_err mp_event_raw(mp_event *event, mp_encode *e, const char *name,
                     const char *json, size_t len) {
-    size_t start = e->out->len, name_len = strlen(name);
+    size_t name_len = strlen(name);
     if (e->excluded && mp_dict_find(e->excluded, name, name_len))
         return MP_OK;
     mp_err err = mp_encode_name(e, name);
@@ -193,8 +195,7 @@ mp_err mp_event_raw(mp_event *event, mp_encode *e, const char *name,
         return err;
     event->properties++;
     if (event->defaults)
-        mp_defaults_override(event->defaults, e->out->data + start + 2,
-                             name_len, &event->overridden);
+        mp_defaults_find(event->defaults, name, name_len, &event->overridden);
     return MP_OK;
 }
 

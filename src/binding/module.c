@@ -47,12 +47,17 @@ static void add_part(lua_State *L, int scratch, mp_type type,
 /* What client.c copies for each client. */
 static void add_client(lua_State *L, int scratch) {
     static const luaL_Reg *const lists[] = {
-        mp_events_methods,   mp_client_methods, mp_delivery_methods,
-        mp_outcomes_methods, mp_manual_methods, mp_user_constructor,
+        mp_events_methods,
+        mp_client_methods,
+        mp_delivery_methods,
+        mp_outcomes_methods,
+        mp_manual_methods,
+        mp_user_constructor,
+        NULL,
     };
     mp_handle_type(L, MP_CLIENT);
     int methods = lua_gettop(L);
-    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+    for (size_t i = 0; lists[i]; i++)
         mp_handle_add(L, methods, lists[i], scratch, MP_CLIENT);
     mp_handle_add(L, methods - 1, mp_client_metamethods, scratch, MP_CLIENT);
     lua_pop(L, 2);

@@ -21,6 +21,26 @@ typedef enum mp_reserved {
 
 mp_reserved mp_reserved_find(const char *name, size_t len);
 
+/* A name has one bit in a set of names: where it is missing, no such name is
+ * in the set. By its first and last byte and its length. */
+#define MP_NAME_BIT(first, last, len)                                          \
+    (UINT64_C(1) << (((first)*7U + (last)*3U + (unsigned)(len)) & 63))
+
+/* That of a name that is JSON text without its quotes, inside of a buffer that
+ * has them: of an empty name it reads the quotes. */
+static inline uint64_t mp_name_bit(const char *name, size_t len) {
+    return MP_NAME_BIT((unsigned char)name[0], (unsigned char)name[len - 1],
+                       len);
+}
+
+/* Those of the reserved names. */
+#define MP_RESERVED_BITS                                                       \
+    (MP_NAME_BIT('t', 'n', 5) | MP_NAME_BIT('t', 'e', 4) |                     \
+     MP_NAME_BIT('$', 'd', 10) | MP_NAME_BIT('i', 'p', 2) |                    \
+     MP_NAME_BIT('m', 'b', 6) | MP_NAME_BIT('$', 'n', 12) |                    \
+     MP_NAME_BIT('d', 'd', 11) | MP_NAME_BIT('$', 'd', 12) |                   \
+     MP_NAME_BIT('$', 'd', 8))
+
 /* Appends the id at the top as a string. *given: it is there and not empty;
  * nothing is appended for what stands for null. */
 mp_err mp_reserved_id(mp_encode *e, bool *given);
