@@ -32,11 +32,12 @@ static void check_time(lua_State *L, int arg) {
         mp_raise_type(L, arg, "time: number");
 }
 
-/* Begins an event of the client at argument 1. Pushes one value, to be kept
- * on the stack until the event is finished. */
+/* Begins an event of the client at argument 1. What it pushes is to be kept on
+ * the stack until the event is finished. */
 static mp_err begin(mp_event *event, mp_encode *e, const mp_client *client,
                     mp_scratch *scratch, const char *name, size_t len) {
-    mp_event_anchor(e->L, 1);
+    if (client->defaults)
+        mp_event_anchor(e->L, 1);
     return mp_event_begin(event, e, client, client->defaults, scratch, name,
                           len);
 }
