@@ -83,10 +83,8 @@ end
 
 local function worst(latencies, kind, field)
   local most = 0
-  for server, result in pairs(latencies) do
-    if server ~= "healthy" then
-      most = math.max(most, result[kind][field])
-    end
+  for _, server in ipairs { "slow", "failing", "dead" } do
+    most = math.max(most, latencies[server][kind][field])
   end
   return most
 end
@@ -143,10 +141,23 @@ local function set_targets(m)
         1.5
       )
     end
-    local most = math.max(worst(latencies, "cpu", "max"), latencies.healthy.cpu.max)
-    target(("longest call, %s, µs of its thread's CPU"):format(name), most / 1e3, 100, "%.1f")
+    local most = 0
+    for _, server in ipairs { "healthy", "slow", "failing", "dead" } do
+      most = math.max(most, latencies[server].longest)
+    end
+    target(
+      ("longest call, %s, µs of its thread's CPU (one that does nothing: %.1f)"):format(
+        name,
+        latencies.none.longest / 1e3
+      ),
+      most / 1e3,
+      100,
+      "%.1f"
+    )
   end
-  target("nginx: CPU of the worker's main thread per request", m.nginx.ratio, 1.10)
+  local thread = "nginx: CPU of the worker's main thread per request"
+  target(thread, m.nginx.alone.ratio, 1.10)
+  target(thread .. ", neighbours alike", m.nginx.beside.ratio, 1.10)
   local memory = m.growth[#m.growth].memory
   target("resident memory after 10 million events, of that after one", memory[10] / memory[1], 1.1)
 end
@@ -316,10 +327,21 @@ end
 
 local function write_nginx(m)
   say "## nginx\n"
-  say "CPU of a worker's main thread per request, median of nine rounds:\n"
-  head("`log_by_lua` gives a table of properties to", "CPU per request", "ratio")
-  row("a C function that does nothing", ("%.2f µs"):format(m.nginx.empty_us), "1")
-  row("`track`", ("%.2f µs"):format(m.nginx.track_us), ("%.3f"):format(m.nginx.ratio))
+  say "CPU of a worker's main thread per request, the least of nine rounds. The"
+  say "neighbour is a process that tracks as many events, to the same sink.\n"
+  head("`log_by_lua` gives a table of properties to", "CPU per request", "`track`, of that")
+  local alone, beside = m.nginx.alone, m.nginx.beside
+  row("`track`", ("%.2f µs"):format(alone.track_us), "1")
+  row(
+    "a C function that does nothing",
+    ("%.2f µs"):format(alone.empty_us),
+    ("%.3f"):format(alone.ratio)
+  )
+  row(
+    "the same, beside a neighbour",
+    ("%.2f µs"):format(beside.empty_us),
+    ("%.3f"):format(beside.ratio)
+  )
   say ""
 end
 
@@ -336,12 +358,13 @@ local function write_latencies(title, latencies)
     "max",
     "p99.99 CPU",
     "max CPU",
+    "longest in every run, CPU",
     "first call CPU"
   )
-  for _, server in ipairs { "healthy", "slow", "failing", "dead" } do
+  for _, server in ipairs { "none", "healthy", "slow", "failing", "dead" } do
     local wall, cpu = latencies[server].wall, latencies[server].cpu
     row(
-      server,
+      server == "none" and "a call that does nothing" or server,
       us(wall.p50),
       us(wall.p99),
       us(wall.p9999),
@@ -349,6 +372,7 @@ local function write_latencies(title, latencies)
       us(wall.max),
       us(cpu.p9999),
       us(cpu.max),
+      us(latencies[server].longest),
       us(latencies[server].first)
     )
   end
@@ -397,7 +421,8 @@ function Results.write(path, measured)
   say "what the scheduler gave to others; the CPU time is the calling thread's own. The"
   say "first call of a process starts the sending thread and is shown apart."
   say "Healthy, slow (2 s for a reply), failing (503), dead (nobody listens); the run in"
-  say "the middle of three that took turns.\n"
+  say "the middle of three that took turns. What made a call long only in some of them"
+  say "was not the call: the longest in every run is the least of the three maxima.\n"
   write_latencies("A million calls without a pause:", measured.unpaced)
   write_latencies("200 calls in each frame, 60 frames a second:", measured.frames)
   say "With a spool, one run each; a busy disk is one to which somebody writes and syncs"

@@ -132,13 +132,16 @@ local function crowd()
   return list
 end
 
-local servers = { "healthy", "slow", "failing", "dead" }
+local servers = { "none", "healthy", "slow", "failing", "dead" }
 
--- Percentiles for each server, of runs that take turns: per server the run
--- whose p99.99 is in the middle.
+-- Percentiles for each server, and for calls that do nothing, of runs that take
+-- turns: for each the run whose p99.99 is in the middle, and in `longest` the
+-- CPU of the longest call in the run where that was shortest: what does not
+-- come back in every run is not the call's.
 local function latencies(n, burst, runs)
-  local found = { healthy = {}, slow = {}, failing = {}, dead = {} }
-  local urls = { healthy = sink.url, slow = sink.slow, failing = sink.failing, dead = sink.dead }
+  local found = { none = {}, healthy = {}, slow = {}, failing = {}, dead = {} }
+  local urls = { none = "none", healthy = sink.url, slow = sink.slow }
+  urls.failing, urls.dead = sink.failing, sink.dead
   for i = 1, runs do
     for _, server in ipairs(servers) do
       note("single calls, %s server, run %d of %d", server, i, runs)
@@ -147,10 +150,15 @@ local function latencies(n, burst, runs)
     end
   end
   for _, server in ipairs(servers) do
+    local longest = math.huge
+    for _, result in ipairs(found[server]) do
+      longest = math.min(longest, result.cpu.max)
+    end
     table.sort(found[server], function(a, b)
       return a.wall.p9999 < b.wall.p9999
     end)
     found[server] = found[server][(runs + 1) // 2]
+    found[server].longest = longest
   end
   return found
 end
@@ -183,9 +191,13 @@ local function nginx()
   note "nginx"
   local spec = "CPU_ROUNDS=9 lua5.4 $(command -v busted) spec/hosts/nginx_cpu_spec.lua 2>&1 || true"
   local out = run("%s", spec)
-  local ratio, track, empty = out:match "empty C function: ([%d.]+) %(([%d.]+) / ([%d.]+) us%)"
-  assert(ratio, out)
-  return { ratio = tonumber(ratio), track_us = tonumber(track), empty_us = tonumber(empty) }
+  local function read(label)
+    local pattern = "empty C function" .. label .. ": ([%d.]+) %(([%d.]+) / ([%d.]+) us%)"
+    local ratio, track, empty = out:match(pattern)
+    assert(ratio, out)
+    return { ratio = tonumber(ratio), track_us = tonumber(track), empty_us = tonumber(empty) }
+  end
+  return { alone = read "", beside = read " beside a neighbour" }
 end
 
 -- ---- all ----
