@@ -29,8 +29,8 @@ mp_reserved mp_reserved_find(const char *name, size_t len);
 /* That of a name that is JSON text without its quotes, inside of a buffer that
  * has them: of an empty name it reads the quotes. */
 static inline uint64_t mp_name_bit(const char *name, size_t len) {
-    return MP_NAME_BIT((unsigned char)name[0], (unsigned char)name[len - 1],
-                       len);
+    const char *end = name + len;
+    return MP_NAME_BIT((unsigned char)name[0], (unsigned char)end[-1], len);
 }
 
 /* Those of the reserved names. */
