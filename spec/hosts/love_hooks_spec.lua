@@ -134,12 +134,18 @@ describe("mixpanel.love", function()
     assert.equal("", names((run(main))))
   end)
 
-  it("raises for an option that nobody knows", function()
+  it("raises at its caller's line for an option that nobody knows", function()
     local _, notes = run [[
-      note(select(2, pcall(start, { on_reports = print })))
+      for _, options in ipairs { { on_reports = print }, { client = { api_hots = "x" } } } do
+        note(select(2, pcall(function()
+          local me = analytics.start("projecttoken", options)
+          return me
+        end)))
+      end
       love.event.quit()
     ]]
-    assert.truthy(notes:find("on_reports", 1, true))
+    assert.truthy(notes:find("main.lua:%d+: bad argument.-on_reports"), notes)
+    assert.truthy(notes:find("main.lua:%d+: bad argument.-api_hots"), notes)
   end)
 
   -- Seconds from the last frame to the end of a game that cannot send.

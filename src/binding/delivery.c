@@ -35,7 +35,7 @@ static int push_outcome(lua_State *L, mp_err err, uint64_t left) {
     if (err == MP_CLOSED)
         return mp_fail(L, err, "the process is exiting");
     if (err != MP_TIMEOUT)
-        return mp_fail(L, err, "out of memory");
+        return mp_fail(L, err, "the sending thread cannot be started");
     snprintf(message, sizeof message, "timeout: %llu record%s undelivered",
              (unsigned long long)left, left == 1 ? "" : "s");
     return mp_fail(L, err, message);

@@ -245,6 +245,8 @@ void mp_lane_each_segment(mp_lane *lane,
     if (lane->queue.open)
         visit(lane->queue.open, user);
     visit_list(lane->queue.spares, visit, user);
+    if (lane->writing)
+        visit(lane->writing, user);
 }
 
 mp_segment *mp_lane_last_segment(const mp_lane *lane) {

@@ -116,8 +116,8 @@ end
 --- `exit_timeout` 1 and `spool` a folder in the save directory (`false`: none)
 ---@field on_report? fun(report: mixpanel.Report) gets what `poll` finds, once a frame
 
-local function make_client(token, options)
-  local client_options = copy(options)
+local function make_options(given)
+  local client_options = copy(given)
   for name, value in pairs(DEFAULTS) do
     if client_options[name] == nil then
       client_options[name] = value
@@ -127,13 +127,25 @@ local function make_client(token, options)
     client_options.spool = make_path "spool"
   end
   client_options.spool = client_options.spool or nil
-  local client = mixpanel.new(token, client_options)
-  local properties = copy(client_options.properties)
+  return client_options
+end
+
+local function add_session(client, given)
+  local properties = copy(given)
   add_device(properties)
   -- The device id of a new user is a random UUID; LÖVE itself has none.
   properties.session_id = client:user({}):get_device_id()
   client:set_config { properties = properties }
-  return client
+end
+
+-- What a call returns that `start` makes; if it fails, the caller of `start`
+-- is told.
+local function checked(...)
+  local ok, result, message = pcall(...)
+  if not ok or result == nil then
+    error(ok and message or result, 3)
+  end
+  return result
 end
 
 --- Makes a client whose events carry `$os`, `$screen_width`, `$screen_height`,
@@ -149,10 +161,12 @@ function analytics.start(token, options)
   local own, user_options = options or {}, copy(options)
   user_options.client, user_options.on_report = nil, nil
   user_options.state = user_options.state or make_path "user.json"
-  local client = make_client(token, own.client)
+  local client_options = make_options(own.client)
+  local client = checked(mixpanel.new, token, client_options)
+  add_session(client, client_options.properties)
   local session = {
     client = client,
-    user = assert(client:user(user_options)),
+    user = checked(client.user, client, user_options),
     began = now(),
     hooked = {},
     on_report = own.on_report,
