@@ -84,6 +84,25 @@ CASE(a_lane_that_filled_a_segment_wants_a_spare_until_it_is_given_one) {
     rig_finish(r);
 }
 
+CASE(on_disk_a_lane_wants_a_spare_from_its_first_record_on_and_then_a_few) {
+    rig *r = rig_open(MP_LANE_GROUPS);
+    mp_lane_on_disk(r->lane, NULL);
+    CHECK(!mp_lane_wants_spare(r->lane));
+    rig_add(r, 1);
+    CHECK(mp_lane_wants_spare(r->lane));
+    mp_lane_give_spare(r->lane, mp_segment_new());
+    CHECK(!mp_lane_wants_spare(r->lane));
+    rig_add(r, 199);
+    for (int i = 0; i < 3; i++) {
+        CHECK(mp_lane_wants_spare(r->lane));
+        mp_lane_give_spare(r->lane, mp_segment_new());
+    }
+    CHECK(!mp_lane_wants_spare(r->lane));
+    rig_serve(r, said_ok);
+    rig_sweep(r);
+    rig_finish(r);
+}
+
 CASE(a_smaller_batch_size_cuts_what_is_full) {
     rig *r = rig_open(MP_LANE_PEOPLE);
     rig_add_due(r, 25);
@@ -360,6 +379,7 @@ int main(void) {
     RUN(a_full_batch_goes_at_once);
     RUN(the_record_that_fills_a_batch_says_so);
     RUN(a_lane_that_filled_a_segment_wants_a_spare_until_it_is_given_one);
+    RUN(on_disk_a_lane_wants_a_spare_from_its_first_record_on_and_then_a_few);
     RUN(a_smaller_batch_size_cuts_what_is_full);
     RUN(events_go_side_by_side);
     RUN(profiles_and_groups_go_one_by_one);

@@ -124,8 +124,8 @@ void mp_lane_give(mp_lane *lane, mp_segment *segment) {
 }
 
 void mp_lane_give_spare(mp_lane *lane, mp_segment *spare) {
-    lane->filled = false;
     mp_queue_give(&lane->queue, spare);
+    lane->filled &= lane->on_disk && !mp_queue_has_spares(&lane->queue);
 }
 
 bool mp_lane_add(mp_lane *lane, const mp_settings *settings,

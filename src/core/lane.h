@@ -171,9 +171,10 @@ uint64_t mp_lane_left(const mp_lane *lane, uint64_t ticket);
  * of its segment (mp_clock_mono_ms); INT64_MAX: there is none. */
 int64_t mp_lane_oldest(const mp_lane *lane);
 
-/* True when the lane filled a segment, or on disk any, and has no spare at
- * hand. It wants one until it is given; what a record in need is given does
- * not count, or the next one would find none either. */
+/* True when the lane filled a segment and has no spare at hand; on disk, where
+ * they take longer to make, it wants one from its first record on, and a few
+ * once it filled a segment. What a record in need is given is no spare, or the
+ * next one would find none either. */
 bool mp_lane_wants_spare(const mp_lane *lane);
 void mp_lane_give_spare(mp_lane *lane, mp_segment *spare);
 

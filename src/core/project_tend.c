@@ -10,7 +10,8 @@ enum {
     ADOPT_MS = 60 * 1000, /* between two looks for the dead, at the most */
     SOON_MS = 1000,       /* and at the least */
     SYNCED = 32,          /* segments at a time */
-    SPILLED = 16          /* segments before somebody else gets a turn */
+    SPILLED = 16,         /* segments before somebody else gets a turn */
+    SPARE_MS = 1          /* between two spares; no memory must be no spin */
 };
 
 /* Below it a clock is taken for one that was never set: 2025-01-01. */
@@ -66,6 +67,14 @@ static void give_spares(mp_project *project) {
         mp_lane_give_spare(project->lanes[i], spare);
         mp_project_unlock(project);
     }
+}
+
+/* With the lock held. */
+static bool wants_spares(const mp_project *project) {
+    bool wants = false;
+    for (int i = 0; i < MP_LANES; i++)
+        wants |= mp_lane_wants_spare(project->lanes[i]);
+    return wants;
 }
 
 /* Segments to be synced, each with a reference. */
@@ -168,6 +177,8 @@ int64_t mp_project_tend_after(mp_project *project, const mp_settings *settings,
     if (settings->power)
         find_unsynced(project, &waiting);
     release_synced(project, &waiting, (bool[SYNCED]){false});
+    if (wants_spares(project) && next_ms > now_ms + SPARE_MS)
+        next_ms = now_ms + SPARE_MS;
     if (project->store_ms > now_ms && project->store_ms < next_ms)
         next_ms = project->store_ms;
     if (waiting.n > 0 && project->sync_ms < next_ms)
