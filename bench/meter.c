@@ -118,8 +118,9 @@ static int64_t spread(size_t i) {
 
 /* calls(f, self, name, properties, n[, burst, pause_ns]): calls
  * f(self, name, properties) n times, with a pause after every `burst` of
- * them, on average that long, and returns the percentiles of real time and of the thread's CPU time
- * that single calls took, in ns, and how many of them returned false or nil. */
+ * them, on average that long, and returns the percentiles of real time and of
+ * the thread's CPU time that single calls took, in ns, and how many of them
+ * returned false or nil. */
 static int calls(lua_State *L) {
     size_t n = (size_t)luaL_checkinteger(L, 5);
     size_t burst = (size_t)luaL_optinteger(L, 6, 0);
