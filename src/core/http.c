@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -32,6 +33,7 @@ struct mp_http {
     transfer transfers[MP_HTTP_TRANSFERS];
     uint32_t active;
     int sockets[SOCKETS]; /* open ones; -1: none */
+    int wakes;            /* an eventfd: see mp_http_wake */
 };
 
 mp_err mp_http_global_init(void) {
@@ -43,9 +45,10 @@ mp_http *mp_http_new(void) {
     mp_http *http = calloc(1, sizeof *http);
     if (!http)
         return NULL;
+    http->wakes = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     http->multi = curl_multi_init();
-    if (!http->multi) {
-        free(http);
+    if (!http->multi || http->wakes < 0) {
+        mp_http_free(http);
         return NULL;
     }
     curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, (long)CONNECTIONS);
@@ -86,6 +89,7 @@ void mp_http_forget(mp_http *http) {
     for (int i = 0; i < SOCKETS; i++)
         if (http->sockets[i] >= 0)
             close(http->sockets[i]);
+    close(http->wakes);
 }
 
 /* ---- transfers ---- */
@@ -109,6 +113,8 @@ void mp_http_free(mp_http *http) {
         mp_buf_free(&t->body);
     }
     curl_multi_cleanup(http->multi);
+    if (http->wakes >= 0)
+        close(http->wakes);
     free(http);
 }
 
@@ -241,13 +247,21 @@ bool mp_http_run(mp_http *http) {
 }
 
 void mp_http_sleep(mp_http *http, int64_t timeout_ms) {
+    struct curl_waitfd wakes = {.fd = http->wakes, .events = CURL_WAIT_POLLIN};
+    uint64_t count;
     if (timeout_ms > POLL_MAX_MS)
         timeout_ms = POLL_MAX_MS;
-    curl_multi_poll(http->multi, NULL, 0, (int)timeout_ms, NULL);
+    curl_multi_poll(http->multi, &wakes, 1, (int)timeout_ms, NULL);
+    if (wakes.revents && read(http->wakes, &count, sizeof count) < 0)
+        return; /* EAGAIN: it was taken already */
 }
 
+/* Not by curl_multi_wakeup, which writes to a socket: the kernel takes whoever
+ * does that for about to sleep, and lets the woken thread run in its place. */
 void mp_http_wake(mp_http *http) {
-    curl_multi_wakeup(http->multi);
+    const uint64_t one = 1;
+    if (write(http->wakes, &one, sizeof one) < 0)
+        return; /* EAGAIN: it was woken 2^64 times */
 }
 
 /* A status that says no is believed even if the connection broke behind it:

@@ -16,7 +16,7 @@ typedef struct mp_http mp_http;
 /* Once per process, before any other thread may use libcurl. */
 mp_err mp_http_global_init(void);
 
-mp_http *mp_http_new(void); /* NULL: out of memory */
+mp_http *mp_http_new(void); /* NULL: out of memory or descriptors */
 
 /* Nothing may be under way: see mp_http_abort. */
 void mp_http_free(mp_http *http);

@@ -5,7 +5,6 @@
 #include "wait.h"
 
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -178,18 +177,8 @@ static void abort_all(mp_worker *worker) {
     pthread_mutex_unlock(&worker->inside);
 }
 
-/* The thread that wakes this one is a game's frame or an event loop: it goes
- * on, and this one waits for a free processor or its turn. Nor does this one
- * inherit the host's real-time priority. Fails where the host forbids it,
- * and then all is as before. */
-static void yield_to_host(void) {
-    struct sched_param none = {.sched_priority = 0};
-    pthread_setschedparam(pthread_self(), SCHED_BATCH, &none);
-}
-
 static void *run(void *user) {
     mp_worker *worker = user;
-    yield_to_host();
     while (!atomic_load(&worker->stop))
         go_round(worker);
     abort_all(worker);
