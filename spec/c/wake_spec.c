@@ -100,9 +100,24 @@ CASE(while_a_lane_rests_the_end_of_that_comes_first) {
     mp_project_release(project);
 }
 
+CASE(new_settings_may_allow_more) {
+    mp_project *project = open_project();
+    int64_t now_ms = mp_clock_mono_ms();
+    mp_request *request = fill(project, now_ms);
+    wakes(project, MP_LANE_EVENTS);
+    CHECK(next(project, now_ms) == NULL);
+    mp_settings *settings = mp_settings_new(NULL);
+    settings->max_in_flight = 2;
+    mp_project_configure(project, settings);
+    CHECK(wakes(project, MP_LANE_EVENTS));
+    answer(project, request, 200, now_ms);
+    mp_project_release(project);
+}
+
 int main(void) {
     RUN(the_first_record_wakes_and_the_one_that_fills_a_batch);
     RUN(while_all_requests_are_under_way_a_reply_comes_first);
     RUN(while_a_lane_rests_the_end_of_that_comes_first);
+    RUN(new_settings_may_allow_more);
     return unit_result();
 }

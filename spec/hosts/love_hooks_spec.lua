@@ -136,7 +136,16 @@ describe("mixpanel.love", function()
 
   it("raises at its caller's line for an option that nobody knows", function()
     local _, notes = run [[
-      for _, options in ipairs { { on_reports = print }, { client = { api_hots = "x" } } } do
+      local crowd = {}
+      for i = 1, 254 do
+        crowd["p" .. i] = i
+      end
+      for _, options in ipairs {
+        { on_reports = print },
+        { client = { api_hots = "x" } },
+        { client = 5 },
+        { client = { properties = crowd } },
+      } do
         note(select(2, pcall(function()
           local me = analytics.start("projecttoken", options)
           return me
@@ -144,8 +153,9 @@ describe("mixpanel.love", function()
       end
       love.event.quit()
     ]]
-    assert.truthy(notes:find("main.lua:%d+: bad argument.-on_reports"), notes)
-    assert.truthy(notes:find("main.lua:%d+: bad argument.-api_hots"), notes)
+    for _, word in ipairs { "on_reports", "api_hots", "'client': table", "254 properties" } do
+      assert.truthy(notes:find("main.lua:%d+: bad argument[^\n]*" .. word), notes)
+    end
   end)
 
   -- Seconds from the last frame to the end of a game that cannot send.

@@ -14,7 +14,7 @@
 
 #define DRAFT "mixpanel.draft"
 
-enum { /* of a client, about: what its tables have room for */
+enum { /* what the tables of a client are made for, about */
     METAMETHODS = 8,
     METHODS = 32
 };

@@ -26,7 +26,7 @@ typedef enum mp_type {
 extern const char *const mp_type_names[MP_TYPES];
 
 /* What the userdata of a type begin with, so that checking `self` takes one
- * comparison: the address of its name, which nobody else's begin with. */
+ * comparison: the address of its name, which no other library writes. */
 typedef struct mp_handle {
     const char *const *type;
 } mp_handle;

@@ -232,8 +232,8 @@ bool mp_lane_waits(const mp_lane *lane) {
     return lane->waits;
 }
 
-void mp_lane_await(mp_lane *lane) {
-    lane->waits = true;
+void mp_lane_set_waits(mp_lane *lane, bool waits) {
+    lane->waits = waits;
 }
 
 uint32_t mp_lane_in_flight(const mp_lane *lane) {

@@ -72,10 +72,10 @@ mp_batch *mp_lane_next(mp_lane *lane, const mp_settings *settings,
                        int64_t *next_ms);
 
 /* True if the lane is asked again after a reply or a pause and cannot go on
- * before: nobody need come for records that are added meanwhile. As the last
- * mp_lane_next found, or since mp_lane_await. */
+ * before, so that nobody need come to send what is added meanwhile. As the last
+ * mp_lane_next found, or as it was set since. */
 bool mp_lane_waits(const mp_lane *lane);
-void mp_lane_await(mp_lane *lane);
+void mp_lane_set_waits(mp_lane *lane, bool waits);
 
 /* Takes what was said of a batch, which is the lane's again.
  * `retry_after_ms`: of the reply. */

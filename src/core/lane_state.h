@@ -24,7 +24,8 @@ struct mp_lane {
     bool custom_host;
     bool ordered; /* one request at a time, records in order */
     bool trusted; /* its endpoint took or judged records before */
-    bool filled;  /* a segment ran full and the spare was not replaced yet */
+    bool filled;  /* a segment ran full and the spares it took were not
+                   * replaced yet */
     bool waits;   /* see mp_lane_waits */
     mp_stats *stats;
     mp_rng rng;

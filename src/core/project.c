@@ -141,6 +141,8 @@ void mp_project_configure(mp_project *project, mp_settings *settings) {
     mp_project_lock(project);
     mp_settings *old = project->settings;
     use_settings(project, settings);
+    for (int i = 0; i < MP_LANES; i++) /* more may be allowed now */
+        mp_lane_set_waits(project->lanes[i], false);
     mp_project_unlock(project);
     mp_settings_release(old);
 }

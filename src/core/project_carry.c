@@ -275,7 +275,7 @@ int64_t mp_project_tend(mp_project *project, int64_t now_ms) {
     mp_project_lock(project);
     project->looks_ms = next_ms;
     for (int i = 0; i < MP_LANES; i++)
-        mp_lane_await(project->lanes[i]);
+        mp_lane_set_waits(project->lanes[i], true);
     mp_segment *garbage = collect_garbage(project);
     mp_project_unlock(project);
     mp_project_free_segments(project, garbage);

@@ -95,8 +95,9 @@ static bool add_all(mp_project *project, mp_lane *lane,
 }
 
 /* With the lock held: when the carrier must come for what was added to the
- * lane; INT64_MAX: it comes by itself. Waking it for every record of an outage
- * would cost a system call each, and a race for the lock. */
+ * lane; INT64_MAX: it comes by itself, at a reply or the end of a pause. Waking
+ * it for every record of an outage would cost a system call each, and a race
+ * for the lock. */
 static int64_t due(const mp_project *project, const mp_lane *lane,
                    int64_t now_ms) {
     const mp_settings *settings = project->settings;

@@ -130,7 +130,9 @@ bool mp_project_spill(mp_project *project, const mp_settings *settings,
     segment->place.sealed = NULL;
     mp_project_lock(project);
     mp_lane_spilled(project->lanes[lane], stored);
-    if (!stored)
+    if (stored)
+        mp_wait_changed(&project->wait); /* fewer are in memory only */
+    else
         project->store_ms = now_ms + RETRY_MS;
     mp_project_unlock(project);
     return stored != NULL;

@@ -79,9 +79,9 @@ struct mp_project {
      * whoever holds `carrying`, which is taken before the lock above. */
     mp_gzip *gzip;
     mp_trace trace;
-    int64_t adopt_ms, sync_ms, store_ms; /* not before */
-    int64_t adopt_pause_ms;              /* after the last look */
-    uint64_t flights;                    /* made so far */
+    int64_t adopt_ms, sync_ms, store_ms, spare_ms; /* not before */
+    int64_t adopt_pause_ms;                        /* after the last look */
+    uint64_t flights;                              /* made so far */
     pthread_mutex_t carrying;
     mp_flight *handed_out; /* of the manual transport, without a reply */
 };

@@ -11,7 +11,7 @@ enum {
     SOON_MS = 1000,       /* and at the least */
     SYNCED = 32,          /* segments at a time */
     SPILLED = 16,         /* segments before somebody else gets a turn */
-    SPARE_MS = 1          /* between two spares; no memory must be no spin */
+    NO_MEMORY_MS = 1000   /* before a spare is tried again */
 };
 
 /* Below it a clock is taken for one that was never set: 2025-01-01. */
@@ -52,14 +52,16 @@ static void adopt(mp_project *project, const mp_settings *settings,
 }
 
 /* A busy lane has its next segment at hand, pages touched, so that no call that
- * tracks has to make one; also while nothing can be sent. */
-static void give_spares(mp_project *project) {
-    for (int i = 0; i < MP_LANES; i++) {
+ * tracks has to make one. */
+static void give_spares(mp_project *project, int64_t now_ms) {
+    for (int i = 0; i < MP_LANES && now_ms >= project->spare_ms; i++) {
         mp_project_lock(project);
         bool wants = mp_lane_wants_spare(project->lanes[i]);
         mp_project_unlock(project);
         mp_segment *spare =
             wants ? mp_project_new_segment(project, (mp_lane_id)i) : NULL;
+        if (wants && !spare)
+            project->spare_ms = now_ms + NO_MEMORY_MS;
         if (!spare)
             continue;
         mp_segment_warm(spare);
@@ -155,19 +157,20 @@ void mp_project_tend_before(mp_project *project, const mp_settings *settings,
     mp_project_unlock(project);
     if (adopts)
         adopt(project, settings, now_ms);
-    give_spares(project);
+    give_spares(project, now_ms);
 }
 
 int64_t mp_project_tend_after(mp_project *project, const mp_settings *settings,
                               int64_t now_ms) {
     int64_t next_ms = INT64_MAX;
-    bool more = true;
     if (!project->spool)
         return next_ms;
-    for (int i = 0; i < SPILLED && more; i++)
-        more = mp_project_spill(project, settings, now_ms);
-    if (more)
-        next_ms = now_ms;
+    for (int i = 0; i < SPILLED; i++) {
+        if (!mp_project_spill(project, settings, now_ms))
+            break;
+        next_ms = now_ms; /* for more, and since what stands on disk only is
+                           * found by asking its lane */
+    }
     mp_project_evict(project, settings, now_ms);
     if (settings->power && now_ms >= project->sync_ms)
         sync(project, settings, now_ms);
@@ -177,8 +180,8 @@ int64_t mp_project_tend_after(mp_project *project, const mp_settings *settings,
     if (settings->power)
         find_unsynced(project, &waiting);
     release_synced(project, &waiting, (bool[SYNCED]){false});
-    if (wants_spares(project) && next_ms > now_ms + SPARE_MS)
-        next_ms = now_ms + SPARE_MS;
+    if (wants_spares(project) && project->spare_ms < next_ms)
+        next_ms = project->spare_ms > now_ms ? project->spare_ms : now_ms;
     if (project->store_ms > now_ms && project->store_ms < next_ms)
         next_ms = project->store_ms;
     if (waiting.n > 0 && project->sync_ms < next_ms)

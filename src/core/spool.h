@@ -32,9 +32,9 @@ bool mp_spool_same(const mp_spool *a, const mp_spool *b);
 
 /* ---- open segments ---- */
 
-/* Thread: any. An empty segment on a file. *written: it could not be mapped,
- * so each record is to be written, see mp_spool_write. Makes the run's
- * directory if need be. */
+/* Thread: any. An empty segment on a file. Where it cannot be mapped its place
+ * has an `fd`, and each record is to be written, see mp_spool_write. Makes the
+ * run's directory if need be. */
 int mp_spool_segment(mp_spool *spool, unsigned lane, mp_segment **out,
                      char message[MP_MESSAGE]);
 

@@ -130,12 +130,19 @@ local function make_options(given)
   return client_options
 end
 
-local function add_session(client, given)
+local function session_properties(client, given)
   local properties = copy(given)
   add_device(properties)
   -- The device id of a new user is a random UUID; LÖVE itself has none.
   properties.session_id = client:user({}):get_device_id()
-  client:set_config { properties = properties }
+  return properties
+end
+
+local function check_table(value, name)
+  if value ~= nil and type(value) ~= "table" then
+    local message = "bad argument #2 to 'start' (%s: table expected, got %s)"
+    error(message:format(name, type(value)), 3)
+  end
 end
 
 -- What a call returns that `start` makes; if it fails, the caller of `start`
@@ -158,12 +165,15 @@ end
 ---@return mixpanel.User
 ---@return mixpanel.Client
 function analytics.start(token, options)
+  check_table(options, "options")
+  check_table(options and options.client, "option 'client'")
   local own, user_options = options or {}, copy(options)
   user_options.client, user_options.on_report = nil, nil
   user_options.state = user_options.state or make_path "user.json"
   local client_options = make_options(own.client)
   local client = checked(mixpanel.new, token, client_options)
-  add_session(client, client_options.properties)
+  local properties = session_properties(client, client_options.properties)
+  checked(client.set_config, client, { properties = properties })
   local session = {
     client = client,
     user = checked(client.user, client, user_options),
