@@ -29,17 +29,12 @@ void mp_handle_type(lua_State *L, mp_type type) {
     lua_setfield(L, -3, "__index");
 }
 
-static void push_method(lua_State *L, lua_CFunction method, int scratch,
-                        mp_type type) {
-    lua_pushvalue(L, scratch);
-    lua_pushinteger(L, type);
-    lua_pushcclosure(L, method, 2);
-}
-
 void mp_handle_add(lua_State *L, int table, const luaL_Reg *functions,
                    int scratch, mp_type type) {
     for (; functions->name; functions++) {
-        push_method(L, functions->func, scratch, type);
+        lua_pushvalue(L, scratch);
+        lua_pushinteger(L, type);
+        lua_pushcclosure(L, functions->func, 2);
         lua_setfield(L, table, functions->name);
     }
 }
