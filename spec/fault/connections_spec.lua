@@ -184,7 +184,9 @@ describe("memory", function()
     assert(mp:flush(60))
     local late = resident()
     outcome.check(mp, { rejected = total })
-    assert.is_true(late < early + 4096, ("%d KiB became %d KiB"):format(early, late))
+    -- The lane keeps up to four segments of a megabyte, more or fewer of them at
+    -- either moment; eight bytes for each record would be as much again.
+    assert.is_true(late < early + 6 * 1024, ("%d KiB became %d KiB"):format(early, late))
     local _, count = outcome.reports(mp, "rejected")
     assert.equal(total, count)
     mp:close()
