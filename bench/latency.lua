@@ -8,7 +8,7 @@ local n, burst = tonumber(arg[2]), tonumber(arg[3])
 local idle = arg[1] == "none"
 
 local mp = setup.mixpanel.new(setup.token, {
-  api_host = not idle and assert(arg[1]) or nil,
+  api_host = idle and "http://127.0.0.1:9" or assert(arg[1]), -- idle: nobody listens
   properties = setup.shapes.common,
   max_queue_bytes = 2 * 1024 * 1024 * 1024, -- holds them all
   exit_timeout = 0,
