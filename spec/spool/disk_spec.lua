@@ -47,6 +47,18 @@ describe("a spool on a disk that fails", function()
     os.execute("umount -l " .. mount .. " 2>/dev/null")
   end)
 
+  -- A file system that can take blocks back, over a tmpfs with these options.
+  local function mount_overlay(options)
+    shell(("mount -t tmpfs %s tmpfs %s"):format(options, mount))
+    shell(("cd %s && mkdir low up work && mkdir -m 700 merged"):format(mount))
+    shell(
+      ("cd %s && mount -t overlay -o lowerdir=low,upperdir=up,workdir=work overlay merged"):format(
+        mount
+      )
+    )
+    spool = mount .. "/merged/spool"
+  end
+
   local function client(options)
     options = options or {}
     options.api_host = server.url
@@ -152,14 +164,7 @@ describe("a spool on a disk that fails", function()
   end)
 
   it("that can take blocks back gets each record by a write, and says so", function()
-    shell("mount -t tmpfs tmpfs " .. mount)
-    shell(("cd %s && mkdir low up work && mkdir -m 700 merged"):format(mount))
-    shell(
-      ("cd %s && mount -t overlay -o lowerdir=low,upperdir=up,workdir=work overlay merged"):format(
-        mount
-      )
-    )
-    spool = mount .. "/merged/spool"
+    mount_overlay ""
     local text = crash(1, 5000)
     assert.truthy(text:find("each record is written to it when it is tracked", 1, true), text)
     local mp = client()
@@ -181,14 +186,7 @@ describe("a spool on a disk that fails", function()
   end)
 
   it("that was full when a record was written gets it at the exit", function()
-    shell("mount -t tmpfs -o size=8m tmpfs " .. mount)
-    shell(("cd %s && mkdir low up work && mkdir -m 700 merged"):format(mount))
-    shell(
-      ("cd %s && mount -t overlay -o lowerdir=low,upperdir=up,workdir=work overlay merged"):format(
-        mount
-      )
-    )
-    spool = mount .. "/merged/spool"
+    mount_overlay "-o size=8m"
     server:script { status = 503, times = 0 }
     local path = home .. "/program.lua"
     local file = assert(io.open(path, "w"))

@@ -7,6 +7,7 @@ local number, cpath, url, many, events = ...
 package.cpath = cpath .. ";" .. package.cpath
 many, events = tonumber(many), tonumber(events)
 local cjson = require "cjson"
+local finalise_later = require "spec.support.finalise_later"
 local mixpanel = require "mixpanel"
 
 math.randomseed(os.time() + number * 7919)
@@ -124,22 +125,15 @@ end
 
 -- Garbage whose finaliser uses a user while calls of others run; of the user in
 -- whose call it runs it cannot be known what is so already.
-local newproxy = rawget(_G, "newproxy") -- Lua 5.1
-
 function actions.garbage(user)
-  local function finalise()
+  finalise_later(function()
     if user.busy then
       return
     end
     user.me:track("G", own(user, finaliser_cjson))
     user.me:register { gone = user.name }
     user.me:unregister "gone"
-  end
-  if newproxy then
-    getmetatable(newproxy(true)).__gc = finalise
-  else
-    setmetatable({}, { __gc = finalise })
-  end
+  end)
 end
 
 function actions.collect()
