@@ -162,6 +162,7 @@ describe("nginx's worker", function()
     print(line:format(" beside a neighbour", ratio, track, beside))
     print(("# measured: requests per second by wrk: %.0f / %.0f"):format(rates[1], rates[2]))
     assert.is_true(ratio <= MOST, ratio)
+    assert.is_true(track / empty <= MOST, track / empty)
     local delivered, accepted, refused = assert(web:get "/stats"):match "(%d+) (%d+) (%d+)"
     assert.equal(accepted, delivered)
     assert.equal("0", refused)
