@@ -53,7 +53,7 @@ function mixpanel.date(seconds) end
 ---| "queue_full"   # `max_queue_bytes` wait already, or a user holds too many updates; nothing was queued
 ---| "closed"       # the client was closed, or the process is exiting
 ---| "opted_out"    # the user of `mp:user` has opted out; nothing was sent
----| "timeout"      # the wait ended before its records did; they stay queued
+---| "timeout"      # the wait ended before its records did; they stay queued. `check`: no answer yet. `save`: the file is not written yet
 ---| "memory"       # out of memory
 ---| "unauthorized" # `check`: the API refused the credentials
 ---| "network"      # `check`: the API cannot be reached, or did not answer as it should
@@ -65,7 +65,7 @@ function mixpanel.date(seconds) end
 ---@field residency? "us"|"eu"|"in" *key*; where the project's data lives, `"us"` by default. Mixpanel drops what is sent to another region
 ---@field api_host? string *key*; instead of `residency`: the `https://` base URL of a proxy; `http://` only for loopback, or with `allow_http`, never with a secret
 ---@field allow_http? boolean *key*; permits `http://` beyond loopback; `false` by default
----@field name? string *key*; keeps two clients of one token apart; `""` by default
+---@field name? string *key*; clients of one project share a queue, counters and settings unless their names differ; `""` by default
 ---@field service_account? mixpanel.ServiceAccount *key*; credentials for `/import` instead of the token
 ---@field events_via? "track"|"import" *key*; `"import"` sends events through `/import`, which validates and reports each; `"track"` by default
 ---@field spool? string *key*; a directory that keeps records until they are delivered, also when the process is killed: see the guide to the spool. A relative path is taken from the present working directory; its parent must exist. None by default
@@ -76,7 +76,7 @@ function mixpanel.date(seconds) end
 ---@field flush_interval? number seconds that a record waits for company at most; 5 by default
 ---@field max_batch_size? integer records in a request, 1 to 2000; 2000 by default
 ---@field max_in_flight? integer requests under way at the same time for events, 1 to 20; 4 by default (10 to 20 for bulk imports)
----@field max_queue_bytes? integer bytes of records that may wait in memory; 64 MiB by default
+---@field max_queue_bytes? integer bytes of records that may wait in memory, at least 64 KiB; 64 MiB by default
 ---@field gzip? integer|boolean level 1 to 12 of event bodies, `true` (1) or `false`; 1 by default
 ---@field connect_timeout? number seconds; 10 by default
 ---@field request_timeout? number seconds; 30 by default
@@ -89,7 +89,7 @@ function mixpanel.date(seconds) end
 ---@field overflow? "drop_newest"|"drop_oldest" at `max_queue_bytes` a call returns `queue_full` (default), or the oldest records that are in no request make room
 ---@field on_ambiguous? "retry"|"report" what becomes of `$add` and `$append` updates that may have been applied: sent again (default), or rejected as `uncertain`
 ---@field reports? "failures"|"all"|"none" which reports `poll` finds; `"failures"` by default
----@field debug? string|false path of a file that gets every request and reply as text, credentials left out
+---@field debug? string|false path of a file that gets every request and reply as text, credentials left out; if it cannot be written, `stats().last_error` says so
 ---@field on_invalid? "repair"|"reject" what becomes of NaN, infinities and invalid UTF-8: repaired and counted (default), or the record is refused
 ---@field proxy? string URL of a proxy for libcurl; the environment's proxies are ignored
 ---@field ca_file? string PEM file of the authorities to trust, read at once; the system's by default
@@ -118,7 +118,7 @@ local Client = {}
 ---`mp_lib` and `$lib_version`; without any id it carries `distinct_id = ""`,
 ---which means no user. Events older than five days go to `/import`.
 ---@param event string its name, not blank
----@param properties? table at most 254 of your own; `time` in seconds or milliseconds since the epoch; `distinct_id`, `$user_id`, `$device_id` as string or integer
+---@param properties? table at most 254 with those of the client, lists of at most 254 elements, objects at most 3 levels deep in a property, 1 MiB of JSON in all; `time` in seconds or milliseconds since the epoch; `distinct_id`, `$user_id`, `$device_id` as string or integer; `ip`, the user's address, to place them by
 ---@return true? ok
 ---@return string? message
 ---@return mixpanel.ErrorCode? code
@@ -190,7 +190,7 @@ function Client:flush(timeout) end
 
 ---Closes this client after a last flush. The project lives on until its records
 ---have ended. `stats`, `poll` and `done` still answer.
----@param timeout? number seconds; what is left of `exit_timeout` by default
+---@param timeout? number seconds; what is left of `exit_timeout` by default; 0 does not wait
 ---@return true? ok
 ---@return string? message
 ---@return mixpanel.ErrorCode? code
@@ -689,7 +689,7 @@ function User:has_opted_out_tracking() end
 function User:clear_opt_in_out_tracking() end
 
 ---Waits until the state file is written, which otherwise happens within a second
----of a change. It blocks the calling thread.
+---of a change. It blocks the calling thread. `invalid` without a state file.
 ---@param timeout? number seconds; 10 by default
 ---@return true? ok
 ---@return string? message
@@ -869,8 +869,9 @@ function UserGroup:unset(names, modifiers) end
 ---@return mixpanel.ErrorCode? code
 function UserGroup:delete(modifiers) end
 
----What `client:stats()` returns. In every snapshot `accepted` is the sum of
----`delivered`, `rejected`, everything in `dropped`, `queued` and `in_flight`.
+---What `client:stats()` returns. In every snapshot `accepted` + `adopted` is the
+---sum of `delivered`, `rejected`, everything in `dropped`, `queued`, `in_flight`
+---and `spooled`.
 ---@class mixpanel.Stats
 ---@field accepted integer records that a call returned `true` for
 ---@field adopted integer records that processes which died had left in the spool
@@ -894,7 +895,7 @@ function UserGroup:delete(modifiers) end
 ---@field foreign integer other projects that have files in this spool
 ---@field spool_errors integer times that the disk failed or something in the spool had to be passed over
 ---@field oldest_age? number seconds since the oldest record without an outcome came in
----@field last_error? string why the last request that failed did
+---@field last_error? string what failed last and why: a request, the spool, a state file, or the file of `debug`
 ---@field last_error_age? number seconds since then
 
 ---What became of records, from `client:poll()`.
