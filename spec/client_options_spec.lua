@@ -144,6 +144,15 @@ describe("mixpanel.new", function()
     end
   end)
 
+  it("says what the number of a service account's project is", function()
+    for _, project_id in ipairs { false, -1, 1.5, "hush", {} } do
+      local account = { username = "bot", secret = "s", project_id = project_id or nil }
+      local ok, err = pcall(mixpanel.new, "t", { service_account = account })
+      assert.is_false(ok)
+      assert.matches("project_id must be the project's number", err, 1, true)
+    end
+  end)
+
   it("raises for numbers out of range, naming what would be right", function()
     for name, case in pairs {
       max_batch_size = { "an integer from 1 to 2000", 0, 2001, 1.5, 0 / 0, "5", {} },

@@ -241,12 +241,18 @@ describe("events", function()
     end)
 
     it("for another self", function()
-      raises("bad argument #1 to 'track' (mixpanel.client expected, got table)", function()
-        mp.track({}, "Event")
-      end)
-      raises("bad argument #1 to 'track' (mixpanel.client expected, got string)", function()
-        mp.track "Event"
-      end)
+      raises(
+        "bad argument #1 to 'track' (mixpanel.client expected, got table: call it with a colon)",
+        function()
+          mp.track({}, "Event")
+        end
+      )
+      raises(
+        "bad argument #1 to 'track' (mixpanel.client expected, got string: call it with a colon)",
+        function()
+          mp.track "Event"
+        end
+      )
       raises("bad argument #1 to 'track' (mixpanel.client expected, got userdata)", function()
         mp.track(mp.people, "Event")
       end)

@@ -107,7 +107,7 @@ describe("a user", function()
       me:track "D"
       me:track "B"
       assert.equal("D", select(2, users.only(mp)).event)
-      fails("events: list of names", me.disable, me, 5)
+      fails("events: name or list of names", me.disable, me, 5)
       fails("events[1]", me.enable, me, { 5 })
     end)
 

@@ -46,13 +46,19 @@ void *mp_handle_new(lua_State *L, mp_type type, size_t size) {
     return handle;
 }
 
+static _Noreturn void raise_self(lua_State *L, mp_type type) {
+    mp_raise(L, 1, "%s expected, got %s%s", mp_type_names[type],
+             luaL_typename(L, 1),
+             lua_isuserdata(L, 1) ? "" : ": call it with a colon");
+}
+
 static inline void *check_self(lua_State *L, mp_type type) {
     mp_handle *handle = lua_touserdata(L, 1);
     /* A light userdata has the length 0. */
     if (handle && mp_lua_rawlen(L, 1) >= sizeof *handle &&
         handle->type == &mp_type_names[type])
         return handle;
-    mp_raise_type(L, 1, mp_type_names[type]);
+    raise_self(L, type);
 }
 
 void *mp_handle_self(lua_State *L) {

@@ -28,10 +28,14 @@ static const char *get_project_id(const mp_option_reader *r, const mp_option *o,
     lua_pushliteral(r->L, "project_id");
     lua_rawget(r->L, account);
     lua_Number value = lua_tonumber(r->L, -1);
-    if (lua_type(r->L, -1) != LUA_TNUMBER)
+    if (lua_type(r->L, -1) == LUA_TSTRING)
         return get_field(r, o, account, "project_id");
-    if (!(value >= 1 && value < exact) || value != floor(value))
-        mp_option_fail_unshown(r, o);
+    if (lua_type(r->L, -1) != LUA_TNUMBER || !(value >= 1 && value < exact) ||
+        value != floor(value))
+        mp_raise(r->L, r->arg,
+                 "option '%s': project_id must be the project's number, which "
+                 "stands in its settings",
+                 o->name);
     *mp_num_double(digits, value) = '\0';
     return digits;
 }

@@ -323,7 +323,7 @@ bool mp_user_is_disabled(const mp_user_handle *me, const char *name,
 
 static void check_event_list(lua_State *L, int arg) {
     if (!lua_istable(L, arg))
-        mp_raise_type(L, arg, "events: list of names");
+        mp_raise_type(L, arg, "events: name or list of names");
     size_t n = mp_lua_rawlen(L, arg);
     for (size_t i = 1; i <= n; i++) {
         char shown[MP_SHOWN];
