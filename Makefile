@@ -123,17 +123,19 @@ $(BUILD)/bench/%/meter.so: bench/meter.c
 
 # ---- the two commands --------------------------------------------------
 
-demo:
-	@.ci/deps
-	@sandbox/install.sh
+demo: deps
 	@$(MAKE) --no-print-directory -s build
 	@sandbox/sandbox run -- .ci/demo
 
-test: deps
+test: test-deps
 	@$(MAKE) --no-print-directory -j2 -s all units
 	@.ci/test $(SUITE)
 
 deps:
+	@.ci/deps
+	@sandbox/install.sh
+
+test-deps:
 	@.ci/deps test
 	@sandbox/install.sh
 
@@ -145,11 +147,11 @@ sandbox: deps
 lint:
 	@.ci/lint
 
-asan tsan valgrind fuzz: deps
+asan tsan valgrind fuzz: test-deps
 	@$(MAKE) --no-print-directory -j2 -s build luajit units
 	@VALGRIND=whole .ci/test $@
 
-coverage: deps
+coverage: test-deps
 	@.ci/deps coverage
 	@.ci/coverage
 
@@ -158,14 +160,14 @@ format:
 	    bench/*.c
 	@.ci/stylua .
 
-bench: deps
+bench: test-deps
 	@$(MAKE) --no-print-directory -s build luajit \
 	    $(BUILD)/bench/count_malloc.so \
 	    $(BUILD)/bench/5.4/meter.so $(BUILD)/bench/5.1/meter.so
 	@cd bench && npm ci --silent --no-audit --no-fund --ignore-scripts
 	@lua5.4 bench/run.lua
 
-bench-gate: deps
+bench-gate: test-deps
 	@$(MAKE) --no-print-directory -s build \
 	    $(BUILD)/bench/count_malloc.so $(BUILD)/bench/5.4/meter.so
 	@lua5.4 bench/gate.lua
@@ -202,7 +204,7 @@ help:
 	@echo 'make demo         track real events through a local stand-in for Mixpanel'
 	@echo 'make test         run every test; SUITE="units lint" only these'
 	@echo 'make sandbox      start the stand-in and keep it until Ctrl-C'
-	@echo 'make deps         install what is missing'
+	@echo 'make deps         install what building and the sandbox need'
 	@echo 'make lint format  check, or mend, how the code reads'
 	@echo 'make docs         render docs/reference.md from library/mixpanel.lua'
 	@echo 'make asan tsan valgrind   the specs under the sanitizers, valgrind'
@@ -213,7 +215,7 @@ help:
 	@echo 'make install      install for Lua $(ABI) (ABI) under PREFIX ($(PREFIX)), DESTDIR'
 	@echo 'make clean        remove build/'
 
-.PHONY: build all luajit $(ABIS) units demo test deps sandbox lint asan tsan \
-        valgrind fuzz fuzz-targets flags coverage format docs bench bench-gate \
+.PHONY: build all luajit $(ABIS) units demo test deps test-deps sandbox lint \
+        asan tsan valgrind fuzz fuzz-targets flags coverage format docs bench bench-gate \
         install rock rock-install clean help
 .SECONDARY:
