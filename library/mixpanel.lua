@@ -50,7 +50,7 @@ function mixpanel.date(seconds) end
 ---Why a call returned `nil`: the third result.
 ---@alias mixpanel.ErrorCode
 ---| "invalid"      # the data has no place in a Mixpanel record; the message has the path to it
----| "queue_full"   # `max_queue_bytes` wait already, or a user holds too many updates; nothing was queued
+---| "queue_full"   # `max_queue_bytes` wait already, or a user holds too many updates or timers; nothing was queued
 ---| "closed"       # the client was closed, or the process is exiting
 ---| "opted_out"    # the user of `mp:user` has opted out; nothing was sent
 ---| "timeout"      # the wait ended before its records did; they stay queued. `check`: no answer yet. `save`: the file is not written yet
