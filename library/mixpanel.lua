@@ -184,7 +184,7 @@ function Client:merge(id1, id2) end
 ---Never shortens a pause that the API asked for.
 ---@param timeout? number seconds; 10 by default; 0 only wakes the sender
 ---@return true? ok
----@return string? message such as `"timeout: 12 records undelivered"`
+---@return string? message such as `"timeout: 12 records undelivered"`, with `", kept in the spool"` if files have all of them
 ---@return mixpanel.ErrorCode? code
 function Client:flush(timeout) end
 

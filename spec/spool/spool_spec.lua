@@ -86,6 +86,22 @@ describe("a client with a spool", function()
     assert.equal("", output("ls -A " .. spool))
   end)
 
+  it("has what did not get out, and close says so", function()
+    local mp = client()
+    server:script { status = 503, times = 0 }
+    for i = 1, 3 do
+      assert(mp:track("Step", { distinct_id = "u", n = i }))
+    end
+    local expected = { nil, "timeout: 3 records undelivered, kept in the spool", "timeout" }
+    assert.same(expected, { mp:flush(0.3) })
+    assert.same(expected, { mp:close(0.3) })
+    server:reset()
+    local again = client()
+    assert.is_true(again:flush(20))
+    assert.equal(3, again:stats().delivered)
+    again:close()
+  end)
+
   it("keeps the records of two projects apart, also when one is closed", function()
     local others = sandbox.start()
     local a = client()

@@ -25,8 +25,9 @@ int64_t mp_delivery_timeout(lua_State *L, int arg) {
     return llround(seconds * 1000);
 }
 
-/* What a wait came to. */
-static int push_outcome(lua_State *L, mp_err err, uint64_t left) {
+/* What a wait for the outcomes of `client` came to. */
+static int push_outcome(lua_State *L, const mp_client *client, mp_err err,
+                        uint64_t left) {
     char message[MP_MESSAGE];
     if (err == MP_OK) {
         lua_pushboolean(L, 1);
@@ -36,8 +37,9 @@ static int push_outcome(lua_State *L, mp_err err, uint64_t left) {
         return mp_fail(L, err, "the process is exiting");
     if (err != MP_TIMEOUT)
         return mp_fail(L, err, "the sending thread cannot be started");
-    snprintf(message, sizeof message, "timeout: %llu record%s undelivered",
-             (unsigned long long)left, left == 1 ? "" : "s");
+    snprintf(message, sizeof message, "timeout: %llu record%s undelivered%s",
+             (unsigned long long)left, left == 1 ? "" : "s",
+             mp_project_is_kept(client->project) ? ", kept in the spool" : "");
     return mp_fail(L, err, message);
 }
 
@@ -50,7 +52,7 @@ static int flush(lua_State *L) {
     if (client->closed)
         return mp_fail_closed(L);
     mp_err err = mp_engine_flush(client->project, timeout_ms, &left);
-    return push_outcome(L, err, left);
+    return push_outcome(L, client, err, left);
 }
 
 /* `timeout_ms` below 0: what is left of exit_timeout. */
@@ -61,7 +63,7 @@ static int close_client(lua_State *L, mp_client *client, int64_t timeout_ms) {
         client->closed = true;
         err = mp_engine_flush_at_close(client->project, timeout_ms, &left);
     }
-    return push_outcome(L, err, left);
+    return push_outcome(L, client, err, left);
 }
 
 static int close_method(lua_State *L) {

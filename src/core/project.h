@@ -56,6 +56,9 @@ uint64_t mp_project_wait_hopeful(mp_project *project, uint64_t ticket,
 uint64_t mp_project_wait(mp_project *project, uint64_t ticket,
                          int64_t deadline_ms);
 
+/* True if everything without an outcome is in the files of a spool. */
+bool mp_project_is_kept(mp_project *project);
+
 void mp_project_stats(mp_project *project, mp_stats *out);
 
 /* The oldest report that nobody took yet; its contents are the caller's. */

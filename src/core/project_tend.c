@@ -230,15 +230,28 @@ static void find_volatile(mp_segment *segment, void *user) {
     *found |= segment->count > 0 && !mp_place_is_whole(&segment->place);
 }
 
+/* With the lock held. */
+static bool has_volatile(const mp_project *project) {
+    bool found = !project->spool;
+    for (int i = 0; i < MP_LANES; i++)
+        mp_lane_each_segment(project->lanes[i], find_volatile, &found);
+    return found;
+}
+
 bool mp_project_safe_until(mp_project *project, int64_t deadline_ms) {
-    bool in_memory = false;
-    if (!project->spool || project->stats.in_flight > 0)
+    if (project->stats.in_flight > 0)
         return false;
     for (int i = 0; i < MP_LANES; i++) {
         mp_lane *lane = project->lanes[i];
         if (!mp_lane_empty(lane) && mp_lane_rests_until(lane) <= deadline_ms)
             return false;
-        mp_lane_each_segment(lane, find_volatile, &in_memory);
     }
-    return !in_memory;
+    return !has_volatile(project);
+}
+
+bool mp_project_is_kept(mp_project *project) {
+    mp_project_lock(project);
+    bool kept = !has_volatile(project);
+    mp_project_unlock(project);
+    return kept;
 }
