@@ -265,24 +265,28 @@ static pid_t fork_child(void) {
 
 CASE(an_idle_child_does_not_keep_its_parent_s_lock) {
     enter();
-    int pipes[2], fd, again;
-    CHECK(pipe(pipes) == 0);
+    int pipes[2], through[2], fd, again;
+    CHECK(pipe(pipes) == 0 && pipe(through) == 0);
     CHECK(mp_file_mkdir(dir, "run") == 0);
     pid_t parent = fork();
     if (parent == 0) { /* locks, forks an idle child, and dies */
         int locked = mp_file_lock_dir(dir, "run", &fd);
         pid_t idle = fork_child();
-        char byte;
-        if (idle == 0) {
+        char byte = 0;
+        if (idle == 0) { /* and is through its handler */
             close(pipes[1]);
-            _exit(read(pipes[0], &byte, 1) < 0);
+            _exit(write(through[1], &byte, 1) != 1 ||
+                  read(pipes[0], &byte, 1) < 0);
         }
         _exit(locked);
     }
     int status;
+    char byte;
     close(pipes[0]);
+    close(through[1]); /* if the child dies, read ends */
     CHECK(waitpid(parent, &status, 0) == parent && status == 0);
-    usleep(20000); /* for the child to come through its handler */
+    CHECK(read(through[0], &byte, 1) == 1);
+    close(through[0]);
     CHECK(mp_file_lock_dir(dir, "run", &again) == 0);
     mp_file_unlock_dir(again);
     close(pipes[1]); /* ends the idle child */
