@@ -106,8 +106,8 @@ describe("a connection", function()
   end)
 
   it("that answers after request_timeout brings the record twice, with one id", function()
-    server:script { endpoint = "/track", delay_ms = 1500, ingest = true }
-    local mp = project(server.url, { request_timeout = 0.5 })
+    server:script { endpoint = "/track", delay_ms = 6000, ingest = true }
+    local mp = project(server.url, { request_timeout = 2 })
     assert(mp:track("A", { distinct_id = "u" }))
     assert(mp:flush(20))
     outcome.check(mp, { delivered = 1, ambiguous = 1 })
@@ -119,7 +119,7 @@ describe("a connection", function()
 
   it("of one byte a second is given up, and the records go by another", function()
     server:script { endpoint = "/track", drip = { bytes_per_second = 1 } }
-    local mp = project(server.url, { request_timeout = 0.5 })
+    local mp = project(server.url, { request_timeout = 2 })
     assert(mp:track("A", { distinct_id = "u" }))
     assert(mp:flush(20))
     outcome.check(mp, { delivered = 1, ambiguous = 1 })
@@ -136,9 +136,7 @@ describe("a connection", function()
       assert.is_true(ok or code == "queue_full")
     end
     assert.is_nil(mp:flush(0.5))
-    local stats =
-      outcome.check(mp, { queued = mp:stats().queued, in_flight = mp:stats().in_flight })
-    assert.equal(accepted, stats.queued + stats.in_flight)
+    local stats = outcome.check(mp, { queued = accepted }) -- between two attempts
     assert.equal(1000 - accepted, stats.queue_full)
     assert.is_true(accepted > 200 and stats.queue_bytes <= 65536)
     mp:close(0)

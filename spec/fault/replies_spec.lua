@@ -1,6 +1,7 @@
 -- What becomes of records by what the API says: the outcome, and the balance.
 local cjson = require "cjson"
 local outcome = require "spec.support.outcome"
+local process = require "spec.support.process"
 local project = require "spec.support.project"
 local sandbox = require "spec.support.sandbox"
 
@@ -60,7 +61,7 @@ describe("a reply", function()
   end)
 
   it("of 429 is waited out until the date it names", function()
-    local date = os.date("!%a, %d %b %Y %H:%M:%S GMT", os.time() + 3)
+    local date = os.date("!%a, %d %b %Y %H:%M:%S GMT", os.time() + 6)
     server:script { endpoint = "/track", status = 429, headers = { ["Retry-After"] = date } }
     local mp = project(server.url)
     track(mp, 10)
@@ -274,8 +275,13 @@ describe("a reply", function()
     track(mp, 500)
     assert.is_nil(mp:flush(1))
     track(mp, 10)
+    local paused = 0
+    process.wait_for(function()
+      paused = paused + #outcome.reports(mp, "paused")
+      return paused > 0
+    end, "the pause")
     assert.is_nil(mp:flush(0.5))
-    assert.equal(1, #outcome.reports(mp, "paused"))
+    assert.equal(1, paused + #outcome.reports(mp, "paused"))
     server:reset()
     assert(mp:flush(10))
     local rejected = mp:stats().rejected

@@ -4,6 +4,7 @@ local cjson = require "cjson"
 local mime = require "mime"
 local mixpanel = require "mixpanel"
 local outcome = require "spec.support.outcome"
+local process = require "spec.support.process"
 local sandbox = require "spec.support.sandbox"
 
 local ACCOUNT = {
@@ -62,7 +63,7 @@ describe("the secret of a service account", function()
       debug = trace,
       reports = "all",
       max_retry_delay = 0.1,
-      request_timeout = 1,
+      request_timeout = 2,
     }
     for name, value in pairs(options or {}) do
       all[name] = value
@@ -85,7 +86,7 @@ describe("the secret of a service account", function()
       { endpoint = "/import", close = "mid" },
       { endpoint = "/import", status = 302, headers = { Location = "https://example.com/" } },
       { endpoint = "/import", status = 204, body = "" },
-      { endpoint = "/import", delay_ms = 1500 },
+      { endpoint = "/import", delay_ms = 4000 },
       { endpoint = "/import", status = 400, body = { failed_records = { "no" } }, times = 3 },
     }
     local said = { tostring(mp), tostring(mp.people) }
@@ -166,6 +167,9 @@ describe("the secret of a service account", function()
     })
     mp:track("A", { distinct_id = "u" })
     assert.is_nil(mp:flush(0.5))
+    process.wait_for(function()
+      return mp:stats().last_error
+    end, "a failure")
     local text = cjson.encode(mp:stats()) .. cjson.encode(mp:poll()) .. tostring(mp) .. read(trace)
     assert.is_truthy(text:find("no reply: ", 1, true))
     assert_secret_free(text, text)
