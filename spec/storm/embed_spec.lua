@@ -1,6 +1,7 @@
 -- Programs that embed Lua: they close states while records wait, open many, and
 -- run out of memory. The states are those of Lua 5.4, whatever runs this spec.
 local cjson = require "cjson"
+local process = require "spec.support.process"
 local sandbox = require "spec.support.sandbox"
 local script = require "spec.support.script"
 
@@ -19,20 +20,32 @@ describe("a program that embeds Lua", function()
     server:reset()
   end)
 
-  local function embed(states, seconds, cpath, text)
-    local path = script.write(text)
-    local printed, status = script.shell(
-      ("timeout 60 %s/spec/embedder %d %d %s '%s' %s"):format(
-        script.build,
-        states,
-        seconds,
-        path,
-        cpath,
-        server.url
+  -- Runs a program, which goes on until so many events have arrived; returns
+  -- what it printed.
+  local function embed(states, events, cpath, text)
+    local path, out = script.write(text), os.tmpname()
+    local pipe = assert(
+      io.popen(
+        ("( timeout 120 %s/spec/embedder %d 60 %s '%s' %s; echo status $? ) >%s 2>&1"):format(
+          script.build,
+          states,
+          path,
+          cpath,
+          server.url,
+          out
+        ),
+        "w"
       )
     )
+    local arrived, why = pcall(process.wait_for, function()
+      return #server:records "/track" >= events or process.slurp(out):find "status %d+\n$"
+    end, "the events", 60)
+    pipe:close() -- which ends it
+    local printed, status = process.slurp(out):match "^(.*)status (%d+)\n$"
     os.remove(path)
-    assert.equal(0, status, printed)
+    os.remove(out)
+    assert.equal("0", status, printed)
+    assert.is_true(arrived, why)
     return printed
   end
 
@@ -43,7 +56,7 @@ describe("a program that embeds Lua", function()
     it("closes the state while records wait, and goes on: " .. build, function()
       embed(
         1,
-        1,
+        100,
         ("./%s/%s/?.so"):format(script.build, build),
         [[
           local _, cpath, url = ...
@@ -62,7 +75,7 @@ describe("a program that embeds Lua", function()
   it("opens and closes 1 000 states", function()
     local printed = embed(
       1000,
-      1,
+      1000,
       cpath,
       [[
         local number, cpath, url = ...

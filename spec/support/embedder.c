@@ -1,6 +1,7 @@
 /* A program that embeds Lua, and goes on when the states are closed: runs a
- * script in `n` states, one after the other, then sleeps and leaves by _exit,
- * so that only what was sent until then has left.
+ * script in `n` states, one after the other, then waits until its standard
+ * input ends, or so many seconds, and leaves by _exit, so that only what was
+ * sent until then has left.
  *
  *     embedder N SECONDS SCRIPT ARGUMENTS...
  *
@@ -11,9 +12,9 @@
 #include <lua.h>
 #include <lualib.h>
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 typedef struct memory {
@@ -76,8 +77,8 @@ int main(int argc, char **argv) {
     }
     for (int i = 1; i <= n; i++)
         failed |= run(i, argv + 3);
-    struct timespec time = {.tv_sec = atoi(argv[2])};
-    nanosleep(&time, NULL);
+    struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+    poll(&input, 1, atoi(argv[2]) * 1000);
     fflush(NULL);
     _exit(failed);
 }
