@@ -13,6 +13,7 @@ local posix = require "posix"
 local mixpanel = require "mixpanel"
 local options, forks = cjson.decode(arg[1]), tonumber(arg[2])
 options.flush_interval = 0 -- each record its own request: it is never quiet
+options.exit_timeout = 20 -- of a child that leaves its records to the end
 local mp = mixpanel.new("projecttoken", options)
 io.stdout:setvbuf "no" -- or a child writes out what the parent had in its buffer
 local alive, wrong = 0, 0
@@ -105,7 +106,7 @@ package.cpath = cpath .. package.cpath
 local posix = require "posix"
 local mixpanel = require "mixpanel"
 options = require("cjson").decode(options)
-options.flush_interval = 0
+options.flush_interval, options.exit_timeout = 0, 20
 local mp = mixpanel.new("projecttoken", options)
 io.stdout:setvbuf "no"
 
