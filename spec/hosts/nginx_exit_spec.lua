@@ -6,7 +6,8 @@ local process = require "spec.support.process"
 local sandbox = require "spec.support.sandbox"
 local socket = require "socket"
 
-local EXIT_TIMEOUT = 0.5 -- seconds
+local EXIT_TIMEOUT = 0.5 -- seconds, when nobody answers
+local ENOUGH = 10 -- when all is to arrive
 local GRACE = 0.25
 
 local ANALYTICS = [[
@@ -66,9 +67,9 @@ describe("nginx's workers", function()
     end
   end)
 
-  local function settings(api_host, flush_interval)
+  local function settings(api_host, exit_timeout, flush_interval)
     return {
-      lua = { analytics = ANALYTICS:format(api_host, EXIT_TIMEOUT, flush_interval or 0.1) },
+      lua = { analytics = ANALYTICS:format(api_host, exit_timeout, flush_interval or 0.1) },
       http = HTTP,
       server = SERVER,
     }
@@ -136,7 +137,7 @@ describe("nginx's workers", function()
 
   -- As root, they run as www-data; else nginx cannot change who they are.
   it("use the client that the master made", function()
-    web = nginx.start(settings(server.url))
+    web = nginx.start(settings(server.url, ENOUGH))
     hit_both()
     for _, pid in ipairs(web:workers()) do
       assert.is_true(process.status(pid, "Uid") > 0)
@@ -149,13 +150,13 @@ describe("nginx's workers", function()
     for _, signal in ipairs { "QUIT", "TERM" } do
       server:reset()
       hits = 0
-      web = nginx.start(settings(server.url))
+      web = nginx.start(settings(server.url, ENOUGH))
       hit_both()
       web:signal "HUP"
       hit(100)
       web:reload()
       hit(100)
-      web:configure(settings(server.url, 3)) -- with another option
+      web:configure(settings(server.url, ENOUGH, 3)) -- with another option
       web:signal "HUP"
       hit(100)
       web:reload()
@@ -169,7 +170,7 @@ describe("nginx's workers", function()
   end)
 
   it("count exactly what a dead server made them lose", function()
-    web = nginx.start(settings(server.url))
+    web = nginx.start(settings(server.url, EXIT_TIMEOUT))
     hit_both()
     wait_for_arrival(hits)
     local delivered = hits
@@ -211,7 +212,7 @@ describe("nginx's workers", function()
     it(("exit in time on %s when nobody answers"):format(signal), function()
       local hole = assert(socket.bind("127.0.0.1", 0)) -- it never accepts
       local _, port = hole:getsockname()
-      web = nginx.start(settings("http://127.0.0.1:" .. port))
+      web = nginx.start(settings("http://127.0.0.1:" .. port, EXIT_TIMEOUT))
       local best = math.huge
       for _ = 1, 3 do
         hit_both()
@@ -232,7 +233,7 @@ describe("nginx's workers", function()
         hits = 0
         if signal ~= "HUP" then
           web:remove()
-          web = nginx.start(settings("http://127.0.0.1:" .. port))
+          web = nginx.start(settings("http://127.0.0.1:" .. port, EXIT_TIMEOUT))
         end
       end
       assert.is_true(best >= EXIT_TIMEOUT, best .. " s: nobody waited")
@@ -243,7 +244,7 @@ describe("nginx's workers", function()
   end
 
   it("do not suffer from the kill -9 of another", function()
-    web = nginx.start(settings(server.url))
+    web = nginx.start(settings(server.url, ENOUGH))
     hit_both()
     wait_for_arrival(hits)
     local before = web:workers()

@@ -217,7 +217,7 @@ describe("nginx", function()
 
   it("flushes while other requests go on", function()
     server:reset()
-    server:script { endpoint = "/track", delay_ms = 300 }
+    server:script { endpoint = "/track", delay_ms = 1000 }
     local reply = cjson.decode((assert(web:get "/flush?timeout=10")))
     assert.is_true(reply.flushed)
     assert.is_true(reply.ticks >= 10)
