@@ -2,11 +2,16 @@
 local cjson = require "cjson"
 local finalise_later = require "spec.support.finalise_later"
 local mixpanel = require "mixpanel"
+local process = require "spec.support.process"
 local raises = require "spec.support.raises"
 local sandboxed = require "spec.support.sandboxed"
 
 describe("a client", function()
-  local here = sandboxed "client"
+  local function patient() -- in what close waits for
+    return { exit_timeout = 20 }
+  end
+
+  local here = sandboxed("client", patient)
   local new = here.new
   local server, mp
 
@@ -105,7 +110,9 @@ describe("a client", function()
     end
     collectgarbage()
     collectgarbage()
-    server:wait(1)
+    process.wait_for(function()
+      return #names() >= 10
+    end, "the records") -- in one request or more
     assert.equal(10, #names())
   end)
 
@@ -167,22 +174,22 @@ describe("a client", function()
   if _VERSION == "Lua 5.4" then
     it("is closed, after a last flush, where its scope ends", function()
       local run = load [[
-        local new = ...
+        local new, patient = ...
         local kept
         do
-          local mp <close> = new()
+          local mp <close> = new(patient())
           kept = mp
           assert(mp:track "in scope")
         end
         local ok, err = pcall(function()
-          local mp <close> = new()
+          local mp <close> = new(patient())
           assert(mp:track "in a failing scope")
           error "on purpose"
         end)
         assert(not ok and err:find "on purpose")
         return kept
       ]]
-      local kept = run(new)
+      local kept = run(new, patient)
       assert.same({ "in a failing scope", "in scope" }, names())
       assert.same({ nil, "this client is closed", "closed" }, { kept:track "late" })
     end)

@@ -2,6 +2,7 @@
 local assert_balance = require "spec.support.balance"
 local cjson = require "cjson"
 local mixpanel = require "mixpanel"
+local process = require "spec.support.process"
 local sandbox = require "spec.support.sandbox"
 
 describe("delivery", function()
@@ -27,7 +28,7 @@ describe("delivery", function()
   end
 
   it("brings 100 000 events, each once, in order, in large batches", function()
-    local mp = client { name = "many" }
+    local mp = client { name = "many", flush_interval = 60 }
     local sent = {}
     for i = 1, 100000 do
       local id = ("%032x"):format(i)
@@ -65,15 +66,17 @@ describe("delivery", function()
   end)
 
   it("cuts a batch where the segment ends when records are large", function()
-    local mp = client { name = "large" }
+    local mp = client { name = "large", flush_interval = 60 }
     for i = 1, 30 do
       assert(mp:track("Large", { distinct_id = "u", n = i, text = ("x"):rep(100000) }))
     end
     assert(mp:flush(20))
     local requests = server:requests()
-    for r = 1, #requests - 1 do
-      assert.is_true(requests[r].raw_bytes >= 0.9 * 1114112)
+    local small = 0 -- the last of them, which may be the first to arrive
+    for _, request in ipairs(requests) do
+      small = small + (request.raw_bytes >= 0.9 * 1114112 and 0 or 1)
     end
+    assert.is_true(small <= 1, small .. " small requests")
     assert.equal(30, #server:records "/track")
     mp:close()
   end)
@@ -152,9 +155,9 @@ describe("delivery", function()
   it("sends after flush_interval without being asked", function()
     local mp = client { name = "interval", flush_interval = 0.1 }
     mp:track("A", { distinct_id = "u" })
-    server:wait(1, 5)
+    server:wait(1)
     mp:track("B", { distinct_id = "u" })
-    server:wait(2, 5)
+    server:wait(2)
     assert.equal(2, #server:records "/track")
     mp:close()
   end)
@@ -185,9 +188,11 @@ describe("delivery", function()
     mp:track("A", { distinct_id = "u" })
     local ok, message, code = mp:flush(0.3)
     assert.same({ nil, "timeout: 1 record undelivered", "timeout" }, { ok, message, code })
+    process.wait_for(function()
+      return mp:stats().last_error
+    end, "the first attempt")
     local stats = mp:stats()
     assert.equal(1, stats.queued + stats.in_flight)
-    assert.is_truthy(stats.last_error)
     assert_balance(stats)
     mp:close(0)
   end)
@@ -277,10 +282,11 @@ describe("delivery", function()
   it("tells with mark and done when everything before has ended", function()
     local mp = client { name = "mark" }
     assert.is_true(mp:done(mp:mark()))
-    server:script { endpoint = "/track", status = 200, body = "1", delay_ms = 300 }
+    server:script { endpoint = "/track", status = 503, times = 0 }
     mp:track("A", { distinct_id = "u" })
     local ticket = mp:mark()
     assert.is_false(mp:done(ticket))
+    server:reset()
     assert(mp:flush(10))
     mp:track("B", { distinct_id = "u" })
     assert.is_true(mp:done(ticket))
