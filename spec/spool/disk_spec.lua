@@ -100,8 +100,8 @@ describe("a spool on a disk that fails", function()
   end
 
   -- A process that tracks the events from..to and is killed; `as`: a prefix
-  -- of its command.
-  local function crash(from, to, as)
+  -- of its command; `message`: of a report that it waits for.
+  local function crash(from, to, as, message)
     local path = home .. "/program.lua"
     local file = assert(io.open(path, "w"))
     file:write(
@@ -115,8 +115,17 @@ describe("a spool on a disk that fails", function()
       "local mp = require('mixpanel').new('projecttoken', options)\n",
       ("for i = %d, %d do\n"):format(from, to),
       "  assert(mp:track('E', { distinct_id = 'u', n = i, pad = ('x'):rep(500) }))\nend\n",
-      "require('socket').sleep(0.2)\n",
-      "for _, r in ipairs(mp:poll()) do print(r.outcome, r.message) end\n",
+      "local socket = require 'socket'\nsocket.sleep(0.2)\n",
+      ("local told, start = %q, socket.gettime()\n"):format(message or ""),
+      [[
+      repeat
+        for _, r in ipairs(mp:poll()) do
+          print(r.outcome, r.message)
+          told = r.message:find(told, 1, true) and "" or told
+        end
+        socket.sleep(0.01)
+      until told == "" or socket.gettime() > start + 20
+      ]],
       "print(mp:stats().spool_errors)\n",
       "io.stdout:flush() os.execute 'kill -9 $PPID'\n"
     )
@@ -271,7 +280,7 @@ describe("a spool on a disk that fails", function()
     local nobody = "setpriv --reuid=65534 --clear-groups --regid=65534"
     crash(1, 10, nobody)
     shell("chown -R 0 " .. spool .. "/*/*") -- of root, who left 0700
-    local text = crash(11, 20, nobody)
+    local text = crash(11, 20, nobody, "passed over the directory")
     assert.truthy(text:find("passed over the directory", 1, true), text)
     local mp = client()
     settle(mp)

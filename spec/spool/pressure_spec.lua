@@ -37,7 +37,7 @@ describe("a client with a spool", function()
       for _ = 1, 1000 do if all_under_way() then break end s.sleep(0.01) end
       local pad = ("x"):rep(1000)
       for i = 1, 10000 do
-        for _ = 1, 1000 do
+        for _ = 1, 20000 do
           if mp:track("E", { distinct_id = "u", n = i, pad = pad }) then break end
           s.sleep(0.001)
         end
@@ -55,7 +55,7 @@ describe("a client with a spool", function()
       local pad = ("x"):rep(1000)
       for i = 1, 12000 do mp:track("Old", { distinct_id = "u", n = i, pad = pad }) end]]
     server:reset()
-    server:script { delay_ms = 500, times = 0 }
+    server:script { delay_ms = 2000, times = 0 }
     local mp = client { max_queue_bytes = 4 * 1024 * 1024 }
     mp:flush(0)
     wait(mp, function(s)
