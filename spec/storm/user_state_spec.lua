@@ -93,6 +93,27 @@ describe("the state file of a user", function()
     assert.is_true(found > 0 and latest > 0)
   end)
 
+  it("is written at the end of the process by a disk that takes its time", function()
+    local file = folder .. "/slow.json"
+    for _, ending in ipairs { "", "mp:close()", "os.exit(0, true)" } do
+      local program = script.write(([[
+        local options = { api_host = "http://127.0.0.1:9", exit_timeout = 10 }
+        local mp = require("mixpanel").new("t", options)
+        local me = mp:user { state = ... }
+        me:register { ending = %q }
+        %s
+      ]]):format(ending, ending))
+      local command = "timeout 60 strace -f -o /dev/null 2>/dev/null "
+        .. "-e inject=fsync,fdatasync:delay_enter=500000 '%s' %s %s"
+      local _, status = script.shell(command:format(script.interpreter, program, file))
+      os.remove(program)
+      assert.equal(0, status)
+      assert.equal(ending, mp:user({ state = file }):get_property "ending")
+      assert.equal("slow.json\n", script.shell("ls " .. folder))
+    end
+    os.remove(file)
+  end)
+
   it("is never older than a second", function()
     local ages, worst = {}, nil
     for _ = 1, 3 do -- on a loaded machine the best of three tries counts, for each

@@ -88,14 +88,24 @@ static bool find_left(mp_project *project, void *user) {
 static bool hurry(mp_project *project, void *user) {
     (void)user;
     mp_project_hurry(project, UINT64_MAX);
+    mp_project_hurry_saves(project);
     return true;
 }
 
+typedef struct ending {
+    int64_t start_ms;
+    int64_t deadline_ms; /* the latest of all projects */
+} ending;
+
 static bool await(mp_project *project, void *user) {
-    const int64_t *start_ms = user;
-    if (!is_manual(project))
-        mp_project_wait_hopeful(project, UINT64_MAX,
-                                *start_ms + budget_ms(project));
+    ending *end = user;
+    if (is_manual(project))
+        return true;
+    int64_t deadline_ms = end->start_ms + budget_ms(project);
+    if (deadline_ms > end->deadline_ms)
+        end->deadline_ms = deadline_ms;
+    mp_project_wait_hopeful(project, UINT64_MAX, deadline_ms);
+    mp_project_await_saves(project, deadline_ms);
     return true;
 }
 
@@ -107,15 +117,18 @@ static bool settle(mp_project *project, void *user) {
 
 static void at_exit(void) {
     int64_t start_ms = mp_clock_mono_ms();
+    ending end = {start_ms, start_ms};
     bool any_left = false;
     atomic_store(&engine.over, true);
     mp_projects_each(engine.projects, find_left, &any_left);
     if (any_left && mp_carrier_start()) {
         mp_projects_each(engine.projects, hurry, NULL);
         mp_carrier_wake();
-        mp_projects_each(engine.projects, await, &start_ms);
+        mp_projects_each(engine.projects, await, &end);
     }
-    if (mp_carrier_stop(mp_clock_mono_ms() + STOP_MS))
+    int64_t now_ms = mp_clock_mono_ms();
+    if (mp_carrier_stop((now_ms > end.deadline_ms ? now_ms : end.deadline_ms) +
+                        STOP_MS))
         mp_projects_each(engine.projects, settle, NULL);
 }
 
@@ -269,6 +282,7 @@ mp_err mp_engine_flush_at_close(mp_project *project, int64_t timeout_ms,
     int64_t budget = budget_ms(project);
     bool by_budget = timeout_ms < 0;
     int64_t start_ms = mp_clock_mono_ms();
+    mp_project_hurry_saves(project);
     mp_err err =
         flush(project, by_budget ? budget : timeout_ms, by_budget, left);
     if (*left > 0 && err == MP_OK && by_budget)

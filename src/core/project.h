@@ -88,6 +88,13 @@ void mp_project_hurry_save(mp_project *project, const char *path);
 mp_err mp_project_await_save(mp_project *project, const char *path,
                              int64_t deadline_ms, char message[MP_MESSAGE]);
 
+/* Makes all that waits due now. */
+void mp_project_hurry_saves(mp_project *project);
+
+/* Waits until each file that is due was written, or could not be, at most until
+ * `deadline_ms`. */
+void mp_project_await_saves(mp_project *project, int64_t deadline_ms);
+
 /* Reports what is wrong with a state. */
 void mp_project_tell_state(mp_project *project, const char *message);
 

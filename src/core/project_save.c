@@ -65,6 +65,20 @@ mp_err mp_project_await_save(mp_project *project, const char *path,
     return err;
 }
 
+void mp_project_hurry_saves(mp_project *project) {
+    mp_project_lock(project);
+    mp_saves_hurry(&project->saves, mp_clock_mono_ms());
+    mp_project_unlock(project);
+}
+
+void mp_project_await_saves(mp_project *project, int64_t deadline_ms) {
+    mp_project_lock(project);
+    while (mp_saves_are_due(&project->saves, mp_clock_mono_ms()) &&
+           mp_wait_until(&project->wait, deadline_ms))
+        continue;
+    mp_project_unlock(project);
+}
+
 /* The failure of the first write of a row is reported, the others are not. */
 static void write_one(mp_project *project, mp_save *save, mp_buf *text) {
     char failure[MP_MESSAGE] = "";

@@ -56,6 +56,13 @@ void mp_saves_hurry(mp_saves *saves, int64_t now_ms) {
         save->due_ms = now_ms;
 }
 
+bool mp_saves_are_due(const mp_saves *saves, int64_t now_ms) {
+    for (const mp_save *save = saves->list; save; save = save->next)
+        if (save->writing || save->due_ms <= now_ms)
+            return true;
+    return false;
+}
+
 mp_save *mp_saves_take(mp_saves *saves, int64_t now_ms, mp_buf *text) {
     for (mp_save *save = saves->list; save; save = save->next) {
         if (save->text.len == 0 || save->writing || save->due_ms > now_ms)

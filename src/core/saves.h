@@ -39,6 +39,9 @@ int64_t mp_saves_due(const mp_saves *saves);
 /* Makes all that wait due now. */
 void mp_saves_hurry(mp_saves *saves, int64_t now_ms);
 
+/* True if one is being written or due. */
+bool mp_saves_are_due(const mp_saves *saves, int64_t now_ms);
+
 /* One that is due, with its bytes in `text`, now the caller's, who writes them
  * and ends with mp_saves_done. NULL: none. */
 mp_save *mp_saves_take(mp_saves *saves, int64_t now_ms, mp_buf *text);
