@@ -40,5 +40,5 @@ build = {
     LIBDIR = "$(LIBDIR)",
     LUADIR = "$(LUADIR)",
   },
-  copy_directories = { "docs", "examples" },
+  copy_directories = { "docs", "examples", "library" },
 }

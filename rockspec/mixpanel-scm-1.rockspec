@@ -39,5 +39,5 @@ build = {
     LIBDIR = "$(LIBDIR)",
     LUADIR = "$(LUADIR)",
   },
-  copy_directories = { "docs", "examples" },
+  copy_directories = { "docs", "examples", "library" },
 }

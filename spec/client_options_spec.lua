@@ -54,10 +54,12 @@ describe("mixpanel.new", function()
   end
 
   it("raises for an option that it does not know", function()
-    option("flush", 5, "unknown option 'flush'")
+    option("flash", 5, "unknown option 'flash'")
+    option("host", "h", "unknown option 'host': do you mean 'api_host'?")
     option("flush_intervall", 5, "unknown option 'flush_intervall': do you mean 'flush_interval'?")
     option("Residency", "eu", "unknown option 'Residency': do you mean 'residency'?")
-    option(1, "eu", "unknown option '1'")
+    option(1, "eu", "unknown option 1: options have names")
+    option(true, "eu", "unknown option true: options have names")
   end)
 
   it("raises for a residency or host that is none", function()

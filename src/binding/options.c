@@ -237,6 +237,8 @@ static _Noreturn void fail_unknown(const mp_option_reader *r,
     unsigned least = 4; /* farther names are no typing errors */
     for (size_t i = 0; i < OPTIONS; i++) {
         unsigned d = distance(name, option_at(i)->name);
+        if (d >= least && strstr(option_at(i)->name, name))
+            d = least - 1; /* "host" */
         if (d < least && d < strlen(name)) {
             least = d;
             closest = option_at(i);
@@ -255,7 +257,8 @@ static _Noreturn void fail_unknown(const mp_option_reader *r,
 static const mp_option *find(const mp_option_reader *r) {
     char shown[MP_SHOWN];
     if (lua_type(r->L, -2) != LUA_TSTRING)
-        fail_unknown(r, mp_fault_show(r->L, -2, shown));
+        mp_raise(r->L, r->arg, "unknown option %s: options have names",
+                 mp_fault_show(r->L, -2, shown));
     const char *name = lua_tostring(r->L, -2);
     for (size_t i = 0; i < OPTIONS; i++) {
         if (strcmp(option_at(i)->name, name) != 0)
