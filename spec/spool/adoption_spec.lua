@@ -188,4 +188,32 @@ describe("a client with a spool", function()
     assert.equal(0, #server:records "/track")
     mp:close()
   end)
+
+  it("reads back zero bytes, also in the names of properties", function()
+    local code = [[
+      mp:track("Plain", { distinct_id = "u" })
+      mp:track("Odd", { distinct_id = "u", ["a\0b"] = "c\0", deep = { ["d\0"] = "\\u0000" } })
+    ]]
+    crash(code)
+    server:script { status = 503, times = 0 }
+    crash(code .. "mp:flush(0.5)") -- sealed
+    server:reset()
+    assert.not_equal("", files "*.gz")
+    local mp = client()
+    mp:flush(0)
+    wait_empty(mp)
+    local stats = mp:stats()
+    assert.same({ 4, 4, 0 }, { stats.adopted, stats.delivered, stats.quarantined })
+    assert_balance(stats)
+    local odd = 0
+    for _, event in ipairs(server:records "/track") do
+      local properties = event.properties
+      if event.event == "Odd" then
+        odd = odd + 1
+        assert.same({ "c\0", { ["d\0"] = "\\u0000" } }, { properties["a\0b"], properties.deep })
+      end
+    end
+    assert.equal(2, odd)
+    mp:close()
+  end)
 end)

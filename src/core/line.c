@@ -43,13 +43,12 @@ static bool read_profile(const json_t *root, mp_record *out) {
             hash_text(root, "$group_id", &out->subject));
 }
 
-/* The encoder writes 64-bit integers without a sign and strings with zero
- * bytes, which jansson takes only when told so. */
+/* The encoder writes 64-bit integers without a sign, which jansson takes only
+ * when told so, and zero bytes, also in the names of properties. */
 mp_err mp_line_read(const char *json, size_t len, bool profile,
                     mp_record *out) {
     json_error_t error;
-    json_t *root =
-        mp_parse(json, len, JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL, &error);
+    json_t *root = mp_parse_any_key(json, len, JSON_DECODE_INT_AS_REAL, &error);
     *out = (mp_record){.head = json, .head_len = len};
     if (!root && json_error_code(&error) == json_error_out_of_memory)
         return MP_MEMORY;

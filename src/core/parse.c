@@ -77,6 +77,12 @@ static size_t feed(void *to, size_t room, void *user) {
     return n;
 }
 
+static void set_out_of_memory(json_error_t *why) {
+    memset(why, 0, sizeof *why);
+    snprintf(why->text, sizeof why->text, "out of memory");
+    why->text[sizeof why->text - 1] = (char)json_error_out_of_memory;
+}
+
 json_t *mp_parse(const char *text, size_t len, size_t flags,
                  json_error_t *why) {
     /* The longest text is saved, grows by doubling and is copied. */
@@ -92,11 +98,34 @@ json_t *mp_parse(const char *text, size_t len, size_t flags,
         }
         current = NULL;
     }
-    if (why && (!p.reserve || p.used > 0)) {
-        memset(why, 0, sizeof *why);
-        snprintf(why->text, sizeof why->text, "out of memory");
-        why->text[sizeof why->text - 1] = (char)json_error_out_of_memory;
-    }
+    if (why && (!p.reserve || p.used > 0))
+        set_out_of_memory(why);
     free(p.reserve);
+    return root;
+}
+
+/* Makes another byte of each zero byte in JSON. */
+static void replace_zeros(char *json, size_t len) {
+    static const char zero[] = "\\u0000";
+    for (size_t i = 0; i < len; i += json[i] == '\\' ? 2 : 1)
+        if (len - i >= sizeof zero - 1 &&
+            memcmp(json + i, zero, sizeof zero - 1) == 0)
+            json[i + sizeof zero - 2] = '1';
+}
+
+json_t *mp_parse_any_key(const char *text, size_t len, size_t flags,
+                         json_error_t *why) {
+    json_t *root = mp_parse(text, len, flags | JSON_ALLOW_NUL, why);
+    if (root || json_error_code(why) != json_error_null_byte_in_key)
+        return root;
+    char *copy = malloc(len);
+    if (!copy) {
+        set_out_of_memory(why);
+        return NULL;
+    }
+    memcpy(copy, text, len);
+    replace_zeros(copy, len);
+    root = mp_parse(copy, len, flags | JSON_ALLOW_NUL, why);
+    free(copy);
     return root;
 }

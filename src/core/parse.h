@@ -12,4 +12,9 @@ void mp_parse_set_up(uint64_t seed);
  * runs out. Thread: any. */
 json_t *mp_parse(const char *text, size_t len, size_t flags, json_error_t *why);
 
+/* The same, also where the key of an object holds a zero byte, of which
+ * jansson takes none: then all zero bytes of the text read as another byte. */
+json_t *mp_parse_any_key(const char *text, size_t len, size_t flags,
+                         json_error_t *why);
+
 #endif

@@ -173,30 +173,10 @@ static mp_err get_consent(const json_t *state, mp_user *user,
     return MP_OK;
 }
 
-static mp_err check_json(const char *text, size_t len, json_error_t *why) {
-    static const size_t flags =
-        JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL;
-    json_t *parsed = mp_parse(text, len, flags, why);
-    json_decref(parsed);
-    if (parsed)
-        return MP_OK;
-    return json_error_code(why) == json_error_out_of_memory ? MP_MEMORY
-                                                            : MP_INVALID;
-}
-
-/* Makes another byte of each zero byte in JSON: jansson takes none in the key
- * of an object. */
-static void replace_zeros(mp_buf *json) {
-    static const char zero[] = "\\u0000";
-    for (size_t i = 0; i < json->len; i += json->data[i] == '\\' ? 2 : 1)
-        if (json->len - i >= sizeof zero - 1 &&
-            memcmp(json->data + i, zero, sizeof zero - 1) == 0)
-            json->data[i + sizeof zero - 2] = '1';
-}
-
 /* MP_INVALID unless the string holds JSON without a line break, as is written
  * here. */
 static mp_err holds_json(const json_t *string) {
+    static const size_t flags = JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL;
     const char *text = json_string_value(string);
     size_t len = json_string_length(string);
     for (size_t i = 0; i < len; i++)
@@ -205,18 +185,12 @@ static mp_err holds_json(const json_t *string) {
     if (len == 0)
         return MP_INVALID;
     json_error_t why;
-    mp_err err = check_json(text, len, &why);
-    if (err != MP_INVALID ||
-        json_error_code(&why) != json_error_null_byte_in_key)
-        return err;
-    mp_buf copy = {0};
-    err = mp_buf_add(&copy, text, len);
-    if (err == MP_OK) {
-        replace_zeros(&copy);
-        err = check_json(copy.data, len, &why);
-    }
-    mp_buf_free(&copy);
-    return err;
+    json_t *parsed = mp_parse_any_key(text, len, flags, &why);
+    json_decref(parsed);
+    if (parsed)
+        return MP_OK;
+    return json_error_code(&why) == json_error_out_of_memory ? MP_MEMORY
+                                                             : MP_INVALID;
 }
 
 static mp_err get_property(mp_user *user, const char *key, const json_t *value,
