@@ -286,6 +286,11 @@ static inline bool is_ended_by_doubt(const rig *r, const page *p,
            r->settings->report_ambiguous && p->kind == MP_CUMULATIVE;
 }
 
+/* True if others were taken while this one was forbidden. */
+static inline bool is_singled_out(const mp_batch *batch) {
+    return batch->trial && (batch->trial->accepted || batch->trial->forbidden);
+}
+
 /* What becomes of one record of a batch by this word. */
 static inline fate rig_judge(const rig *r, const mp_batch *batch, const page *p,
                              const word *said) {
@@ -307,7 +312,8 @@ static inline fate rig_judge(const rig *r, const mp_batch *batch, const page *p,
     case MP_SAID_FORBIDDEN:
         if (batch->via_import)
             return said->status == 404 && r->custom_host ? EXPIRED : WAITING;
-        return alone && r->trusted ? REJECTED : WAITING;
+        return alone && r->trusted && is_singled_out(batch) ? REJECTED
+                                                            : WAITING;
     case MP_SAID_UNREADABLE:
     case MP_SAID_UNAUTHORIZED:
     case MP_SAID_BUSY:
@@ -333,6 +339,9 @@ static inline void rig_say(rig *r, mp_batch *batch, word said) {
             failed[answer.failed_count++] = (mp_failed){.index = i};
         rig_mark(r, ticket, rig_judge(r, batch, &r->book[ticket], &said));
     }
+    if (said.outcome == MP_SAID_FORBIDDEN && batch->count == 1 &&
+        !batch->via_import && !is_singled_out(batch))
+        r->trusted = false;
     answer.failed = answer.failed_count ? failed : NULL;
     mp_lane_done(r->lane, r->settings, batch, &answer, said.retry_after_ms,
                  r->now_ms);

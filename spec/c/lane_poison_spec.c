@@ -176,19 +176,17 @@ static word forbids_poison(rig *r, const mp_batch *batch) {
 
 /* Somebody in between closes the door for a while. */
 CASE(what_is_forbidden_altogether_is_kept) {
-    rig *r = open_with(MP_LANE_EVENTS, 1);
-    rig_serve(r, said_ok);
-    rig_add_due(r, 2000);
-    CHECK(!rig_run(r, forbids_all, TRIAL - 1));
-    uint64_t rejected = r->stats.rejected;
-    CHECK(rejected < TRIAL);
-    rig_add_due(r, 10);
+    static const uint32_t sizes[] = {1, 2, 10, 30, 2000};
     for (int i = 0; i < 5; i++) {
-        rig_sleep(r);
-        rig_serve(r, said_403);
+        rig *r = open_with(MP_LANE_EVENTS, 1);
+        rig_serve(r, said_ok);
+        rig_add_due(r, sizes[i]);
+        CHECK(!rig_run(r, forbids_all, TRIAL - 1));
+        rig_add_due(r, sizes[i]);
+        CHECK(!rig_run(r, forbids_all, TRIAL - 1));
+        CHECK(r->stats.rejected == 0);
+        rig_finish(r);
     }
-    CHECK(r->stats.rejected == rejected);
-    rig_finish(r);
 }
 
 /* What a firewall dislikes does not block the others, not even before it ever
@@ -218,7 +216,7 @@ CASE(what_is_forbidden_goes_behind_the_others) {
     rig_sleep(r);
     rig_serve(r, said_ok);
     CHECK(r->stats.delivered == 11);
-    for (int i = 0; i < 10 && r->stats.rejected < 300; i++) {
+    for (int i = 0; i < 40 && r->stats.rejected < 300; i++) {
         rig_add_due(r, 1);
         rig_run(r, forbids_poison, TRIAL + 2);
     }

@@ -187,6 +187,12 @@ CASE(trust_decides_what_403_and_404_mean) {
     attempt.lane_trusted = true;
     CHECK(mp_retry(&attempt).action == MP_DO_HALVE);
     CHECK(mp_retry(&attempt).delay_ms == 0);
+    attempt.records = 1;
+    CHECK(mp_retry(&attempt).action == MP_DO_STUCK);
+    CHECK(mp_retry(&attempt).delay_ms == 0);
+    CHECK(mp_retry(&attempt).aside_ms == MINUTE);
+    attempt.singled_out = true;
+    CHECK(mp_retry(&attempt).action == MP_DO_HALVE);
     attempt.outcome = MP_SAID_UNAUTHORIZED;
     CHECK(mp_retry(&attempt).action == MP_DO_PAUSE);
 }

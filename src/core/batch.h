@@ -16,6 +16,7 @@ typedef struct mp_trial {
     uint32_t requests;     /* spent so far */
     bool accepted;         /* some record was taken */
     bool mixed;            /* two refusals bore different texts */
+    bool forbidden;        /* a record alone, when nobody knew if others are */
     int status;            /* of the first refusal; 0: none yet */
     char text[MP_MESSAGE]; /* of that refusal */
 } mp_trial;

@@ -105,6 +105,8 @@ static mp_verdict judge(mp_lane *lane, const mp_settings *settings,
         .server_errors = batch->server_errors,
         .unreadable = lane->unreadable,
         .lane_trusted = lane->trusted,
+        .singled_out =
+            batch->trial && (batch->trial->accepted || batch->trial->forbidden),
         .retry_after_ms = retry_after_ms,
         .max_delay_ms = settings->max_retry_delay_ms,
         .random = mp_rng_unit(&lane->rng),
@@ -146,6 +148,14 @@ static void tell_stuck(mp_lane *lane, mp_batch *batch,
     batch->told_stuck = true;
 }
 
+/* The door may be closed to all. Once it lets another pass, those of this
+ * search that it still does not are at fault. */
+static void distrust(mp_lane *lane, mp_batch *batch) {
+    lane->trusted = false;
+    if (mp_batch_suspect(batch))
+        batch->trial->forbidden = true;
+}
+
 static void follow(mp_lane *lane, mp_batch *batch, const mp_answer *answer,
                    const mp_verdict *verdict, int64_t now_ms) {
     switch (verdict->action) {
@@ -163,6 +173,8 @@ static void follow(mp_lane *lane, mp_batch *batch, const mp_answer *answer,
         break;
     case MP_DO_STUCK:
         tell_stuck(lane, batch, answer);
+        if (answer->outcome == MP_SAID_FORBIDDEN)
+            distrust(lane, batch);
         set_aside(lane, batch, now_ms + verdict->aside_ms);
         break;
     case MP_DO_PAUSE:

@@ -58,7 +58,10 @@ static mp_action act(const mp_attempt *attempt) {
     case MP_SAID_UNAUTHORIZED:
         return MP_DO_PAUSE;
     case MP_SAID_FORBIDDEN:
-        return attempt->lane_trusted ? MP_DO_HALVE : MP_DO_PAUSE;
+        if (!attempt->lane_trusted)
+            return MP_DO_PAUSE;
+        return attempt->records > 1 || attempt->singled_out ? MP_DO_HALVE
+                                                            : MP_DO_STUCK;
     case MP_SAID_SERVER_ERROR:
         if (attempt->server_errors < PATIENCE)
             return MP_DO_RETRY;
@@ -78,6 +81,9 @@ mp_verdict mp_retry(const mp_attempt *attempt) {
     int64_t asked_ms = asked_for(attempt);
     if (verdict.action == MP_DO_PAUSE) {
         verdict.delay_ms = attempt->max_delay_ms;
+    } else if (attempt->outcome == MP_SAID_FORBIDDEN) {
+        if (verdict.action == MP_DO_STUCK)
+            verdict.aside_ms = attempt->max_delay_ms;
     } else if (verdict.action == MP_DO_STUCK) {
         /* Its own trouble: the lane goes on, unless the host said when. */
         uint32_t failures = attempt->server_errors - PATIENCE;

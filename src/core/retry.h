@@ -29,7 +29,7 @@ typedef enum mp_action {
     MP_DO_HALVE, /* find the culprits; a record alone is rejected */
     MP_DO_REJECT,
     MP_DO_RETRY, /* the same bytes after delay_ms */
-    MP_DO_STUCK, /* a record alone that keeps failing: behind the others */
+    MP_DO_STUCK, /* a record alone that may be at fault: behind the others */
     MP_DO_PAUSE  /* keep the records, leave the lane alone for delay_ms */
 } mp_action;
 
@@ -40,6 +40,7 @@ typedef struct mp_attempt {
     uint32_t server_errors; /* 5xx on this batch, this one included */
     uint32_t unreadable;    /* in a row on this lane, this one included */
     bool lane_trusted;      /* the lane was answered 200 before */
+    bool singled_out;       /* others were taken while this was forbidden */
     int64_t retry_after_ms; /* 0: none */
     int64_t max_delay_ms;   /* max_retry_delay */
     double random;          /* [0, 1) */
