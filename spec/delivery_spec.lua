@@ -4,6 +4,7 @@ local cjson = require "cjson"
 local mixpanel = require "mixpanel"
 local process = require "spec.support.process"
 local sandbox = require "spec.support.sandbox"
+local socket = require "socket"
 
 describe("delivery", function()
   local server
@@ -315,5 +316,31 @@ describe("delivery", function()
     end
     os.remove(script)
     assert.equal(20, #server:records "/track")
+  end)
+
+  it("obeys a shorter flush_interval for what waits already", function()
+    local function waits()
+      server:reset()
+      local mp = client { name = "shorter", flush_interval = 3600 }
+      mp:track("Step", { distinct_id = "u" })
+      socket.sleep(0.2) -- the sender sleeps again
+      return mp
+    end
+    local function comes(mp)
+      local deadline = socket.gettime() + 5
+      while mp:stats().queued > 0 and socket.gettime() < deadline do
+        socket.sleep(0.01)
+      end
+      assert.equal(1, #server:records "/track")
+    end
+
+    local mp = waits()
+    assert(mp:set_config { flush_interval = 0.1 })
+    comes(mp)
+    mp = waits()
+    local other = client { name = "shorter", flush_interval = 0.1 }
+    comes(mp)
+    assert(other:close())
+    assert(mp:close())
   end)
 end)

@@ -159,7 +159,7 @@ static int set_config(lua_State *L) {
     if (client->closed) /* by a finaliser */
         return mp_fail_closed(L);
     mp_client_defaults_use(L, 1, client);
-    mp_project_configure(client->project, take_settings(d));
+    mp_engine_configure(client->project, take_settings(d));
     lua_pushboolean(L, 1);
     return 1;
 }

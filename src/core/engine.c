@@ -164,7 +164,13 @@ mp_err mp_engine_open(mp_config *config, mp_settings *settings,
         return engine.once_err;
     }
     *out = mp_projects_open(engine.projects, config, settings);
+    mp_carrier_wake(); /* one that was open has new settings */
     return *out ? MP_OK : MP_MEMORY;
+}
+
+void mp_engine_configure(mp_project *project, mp_settings *settings) {
+    mp_project_configure(project, settings);
+    mp_carrier_wake();
 }
 
 void mp_engine_close(mp_project *project) {
