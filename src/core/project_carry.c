@@ -288,9 +288,11 @@ static void answer_question(mp_project *project, const mp_flight *under_way,
     mp_answer_read(&answer, reply, 1, true);
     mp_answer_free(&answer);
     mp_project_lock(project);
-    project->heard = under_way->question;
-    project->heard_answer = answer;
-    mp_wait_changed(&project->wait);
+    if (under_way->question > project->heard) { /* else it came late */
+        project->heard = under_way->question;
+        project->heard_answer = answer;
+        mp_wait_changed(&project->wait);
+    }
     mp_project_unlock(project);
 }
 
