@@ -143,4 +143,27 @@ describe("a client with a spool", function()
     assert.is_true(size < 4194304 + 2 * 1024 * 1024 + 8 * 1024 * 1024)
     mp:close(0)
   end)
+
+  it("finds the record that draws every 5xx also when memory is short", function()
+    server:script { endpoint = "/track", match = "poison", times = 0, status = 500 }
+    local mp = client {
+      name = "poison",
+      max_queue_bytes = 262144,
+      max_retry_delay = 0.02,
+      flush_interval = 0.05,
+    }
+    local pad = ("x"):rep(1000)
+    for i = 1, 100 do
+      assert(mp:track(i == 50 and "poison" or "Step", { distinct_id = "u", pad = pad }))
+    end
+    wait(mp, function(s)
+      return s.delivered == 99
+    end, "one record held up the others")
+    local stats = mp:stats()
+    assert.is_true(stats.retried >= 100)
+    assert_balance(stats)
+    server:reset()
+    assert.is_true(mp:flush(10))
+    mp:close()
+  end)
 end)

@@ -126,6 +126,8 @@ bool mp_lane_restore(mp_lane *lane, const mp_settings *settings,
     mp_batch *batch = mp_batch_new(segment);
     if (!batch)
         return false;
+    batch->sends = lane->reading->sends;
+    batch->server_errors = lane->reading->server_errors;
     lane->reading = NULL;
     lane->stats->spooled -= segment->count;
     lane->stats->spooled_bytes -= bytes;
@@ -186,6 +188,9 @@ bool mp_lane_unload(mp_lane *lane) {
     mp_lane_take_out(&lane->ready, last);
     mp_stored *stored = last->segment->place.sealed;
     last->segment->place.sealed = NULL;
+    /* Or what always draws a 5xx would never be halved. */
+    stored->sends = last->sends;
+    stored->server_errors = last->server_errors;
     lane->stats->queued -= last->count;
     mp_lane_retire(lane, mp_batch_free(last));
     mp_lane_store(lane, stored);

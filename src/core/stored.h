@@ -39,6 +39,8 @@ struct mp_stored {
     uint64_t bytes;       /* on disk */
     int64_t last_ms;      /* mp_clock_mono_ms of the last record */
     bool adopted;
+    /* what its lane knows of it: see batch.h */
+    uint32_t sends, server_errors;
     int dir;         /* in which the file is */
     uint64_t number; /* of the open segment that it still is; 0: sealed */
 };
