@@ -57,7 +57,7 @@ function mixpanel.date(seconds) end
 ---| "memory"       # out of memory
 ---| "unauthorized" # `check`: the API refused the credentials
 ---| "network"      # `check`: the API cannot be reached, or did not answer as it should
----| "state"        # `save`: the state file cannot be written; it is tried again
+---| "state"        # `save`: the state file cannot be written; it is tried again. `user`: it cannot be read now
 
 ---What `mixpanel.new` takes besides the token, and `set_config` with the
 ---exception of those that decide where records go (marked *key*).

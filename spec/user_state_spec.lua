@@ -283,4 +283,27 @@ describe("the state file of a user", function()
       return read(path)
     end)
   end)
+
+  it("is left alone while the process has no descriptor for it", function()
+    local me = mp:user { state = path }
+    me:register { plan = "pro" }
+    assert(me:save(10))
+    local text = read(path)
+    local program = script.write(([[
+      local mp = require("mixpanel").new("projecttoken", { api_host = "http://127.0.0.1:9" })
+      local files = {}
+      for _ = 1, 50 do
+        files[#files + 1] = io.open "/dev/null"
+      end
+      print(mp:user { state = %q })
+      files[1]:close()
+      print((mp:user { state = %q }):get_property "plan")
+    ]]):format(path, path))
+    local printed =
+      script.shell(("ulimit -n 50; timeout 60 %s %s"):format(script.interpreter, program))
+    os.remove(program)
+    assert.equal("nil\tthe state cannot be read: too many files are open\tstate\npro\n", printed)
+    assert.equal(text, read(path))
+    assert.same({ "user.json" }, entries())
+  end)
 end)

@@ -171,6 +171,9 @@ static int new_user(lua_State *L) {
                  "of one, or of none yet",
                  mp_fault_show(L, o.state, shown));
     }
+    if (err == MP_STATE)
+        return mp_fail(L, err,
+                       "the state cannot be read: too many files are open");
     if (err == MP_OK && !client->project) /* collected by a finaliser */
         return mp_fail_closed(L);
     if (err == MP_OK)

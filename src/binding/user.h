@@ -129,8 +129,8 @@ const char *mp_user_refused_property(const char *name, size_t len);
 
 /* Reads the state file at `path`. What cannot be used is set aside and
  * reported; the user is empty then, but for a refusal of consent that can be
- * read, and when there is no file. MP_MEMORY; MP_INVALID for what is no file,
- * which is left alone. */
+ * read, and when there is no file. MP_MEMORY; MP_STATE while the process has
+ * no descriptor left, MP_INVALID for what is no file: both are left alone. */
 mp_err mp_user_state_load(mp_user_handle *me, const char *path);
 
 /* Reads what export_state returned from the table at a stack index. */

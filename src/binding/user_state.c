@@ -104,6 +104,8 @@ mp_err mp_user_state_load(mp_user_handle *me, const char *path) {
         mp_user_free(&user);
         return MP_MEMORY;
     }
+    if (failed == EMFILE || failed == ENFILE)
+        return MP_STATE; /* nothing is wrong with the file */
     if (failed != 0)
         snprintf(why, sizeof why, "%s", strerror(failed));
     if (failed == 0 && err == MP_OK) {
