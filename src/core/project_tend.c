@@ -55,8 +55,11 @@ static void adopt(mp_project *project, const mp_settings *settings,
  * tracks has to make one. */
 static void give_spares(mp_project *project, int64_t now_ms) {
     for (int i = 0; i < MP_LANES && now_ms >= project->spare_ms; i++) {
+        uint32_t records;
+        size_t bytes;
         mp_project_lock(project);
         bool wants = mp_lane_wants_spare(project->lanes[i]);
+        mp_lane_expects(project->lanes[i], &records, &bytes);
         mp_project_unlock(project);
         mp_segment *spare =
             wants ? mp_project_new_segment(project, (mp_lane_id)i) : NULL;
@@ -64,7 +67,7 @@ static void give_spares(mp_project *project, int64_t now_ms) {
             project->spare_ms = now_ms + NO_MEMORY_MS;
         if (!spare)
             continue;
-        mp_segment_warm(spare);
+        mp_segment_warm(spare, records, bytes);
         mp_project_lock(project);
         mp_lane_give_spare(project->lanes[i], spare);
         mp_project_unlock(project);

@@ -46,9 +46,9 @@ mp_segment *mp_segment_over(mp_segment_header *header) {
     return segment;
 }
 
-void mp_segment_warm(mp_segment *segment) {
-    memset(segment->data, 0, MP_SEGMENT_BYTES);
-    memset(segment->entries, 0, sizeof segment->entries);
+void mp_segment_warm(mp_segment *segment, uint32_t records, size_t bytes) {
+    memset(segment->data, 0, bytes);
+    memset(segment->entries, 0, records * sizeof *segment->entries);
 }
 
 void mp_segment_retain(mp_segment *segment) {

@@ -120,9 +120,9 @@ mp_segment *mp_segment_new(void);
  * becomes the segment's. NULL: out of memory, and it stays the caller's. */
 mp_segment *mp_segment_over(mp_segment_header *header);
 
-/* Touches all pages of an empty segment: what is written now faults now, and
- * not in a call that tracks. */
-void mp_segment_warm(mp_segment *segment);
+/* Touches the pages of an empty segment that so many records of so many bytes
+ * will take: what is written now faults now, and not in a call that tracks. */
+void mp_segment_warm(mp_segment *segment, uint32_t records, size_t bytes);
 
 void mp_segment_retain(mp_segment *segment);
 /* Gives up a reference; true when it was the last: the caller then owns the
