@@ -166,4 +166,31 @@ describe("a client with a spool", function()
     assert.is_true(mp:flush(10))
     mp:close()
   end)
+
+  it("takes little more room on disk for small batches that wait than they hold", function()
+    server:script { status = 503, times = 0 }
+    local mp = client { name = "small" }
+    for i = 1, 6000 do -- 200 a request
+      assert(mp.groups:set("company", "acme", { n = i }))
+      if i % 200 == 0 then
+        socket.sleep(0.005)
+      end
+    end
+    wait(mp, function(s)
+      return s.spooled >= 4000
+    end, "files of open segments stay")
+    local _, open = here.files("*.open"):gsub("%.open", "")
+    assert.is_true(open < 16, open .. " files of open segments")
+    assert_balance(mp:stats())
+    server:reset()
+    assert.is_true(mp:flush(30))
+    local last = 0
+    for _, update in ipairs(server:records "/groups") do
+      assert.equal(last + 1, update["$set"].n)
+      last = last + 1
+    end
+    assert.equal(6000, last)
+    assert_balance(mp:stats())
+    mp:close()
+  end)
 end)

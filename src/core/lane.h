@@ -152,6 +152,9 @@ mp_segment *mp_lane_last_segment(const mp_lane *lane);
 /* The segment that mp_lane_spill would give. */
 const mp_segment *mp_lane_oldest_sealed(const mp_lane *lane);
 
+/* True if many of these hold far less than their files take up. */
+bool mp_lane_wastes_disk(const mp_lane *lane);
+
 /* Takes back a segment that got another reference by mp_segment_retain, when
  * that proved to be the last one. */
 void mp_lane_retire(mp_lane *lane, mp_segment *segment);

@@ -4,7 +4,8 @@
 #include <stdlib.h>
 
 enum {
-    READY_MOST = 32 /* batches in memory that keep others from being read */
+    READY_MOST = 32, /* batches in memory that keep others from being read */
+    WASTED_MOST = 8  /* files of open segments, half empty or more */
 };
 
 void mp_lane_on_disk(mp_lane *lane, mp_buf *rejected) {
@@ -262,6 +263,17 @@ mp_segment *mp_lane_last_segment(const mp_lane *lane) {
 
 const mp_segment *mp_lane_oldest_sealed(const mp_lane *lane) {
     return lane->queue.sealed;
+}
+
+bool mp_lane_wastes_disk(const mp_lane *lane) {
+    uint32_t n = 0;
+    const mp_segment *s = lane->queue.sealed;
+    while (s && n <= WASTED_MOST && s->place.open &&
+           s->used < MP_SEGMENT_BYTES / 2) {
+        n++;
+        s = s->next;
+    }
+    return n > WASTED_MOST;
 }
 
 int64_t mp_lane_rests_until(const mp_lane *lane) {

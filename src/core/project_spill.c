@@ -82,11 +82,13 @@ void mp_project_no_doubt(mp_project *project, mp_segment *segment) {
 /* ---- out of memory onto the disk ---- */
 
 /* With the lock held: a lane whose oldest sealed segment should leave memory,
- * or stands in no file yet, or not whole; -1: none. */
+ * or stands in no file yet, or not whole, or in one of many that are far too
+ * large; -1: none. */
 static int find_sealed(const mp_project *project, bool crowded) {
     for (int i = 0; i < MP_LANES; i++) {
         const mp_segment *oldest = mp_lane_oldest_sealed(project->lanes[i]);
-        if (oldest && (crowded || !mp_place_is_whole(&oldest->place)))
+        if (oldest && (crowded || !mp_place_is_whole(&oldest->place) ||
+                       mp_lane_wastes_disk(project->lanes[i])))
             return i;
     }
     return -1;
