@@ -246,6 +246,21 @@ CASE(one_oversized_record_is_rejected) {
     rig_finish(r);
 }
 
+CASE(what_was_too_large_is_tried_again_after_an_hour) {
+    rig *r = open_with(MP_LANE_EVENTS, 4);
+    rig_serve(r, said_large);
+    rig_serve(r, said_large); /* the first half */
+    CHECK(rig_run(r, server_ok, 4));
+    for (int hour = 0; hour < 2; hour++) {
+        rig_add_due(r, 100);
+        uint32_t before = r->requests;
+        CHECK(rig_run(r, server_ok, 100));
+        CHECK((r->requests - before == 1) == (hour == 1));
+        r->now_ms += 60 * MINUTE;
+    }
+    rig_finish(r);
+}
+
 CASE(a_record_that_is_too_large_alone_teaches_nothing) {
     rig *r = rig_open(MP_LANE_EVENTS);
     rig_put(r, MP_PLAIN, 5, 0, 2 * ROOM);
@@ -396,6 +411,7 @@ int main(void) {
     RUN(what_is_forbidden_goes_behind_the_others);
     RUN(the_size_that_fits_is_remembered);
     RUN(one_oversized_record_is_rejected);
+    RUN(what_was_too_large_is_tried_again_after_an_hour);
     RUN(a_record_that_is_too_large_alone_teaches_nothing);
     RUN(named_records_are_rejected_and_the_others_delivered);
     RUN(all_records_may_be_named);

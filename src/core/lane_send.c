@@ -323,6 +323,8 @@ mp_batch *mp_lane_next(mp_lane *lane, const mp_settings *settings,
     if (lane->waits)
         return NULL;
     mp_batch *batch = NULL;
+    if (now_ms >= lane->limit_ms)
+        lane->limit_bytes = SIZE_MAX;
     if (!rests(lane, now_ms)) {
         conclude_trials(lane, settings, now_ms);
         mp_lane_tell_dropped(lane, 0, now_ms);

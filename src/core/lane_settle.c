@@ -3,6 +3,10 @@
 
 #include <string.h>
 
+enum {
+    LIMIT_MS = 3600 * 1000 /* whoever answered 413 may have been mended */
+};
+
 static void finish_part(mp_lane *lane, mp_batch *batch,
                         const mp_answer *answer) {
     uint32_t delivered = batch->count - answer->failed_count;
@@ -57,7 +61,8 @@ static void note_refusal(mp_trial *trial, const mp_answer *answer) {
     }
 }
 
-static void halve(mp_lane *lane, mp_batch *batch, const mp_answer *answer) {
+static void halve(mp_lane *lane, mp_batch *batch, const mp_answer *answer,
+                  int64_t now_ms) {
     bool alone = batch->count == 1;
     bool applied_maybe = answer->outcome == MP_SAID_REFUSED &&
                          mp_batch_entry(batch, 0)->kind == MP_CUMULATIVE;
@@ -69,8 +74,10 @@ static void halve(mp_lane *lane, mp_batch *batch, const mp_answer *answer) {
     }
     if (answer->outcome == MP_SAID_TOO_LARGE) {
         size_t half = body_bytes(batch) / 2;
-        if (half < lane->limit_bytes)
+        if (half < lane->limit_bytes) {
             lane->limit_bytes = half;
+            lane->limit_ms = now_ms + LIMIT_MS;
+        }
     }
     if (answer->outcome == MP_SAID_SERVER_ERROR) {
         batch->server_errors = 0;
@@ -169,7 +176,7 @@ static void follow(mp_lane *lane, mp_batch *batch, const mp_answer *answer,
         reject(lane, batch, answer, false);
         break;
     case MP_DO_HALVE:
-        halve(lane, batch, answer);
+        halve(lane, batch, answer, now_ms);
         break;
     case MP_DO_STUCK:
         tell_stuck(lane, batch, answer);

@@ -37,6 +37,7 @@ struct mp_lane {
     int64_t failed_ms;     /* when the last failure came in */
     int64_t resume_ms;     /* nothing is sent before */
     size_t limit_bytes;    /* what a 413 taught; SIZE_MAX: nothing yet */
+    int64_t limit_ms;      /* when it is forgotten */
     uint32_t full_records; /* of the segment that ran full last */
     size_t full_bytes;
     bool told_pause; /* since the last success */
