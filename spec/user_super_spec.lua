@@ -147,6 +147,8 @@ describe("a user", function()
       refused("invalid", "default: function", me:register_once({ a = 1 }, print))
       refused("invalid", "zero byte", me:register { ["a\0b"] = 1 })
       refused("invalid", "properties.a: there is a zero byte", me:register { a = { ["\0"] = 1 } })
+      local behind = { 1e19, { ["\0"] = 1 } } -- a number that is too large for an integer
+      refused("invalid", "properties.a: there is a zero byte", me:register { a = behind })
       assert.is_true(me:register { kept = "\0", text = { a = "\0" } })
       assert.same({ a = "\0" }, me:get_property "text")
       me:unregister "text"

@@ -91,11 +91,12 @@ static void push(lua_State *L, json_t *value) {
 }
 
 mp_err mp_decode_check(const char *text, size_t len) {
+    static const size_t flags =
+        JSON_DECODE_ANY | JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL;
     json_error_t why;
-    json_t *parsed =
-        mp_parse(text, len, JSON_DECODE_ANY | JSON_ALLOW_NUL, &why);
+    json_t *parsed = mp_parse(text, len, flags, &why);
     json_decref(parsed);
-    if (parsed || json_error_code(&why) == json_error_numeric_overflow)
+    if (parsed)
         return MP_OK;
     return json_error_code(&why) == json_error_out_of_memory ? MP_MEMORY
                                                              : MP_INVALID;
