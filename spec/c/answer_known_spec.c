@@ -85,6 +85,7 @@ static const struct {
      "project_id URL parameter\"}"},
     {401, MP_SAID_UNAUTHORIZED,
      "{\"code\":401,\"error\":\"not a project member\"}"},
+    {407, MP_SAID_UNAUTHORIZED, "<html>Proxy Authentication Required</html>"},
     {413, MP_SAID_TOO_LARGE,
      "{\"code\":413,\"error\":\"request exceeds max limit of 2097152 "
      "bytes\",\"status\":\"Request Entity Too Large\"}"},

@@ -161,6 +161,7 @@ static mp_outcome read_400(mp_answer *answer, const json_t *root,
 static mp_outcome read_status(int status) {
     switch (status) {
     case 401:
+    case 407: /* of a proxy */
         return MP_SAID_UNAUTHORIZED;
     case 403:
     case 404:

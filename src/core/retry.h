@@ -15,7 +15,7 @@ typedef enum mp_outcome {
     MP_SAID_TOO_LARGE,    /* 413 */
     MP_SAID_REJECTED,     /* another 4xx: these records, for good */
     MP_SAID_UNREADABLE,   /* 2xx that no Mixpanel host sends */
-    MP_SAID_UNAUTHORIZED, /* 401, 3xx: the configuration is wrong */
+    MP_SAID_UNAUTHORIZED, /* 401, 407, 3xx: the configuration is wrong */
     MP_SAID_FORBIDDEN,    /* 403, 404: the configuration, or one body */
     MP_SAID_BUSY,         /* 408, 429: not taken, come back later */
     MP_SAID_SERVER_ERROR, /* 5xx: may have been taken */
