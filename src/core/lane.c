@@ -21,8 +21,7 @@ static void start(mp_lane *lane, uint64_t seed) {
         .failed_ms = INT64_MIN,
         .resume_ms = INT64_MIN,
         .limit_bytes = SIZE_MAX,
-        .full_records = MP_SEGMENT_RECORDS,
-        .full_bytes = MP_SEGMENT_BYTES,
+        .queue = {.records = MP_SEGMENT_RECORDS, .bytes = MP_SEGMENT_BYTES},
     };
 }
 
@@ -134,11 +133,7 @@ bool mp_lane_add(mp_lane *lane, const mp_settings *settings,
                  const mp_record *record, uint64_t ticket, int64_t now_ms) {
     bool full = mp_queue_add(&lane->queue, record, ticket,
                              mp_lane_batch_limit(lane, settings), now_ms);
-    if (full) {
-        lane->filled = true;
-        lane->full_records = lane->queue.last_sealed->count;
-        lane->full_bytes = lane->queue.last_sealed->used;
-    }
+    lane->filled |= full;
     lane->used = true;
     lane->stats->queued++;
     lane->stats->queue_bytes += record->head_len + record->body_len + 2;
@@ -338,8 +333,9 @@ bool mp_lane_wants_spare(const mp_lane *lane) {
 /* Batches may be small: pages beyond them would be memory that nobody counts,
  * for as long as an outage lasts. */
 void mp_lane_expects(const mp_lane *lane, uint32_t *records, size_t *bytes) {
-    *records = lane->full_records;
-    *bytes = lane->full_bytes + lane->full_bytes / 4; /* it varies */
+    const mp_queue *queue = &lane->queue;
+    *records = queue->records;
+    *bytes = queue->bytes + queue->bytes / 4; /* it varies */
     if (*bytes > MP_SEGMENT_BYTES)
         *bytes = MP_SEGMENT_BYTES;
 }

@@ -181,8 +181,7 @@ int64_t mp_lane_oldest(const mp_lane *lane);
 bool mp_lane_wants_spare(const mp_lane *lane);
 void mp_lane_give_spare(mp_lane *lane, mp_segment *spare);
 
-/* What a spare will hold, see mp_segment_warm: about as much as the segment
- * that ran full last. */
+/* What a spare will hold, see mp_segment_warm: about as much as others did. */
 void mp_lane_expects(const mp_lane *lane, uint32_t *records, size_t *bytes);
 
 /* Segments that are no longer needed, linked by `next`, now the caller's. */

@@ -32,15 +32,13 @@ struct mp_lane {
     mp_queue queue;
     mp_batch *ready, *stuck, *sent;
     uint32_t in_flight;
-    uint32_t failures;     /* in a row */
-    uint32_t unreadable;   /* in a row */
-    int64_t failed_ms;     /* when the last failure came in */
-    int64_t resume_ms;     /* nothing is sent before */
-    size_t limit_bytes;    /* what a 413 taught; SIZE_MAX: nothing yet */
-    int64_t limit_ms;      /* when it is forgotten */
-    uint32_t full_records; /* of the segment that ran full last */
-    size_t full_bytes;
-    bool told_pause; /* since the last success */
+    uint32_t failures;   /* in a row */
+    uint32_t unreadable; /* in a row */
+    int64_t failed_ms;   /* when the last failure came in */
+    int64_t resume_ms;   /* nothing is sent before */
+    size_t limit_bytes;  /* what a 413 taught; SIZE_MAX: nothing yet */
+    int64_t limit_ms;    /* when it is forgotten */
+    bool told_pause;     /* since the last success */
     uint64_t untold_drops;
     int64_t told_drops_ms; /* INT64_MIN: never */
     mp_reports *reports;   /* NULL: nobody wants to know */

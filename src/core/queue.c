@@ -56,10 +56,20 @@ bool mp_queue_add(mp_queue *queue, const mp_record *record, uint64_t ticket,
     return sealed;
 }
 
+static void learn(mp_queue *queue, const mp_segment *segment) {
+    queue->records -= queue->records / 4;
+    if (segment->count > queue->records)
+        queue->records = segment->count;
+    queue->bytes -= queue->bytes / 4;
+    if (segment->used > queue->bytes)
+        queue->bytes = segment->used;
+}
+
 void mp_queue_seal(mp_queue *queue) {
     mp_segment *segment = queue->open;
     if (!segment || segment->count == 0)
         return;
+    learn(queue, segment);
     queue->open = NULL;
     if (queue->last_sealed)
         queue->last_sealed->next = segment;

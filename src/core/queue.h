@@ -10,6 +10,9 @@ typedef struct mp_queue {
     mp_segment *open; /* NULL before the first record */
     mp_segment *sealed, *last_sealed;
     mp_segment *spares;
+    /* what segments hold: the most of late, forgotten a quarter at a time */
+    uint32_t records;
+    size_t bytes;
 } mp_queue;
 
 /* How many spare segments `n` records would need beyond those there are,
