@@ -160,6 +160,14 @@ describe("doubt", function()
   end)
 end)
 
+-- Bytes of this process that are in memory.
+local function resident()
+  local file = assert(io.open "/proc/self/statm")
+  local pages = tonumber(file:read("*a"):match "%d+ (%d+)")
+  file:close()
+  return pages * 4096
+end
+
 describe("old events", function()
   local server
   local six_days_ago = os.time() - 6 * 86400
@@ -229,4 +237,35 @@ describe("old events", function()
     outcome.check(mp, { delivered = 15 })
     mp:close()
   end)
+
+  for where, spool in pairs { ["in memory"] = false, ["with a spool"] = true } do
+    it("that may not be sent take little more memory than they hold, " .. where, function()
+      local home = spool and process.read("mktemp -d"):match "%S+"
+      server:script { endpoint = "/import", status = 403, times = 0 }
+      local mp =
+        project(server.url, { spool = spool and home .. "/spool" or nil, reports = "none" })
+      local before, n = resident(), 40
+      for i = 1, n do
+        assert(mp:track("Old", { distinct_id = "u", time = six_days_ago }))
+        for _ = 1, 1999 do
+          assert(mp:track("Young", { distinct_id = "u", text = ("x"):rep(100) }))
+        end
+        process.wait_for(function()
+          mp:flush(0)
+          return mp:stats().delivered == i * 1999
+        end, "the young ones")
+      end
+      process.wait_for(function()
+        collectgarbage()
+        return resident() - before < n * 500000 / 2
+      end, "memory is not given back")
+      server:reset()
+      assert(mp:flush(20))
+      assert.equal(n, #server:records "/import")
+      mp:close()
+      if spool then
+        process.run("rm -r " .. home)
+      end
+    end)
+  end
 end)

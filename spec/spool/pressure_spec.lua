@@ -193,4 +193,29 @@ describe("a client with a spool", function()
     assert_balance(mp:stats())
     mp:close()
   end)
+
+  it("takes as many records as the spool holds while all are forbidden", function()
+    server:script { status = 403, times = 0 }
+    local mp = client { name = "forbidden", max_queue_bytes = 2 * 1024 * 1024 }
+    local pad = ("x"):rep(500)
+    for i = 1, 20000 do
+      local ok, message
+      for _ = 1, 2000 do
+        ok, message = mp:track("Step", { distinct_id = "u", n = i, pad = pad })
+        if ok then
+          break
+        end
+        socket.sleep(0.005)
+      end
+      assert(ok, message)
+      if i % 1000 == 0 then
+        socket.sleep(0.15) -- for another batch to be forbidden
+      end
+    end
+    server:reset()
+    assert.is_true(mp:flush(30))
+    assert_balance(mp:stats())
+    assert.equal(20000, mp:stats().delivered)
+    mp:close()
+  end)
 end)

@@ -88,6 +88,12 @@ uint64_t mp_batch_ticket(const mp_batch *batch) {
     return mp_batch_entry(batch, 0)->ticket;
 }
 
+void mp_batch_trim(const mp_batch *batch) {
+    const mp_entry *last = mp_batch_entry(batch, batch->count - 1);
+    mp_segment_trim(batch->segment, mp_batch_entry(batch, 0)->offset,
+                    last->offset + mp_entry_bytes(last));
+}
+
 mp_err mp_batch_body(const mp_batch *batch, mp_buf *out) {
     size_t bytes = 2;
     for (uint32_t i = 0; i < batch->count; i++)

@@ -178,15 +178,25 @@ void mp_lane_spilled(mp_lane *lane, mp_stored *stored) {
         mp_lane_retire(lane, segment);
 }
 
-bool mp_lane_unload(mp_lane *lane) {
+/* The last of a list that its file could bring back. What once was said of a
+ * single batch must not be said again, nor its own pause forgotten. */
+static mp_batch *find_whole(mp_batch *list) {
     mp_batch *last = NULL;
-    for (mp_batch *b = lane->ready; b; b = b->next)
+    for (mp_batch *b = list; b; b = b->next)
         if (b->segment->place.sealed && b->segment->refs == 1 && !b->trial &&
-            b->count == b->segment->count)
+            b->count == b->segment->count && !b->told_stuck && !b->told_aside)
             last = b;
+    return last;
+}
+
+bool mp_lane_unload(mp_lane *lane) {
+    mp_batch *last = find_whole(lane->ready);
+    mp_batch **list = last ? &lane->ready : &lane->stuck;
+    if (!last)
+        last = find_whole(lane->stuck);
     if (!last)
         return false;
-    mp_lane_take_out(&lane->ready, last);
+    mp_lane_take_out(list, last);
     mp_stored *stored = last->segment->place.sealed;
     last->segment->place.sealed = NULL;
     /* Or what always draws a 5xx would never be halved. */

@@ -88,8 +88,19 @@ static void halve(mp_lane *lane, mp_batch *batch, const mp_answer *answer,
     part_in_middle(lane, batch);
 }
 
+/* True if nobody needs the segment's other records: they have ended, and its
+ * batch on disk is written. */
+static bool is_all_that_is_left(const mp_lane *lane, const mp_batch *batch) {
+    const mp_segment *segment = batch->segment;
+    return segment->refs == 1 &&
+           (!lane->on_disk || (segment->place.sealed && !segment->place.open));
+}
+
+/* It may stay for days, and with it the segment. */
 static void set_aside(mp_lane *lane, mp_batch *batch, int64_t resume_ms) {
     batch->resume_ms = resume_ms;
+    if (is_all_that_is_left(lane, batch))
+        mp_batch_trim(batch);
     mp_lane_insert(&lane->stuck, batch);
 }
 

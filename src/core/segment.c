@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 static const char separator[] = ",\n";
 enum {
@@ -49,6 +50,22 @@ mp_segment *mp_segment_over(mp_segment_header *header) {
 void mp_segment_warm(mp_segment *segment, uint32_t records, size_t bytes) {
     memset(segment->data, 0, bytes);
     memset(segment->entries, 0, records * sizeof *segment->entries);
+}
+
+/* If the kernel refuses, the pages stay until the segment goes. */
+static void give_back(const mp_segment *segment, size_t from, size_t to) {
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t first =
+        ((uintptr_t)segment->data + from + page - 1) & ~(page - 1);
+    uintptr_t end = ((uintptr_t)segment->data + to) & ~(page - 1);
+    if (first < end)
+        madvise((void *)first, end - first,
+                segment->place.header ? MADV_REMOVE : MADV_DONTNEED);
+}
+
+void mp_segment_trim(mp_segment *segment, size_t from, size_t to) {
+    give_back(segment, 0, from);
+    give_back(segment, to, MP_SEGMENT_BYTES);
 }
 
 void mp_segment_retain(mp_segment *segment) {

@@ -124,6 +124,10 @@ mp_segment *mp_segment_over(mp_segment_header *header);
  * will take: what is written now faults now, and not in a call that tracks. */
 void mp_segment_warm(mp_segment *segment, uint32_t records, size_t bytes);
 
+/* Gives back the pages that hold none of the bytes from..to: what is outside
+ * was needed by records that have ended, and reads as anything from now on. */
+void mp_segment_trim(mp_segment *segment, size_t from, size_t to);
+
 void mp_segment_retain(mp_segment *segment);
 /* Gives up a reference; true when it was the last: the caller then owns the
  * segment alone and either resets it for further use or frees it. */
