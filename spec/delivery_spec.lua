@@ -302,8 +302,8 @@ describe("delivery", function()
       i = i - 1
       lua = arg[i]
     end
-    local script = os.tmpname()
-    local file = assert(io.open(script, "w"))
+    local path = os.tmpname()
+    local file = assert(io.open(path, "w"))
     file:write(
       ("package.cpath = %q\nlocal mp = require('mixpanel').new('t', { api_host = %q })\n"):format(
         package.cpath,
@@ -313,9 +313,9 @@ describe("delivery", function()
     )
     file:close()
     for _, argument in ipairs { "", "exit" } do
-      assert(os.execute(lua .. " " .. script .. " " .. argument))
+      assert(os.execute(lua .. " " .. path .. " " .. argument))
     end
-    os.remove(script)
+    os.remove(path)
     assert.equal(20, #server:records "/track")
   end)
 
