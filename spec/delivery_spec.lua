@@ -4,7 +4,6 @@ local cjson = require "cjson"
 local mixpanel = require "mixpanel"
 local process = require "spec.support.process"
 local sandbox = require "spec.support.sandbox"
-local script = require "spec.support.script"
 local socket = require "socket"
 
 describe("delivery", function()
@@ -343,31 +342,5 @@ describe("delivery", function()
     comes(mp)
     assert(other:close())
     assert(mp:close())
-  end)
-
-  it("takes little more memory for small batches that wait than they hold", function()
-    local printed = script.run [[
-      local socket = require "socket"
-      local mp = require("mixpanel").new("projecttoken", {
-        api_host = "http://127.0.0.1:9",
-        max_batch_size = 50,
-        exit_timeout = 0,
-      })
-      local function resident()
-        local file = io.open "/proc/self/status"
-        local kib = file:read("*a"):match "VmRSS:%s+(%d+)"
-        file:close()
-        return tonumber(kib) * 1024
-      end
-      local before = resident()
-      for i = 1, 15000 do
-        assert(mp:track("Step", { distinct_id = "u" }))
-        if i % 50 == 0 then
-          socket.sleep(0.001) -- so that the sender makes spares
-        end
-      end
-      print((resident() - before) / mp:stats().queue_bytes < 10)
-    ]]
-    assert.equal("true\n", printed)
   end)
 end)

@@ -1,8 +1,10 @@
 -- What becomes of records when connections break, stall or never come about.
 local outcome = require "spec.support.outcome"
 local peer = require "spec.support.peer"
+local process = require "spec.support.process"
 local project = require "spec.support.project"
 local sandbox = require "spec.support.sandbox"
+local script = require "spec.support.script"
 
 describe("a connection reset", function()
   local server
@@ -154,16 +156,10 @@ describe("memory", function()
     server:stop()
   end)
 
-  -- KiB of the process, and what Lua has of them.
   local function resident()
     collectgarbage()
     collectgarbage()
-    for line in io.lines "/proc/self/status" do
-      local kib = line:match "^VmRSS:%s+(%d+)"
-      if kib then
-        return tonumber(kib)
-      end
-    end
+    return process.status("self", "VmRSS")
   end
 
   it("stays flat over a million rejected records whose reports nobody takes", function()
@@ -191,5 +187,31 @@ describe("memory", function()
     local _, count = outcome.reports(mp, "rejected")
     assert.equal(total, count)
     mp:close()
+  end)
+
+  it("takes little more memory for small batches that wait than they hold", function()
+    local printed = script.run [[
+      local socket = require "socket"
+      local mp = require("mixpanel").new("projecttoken", {
+        api_host = "http://127.0.0.1:9",
+        max_batch_size = 50,
+        exit_timeout = 0,
+      })
+      local function resident()
+        local file = io.open "/proc/self/status"
+        local kib = file:read("*a"):match "VmRSS:%s+(%d+)"
+        file:close()
+        return kib * 1024
+      end
+      local before = resident()
+      for i = 1, 15000 do
+        assert(mp:track("Step", { distinct_id = "u" }))
+        if i % 50 == 0 then
+          socket.sleep(0.001) -- so that the sender makes spares
+        end
+      end
+      print((resident() - before) / mp:stats().queue_bytes < 10)
+    ]]
+    assert.equal("true\n", printed)
   end)
 end)

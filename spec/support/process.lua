@@ -76,9 +76,9 @@ function process.wait_gone(pids, timeout)
   return socket.gettime() - start
 end
 
--- A number of the process in /proc/PID/status, such as "VmRSS" in kB.
+-- A number of the process, or "self", in /proc/PID/status, such as "VmRSS" in KiB.
 function process.status(pid, field)
-  local text = slurp(("/proc/%d/status"):format(pid)) or ""
+  local text = slurp(("/proc/%s/status"):format(pid)) or ""
   return tonumber(text:match(field .. ":%s*(%d+)"))
 end
 

@@ -55,11 +55,11 @@ void mp_segment_warm(mp_segment *segment, uint32_t records, size_t bytes) {
 /* If the kernel refuses, the pages stay until the segment goes. */
 static void give_back(const mp_segment *segment, size_t from, size_t to) {
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-    uintptr_t first =
-        ((uintptr_t)segment->data + from + page - 1) & ~(page - 1);
-    uintptr_t end = ((uintptr_t)segment->data + to) & ~(page - 1);
+    char *first = segment->data + from, *end = segment->data + to;
+    first += (page - (uintptr_t)first % page) % page;
+    end -= (uintptr_t)end % page;
     if (first < end)
-        madvise((void *)first, end - first,
+        madvise(first, (size_t)(end - first),
                 segment->place.header ? MADV_REMOVE : MADV_DONTNEED);
 }
 
