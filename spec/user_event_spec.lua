@@ -60,6 +60,8 @@ describe("a user", function()
       local me = mp:user()
       fails("event: string", me.time_event, me)
       refused("invalid", "blank", me:time_event " ")
+      refused("invalid", "zero byte", me:time_event "E\0")
+      refused("invalid", "event: the name is not valid UTF-8", me:time_event "E\255")
       for i = 1, 254 do
         assert.is_true(me:time_event("E" .. i))
       end

@@ -67,6 +67,10 @@ int mp_user_result(lua_State *L, mp_err err, const mp_fault *fault);
 /* MP_INVALID for an id that is no person's: of a device, or too long. */
 mp_err mp_user_check_id(const mp_id *id, mp_fault *fault);
 
+/* MP_INVALID for the name of an event that is blank, or that a state could not
+ * give back as it was: then another would be timed, or two be the same. */
+mp_err mp_user_check_timer(const char *name, size_t len, mp_fault *fault);
+
 /* Ends a change of what events of the user carry; saves it. */
 void mp_user_changed(mp_user_handle *me);
 

@@ -3,6 +3,7 @@
 #include "user.h"
 
 #include "../core/engine.h"
+#include "../core/json.h"
 #include "../core/user_text.h"
 
 /* ---- calls ---- */
@@ -51,6 +52,19 @@ mp_err mp_user_check_id(const mp_id *id, mp_fault *fault) {
         return mp_fault_set(fault, "%zu bytes: Mixpanel cuts an id at %d",
                             id->len, MP_ID_MAX);
     return MP_OK;
+}
+
+mp_err mp_user_check_timer(const char *name, size_t len, mp_fault *fault) {
+    mp_buf json = {0};
+    bool repaired = false;
+    mp_err err = mp_json_string(&json, name, len, &repaired);
+    mp_buf_free(&json);
+    const char *wrong =
+        strspn(name, " \t\n\v\f\r") == len ? "the name of the event is blank"
+        : memchr(name, '\0', len)          ? "there is a zero byte in the name"
+        : repaired                         ? "the name is not valid UTF-8"
+                                           : NULL;
+    return wrong ? mp_fault_set(fault, "%s", wrong) : err;
 }
 
 /* ---- what may be on every event ---- */

@@ -296,13 +296,9 @@ static int time_event(lua_State *L) {
     int refused = mp_user_refuse(L, me, false);
     if (refused > 0)
         return refused;
-    mp_err err = MP_OK;
     mp_fault_start(&fault, "event");
-    if (strspn(name, " \t\n\v\f\r") == len)
-        err = mp_fault_set(&fault, "the name of the event is blank");
-    else if (memchr(name, '\0', len))
-        err = mp_fault_set(&fault, "there is a zero byte in the name");
-    else if (!mp_user_is_disabled(me, name, len)) {
+    mp_err err = mp_user_check_timer(name, len, &fault);
+    if (err == MP_OK && !mp_user_is_disabled(me, name, len)) {
         const mp_timer now = {mp_clock_wall_ms(), mp_clock_mono_ms()};
         err = mp_timers_start(&me->user.timers, name, len, &now);
         if (err == MP_OK)
