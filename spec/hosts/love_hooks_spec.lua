@@ -321,6 +321,17 @@ describe("mixpanel.love", function()
     assert.equal("Session Start, Crash, Session End", names(events))
   end)
 
+  it("prints errors as LÖVE does when even LÖVE's own handler is gone", function()
+    local events, _, status, log = run [[
+      start()
+      love.errorhandler, love.errhand = nil, nil
+      function love.update() error "broken" end
+    ]]
+    assert.equal(1, status)
+    assert.truthy(log:find("Error: main.lua:%d+: broken\nstack traceback:\n.*in function 'update'"))
+    assert.equal("Session Start, Crash, Session End", names(events))
+  end)
+
   it("hands reports to the game, once a frame", function()
     server:script {
       endpoint = "/track",

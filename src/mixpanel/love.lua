@@ -81,9 +81,15 @@ function hooks.errorhandler(session, own, message, ...)
   return own(message, ...)
 end
 
+-- What LÖVE does where there is no handler: a hook that is one must not hide
+-- the error.
+local function print_error(message)
+  print(debug.traceback("Error: " .. tostring(message), 2))
+end
+
 -- LÖVE's own error handler goes by the older name.
 local function find_callback(name)
-  return love[name] or name == "errorhandler" and love.errhand or nil
+  return love[name] or name == "errorhandler" and (love.errhand or print_error) or nil
 end
 
 -- Puts a hook around every callback that has none, or that the game has
