@@ -53,6 +53,20 @@ describe("the groups of a user", function()
     assert.is_nil(me:get_property "company")
   end)
 
+  it("are no more than an event can carry", function()
+    for i = 1, 254 do
+      assert.is_true(me:add_group("company", i))
+    end
+    assert.is_true(me:add_group("company", 254))
+    refused("invalid", "group_id: the list has 255 elements", me:add_group("company", 255))
+    assert.equal(254, #me:get_property "company")
+    assert.equal(255, #users.sent(mp))
+    assert.is_true(me:set_group("team", ("x"):rep(600000)))
+    refused("invalid", "bytes of super properties", me:add_group("team", ("y"):rep(600000)))
+    refused("invalid", "bytes of super properties", me:set_group("guild", ("y"):rep(600000)))
+    assert.is_true(me:track "E")
+  end)
+
   it("come with an event", function()
     assert.is_true(
       me:track_with_groups(
@@ -124,7 +138,7 @@ describe("the groups of a user", function()
     for i = 1, 20 do
       large[i] = ("x"):rep(100000) .. i
     end
-    refused("invalid", "Mixpanel takes at most", me:set_group("k", large))
+    refused("invalid", "an event takes at most", me:set_group("k", large))
     fails("groups: table", me.track_with_groups, me, "E", {}, 5)
     refused("invalid", "groups.k", me:track_with_groups("E", {}, { k = "" }))
     refused("invalid", "no group key", me:track_with_groups("E", {}, { "a" }))

@@ -71,6 +71,9 @@ mp_err mp_user_check_id(const mp_id *id, mp_fault *fault);
  * give back as it was: then another would be timed, or two be the same. */
 mp_err mp_user_check_timer(const char *name, size_t len, mp_fault *fault);
 
+/* MP_INVALID for more super properties than an event could carry. */
+mp_err mp_user_check_properties(const mp_dict *dict, mp_fault *fault);
+
 /* Ends a change of what events of the user carry; saves it. */
 void mp_user_changed(mp_user_handle *me);
 

@@ -84,6 +84,21 @@ const char *mp_user_refused_property(const char *name, size_t len) {
     return NULL;
 }
 
+mp_err mp_user_check_properties(const mp_dict *dict, mp_fault *fault) {
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < dict->count; i++)
+        bytes += dict->pairs[i].name_len + dict->pairs[i].len;
+    if (dict->count > MP_KEYS_MAX)
+        return mp_fault_set(fault, "more than %d super properties",
+                            MP_KEYS_MAX);
+    if (bytes > MP_RECORD_MAX)
+        return mp_fault_set(fault,
+                            "%zu bytes of super properties; an event takes at "
+                            "most %d",
+                            bytes, MP_RECORD_MAX);
+    return MP_OK;
+}
+
 /* ---- changes ---- */
 
 /* What fails for want of memory stays unsaved, and the next change or event

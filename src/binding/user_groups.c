@@ -115,6 +115,14 @@ static bool list_has(const char *at, const char *end, const char *id,
     return false;
 }
 
+static size_t list_length(const char *at, const char *end) {
+    size_t n = 0;
+    open_list(&at, &end);
+    for (; at < end; at = mp_json_skip(at, end) + 1)
+        n++;
+    return n;
+}
+
 /* Appends the list that `old` (NULL: none) is with the id at its end, or
  * without it. */
 static mp_err write_list(mp_buf *out, const mp_pair *old, const char *id,
@@ -230,9 +238,17 @@ static mp_err write_property(call *c) {
     const mp_pair *old =
         mp_dict_find(&c->me->user.kept, head->data + 1, c->key_len - 2);
     mp_err err = write_list(out, old, ids, len, c->change == ADD_GROUP);
-    if (out->len == 2)
+    if (err != MP_OK)
+        return err;
+    size_t n = list_length(out->data, out->data + out->len);
+    if (n == 0)
         out->len = 0;
-    return err;
+    return n > MP_LIST_MAX && c->change == ADD_GROUP
+               ? mp_fault_set(&c->e.fault,
+                              "the list has %zu elements; Mixpanel takes at "
+                              "most %d",
+                              n, MP_LIST_MAX)
+               : MP_OK;
 }
 
 static mp_err set_property(call *c, mp_dict *kept) {
@@ -243,10 +259,10 @@ static mp_err set_property(call *c, mp_dict *kept) {
         mp_dict_remove(kept, key, len);
         return MP_OK;
     }
-    if (kept->count >= MP_KEYS_MAX && !mp_dict_find(kept, key, len))
-        return mp_fault_set(&c->e.fault, "more than %d super properties",
-                            MP_KEYS_MAX);
-    return mp_dict_set(kept, key, len, value->data, value->len);
+    mp_err err = mp_dict_set(kept, key, len, value->data, value->len);
+    return err == MP_OK && c->change != REMOVE_GROUP
+               ? mp_user_check_properties(kept, &c->e.fault)
+               : err;
 }
 
 /* True if the client never sends a property of the group's key. */

@@ -115,22 +115,6 @@ static bool may_set(const mp_dict *dict, const char *name, size_t len,
                      memcmp(pair->value, once->json, once->len) == 0);
 }
 
-/* What no event could carry is not kept either. */
-static mp_err check_size(mp_encode *e, const mp_dict *dict) {
-    size_t bytes = 0;
-    for (uint32_t i = 0; i < dict->count; i++)
-        bytes += dict->pairs[i].name_len + dict->pairs[i].len;
-    if (dict->count > MP_KEYS_MAX)
-        return mp_fault_set(&e->fault, "more than %d super properties",
-                            MP_KEYS_MAX);
-    if (bytes > MP_RECORD_MAX)
-        return mp_fault_set(&e->fault,
-                            "%zu bytes of super properties; an event takes at "
-                            "most %d",
-                            bytes, MP_RECORD_MAX);
-    return MP_OK;
-}
-
 /* All or nothing: a copy is filled and takes the place of the original. */
 static mp_err apply(mp_encode *e, mp_dict *dict, const mp_buf *pieces,
                     const unset_value *once) {
@@ -146,7 +130,7 @@ static mp_err apply(mp_encode *e, mp_dict *dict, const mp_buf *pieces,
             err = mp_dict_set(&copy, name, p[i].name_len, json, len);
     }
     if (err == MP_OK)
-        err = check_size(e, &copy);
+        err = mp_user_check_properties(&copy, &e->fault);
     if (err != MP_OK) {
         mp_dict_clear(&copy);
         return err;
