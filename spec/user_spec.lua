@@ -189,6 +189,21 @@ describe("a user", function()
     fails("a list of names", users.client, { exclude_properties = "secret" })
   end)
 
+  it("never sends charges when the client excludes them", function()
+    mp = users.client { exclude_properties = { "$transactions" } }
+    local me = mp:user { distinct_id = "u" }
+    for _, ok in ipairs {
+      me.people:track_charge(9.5),
+      me.people:clear_charges(),
+      mp.people:track_charge("u", 9.5),
+      mp.people:clear_charges "u",
+    } do
+      assert.is_true(ok)
+    end
+    assert.same({}, users.sent(mp))
+    refused("invalid", "amount", me.people:track_charge(1 / 0))
+  end)
+
   it("of wrong numbers shows what they were", function()
     local me = mp:user()
     fails("timeout: got -1, expected seconds from 0 to 1e9", mp.flush, mp, -1)

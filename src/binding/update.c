@@ -268,6 +268,13 @@ int mp_update_any(lua_State *L) {
     return send(&u, err);
 }
 
+/* True if charges are never sent. */
+static bool excludes_charges(const mp_update *u) {
+    static const char name[] = "$transactions";
+    return u->e.excluded &&
+           mp_dict_find(u->e.excluded, name, sizeof name - 1) != NULL;
+}
+
 static int track_charge(lua_State *L) {
     const mp_part *part = check_self(L);
     int first = first_argument(part->target);
@@ -282,6 +289,7 @@ static int track_charge(lua_State *L) {
     mp_update u;
     mp_err err = begin(L, &u, part, modifiers);
     u.kind = mp_operations[MP_APPEND].kind;
+    u.nothing = excludes_charges(&u);
     if (err == MP_OK)
         err = mp_profile_charge(&u.e, first, properties);
     return send(&u, err);
@@ -295,6 +303,7 @@ static int clear_charges(lua_State *L) {
         return refused;
     mp_update u;
     mp_err err = begin(L, &u, part, modifiers);
+    u.nothing = excludes_charges(&u);
     if (err == MP_OK)
         err = mp_buf_puts(u.e.out, ",\"$set\":{\"$transactions\":[]}");
     return send(&u, err);
