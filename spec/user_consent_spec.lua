@@ -29,6 +29,19 @@ describe("the consent of a user", function()
     assert.equal("mixpanel.user (anonymous)", tostring(me))
   end)
 
+  it("is timed as other events are", function()
+    me:time_event "Agreed"
+    me:opt_in_tracking { track_event_name = "Agreed", track_properties = { page = 3 } }
+    assert.is_true(users.only(mp)["$duration"] >= 0)
+    me:track "Agreed"
+    assert.is_nil(users.only(mp)["$duration"])
+    me:time_event "$opt_in"
+    me:opt_in_tracking { track_properties = { ["$duration"] = 7 } }
+    assert.equal(7, users.only(mp)["$duration"])
+    me:opt_in_tracking()
+    assert.is_nil(users.only(mp)["$duration"])
+  end)
+
   it("once refused lets nothing out", function()
     me:identify "u1"
     me:track "Before"

@@ -92,6 +92,14 @@ void mp_user_save(mp_user_handle *me);
 mp_err mp_user_begin(mp_user_handle *me, mp_event *event, mp_encode *e,
                      mp_scratch *scratch, const char *name, size_t len);
 
+/* Appends ,"$duration":1.234 to an event that is timed, unless the properties
+ * at `table` (0: none) say how long it was. */
+mp_err mp_user_put_duration(const mp_user_handle *me, mp_event *event,
+                            mp_encode *e, int table);
+
+/* Ends the timer of an event that was sent. */
+void mp_user_sent(mp_user_handle *me, const char *name, size_t len);
+
 /* True if events of this name are not sent. */
 bool mp_user_is_disabled(const mp_user_handle *me, const char *name,
                          size_t len);

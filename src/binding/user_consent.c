@@ -60,6 +60,8 @@ static int opt_in(lua_State *L, mp_user_handle *me, const char *name,
     mp_err err = mp_user_begin(me, &event, &e, scratch, name, len);
     if (err == MP_OK && table > 0)
         err = mp_event_properties(&event, &e, table);
+    if (err == MP_OK)
+        err = mp_user_put_duration(me, &event, &e, table);
     err = mp_event_finish(&event, &e, scratch, err, &record);
     if (err == MP_OK) {
         me->user.consent = MP_CONSENT_GIVEN;
@@ -67,12 +69,15 @@ static int opt_in(lua_State *L, mp_user_handle *me, const char *name,
         mp_user_changed(me);
         err = mp_user_people_release(me); /* what waited for it to end */
     }
-    if (err == MP_OK && !mp_user_is_disabled(me, name, len))
+    bool sends = !mp_user_is_disabled(me, name, len);
+    if (err == MP_OK && sends)
         err = mp_engine_push(me->client->project, mp_event_lane(&event, false),
                              &record, 1);
     mp_scratch_give(scratch);
     if (err != MP_OK)
         return mp_fail_record(L, event.client, err, &e.fault, "");
+    if (sends)
+        mp_user_sent(me, name, len);
     mp_engine_mark(me->client->project); /* at once */
     lua_pushboolean(L, 1);
     return 1;

@@ -137,34 +137,35 @@ static bool is_key(lua_State *L, int table, const char *key) {
     return given;
 }
 
-/* ,"$duration":1.234 if the event was timed and the properties at `table`
- * (0: none) do not say. */
-static mp_err put_duration(call *c, int table) {
+mp_err mp_user_put_duration(const mp_user_handle *me, mp_event *event,
+                            mp_encode *e, int table) {
     char number[MP_NUM_MAX];
-    if (c->me->user.timers.dict.count == 0 ||
-        is_key(c->e.L, table, "$duration"))
+    if (me->user.timers.dict.count == 0 || is_key(e->L, table, "$duration"))
         return MP_OK;
-    int64_t ms = mp_timers_elapsed(&c->me->user.timers, c->name, c->len,
-                                   mp_clock_wall_ms(), mp_clock_mono_ms());
+    int64_t ms =
+        mp_timers_elapsed(&me->user.timers, event->name, event->name_len,
+                          mp_clock_wall_ms(), mp_clock_mono_ms());
     if (ms < 0)
         return MP_OK;
     char *end = mp_num_double(number, (double)ms / 1000);
-    return mp_event_raw(&c->event, &c->e, "$duration", number,
-                        (size_t)(end - number));
+    return mp_event_raw(event, e, "$duration", number, (size_t)(end - number));
+}
+
+void mp_user_sent(mp_user_handle *me, const char *name, size_t len) {
+    if (me->user.timers.dict.count > 0 &&
+        mp_timers_stop(&me->user.timers, name, len))
+        me->unsaved = true;
+    if (me->unsaved)
+        mp_user_save(me);
 }
 
 /* Ends a call for which all so far came to `err`. */
 static int finish(call *c, mp_err err) {
     lua_State *L = c->e.L;
-    mp_user_handle *me = c->me;
     err = mp_event_send(&c->event, &c->e, c->scratch, err, false);
     if (err != MP_OK)
         return mp_fail_record(L, c->event.client, err, &c->e.fault, "");
-    if (me->user.timers.dict.count > 0 &&
-        mp_timers_stop(&me->user.timers, c->name, c->len))
-        me->unsaved = true;
-    if (me->unsaved)
-        mp_user_save(me);
+    mp_user_sent(c->me, c->name, c->len);
     lua_pushboolean(L, 1);
     return 1;
 }
@@ -196,7 +197,7 @@ static int send(lua_State *L, mp_user_handle *me, const char *name, size_t len,
     if (err == MP_OK && table > 0)
         err = mp_event_properties(&c.event, &c.e, table);
     if (err == MP_OK)
-        err = put_duration(&c, table);
+        err = mp_user_put_duration(me, &c.event, &c.e, table);
     return finish(&c, err);
 }
 
