@@ -92,6 +92,14 @@ describe("the state file of a user", function()
     assert.equal("-rw-------", run("ls -l " .. path):match "^%S+")
   end)
 
+  it("is of whom the options name, also where the id is no UTF-8", function()
+    local me = mp:user { state = path, distinct_id = "Jos\233", device_id = "D\233" }
+    me:register { plan = "pro" }
+    assert.is_true(me:save(20))
+    me = client():user { state = path, distinct_id = "Jos\233", device_id = "D\233" }
+    assert.equal("pro", me:get_property "plan")
+  end)
+
   it("keeps a device from its first event on", function()
     local me = mp:user { state = path }
     me:track "E"

@@ -69,11 +69,24 @@ CASE(only_the_whole_prefix_makes_a_device) {
     CHECK(!mp_ids_is_device("$device", 7) && !mp_ids_is_device("x", 1));
 }
 
+CASE(ids_are_equal_that_are_sent_as_one) {
+    mp_ids a = {0};
+    mp_ids_of_user(&a, "Jos\xe9", 4, NULL, 0);
+    CHECK(mp_ids_equal(&a.distinct_id, "Jos\xe9", 4));
+    CHECK(mp_ids_equal(&a.distinct_id, "Jos\xef\xbf\xbd", 6));
+    CHECK(!mp_ids_equal(&a.distinct_id, "Jos", 3));
+    CHECK(!mp_ids_equal(&a.distinct_id, "Jot\xe9", 4));
+    CHECK(!mp_ids_equal(&a.device_id, "Jos", 3));
+    CHECK(mp_ids_equal(&a.device_id, "", 0));
+    mp_ids_free(&a);
+}
+
 int main(void) {
     RUN(a_new_device_is_nobody_yet);
     RUN(who_is_identified_keeps_the_device);
     RUN(an_older_id_stands_in_for_a_device);
     RUN(an_alias_leaves_the_id_as_it_is);
     RUN(only_the_whole_prefix_makes_a_device);
+    RUN(ids_are_equal_that_are_sent_as_one);
     return unit_result();
 }

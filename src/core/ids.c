@@ -1,5 +1,6 @@
 #include "ids.h"
 
+#include "json.h"
 #include "rng.h"
 
 static mp_err copy(mp_buf *to, const mp_buf *from) {
@@ -66,4 +67,21 @@ void mp_ids_free(mp_ids *ids) {
     mp_buf_free(&ids->user_id);
     mp_buf_free(&ids->alias);
     ids->had_distinct_id = false;
+}
+
+static bool is_text(const mp_buf *id, const char *text, size_t len) {
+    return id->len == len && (len == 0 || memcmp(id->data, text, len) == 0);
+}
+
+bool mp_ids_equal(const mp_buf *id, const char *text, size_t len) {
+    mp_buf a = {0}, b = {0};
+    bool repaired = false;
+    if (is_text(id, text, len))
+        return true;
+    bool same = mp_json_string(&a, id->data, id->len, &repaired) == MP_OK &&
+                mp_json_string(&b, text, len, &repaired) == MP_OK && repaired &&
+                is_text(&a, b.data, b.len);
+    mp_buf_free(&a);
+    mp_buf_free(&b);
+    return same;
 }

@@ -44,10 +44,9 @@ mp_err mp_ids_aliased(mp_ids *ids, const mp_ids *now, const char *alias,
 
 void mp_ids_free(mp_ids *ids); /* what it holds */
 
-static inline bool mp_ids_equal(const mp_buf *id, const char *text,
-                                size_t len) {
-    return id->len == len && (len == 0 || memcmp(id->data, text, len) == 0);
-}
+/* True if they are the same where they are sent, and in a state: there, what
+ * is no UTF-8 is replaced. */
+bool mp_ids_equal(const mp_buf *id, const char *text, size_t len);
 
 /* True for what belongs to devices and so can be nobody's own id. */
 static inline bool mp_ids_is_device(const char *text, size_t len) {
