@@ -145,6 +145,7 @@ describe("mixpanel.love", function()
         { on_reports = print },
         { client = { api_hots = "x" } },
         { client = 5 },
+        { on_report = true },
         { client = { properties = crowd } },
       } do
         note(select(2, pcall(function()
@@ -154,7 +155,13 @@ describe("mixpanel.love", function()
       end
       love.event.quit()
     ]]
-    for _, word in ipairs { "on_reports", "api_hots", "'client': table", "254 properties" } do
+    for _, word in ipairs {
+      "on_reports",
+      "api_hots",
+      "'client': table",
+      "'on_report': function",
+      "254 properties",
+    } do
       assert.truthy(notes:find("main.lua:%d+: bad argument[^\n]*" .. word), notes)
     end
   end)

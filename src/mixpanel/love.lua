@@ -144,10 +144,10 @@ local function session_properties(client, given)
   return properties
 end
 
-local function check_table(value, name)
-  if value ~= nil and type(value) ~= "table" then
-    local message = "bad argument #2 to 'start' (%s: table expected, got %s)"
-    error(message:format(name, type(value)), 3)
+local function check(value, expected, name)
+  if value ~= nil and type(value) ~= expected then
+    local message = "bad argument #2 to 'start' (%s: %s expected, got %s)"
+    error(message:format(name, expected, type(value)), 3)
   end
 end
 
@@ -171,8 +171,9 @@ end
 ---@return mixpanel.User
 ---@return mixpanel.Client
 function analytics.start(token, options)
-  check_table(options, "options")
-  check_table(options and options.client, "option 'client'")
+  check(options, "table", "options")
+  check(options and options.client, "table", "option 'client'")
+  check(options and options.on_report, "function", "option 'on_report'")
   local own, user_options = options or {}, copy(options)
   user_options.client, user_options.on_report = nil, nil
   user_options.state = user_options.state or make_path "user.json"
