@@ -15,6 +15,7 @@ local rows = {
 
 -- What several files share a name and a place with.
 local parts = {
+  file_system = "file",
   lane_state = "lane",
   lane_disk = "lane",
   lane_report = "lane",
@@ -44,11 +45,11 @@ local homes = {
   ["libdeflate.h"] = "src/core/gzip.c",
   -- Files: beside the one access to them only the trace, which appends, the
   -- certificates that `new` reads, and the memory of a segment.
-  ["fcntl.h"] = "src/core/file. src/core/trace.c",
-  ["sys/stat.h"] = "src/core/file.",
-  ["sys/file.h"] = "src/core/file.",
+  ["fcntl.h"] = "src/core/file. src/core/file_system.c src/core/trace.c",
+  ["sys/stat.h"] = "src/core/file. src/core/file_system.c",
+  ["sys/file.h"] = "src/core/file. src/core/file_system.c",
   ["dirent.h"] = "src/core/file.",
-  ["sys/mman.h"] = "src/core/file. src/core/segment.c",
+  ["sys/mman.h"] = "src/core/file. src/core/file_system.c src/core/segment.c",
 }
 local openers = { "fopen", "fdopen", "freopen", "opendir", "tmpfile" }
 local may_open = "src/core/file. src/core/trace.c src/core/config.c"

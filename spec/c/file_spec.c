@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -332,6 +333,28 @@ CASE(only_so_many_descriptors_can_be_held) {
     mp_file_close(1000);
 }
 
+/* Whose signal would end the process. */
+CASE(a_limit_on_the_size_of_files_is_a_full_disk) {
+    static const char bytes[3000];
+    struct rlimit before, small;
+    int fd;
+    enter();
+    CHECK(mp_file_create(dir, "a", &fd) == 0);
+    CHECK(getrlimit(RLIMIT_FSIZE, &before) == 0);
+    small = before;
+    small.rlim_cur = 4096;
+    CHECK(setrlimit(RLIMIT_FSIZE, &small) == 0);
+    CHECK(mp_file_allocate(fd, 4097) == EFBIG);
+    CHECK(mp_file_allocate(fd, 4096) == 0);
+    CHECK(mp_file_write(fd, bytes, sizeof bytes, 1096) == 0);
+    CHECK(mp_file_write(fd, bytes, sizeof bytes, 1097) == EFBIG);
+    CHECK(mp_file_append(dir, "b", bytes, sizeof bytes) == 0);
+    CHECK(mp_file_append(dir, "b", bytes, sizeof bytes) == EFBIG);
+    CHECK(setrlimit(RLIMIT_FSIZE, &before) == 0);
+    mp_file_close(fd);
+    leave();
+}
+
 int main(void) {
     RUN(a_file_is_read_whole_behind_what_is_there);
     RUN(a_path_is_taken_from_the_working_directory);
@@ -341,6 +364,7 @@ int main(void) {
     RUN(appending_keeps_what_is_there);
     RUN(a_failed_replacement_leaves_the_old_file_and_nothing_else);
     RUN(an_interrupted_or_short_write_goes_on);
+    RUN(a_limit_on_the_size_of_files_is_a_full_disk);
     RUN(a_mapping_writes_into_the_file);
     RUN(a_locked_directory_is_locked_for_everyone);
     RUN(a_directory_removed_before_the_lock_is_not_locked);
