@@ -79,6 +79,24 @@ CASE(a_sealed_batch_is_gzip_json_with_its_state_in_the_name) {
     leave(spool);
 }
 
+/* As after a clock was put back to 1970 while the records waited. */
+CASE(a_batch_from_before_1970_is_found_by_others) {
+    mp_spool *spool = enter();
+    mp_segment *segment = with_events(spool, 1, 2);
+    mp_stored *stored = NULL;
+    mp_adopted got;
+    CHECK(mp_spool_seal(spool, 0, segment, NULL, -69, false, &stored, why) ==
+          0);
+    free(stored);
+    mp_segment_free(segment);
+    die(spool);
+    mp_stored *adopted = adopt(spool, &got);
+    CHECK(length(adopted) == 1 && adopted->count == 2);
+    CHECK(tellings == 0);
+    free_list(adopted);
+    leave(spool);
+}
+
 CASE(a_batch_is_read_back_as_it_was) {
     mp_spool *spool = enter();
     mp_segment *segment = make(spool, 2), *read = NULL;
@@ -332,6 +350,7 @@ int main(void) {
     RUN(what_is_in_an_open_segment_is_in_its_file);
     RUN(a_run_that_ends_with_nothing_left_removes_its_directories);
     RUN(a_sealed_batch_is_gzip_json_with_its_state_in_the_name);
+    RUN(a_batch_from_before_1970_is_found_by_others);
     RUN(a_batch_is_read_back_as_it_was);
     RUN(an_event_read_back_has_its_time_and_kind);
     RUN(what_a_dead_process_left_is_adopted_in_order);

@@ -64,7 +64,7 @@ static mp_stored describe(const mp_segment *segment, unsigned lane,
         .seq = place->seq ? place->seq : ticket & MP_SEGMENT_SEQ,
         .count = segment->count,
         .doubt = (mp_doubt)place->doubt,
-        .wall_ms = wall_ms,
+        .wall_ms = wall_ms > 0 ? wall_ms : 0, /* a name has no sign */
         .first = ticket,
         .last = segment->entries[segment->count - 1].ticket,
         .dir = run->dir,
