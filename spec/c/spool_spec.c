@@ -226,6 +226,20 @@ CASE(an_open_segment_of_a_sealed_batch_is_not_adopted) {
     leave(spool);
 }
 
+/* Or what it accepts would go before what it adopts, once it is adopted
+ * itself. */
+CASE(a_run_comes_behind_one_of_a_clock_that_was_ahead) {
+    mp_spool *spool = enter();
+    char ahead[4400];
+    mp_segment_free(with_events(spool, 1, 1));
+    snprintf(ahead, sizeof ahead, "%.4000s/../7000000000000000", run_path());
+    CHECK(rename(run_path(), ahead) == 0);
+    die(spool);
+    mp_segment_free(with_events(spool, 2, 2));
+    CHECK(spool->runs[0].id > UINT64_C(0x7000000000000000));
+    leave(spool);
+}
+
 /* ---- directories ---- */
 
 CASE(a_directory_that_others_can_write_to_is_refused) {
@@ -357,6 +371,7 @@ int main(void) {
     RUN(the_living_are_left_alone);
     RUN(another_project_s_files_are_counted_and_left_alone);
     RUN(an_open_segment_of_a_sealed_batch_is_not_adopted);
+    RUN(a_run_comes_behind_one_of_a_clock_that_was_ahead);
     RUN(a_directory_that_others_can_write_to_is_refused);
     RUN(a_link_is_no_spool);
     RUN(a_spool_whose_parent_is_missing_says_so);

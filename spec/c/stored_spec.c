@@ -43,7 +43,7 @@ CASE(what_is_written_otherwise_is_no_name) {
 
 CASE(an_open_segment_and_a_run_have_names_too) {
     mp_stored seen;
-    uint64_t run = mp_stored_new_run(1795460000123, UINT64_MAX), read;
+    uint64_t run = mp_stored_new_run(1795460000123, UINT64_MAX, 0), read;
     char name[MP_STORED_NAME];
     mp_stored_open_name(3, run, 7, name);
     CHECK(mp_stored_parse_open(name, &seen));
@@ -54,12 +54,22 @@ CASE(an_open_segment_and_a_run_have_names_too) {
     CHECK(mp_stored_parse_run(name, &read) && read == run);
     CHECK(!mp_stored_parse_run("..", &read));
     CHECK(!mp_stored_parse_run("0x9abcdef0123456", &read));
-    CHECK(mp_stored_new_run(1795460000124, 0) > run);
+    CHECK(mp_stored_new_run(1795460000124, 0, 0) > run);
+}
+
+CASE(a_run_comes_behind_those_that_there_are_whatever_the_clock_says) {
+    uint64_t run = mp_stored_new_run(1795460000123, UINT64_MAX, 0);
+    CHECK(mp_stored_new_run(20000, 0, run) > run);
+    CHECK(mp_stored_new_run(1795460000123, 0, run) > run);
+    uint64_t later = mp_stored_new_run(1795460009999, 7, 0);
+    CHECK(mp_stored_new_run(1795460009999, 7, run) == later);
+    CHECK(mp_stored_new_run(1795460009999, 7, UINT64_MAX) == later);
 }
 
 int main(void) {
     RUN(a_name_says_what_a_batch_is);
     RUN(what_is_written_otherwise_is_no_name);
     RUN(an_open_segment_and_a_run_have_names_too);
+    RUN(a_run_comes_behind_those_that_there_are_whatever_the_clock_says);
     return unit_result();
 }

@@ -60,11 +60,20 @@ static int enter_project(const char *path, const char *project, bool make,
     return err;
 }
 
+static bool find_last(const char *name, void *user) {
+    uint64_t *last = user, run;
+    if (mp_stored_parse_run(name, &run) && run > *last)
+        *last = run;
+    return true;
+}
+
 /* Makes and locks a run's directory. Until it is locked it looks like that of
  * a dead run, which others remove: ENOENT or EWOULDBLOCK then. */
 static int try_new(int project, mp_run *out) {
     char name[MP_STORED_NAME];
-    out->id = mp_stored_new_run(mp_clock_wall_ms(), mp_rng_seed());
+    uint64_t last = 0;
+    mp_file_list(project, find_last, &last); /* else the clock must do */
+    out->id = mp_stored_new_run(mp_clock_wall_ms(), mp_rng_seed(), last);
     mp_stored_run_name(out->id, name);
     int err = mp_file_mkdir(project, name);
     if (err == 0) {

@@ -35,9 +35,12 @@ void mp_stored_run_name(uint64_t run, char out[MP_STORED_NAME]) {
     snprintf(out, MP_STORED_NAME, "%016" PRIx64, run);
 }
 
-uint64_t mp_stored_new_run(int64_t wall_ms, uint64_t random) {
-    return (uint64_t)wall_ms << RANDOM_BITS |
-           (random & ((UINT64_C(1) << RANDOM_BITS) - 1));
+uint64_t mp_stored_new_run(int64_t wall_ms, uint64_t random, uint64_t last) {
+    uint64_t ms = (uint64_t)wall_ms;
+    uint64_t next = (last >> RANDOM_BITS) + 1;
+    if (ms < next && next <= UINT64_MAX >> RANDOM_BITS)
+        ms = next;
+    return ms << RANDOM_BITS | (random & ((UINT64_C(1) << RANDOM_BITS) - 1));
 }
 
 /* Reads the lane and its dash; NULL: there is none. */

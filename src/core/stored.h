@@ -54,9 +54,10 @@ void mp_stored_name(const mp_stored *stored, char out[MP_STORED_NAME]);
 void mp_stored_open_name(unsigned lane, uint64_t run, uint64_t number,
                          char out[MP_STORED_NAME]);
 
-/* A run's directory: 16 hex digits that sort by the time of its start. */
+/* A run's directory: 16 hex digits that sort by the time of its start, and
+ * behind `last`, the last of those that there are, whatever the clock says. */
 void mp_stored_run_name(uint64_t run, char out[MP_STORED_NAME]);
-uint64_t mp_stored_new_run(int64_t wall_ms, uint64_t random);
+uint64_t mp_stored_new_run(int64_t wall_ms, uint64_t random, uint64_t last);
 
 /* False: not such a name. The batch is filled as far as the name goes. */
 bool mp_stored_parse(const char *name, mp_stored *out);
