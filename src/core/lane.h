@@ -135,10 +135,12 @@ bool mp_lane_unload(mp_lane *lane);
 /* Seals the open segment. */
 void mp_lane_seal(mp_lane *lane);
 
-/* The oldest batch that is on disk only, and that batch taken out of the
- * lane, its records counted as evicted. */
-const mp_stored *mp_lane_oldest_stored(const mp_lane *lane);
-mp_stored *mp_lane_evict(mp_lane *lane);
+/* The oldest batch that is on disk only; NULL: none is. There may be very many
+ * to look through, and only the carrier changes them: it needs no lock here. */
+mp_stored *mp_lane_oldest_stored(const mp_lane *lane);
+
+/* Takes it out of the lane, its records counted as evicted. */
+void mp_lane_evict(mp_lane *lane, mp_stored *oldest);
 
 /* Visits every segment at least once, those under way and spares too; the
  * visit may not change the lane. */

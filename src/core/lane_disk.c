@@ -214,23 +214,18 @@ void mp_lane_seal(mp_lane *lane) {
 
 /* ---- eviction ---- */
 
-const mp_stored *mp_lane_oldest_stored(const mp_lane *lane) {
-    const mp_stored *oldest = lane->stored;
-    for (const mp_stored *s = oldest; s; s = s->next)
+mp_stored *mp_lane_oldest_stored(const mp_lane *lane) {
+    mp_stored *oldest = lane->stored;
+    for (mp_stored *s = oldest; s; s = s->next)
         if (s->last_ms < oldest->last_ms)
             oldest = s;
     return oldest;
 }
 
-mp_stored *mp_lane_evict(mp_lane *lane) {
-    const mp_stored *oldest = mp_lane_oldest_stored(lane);
-    mp_stored *stored = lane->stored;
-    while (stored != oldest)
-        stored = stored->next;
-    take_stored(lane, stored);
-    count_out(lane, stored);
-    lane->stats->dropped_evicted += stored->count;
-    return stored;
+void mp_lane_evict(mp_lane *lane, mp_stored *oldest) {
+    take_stored(lane, oldest);
+    count_out(lane, oldest);
+    lane->stats->dropped_evicted += oldest->count;
 }
 
 /* ---- all segments ---- */

@@ -140,15 +140,17 @@ bool mp_project_spill(mp_project *project, const mp_settings *settings,
     return stored != NULL;
 }
 
-/* With the lock held: the lane with the oldest batch on disk. */
-static mp_lane *find_oldest(mp_project *project) {
-    mp_lane *lane = NULL;
+/* The oldest batch on disk and, in *lane, whose it is. */
+static mp_stored *find_oldest(const mp_project *project, mp_lane **lane) {
+    mp_stored *oldest = NULL;
     for (int i = 0; i < MP_LANES; i++) {
-        const mp_stored *s = mp_lane_oldest_stored(project->lanes[i]);
-        if (s && (!lane || s->last_ms < mp_lane_oldest_stored(lane)->last_ms))
-            lane = project->lanes[i];
+        mp_stored *s = mp_lane_oldest_stored(project->lanes[i]);
+        if (s && (!oldest || s->last_ms < oldest->last_ms)) {
+            oldest = s;
+            *lane = project->lanes[i];
+        }
     }
-    return lane;
+    return oldest;
 }
 
 static void tell_evicted(mp_project *project, uint64_t count, int64_t now_ms) {
@@ -167,22 +169,27 @@ static void tell_evicted(mp_project *project, uint64_t count, int64_t now_ms) {
     project->told_evicted_ms = now_ms;
 }
 
+static bool is_too_much(mp_project *project, const mp_settings *settings,
+                        int64_t now_ms) {
+    mp_project_lock(project);
+    bool too_much = project->stats.spooled_bytes > settings->spool_max_bytes;
+    if (!too_much)
+        tell_evicted(project, 0, now_ms);
+    mp_project_unlock(project);
+    return too_much;
+}
+
 void mp_project_evict(mp_project *project, const mp_settings *settings,
                       int64_t now_ms) {
     char message[MP_MESSAGE];
-    for (;;) {
-        mp_stored *stored = NULL;
+    while (is_too_much(project, settings, now_ms)) {
+        mp_lane *lane = NULL;
+        mp_stored *stored = find_oldest(project, &lane);
         mp_project_lock(project);
-        if (project->stats.spooled_bytes > settings->spool_max_bytes) {
-            stored = mp_lane_evict(find_oldest(project));
-            tell_evicted(project, stored->count, now_ms);
-            mp_wait_changed(&project->wait);
-        } else {
-            tell_evicted(project, 0, now_ms);
-        }
+        mp_lane_evict(lane, stored);
+        tell_evicted(project, stored->count, now_ms);
+        mp_wait_changed(&project->wait);
         mp_project_unlock(project);
-        if (!stored)
-            return;
         if (mp_spool_remove(stored, message) != 0)
             mp_project_trouble(project, message);
         free(stored);
