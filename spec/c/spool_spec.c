@@ -240,6 +240,20 @@ CASE(a_run_comes_behind_one_of_a_clock_that_was_ahead) {
     leave(spool);
 }
 
+CASE(a_process_without_its_directory_adopts_all_the_same) {
+    mp_spool *dead = enter(), *spool = open_spool();
+    mp_adopted got;
+    mp_segment_free(make(spool, 0));
+    remove_tree(run_path());
+    mp_segment_free(with_events(dead, 1, 2));
+    mp_file_close(dead->runs[0].dir); /* and with it the lock */
+    CHECK(length(adopt(spool, &got)) == 1 && got.list->count == 2);
+    free_list(got.list);
+    mp_spool_reborn(dead);
+    mp_spool_free(dead);
+    leave(spool);
+}
+
 /* ---- directories ---- */
 
 CASE(a_directory_that_others_can_write_to_is_refused) {
@@ -372,6 +386,7 @@ int main(void) {
     RUN(another_project_s_files_are_counted_and_left_alone);
     RUN(an_open_segment_of_a_sealed_batch_is_not_adopted);
     RUN(a_run_comes_behind_one_of_a_clock_that_was_ahead);
+    RUN(a_process_without_its_directory_adopts_all_the_same);
     RUN(a_directory_that_others_can_write_to_is_refused);
     RUN(a_link_is_no_spool);
     RUN(a_spool_whose_parent_is_missing_says_so);

@@ -246,13 +246,24 @@ static void sort(mp_stored **list) {
     free(all);
 }
 
+/* The run in use, or a new one if somebody removed its directory: what is
+ * moved there would be refused like something that is gone. */
+static const mp_run *find_own(mp_spool *spool, int *err,
+                              char message[MP_MESSAGE]) {
+    struct stat seen;
+    const mp_run *own = mp_spool_run(spool, NULL, err, message);
+    if (own && mp_file_stat(own->dir, &seen) == 0 && seen.st_nlink == 0)
+        own = mp_spool_run(spool, own, err, message);
+    return own;
+}
+
 int mp_spool_adopt(mp_spool *spool, bool durable, const mp_teller *teller,
                    mp_adopted *out, char message[MP_MESSAGE]) {
     int err;
     *out = (mp_adopted){0};
     adoption a = {
         .spool = spool, .teller = teller, .durable = durable, .out = out};
-    a.own = mp_spool_run(spool, NULL, &err, message);
+    a.own = find_own(spool, &err, message);
     if (err == 0)
         err = mp_run_visit_dead(spool->path, spool->project, visit, &a, teller,
                                 &out->foreign, message);
