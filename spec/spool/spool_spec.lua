@@ -140,6 +140,33 @@ describe("a client with a spool", function()
     others:stop()
   end)
 
+  it("keeps at its end what somebody removed from under it", function()
+    server:script { status = 503, times = 0 }
+    here.run(
+      { api_host = server.url, spool = spool, flush_interval = 0.05 },
+      [[
+      local function track(n)
+        for _ = 1, n do
+          assert(mp:track("E", { distinct_id = "u" }))
+        end
+      end
+      track(1)
+      repeat
+        require("socket").sleep(0.01)
+      until mp:stats().ambiguous > 0 -- from now on its lane rests
+      track(2)
+      os.execute("for try in $(seq 100); do rm -rf " .. options.spool .. " && exit; done")
+      track(3)
+    ]]
+    )
+    server:reset()
+    local mp = client()
+    mp:flush(0)
+    here.wait_empty(mp)
+    assert.equal(5, mp:stats().delivered)
+    mp:close()
+  end)
+
   it("appends what the API refuses to rejected.jsonl", function()
     local mp = client { events_via = "import" }
     server:script {

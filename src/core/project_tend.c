@@ -209,7 +209,8 @@ static void settle_segment(mp_segment *segment, void *user) {
     mp_place *place = &segment->place;
     if (segment->count == 0)
         mp_spool_discard(segment, message);
-    else if (!mp_place_is_whole(place))
+    else if (!mp_place_is_whole(place) ||
+             (place->open && !mp_spool_is_there(segment)))
         place->sealed = mp_project_seal(project, end->lane, segment, NULL,
                                         project->settings);
     else if (project->settings->power && place->open)

@@ -45,6 +45,9 @@ int mp_spool_write(const mp_segment *segment, size_t from, size_t to,
 /* Brings the bytes to the disk itself. */
 int mp_spool_sync(const mp_segment *segment, char message[MP_MESSAGE]);
 
+/* False: somebody removed the file of the open segment. */
+bool mp_spool_is_there(const mp_segment *segment);
+
 /* Removes the segment's files, if it has any. The segment stays. */
 int mp_spool_discard(mp_segment *segment, char message[MP_MESSAGE]);
 

@@ -139,6 +139,14 @@ int mp_spool_sync(const mp_segment *segment, char message[MP_MESSAGE]) {
     return mp_spool_say(message, "cannot sync", "an open segment", err);
 }
 
+bool mp_spool_is_there(const mp_segment *segment) {
+    char name[MP_STORED_NAME];
+    struct stat seen;
+    const mp_place *place = &segment->place;
+    mp_stored_open_name(place->lane, place->run, place->number, name);
+    return mp_file_look(place->dir, name, &seen) != ENOENT;
+}
+
 /* Makes sure that nobody adopts the records of a file that cannot be
  * removed. */
 static int empty_file(const mp_place *place) {
