@@ -164,7 +164,7 @@ bench: test-deps
 	@$(MAKE) --no-print-directory -s build luajit \
 	    $(BUILD)/bench/count_malloc.so \
 	    $(BUILD)/bench/5.4/meter.so $(BUILD)/bench/5.1/meter.so
-	@cd bench && npm ci --silent --no-audit --no-fund --ignore-scripts
+	@cd bench && npm ci --loglevel error --no-audit --no-fund --ignore-scripts
 	@lua5.4 bench/run.lua
 
 bench-gate: test-deps
