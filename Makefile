@@ -216,6 +216,6 @@ help:
 	@echo 'make clean        remove build/'
 
 .PHONY: build all luajit $(ABIS) units demo test deps test-deps sandbox lint \
-        asan tsan valgrind fuzz fuzz-targets flags coverage format docs bench bench-gate \
-        install rock rock-install clean help
+        asan tsan valgrind fuzz fuzz-targets flags coverage format docs bench \
+        bench-gate install rock rock-install clean help
 .SECONDARY:

@@ -96,10 +96,7 @@ mp_err mp_decode_check(const char *text, size_t len) {
     json_error_t why;
     json_t *parsed = mp_parse(text, len, flags, &why);
     json_decref(parsed);
-    if (parsed)
-        return MP_OK;
-    return json_error_code(&why) == json_error_out_of_memory ? MP_MEMORY
-                                                             : MP_INVALID;
+    return parsed ? MP_OK : mp_parse_failure(&why);
 }
 
 void mp_decode_push(lua_State *L, const char *text, size_t len) {

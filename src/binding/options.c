@@ -234,11 +234,12 @@ static unsigned distance(const char *a, const char *b) {
 static _Noreturn void fail_unknown(const mp_option_reader *r,
                                    const char *name) {
     const mp_option *closest = NULL;
-    unsigned least = 4; /* farther names are no typing errors */
+    static const unsigned farthest = 3; /* beyond are no typing errors */
+    unsigned least = farthest + 1;
     for (size_t i = 0; i < OPTIONS; i++) {
         unsigned d = distance(name, option_at(i)->name);
-        if (d >= least && strstr(option_at(i)->name, name))
-            d = least - 1; /* "host" */
+        if (d > farthest && strstr(option_at(i)->name, name))
+            d = farthest; /* "host" */
         if (d < least && d < strlen(name)) {
             least = d;
             closest = option_at(i);

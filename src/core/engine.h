@@ -50,10 +50,11 @@ mp_err mp_engine_save(mp_project *project, const char *path, mp_buf *text);
 mp_err mp_engine_await_save(mp_project *project, const char *path,
                             int64_t timeout_ms, char message[MP_MESSAGE]);
 
-/* As mp_engine_flush, for a close; state files are written at once, too, but
- * not waited for. `timeout_ms` below 0: the project's exit_timeout less what
- * earlier closes waited in vain, until a request succeeds. What it waits in
- * vain itself, the end of the process and later closes wait less. */
+/* As mp_engine_flush, for a close. State files that wait are due from then on,
+ * so that a wait for records is not what delays them; it waits for none.
+ * `timeout_ms` below 0: the project's exit_timeout less what earlier closes
+ * waited in vain, until a request succeeds. What it waits in vain itself, the
+ * end of the process and later closes wait less. */
 mp_err mp_engine_flush_at_close(mp_project *project, int64_t timeout_ms,
                                 uint64_t *left);
 

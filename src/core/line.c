@@ -50,8 +50,8 @@ mp_err mp_line_read(const char *json, size_t len, bool profile,
     json_error_t error;
     json_t *root = mp_parse_any_key(json, len, JSON_DECODE_INT_AS_REAL, &error);
     *out = (mp_record){.head = json, .head_len = len};
-    if (!root && json_error_code(&error) == json_error_out_of_memory)
-        return MP_MEMORY;
+    if (!root)
+        return mp_parse_failure(&error);
     bool read = json_is_object(root) &&
                 (profile ? read_profile(root, out) : read_event(root, out));
     json_decref(root);

@@ -129,3 +129,8 @@ json_t *mp_parse_any_key(const char *text, size_t len, size_t flags,
     free(copy);
     return root;
 }
+
+mp_err mp_parse_failure(const json_error_t *why) {
+    return json_error_code(why) == json_error_out_of_memory ? MP_MEMORY
+                                                            : MP_INVALID;
+}

@@ -2,6 +2,8 @@
 #ifndef MP_PARSE_H
 #define MP_PARSE_H
 
+#include "err.h"
+
 #include <jansson.h>
 #include <stdint.h>
 
@@ -16,5 +18,8 @@ json_t *mp_parse(const char *text, size_t len, size_t flags, json_error_t *why);
  * jansson takes none: then all zero bytes of the text read as another byte. */
 json_t *mp_parse_any_key(const char *text, size_t len, size_t flags,
                          json_error_t *why);
+
+/* Why there is no tree: MP_MEMORY, or MP_INVALID for what is no JSON. */
+mp_err mp_parse_failure(const json_error_t *why);
 
 #endif

@@ -237,7 +237,7 @@ static void find_volatile(mp_segment *segment, void *user) {
 /* With the lock held. */
 static bool has_volatile(const mp_project *project) {
     bool found = !project->spool;
-    for (int i = 0; i < MP_LANES; i++)
+    for (int i = 0; i < MP_LANES && !found; i++)
         mp_lane_each_segment(project->lanes[i], find_volatile, &found);
     return found;
 }

@@ -187,10 +187,7 @@ static mp_err holds_json(const json_t *string) {
     json_error_t why;
     json_t *parsed = mp_parse_any_key(text, len, flags, &why);
     json_decref(parsed);
-    if (parsed)
-        return MP_OK;
-    return json_error_code(&why) == json_error_out_of_memory ? MP_MEMORY
-                                                             : MP_INVALID;
+    return parsed ? MP_OK : mp_parse_failure(&why);
 }
 
 static mp_err get_property(mp_user *user, const char *key, const json_t *value,
@@ -330,7 +327,7 @@ mp_err mp_user_read(mp_user *user, const char *text, size_t len,
     json_t *state =
         mp_parse(text, len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &why);
     if (!state) {
-        if (json_error_code(&why) == json_error_out_of_memory)
+        if (mp_parse_failure(&why) == MP_MEMORY)
             return MP_MEMORY;
         snprintf(message, MP_MESSAGE, "it is no JSON: %s", why.text);
         return MP_INVALID;
