@@ -16,19 +16,19 @@ ABIS    = 5.4 5.3 5.2 5.1
 WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wconversion \
            -Wstrict-prototypes -Wmissing-prototypes
 # -fno-plt: a record takes about 90 calls into Lua, and each saves a jump.
-FLAGS = -std=c11 -D_GNU_SOURCE -fPIC -fno-plt -fvisibility=hidden -pthread \
+FLAGS = -std=c11 -D_GNU_SOURCE -Isrc -fPIC -fno-plt -fvisibility=hidden -pthread \
         $(WARNINGS) $(CFLAGS)
 LIBS  = -lcurl -ldeflate -ljansson -lpthread -ldl -lm
 
 BUILD   = build
-CORE    = $(wildcard src/core/*.c)
-BINDING = $(wildcard src/binding/*.c)
+CORE    = $(wildcard src/core/*/*.c)
+BINDING = $(wildcard src/binding/*/*.c)
 
 # CURL=0: without libcurl and the thread that drives it; the host carries the
 # requests (transport = "manual").
 ifeq ($(CURL),0)
 BUILD  = build/no-curl
-CORE  := $(filter-out src/core/http.c src/core/worker.c,$(CORE))
+CORE  := $(filter-out src/core/transport/http.c src/core/engine/worker.c,$(CORE))
 FLAGS += -DMP_NO_CURL
 LIBS  := $(filter-out -lcurl,$(LIBS))
 endif
@@ -58,14 +58,14 @@ $(foreach abi,$(ABIS),$(eval $(call abi_rules,$(abi))))
 
 $(BUILD)/spec/%: spec/c/%.c $(OBJ)
 	@mkdir -p $(@D)
-	$(CC) $(FLAGS) $(LDFLAGS) -Isrc/core -MMD -MP -o $@ $< $(OBJ) $(LIBS)
+	$(CC) $(FLAGS) $(LDFLAGS) -MMD -MP -o $@ $< $(OBJ) $(LIBS)
 
 # Unit tests of the binding, in Lua 5.4.
 BINDING_UNITS = $(patsubst spec/%.c,$(BUILD)/spec/%,$(wildcard spec/binding/*_spec.c))
 
 $(BUILD)/spec/binding/%: spec/binding/%.c $(OBJ) $(BINDING:src/binding/%.c=$(BUILD)/obj/5.4/%.o)
 	@mkdir -p $(@D)
-	$(CC) $(FLAGS) $(LDFLAGS) -Isrc/core -isystem $(INC_5.4) -MMD -MP -o $@ \
+	$(CC) $(FLAGS) $(LDFLAGS) -isystem $(INC_5.4) -MMD -MP -o $@ \
 	    $< $(filter %.o,$^) $(LIBS) -llua5.4
 
 # Hosts for specs: one whose threads have a Lua state each, one that embeds.
@@ -105,7 +105,7 @@ FUZZ = $(patsubst spec/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard spec/fuzz/*.c))
 
 $(BUILD)/fuzz/%: spec/fuzz/%.c $(OBJ) $(BINDING:src/binding/%.c=$(BUILD)/obj/5.4/%.o)
 	@mkdir -p $(@D)
-	$(CC) $(FLAGS) $(LDFLAGS) -Isrc/core -isystem $(INC_5.4) -MMD -MP -o $@ \
+	$(CC) $(FLAGS) $(LDFLAGS) -isystem $(INC_5.4) -MMD -MP -o $@ \
 	    $< $(filter %.o,$^) $(LIBS) -llua5.4
 
 fuzz-targets: $(FUZZ)
@@ -156,7 +156,7 @@ coverage: test-deps
 	@.ci/coverage
 
 format:
-	clang-format -i src/core/*.[ch] src/binding/*.[ch] spec/*/*.[ch] \
+	clang-format -i src/*/*/*.[ch] spec/*/*.[ch] \
 	    bench/*.c
 	@.ci/stylua .
 

@@ -99,7 +99,7 @@ describe("definitions", function()
 
   it("name the options", function()
     local set = {}
-    for _, path in ipairs(lines_of "ls src/binding/option*.c") do
+    for _, path in ipairs(lines_of "ls src/binding/client/option*.c") do
       for name in read(path):gmatch '\n    {"([%l_]+)",' do
         set[name] = true
       end
@@ -131,7 +131,7 @@ describe("definitions", function()
 
   it("name the error codes", function()
     local set = {}
-    for code in read("src/core/err.c"):gmatch '%] = "([%l_]+)"' do
+    for code in read("src/core/base/err.c"):gmatch '%] = "([%l_]+)"' do
       set[code] = true
     end
     set.ok = nil

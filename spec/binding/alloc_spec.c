@@ -6,7 +6,7 @@
 #include "../c/failing.h"
 #include "../c/unit.h"
 
-#include "parse.h"
+#include "core/record/parse.h"
 
 #include <lauxlib.h>
 #include <limits.h>

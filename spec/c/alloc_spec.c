@@ -3,9 +3,9 @@
  * also shows that nothing leaks. */
 #include "failing.h"
 
+#include "core/project/project.h"
+#include "core/record/parse.h"
 #include "lane_servers.h"
-#include "parse.h"
-#include "project.h"
 
 #include <stdio.h>
 #include <string.h>

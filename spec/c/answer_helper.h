@@ -2,7 +2,7 @@
 #ifndef MP_ANSWER_HELPER_H
 #define MP_ANSWER_HELPER_H
 
-#include "answer.h"
+#include "core/wire/answer.h"
 #include "unit.h"
 
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 #include "answer_helper.h"
-#include "rng.h"
+#include "core/os/rng.h"
 
 /* What Mixpanel, proxies before it and its documentation were seen to say.
  * Every reply is read as one to 2000 records that may be named. */

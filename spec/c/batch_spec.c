@@ -1,5 +1,5 @@
-#include "batch.h"
-#include "rng.h"
+#include "core/os/rng.h"
+#include "core/record/batch.h"
 #include "unit.h"
 
 #include <stdio.h>

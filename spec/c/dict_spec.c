@@ -1,4 +1,4 @@
-#include "dict.h"
+#include "core/base/dict.h"
 #include "unit.h"
 
 static void set(mp_dict *dict, const char *name, const char *value) {

@@ -1,4 +1,4 @@
-#include "file.h"
+#include "core/os/file.h"
 #include "unit.h"
 
 #include <errno.h>

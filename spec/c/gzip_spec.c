@@ -1,4 +1,4 @@
-#include "gzip.h"
+#include "core/base/gzip.h"
 #include "unit.h"
 
 #include <libdeflate.h>

@@ -1,4 +1,4 @@
-#include "ids.h"
+#include "core/user/ids.h"
 #include "unit.h"
 
 static void check(const mp_buf *id, const char *text) {

@@ -4,8 +4,8 @@
 #ifndef MP_LANE_HELPER_H
 #define MP_LANE_HELPER_H
 
-#include "lane.h"
-#include "rng.h"
+#include "core/lane/lane.h"
+#include "core/os/rng.h"
 #include "unit.h"
 
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* MP_SPEC_NUMBERS: how many random numbers of each kind to try. */
-#include "num.h"
+#include "core/base/num.h"
 #include "unit.h"
 
 #include <float.h>

@@ -1,5 +1,5 @@
-#include "queue.h"
-#include "rng.h"
+#include "core/os/rng.h"
+#include "core/record/queue.h"
 #include "unit.h"
 
 #include <stdlib.h>

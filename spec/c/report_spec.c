@@ -1,4 +1,4 @@
-#include "report.h"
+#include "core/lane/report.h"
 #include "unit.h"
 
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "request.h"
+#include "core/lane/request.h"
 #include "unit.h"
 
 #include <libdeflate.h>

@@ -1,4 +1,4 @@
-#include "retry_after.h"
+#include "core/wire/retry_after.h"
 
 #include "unit.h"
 

@@ -1,4 +1,4 @@
-#include "retry.h"
+#include "core/wire/retry.h"
 #include "unit.h"
 
 enum {

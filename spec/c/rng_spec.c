@@ -1,4 +1,4 @@
-#include "rng.h"
+#include "core/os/rng.h"
 #include "unit.h"
 
 #include <pthread.h>

@@ -1,6 +1,6 @@
-#include "file.h"
-#include "project.h"
-#include "saves.h"
+#include "core/os/file.h"
+#include "core/project/project.h"
+#include "core/project/saves.h"
 #include "unit.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 #include "spool_helper.h"
 
-#include "stored.h"
+#include "core/spool/stored.h"
 
 /* Overwrites or cuts the only file of the dead run. */
 static void damage(const char *ending, off_t cut, off_t at, const char *bytes,

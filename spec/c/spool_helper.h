@@ -2,8 +2,8 @@
 #ifndef MP_SPOOL_HELPER_H
 #define MP_SPOOL_HELPER_H
 
-#include "file.h"
-#include "spool_state.h"
+#include "core/os/file.h"
+#include "core/spool/spool_state.h"
 #include "unit.h"
 
 #include <dirent.h>

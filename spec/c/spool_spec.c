@@ -1,6 +1,6 @@
 #include "spool_helper.h"
 
-#include "stored.h"
+#include "core/spool/stored.h"
 
 #include <sys/wait.h>
 

@@ -1,4 +1,4 @@
-#include "stored.h"
+#include "core/spool/stored.h"
 
 #include "unit.h"
 

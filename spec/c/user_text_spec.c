@@ -1,5 +1,5 @@
+#include "core/user/user_text.h"
 #include "unit.h"
-#include "user_text.h"
 
 #include <stdint.h>
 #include <stdio.h>

@@ -1,9 +1,9 @@
 /* When a push asks for the carrier: as often as records could leave earlier
  * for it, and not more. */
-#include "project.h"
+#include "core/project/project.h"
 #include "unit.h"
 
-#include "clock.h"
+#include "core/os/clock.h"
 
 #include <stdlib.h>
 

@@ -2,8 +2,8 @@
  * Input: a byte for the status, one for the number of records, the body. */
 #include "fuzz.h"
 
-#include "answer.h"
-#include "parse.h"
+#include "core/record/parse.h"
+#include "core/wire/answer.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static const int statuses[] = {200, 400, 401, 403, 404, 413,

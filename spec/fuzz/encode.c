@@ -3,7 +3,7 @@
  * program that builds the values. */
 #include "fuzz.h"
 
-#include "parse.h"
+#include "core/record/parse.h"
 
 #include <lauxlib.h>
 #include <lua.h>

@@ -2,8 +2,8 @@
  * a byte that says whether it is a profile's, the line. */
 #include "fuzz.h"
 
-#include "line.h"
-#include "parse.h"
+#include "core/record/line.h"
+#include "core/record/parse.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     mp_record record;

@@ -2,8 +2,8 @@
  * is taken and written the same. */
 #include "fuzz.h"
 
-#include "parse.h"
-#include "user_text.h"
+#include "core/record/parse.h"
+#include "core/user/user_text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     char message[MP_MESSAGE] = "";

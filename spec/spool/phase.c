@@ -4,7 +4,7 @@
 #ifndef MP_SPEC_HOOKS
 #define MP_SPEC_HOOKS /* for linters, which read this file alone */
 #endif
-#include "../../src/core/phase.h"
+#include "core/base/phase.h"
 
 #include <fcntl.h>
 #include <signal.h>

@@ -1,0 +1,125 @@
+#include "binding/client/delivery.h"
+
+#include "binding/lua/handle.h"
+
+#include "core/engine/engine.h"
+
+#include <math.h>
+#include <stdio.h>
+
+enum {
+    DEFAULT_WAIT_MS = 10000
+};
+
+/* ---- waiting ---- */
+
+int64_t mp_delivery_timeout(lua_State *L, int arg) {
+    static const double longest = 1e9;
+    char shown[MP_SHOWN];
+    lua_Number seconds = lua_tonumber(L, arg);
+    if (lua_type(L, arg) != LUA_TNUMBER)
+        mp_raise_type(L, arg, "timeout: number");
+    if (!(seconds >= 0 && seconds <= longest))
+        mp_raise(L, arg, "timeout: got %s, expected seconds from 0 to 1e9",
+                 mp_fault_show(L, arg, shown));
+    return llround(seconds * 1000);
+}
+
+/* What a wait for the outcomes of `client` came to. */
+static int push_outcome(lua_State *L, const mp_client *client, mp_err err,
+                        uint64_t left) {
+    char message[MP_MESSAGE];
+    if (err == MP_OK) {
+        lua_pushboolean(L, 1);
+        return 1;
+    }
+    if (err == MP_CLOSED)
+        return mp_fail(L, err, "the process is exiting");
+    if (err != MP_TIMEOUT)
+        return mp_fail(L, err, "the sending thread cannot be started");
+    snprintf(message, sizeof message, "timeout: %llu record%s undelivered%s",
+             (unsigned long long)left, left == 1 ? "" : "s",
+             mp_project_is_kept(client->project) ? ", kept in the spool" : "");
+    return mp_fail(L, err, message);
+}
+
+static int flush(lua_State *L) {
+    const mp_client *client = mp_handle_client(L);
+    int64_t timeout_ms = DEFAULT_WAIT_MS;
+    uint64_t left = 0;
+    if (!lua_isnoneornil(L, 2))
+        timeout_ms = mp_delivery_timeout(L, 2);
+    if (client->closed)
+        return mp_fail_closed(L);
+    mp_err err = mp_engine_flush(client->project, timeout_ms, &left);
+    return push_outcome(L, client, err, left);
+}
+
+/* `timeout_ms` below 0: what is left of exit_timeout. */
+static int close_client(lua_State *L, mp_client *client, int64_t timeout_ms) {
+    uint64_t left = 0;
+    mp_err err = MP_OK;
+    if (!client->closed) {
+        client->closed = true;
+        err = mp_engine_flush_at_close(client->project, timeout_ms, &left);
+    }
+    return push_outcome(L, client, err, left);
+}
+
+static int close_method(lua_State *L) {
+    mp_client *client = mp_handle_client(L);
+    return close_client(L, client,
+                        lua_isnoneornil(L, 2) ? -1 : mp_delivery_timeout(L, 2));
+}
+
+int mp_delivery_close_scope(lua_State *L) {
+    close_client(L, mp_handle_client(L), -1);
+    return 0;
+}
+
+static int mark(lua_State *L) {
+    const mp_client *client = mp_handle_client(L);
+    if (!client->project)
+        return mp_fail_closed(L);
+    lua_pushinteger(L, (lua_Integer)mp_engine_mark(client->project));
+    return 1;
+}
+
+static int done(lua_State *L) {
+    const mp_client *client = mp_handle_client(L);
+    char shown[MP_SHOWN];
+    lua_Number ticket = lua_tonumber(L, 2);
+    if (lua_type(L, 2) != LUA_TNUMBER)
+        mp_raise_type(L, 2, "ticket: number");
+    if (!(ticket >= 0 && ticket < 9007199254740992.0)) /* 2^53 */
+        mp_raise(L, 2, "ticket: got %s, expected what mark() returned",
+                 mp_fault_show(L, 2, shown));
+    if (!client->project)
+        return mp_fail_closed(L);
+    lua_pushboolean(L, mp_project_left(client->project, (uint64_t)ticket) == 0);
+    return 1;
+}
+
+/* ---- asking ---- */
+
+static int ask(lua_State *L) {
+    const mp_client *client = mp_handle_client(L);
+    int64_t timeout_ms = DEFAULT_WAIT_MS;
+    char message[MP_MESSAGE] = "";
+    if (!lua_isnoneornil(L, 2))
+        timeout_ms = mp_delivery_timeout(L, 2);
+    if (client->closed)
+        return mp_fail_closed(L);
+    if (mp_project_config(client->project)->manual)
+        luaL_error(L, "check: a client with transport = \"manual\" cannot ask");
+    mp_err err = mp_engine_check(client->project, timeout_ms, message);
+    if (err != MP_OK)
+        return mp_fail(L, err, message);
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+const luaL_Reg mp_delivery_methods[] = {
+    {"flush", flush}, {"close", close_method}, {"mark", mark},
+    {"done", done},   {"check", ask},          {NULL, NULL},
+};

@@ -1,0 +1,192 @@
+#include "binding/client/manual.h"
+
+#include "binding/lua/handle.h"
+
+#include "core/os/clock.h"
+#include "core/wire/retry_after.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+enum {
+    IDLE_MS = 1000 /* the least that a host without anything to send waits */
+};
+
+/* The client at argument 1, which may be closed: what it accepted is still to
+ * be carried. */
+static mp_project *check_manual(lua_State *L, const char *method) {
+    const mp_client *client = mp_handle_client(L);
+    if (client->project && !mp_project_config(client->project)->manual)
+        luaL_error(L,
+                   "%s: this client sends by itself; it is for clients made "
+                   "with transport = \"manual\"",
+                   method);
+    return client->project;
+}
+
+/* ---- next_request ---- */
+
+/* What a request needs to become a table: the argument of push_request. */
+typedef struct outgoing {
+    const mp_request *request;
+    uint64_t number;
+} outgoing;
+
+/* `line` is "Name: value". */
+static void set_header(lua_State *L, const char *line) {
+    const char *colon = strchr(line, ':');
+    if (!colon)
+        return;
+    lua_pushlstring(L, line, (size_t)(colon - line));
+    lua_pushstring(L, colon + 1 + strspn(colon + 1, " "));
+    lua_rawset(L, -3);
+}
+
+static int push_request(lua_State *L) {
+    const outgoing *out = lua_touserdata(L, 1);
+    const mp_request *request = out->request;
+    lua_createtable(L, 0, 5);
+    lua_pushinteger(L, (lua_Integer)out->number);
+    lua_setfield(L, -2, "id");
+    lua_pushstring(L, request->url.data);
+    lua_setfield(L, -2, "url");
+    lua_pushliteral(L, "POST");
+    lua_setfield(L, -2, "method");
+    lua_createtable(L, 0, MP_HEADERS);
+    for (int i = 0; i < MP_HEADERS && request->headers[i].len > 0; i++)
+        set_header(L, request->headers[i].data);
+    lua_setfield(L, -2, "headers");
+    lua_pushlstring(L, request->body.data, request->body.len);
+    lua_setfield(L, -2, "body");
+    return 1;
+}
+
+/* Pushes nil and the seconds after which to ask again: never later than a
+ * record that came in meanwhile would want it. */
+static int push_wait(lua_State *L, mp_project *project, int64_t wait_ms) {
+    mp_settings *settings = mp_project_settings(project);
+    int64_t most_ms = settings->flush_interval_ms;
+    mp_settings_release(settings);
+    if (most_ms < IDLE_MS)
+        most_ms = IDLE_MS;
+    if (wait_ms > most_ms)
+        wait_ms = most_ms;
+    lua_pushnil(L);
+    lua_pushnumber(L, wait_ms > 0 ? (lua_Number)wait_ms / 1000 : 0);
+    return 2;
+}
+
+/* A request that Lua has no memory for must not stay under way for ever. */
+static void take_back(mp_project *project, uint64_t number) {
+    mp_reply none = {.status = 0};
+    snprintf(none.failure, MP_MESSAGE, "out of memory for a request");
+    mp_project_hand_in(project, number, &none, mp_clock_mono_ms());
+}
+
+static int next_request(lua_State *L) {
+    mp_project *project = check_manual(L, "next_request");
+    if (!project)
+        return mp_fail_closed(L);
+    lua_settop(L, 1);
+    lua_pushcfunction(L, push_request);
+    outgoing out;
+    int64_t now_ms = mp_clock_mono_ms(), next_ms;
+    out.request = mp_project_hand_out(project, now_ms, mp_clock_wall_ms(),
+                                      &out.number, &next_ms);
+    if (!out.request)
+        return push_wait(L, project, next_ms - now_ms);
+    lua_pushlightuserdata(L, &out);
+    int failed = lua_pcall(L, 1, 1, 0);
+    mp_project_let_go(project, out.number);
+    if (!failed)
+        return 1;
+    take_back(project, out.number);
+    return lua_error(L);
+}
+
+/* ---- answer ---- */
+
+static uint64_t check_number(lua_State *L) {
+    static const double exact = 9007199254740992.0; /* 2^53 */
+    lua_Number number = lua_tonumber(L, 2);
+    if (lua_type(L, 2) != LUA_TNUMBER)
+        mp_raise_type(L, 2, "id of a request: number");
+    return number >= 1 && number < exact && number == floor(number)
+               ? (uint64_t)number
+               : 0;
+}
+
+static int check_status(lua_State *L) {
+    lua_Number status = lua_tonumber(L, 3);
+    char shown[MP_SHOWN];
+    if (lua_type(L, 3) != LUA_TNUMBER || !(status >= 100 && status <= 599) ||
+        status != floor(status))
+        mp_raise(L, 3,
+                 "status: got %s, expected one of HTTP, from 100 to 599; where "
+                 "no reply came, nil and a message",
+                 mp_fault_show(L, 3, shown));
+    return (int)status;
+}
+
+/* Names of headers have no case (RFC 9110, 5.1), and whoever made the table
+ * chose one. */
+static int64_t read_retry_after(lua_State *L) {
+    int64_t ms = 0;
+    if (lua_isnoneornil(L, 4))
+        return 0;
+    if (!lua_istable(L, 4))
+        mp_raise_type(L, 4, "headers: table");
+    lua_pushnil(L);
+    while (lua_next(L, 4)) {
+        if (lua_type(L, -2) == LUA_TSTRING &&
+            strcasecmp(lua_tostring(L, -2), "retry-after") == 0 &&
+            lua_isstring(L, -1))
+            ms = mp_retry_after_ms(lua_tostring(L, -1), mp_clock_wall_ms());
+        lua_pop(L, 1);
+    }
+    return ms;
+}
+
+static void read_reply(lua_State *L, mp_reply *reply) {
+    reply->status = check_status(L);
+    reply->retry_after_ms = read_retry_after(L);
+    if (lua_isnoneornil(L, 5))
+        return;
+    if (lua_type(L, 5) != LUA_TSTRING)
+        mp_raise_type(L, 5, "body: string");
+    reply->body = lua_tolstring(L, 5, &reply->len);
+}
+
+/* Only the host knows how far such a request got, so it may have arrived. */
+static void read_failure(lua_State *L, mp_reply *reply) {
+    if (lua_type(L, 4) != LUA_TSTRING)
+        mp_raise_type(L, 4, "message, where there is no status: string");
+    snprintf(reply->failure, MP_MESSAGE, "%s", lua_tostring(L, 4));
+    reply->sent = true;
+}
+
+static int answer(lua_State *L) {
+    mp_project *project = check_manual(L, "answer");
+    uint64_t number = check_number(L);
+    mp_reply reply = {.status = 0};
+    if (lua_isnoneornil(L, 3))
+        read_failure(L, &reply);
+    else
+        read_reply(L, &reply);
+    if (!project)
+        return mp_fail_closed(L);
+    if (!mp_project_hand_in(project, number, &reply, mp_clock_mono_ms()))
+        mp_raise(L, 2,
+                 "no request of this id waits for an answer: it has had one, "
+                 "or next_request of this client never gave it");
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+const luaL_Reg mp_manual_methods[] = {
+    {"next_request", next_request},
+    {"answer", answer},
+    {NULL, NULL},
+};

@@ -1,0 +1,106 @@
+/* require "mixpanel": the one symbol that the library exports. */
+#include "binding/client/client.h"
+#include "binding/client/delivery.h"
+#include "binding/client/manual.h"
+#include "binding/client/outcomes.h"
+#include "binding/encode/form.h"
+#include "binding/encode/moment.h"
+#include "binding/event/events.h"
+#include "binding/lua/handle.h"
+#include "binding/profile/groups.h"
+#include "binding/profile/people.h"
+#include "binding/user/user_handle.h"
+
+#include "core/base/version.h"
+#include "core/os/clock.h"
+
+__attribute__((visibility("default"))) int luaopen_mixpanel(lua_State *L);
+
+/* mixpanel.date([seconds]) */
+static int date(lua_State *L) {
+    char text[MP_DATE], shown[MP_SHOWN];
+    lua_Number seconds = (lua_Number)mp_clock_wall_ms() / 1000;
+    if (!lua_isnoneornil(L, 1)) {
+        if (lua_type(L, 1) != LUA_TNUMBER)
+            mp_raise_type(L, 1, "seconds: number");
+        seconds = lua_tonumber(L, 1);
+    }
+    if (!mp_moment_date(seconds, text))
+        mp_raise(L, 1,
+                 "seconds: got %s, expected seconds since the epoch, of a time "
+                 "in the years 1 to 9999",
+                 mp_fault_show(L, 1, shown));
+    lua_pushstring(L, text);
+    return 1;
+}
+
+/* Adds a type that has methods and nothing else. */
+static void add_part(lua_State *L, int scratch, mp_type type,
+                     const luaL_Reg *const lists[]) {
+    mp_handle_type(L, type);
+    int methods = lua_gettop(L);
+    for (; *lists; lists++)
+        mp_handle_add(L, methods, *lists, scratch, type);
+    lua_pop(L, 2);
+}
+
+/* What client.c copies for each client. */
+static void add_client(lua_State *L, int scratch) {
+    static const luaL_Reg *const lists[] = {
+        mp_events_methods,
+        mp_client_methods,
+        mp_delivery_methods,
+        mp_outcomes_methods,
+        mp_manual_methods,
+        mp_user_constructor,
+        NULL,
+    };
+    mp_handle_type(L, MP_CLIENT);
+    int methods = lua_gettop(L);
+    for (size_t i = 0; lists[i]; i++)
+        mp_handle_add(L, methods, lists[i], scratch, MP_CLIENT);
+    mp_handle_add(L, methods - 1, mp_client_metamethods, scratch, MP_CLIENT);
+    lua_pop(L, 2);
+}
+
+static void add_user(lua_State *L, int scratch) {
+    mp_handle_type(L, MP_USER);
+    int methods = lua_gettop(L), metatable = methods - 1;
+    for (size_t i = 0; mp_user_methods[i]; i++)
+        mp_handle_add(L, methods, mp_user_methods[i], scratch, MP_USER);
+    mp_handle_add(L, metatable, mp_user_metamethods, scratch, MP_USER);
+    mp_handle_set_index(L, metatable, methods, scratch, MP_USER);
+    lua_pop(L, 2);
+    add_part(L, scratch, MP_USER_PEOPLE, mp_user_people_methods);
+    add_part(L, scratch, MP_USER_GROUP, mp_user_group_methods);
+}
+
+/* May run any number of times, in any number of states and threads. */
+int luaopen_mixpanel(lua_State *L) {
+    static const luaL_Reg functions[] = {
+        {"new", mp_client_new},
+        {"array", mp_form_array},
+        {"object", mp_form_object},
+        {"date", date},
+        {NULL, NULL},
+    };
+#if LUA_VERSION_NUM >= 502
+    luaL_checkversion(L);
+#endif
+    mp_scratch_new(L);
+    int scratch = lua_gettop(L);
+    add_part(L, scratch, MP_PEOPLE, mp_people_methods);
+    add_part(L, scratch, MP_GROUPS, mp_groups_methods);
+    add_client(L, scratch);
+    add_user(L, scratch);
+    lua_newtable(L);
+    for (const luaL_Reg *f = functions; f->name; f++) {
+        lua_pushcfunction(L, f->func);
+        lua_setfield(L, -2, f->name);
+    }
+    lua_pushlightuserdata(L, NULL);
+    lua_setfield(L, -2, "null");
+    lua_pushliteral(L, MP_VERSION);
+    lua_setfield(L, -2, "_VERSION");
+    return 1;
+}

@@ -1,0 +1,18 @@
+/* The options of mixpanel.new and set_config: a Lua table into checked plain
+ * values. Every message names the option, its value and what would be right;
+ * what belongs to a service account is never shown. */
+#ifndef MP_OPTIONS_H
+#define MP_OPTIONS_H
+
+#include "binding/lua/compat.h"
+
+#include "core/config/config.h"
+
+/* Reads the table at argument `arg` into the settings and, for `new`, the
+ * config, which has its token; NULL when the options of the key are not
+ * allowed. `properties` is only checked to be a table. Raises a bad argument
+ * for anything unknown or wrong; the caller frees what was read even then. */
+void mp_options_read(lua_State *L, int arg, mp_config *config,
+                     mp_settings *settings, bool spool);
+
+#endif

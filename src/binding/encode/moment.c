@@ -1,0 +1,59 @@
+#include "binding/encode/moment.h"
+
+#include "binding/encode/form.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* In seconds since the epoch. */
+static const double year_1 = -62135596800.0;
+static const double year_1971 = 31536000.0;
+static const double year_10000 = 253402300800.0;
+
+static const double first_ms = 1e11; /* smaller numbers are seconds */
+
+mp_err mp_moment_read(lua_State *L, int index, int64_t *time_ms,
+                      mp_fault *fault) {
+    char shown[MP_SHOWN];
+    mp_digits digits;
+    double value;
+    const char *wrong = NULL;
+    if (lua_type(L, index) == LUA_TNUMBER)
+        value = lua_tonumber(L, index);
+    else if (mp_form_of(L, index, &digits) == MP_FORM_INTEGER)
+        value = (double)strtoll(digits.text, NULL, 10);
+    else
+        value = NAN;
+    double ms = value < first_ms ? value * 1000 : value;
+    if (!isfinite(ms))
+        wrong = "is no time";
+    else if (ms < year_1971 * 1000)
+        wrong = "is before 1971";
+    else if (ms >= year_10000 * 1000)
+        wrong = "is after the year 9999";
+    if (wrong)
+        return mp_fault_set(fault,
+                            "%s %s: expected seconds or milliseconds since "
+                            "the epoch, as os.time()",
+                            mp_fault_show(L, index, shown), wrong);
+    *time_ms = llround(ms);
+    return MP_OK;
+}
+
+bool mp_moment_date(double seconds, char out[MP_DATE]) {
+    if (!(seconds >= year_1 && seconds < year_10000))
+        return false;
+    time_t whole = (time_t)floor(seconds);
+    struct tm utc;
+    if (!gmtime_r(&whole, &utc))
+        return false;
+    char text[80];
+    snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02d",
+             utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday, utc.tm_hour,
+             utc.tm_min, utc.tm_sec);
+    memcpy(out, text, MP_DATE);
+    return true;
+}

@@ -1,0 +1,74 @@
+/* Events as Mixpanel takes them.
+ *
+ * An event is written in two pieces. The body holds the caller's properties
+ * in the order of the table; the head, everything in front of them, is
+ * composed after that, when it is known which of the automatic properties and
+ * of the client's the caller gave. So nothing is looked up, merged or written
+ * twice. */
+#ifndef MP_EVENT_H
+#define MP_EVENT_H
+
+#include "binding/encode/encode.h"
+#include "binding/event/defaults.h"
+#include "binding/event/reserved.h"
+#include "binding/lua/handle.h"
+
+typedef struct mp_event {
+    const mp_client *client;
+    const mp_defaults *defaults; /* whoever began it keeps them alive; NULL:
+                                  * none for this event */
+    const char *name;            /* the caller's, who keeps it alive */
+    size_t name_len;
+    int64_t time_ms; /* 0: as the properties say, else now */
+    bool is_identity, is_merge;
+    unsigned given;  /* set of mp_reserved in the body */
+    bool identified; /* an id that is not empty is in the body */
+    uint32_t properties;
+    size_t insert_id_len; /* 0: a new one */
+    char insert_id[MP_INSERT_ID_MAX];
+    mp_overridden overridden;
+} mp_event;
+
+/* Serialises what begins every event of a project; MP_MEMORY. */
+mp_err mp_event_lead(mp_buf *lead, const char *token);
+
+/* Pushes values that keep the defaults of the client or user at a stack index
+ * alive while an event is made: a finaliser may replace them at any
+ * allocation of Lua's. */
+void mp_event_anchor(lua_State *L, int index);
+
+/* Begins an event with these defaults (NULL: none), and points the encoder at
+ * its body. MP_INVALID for a name that is blank, MP_CLOSED when a
+ * finaliser collected the client. */
+mp_err mp_event_begin(mp_event *event, mp_encode *e, const mp_client *client,
+                      const mp_defaults *defaults, mp_scratch *scratch,
+                      const char *name, size_t len);
+
+/* Adds the properties of the table at a positive stack index. */
+mp_err mp_event_properties(mp_event *event, mp_encode *e, int table);
+
+/* Adds an id. */
+mp_err mp_event_id(mp_event *event, mp_encode *e, const char *name,
+                   const mp_id *id);
+
+/* Adds a property that is neither reserved nor given yet; name and value are
+ * JSON, the name without quotes. */
+mp_err mp_event_raw(mp_event *event, mp_encode *e, const char *name,
+                    const char *json, size_t len);
+
+/* Ends an event for which all calls so far came to `err`: if that is MP_OK,
+ * composes the head behind what the scratch's head holds and fills in the
+ * record, whose pieces point into the scratch. MP_CLOSED when a finaliser
+ * collected the client meanwhile. */
+mp_err mp_event_finish(mp_event *event, mp_encode *e, mp_scratch *scratch,
+                       mp_err err, mp_record *record);
+
+/* Ends an event as mp_event_finish does, queues it and gives the scratch
+ * back. The fault is the encoder's. */
+mp_err mp_event_send(mp_event *event, mp_encode *e, mp_scratch *scratch,
+                     mp_err err, bool import);
+
+/* Where the event goes. */
+mp_lane_id mp_event_lane(const mp_event *event, bool import);
+
+#endif

@@ -1,0 +1,353 @@
+#include "binding/event/events.h"
+
+#include "binding/encode/form.h"
+#include "binding/encode/id.h"
+#include "binding/encode/moment.h"
+#include "binding/event/event.h"
+#include "binding/lua/handle.h"
+
+#include "core/engine/engine.h"
+
+#include <stdio.h>
+
+static const char *check_name(lua_State *L, int arg, size_t *len) {
+    if (lua_type(L, arg) != LUA_TSTRING)
+        mp_raise_type(L, arg, "event: string");
+    return lua_tolstring(L, arg, len);
+}
+
+/* True if there are any. */
+static bool check_properties(lua_State *L, int arg) {
+    if (lua_istable(L, arg))
+        return true;
+    if (!lua_isnoneornil(L, arg))
+        mp_raise_type(L, arg, "properties: table");
+    return false;
+}
+
+static void check_time(lua_State *L, int arg) {
+    mp_digits digits;
+    if (lua_type(L, arg) != LUA_TNUMBER &&
+        mp_form_of(L, arg, &digits) != MP_FORM_INTEGER)
+        mp_raise_type(L, arg, "time: number");
+}
+
+/* Begins an event of the client at argument 1. What it pushes is to be kept on
+ * the stack until the event is finished. */
+static mp_err begin(mp_event *event, mp_encode *e, const mp_client *client,
+                    mp_scratch *scratch, const char *name, size_t len) {
+    if (client->defaults)
+        mp_event_anchor(e->L, 1);
+    return mp_event_begin(event, e, client, client->defaults, scratch, name,
+                          len);
+}
+
+/* Ends a call for one event, with what came of encoding it. */
+static int send(mp_event *event, mp_encode *e, mp_scratch *scratch, mp_err err,
+                bool import) {
+    err = mp_event_send(event, e, scratch, err, import);
+    if (err != MP_OK)
+        return mp_fail_record(e->L, event->client, err, &e->fault, "");
+    lua_pushboolean(e->L, 1);
+    return 1;
+}
+
+/* ---- one event ---- */
+
+static int track(lua_State *L) {
+    size_t len;
+    const mp_client *client = mp_handle_client(L);
+    const char *name = check_name(L, 2, &len);
+    bool any = check_properties(L, 3);
+    if (client->closed)
+        return mp_fail_closed(L);
+    mp_scratch *scratch = mp_scratch_take(L);
+    mp_encode e;
+    mp_event event;
+    e.L = L;
+    mp_err err = begin(&event, &e, client, scratch, name, len);
+    if (err == MP_OK && any)
+        err = mp_event_properties(&event, &e, 3);
+    return send(&event, &e, scratch, err, false);
+}
+
+static int import(lua_State *L) {
+    size_t len;
+    const mp_client *client = mp_handle_client(L);
+    const char *name = check_name(L, 2, &len);
+    check_time(L, 3);
+    bool any = check_properties(L, 4);
+    if (client->closed)
+        return mp_fail_closed(L);
+    mp_scratch *scratch = mp_scratch_take(L);
+    mp_encode e;
+    mp_event event;
+    e.L = L;
+    mp_err err = begin(&event, &e, client, scratch, name, len);
+    if (err == MP_OK) {
+        e.fault.root = "time";
+        err = mp_moment_read(L, 3, &event.time_ms, &e.fault);
+    }
+    if (err == MP_OK && any)
+        err = mp_event_properties(&event, &e, 4);
+    return send(&event, &e, scratch, err, true);
+}
+
+/* ---- identity ---- */
+
+typedef mp_err identity_body(mp_event *event, mp_encode *e, const mp_id ids[2]);
+
+static mp_err identify_body(mp_event *event, mp_encode *e, const mp_id ids[2]) {
+    mp_err err = mp_event_id(event, e, "$identified_id", &ids[0]);
+    if (err == MP_OK)
+        err = mp_event_id(event, e, "$anon_id", &ids[1]);
+    return err == MP_OK ? mp_event_id(event, e, "distinct_id", &ids[0]) : err;
+}
+
+static mp_err alias_body(mp_event *event, mp_encode *e, const mp_id ids[2]) {
+    mp_err err = mp_event_id(event, e, "alias", &ids[0]);
+    return err == MP_OK ? mp_event_id(event, e, "distinct_id", &ids[1]) : err;
+}
+
+static mp_err merge_body(mp_event *event, mp_encode *e, const mp_id ids[2]) {
+    (void)event;
+    mp_err err = mp_buf_puts(e->out, ",\"$distinct_ids\":[");
+    if (err == MP_OK)
+        err = mp_encode_text(e, ids[0].text, ids[0].len);
+    if (err == MP_OK)
+        err = mp_buf_puts(e->out, ",");
+    if (err == MP_OK)
+        err = mp_encode_text(e, ids[1].text, ids[1].len);
+    return err == MP_OK ? mp_buf_puts(e->out, "]") : err;
+}
+
+/* Reads the ids at arguments 2 and 3, which must differ. */
+static mp_err read_ids(mp_encode *e, const char *const names[2], mp_id ids[2]) {
+    for (int i = 0; i < 2; i++) {
+        e->fault.root = names[i];
+        mp_err err = mp_id_argument(e->L, 2 + i, &ids[i], &e->fault);
+        if (err != MP_OK)
+            return err;
+    }
+    if (ids[0].len == ids[1].len &&
+        memcmp(ids[0].text, ids[1].text, ids[0].len) == 0)
+        return mp_fault_set(&e->fault, "the same id as %s", names[0]);
+    return MP_OK;
+}
+
+static int send_identity(lua_State *L, const char *name,
+                         const char *const arguments[2], identity_body *body) {
+    const mp_client *client = mp_handle_client(L);
+    mp_id_check(L, 2, arguments[0]);
+    mp_id_check(L, 3, arguments[1]);
+    if (client->closed)
+        return mp_fail_closed(L);
+    mp_scratch *scratch = mp_scratch_take(L);
+    mp_encode e;
+    mp_event event;
+    mp_id ids[2];
+    e.L = L;
+    mp_err err = begin(&event, &e, client, scratch, name, strlen(name));
+    if (err == MP_OK)
+        err = read_ids(&e, arguments, ids);
+    if (err == MP_OK)
+        err = body(&event, &e, ids);
+    return send(&event, &e, scratch, err, false);
+}
+
+static int identify(lua_State *L) {
+    static const char *const arguments[] = {"user_id", "anon_id"};
+    return send_identity(L, "$identify", arguments, identify_body);
+}
+
+static int alias(lua_State *L) {
+    static const char *const arguments[] = {"alias", "distinct_id"};
+    return send_identity(L, "$create_alias", arguments, alias_body);
+}
+
+static int merge(lua_State *L) {
+    static const char *const arguments[] = {"id1", "id2"};
+    return send_identity(L, "$merge", arguments, merge_body);
+}
+
+/* ---- lists ---- */
+
+/* A list in the making. All records lie one behind the other in the head of
+ * the scratch, and there is one lane for all, so that they can be queued
+ * together or not at all. */
+typedef struct batch {
+    const mp_client *client;
+    mp_scratch *scratch;
+    mp_encode e;
+    bool import;
+    mp_lane_id lane;
+    size_t n;
+} batch;
+
+/* Pushes the fields of the item at the top: its name, then its properties. */
+static mp_err open_item(mp_encode *e) {
+    lua_State *L = e->L;
+    int item = lua_gettop(L);
+    char shown[MP_SHOWN];
+    mp_fault_start(&e->fault, "");
+    if (!lua_istable(L, item))
+        return mp_fault_set(&e->fault,
+                            "expected { event =, properties = }, got %s",
+                            mp_fault_show(L, item, shown));
+    lua_pushliteral(L, "event");
+    lua_rawget(L, item);
+    lua_pushliteral(L, "properties");
+    lua_rawget(L, item);
+    lua_pushnil(L);
+    while (lua_next(L, item)) {
+        lua_pop(L, 1);
+        const char *field =
+            lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "";
+        if (strcmp(field, "event") != 0 && strcmp(field, "properties") != 0)
+            return mp_fault_set(&e->fault,
+                                "%s is no field of an event: expected { event "
+                                "=, properties = }",
+                                mp_fault_show(L, -1, shown));
+    }
+    if (lua_type(L, item + 1) != LUA_TSTRING) {
+        e->fault.root = "event";
+        return mp_fault_set(&e->fault, "string expected, got %s",
+                            mp_fault_show(L, item + 1, shown));
+    }
+    if (!lua_istable(L, item + 2) && !lua_isnil(L, item + 2)) {
+        e->fault.root = "properties";
+        return mp_fault_set(&e->fault, "table expected, got %s",
+                            mp_fault_show(L, item + 2, shown));
+    }
+    return MP_OK;
+}
+
+static mp_err encode_item(batch *b, mp_event *event, int item) {
+    size_t len;
+    mp_encode *e = &b->e;
+    const char *name = lua_tolstring(e->L, item + 1, &len);
+    mp_err err = begin(event, e, b->client, b->scratch, name, len);
+    if (err == MP_OK && lua_istable(e->L, item + 2))
+        err = mp_event_properties(event, e, item + 2);
+    if (err == MP_OK && b->import && event->time_ms == 0) {
+        e->fault.root = "properties.time";
+        err = mp_fault_set(&e->fault, "import wants to know when each event "
+                                      "happened");
+    }
+    return err;
+}
+
+/* Adds the event in the item at the top. */
+static mp_err add_item(batch *b) {
+    mp_encode *e = &b->e;
+    mp_event event;
+    mp_record record;
+    int item = lua_gettop(e->L);
+    mp_err err = open_item(e);
+    if (err != MP_OK)
+        return err;
+    err = encode_item(b, &event, item);
+    err = mp_event_finish(&event, e, b->scratch, err, &record);
+    if (err != MP_OK)
+        return err;
+    mp_lane_id lane = mp_event_lane(&event, b->import);
+    if (b->n == 0)
+        b->lane = lane;
+    if (lane != b->lane) {
+        char shown[MP_SHOWN];
+        e->fault.root = "event";
+        return mp_fault_set(&e->fault,
+                            "%s goes to another endpoint than the events "
+                            "before it: send it in a call of its own",
+                            mp_fault_quote(event.name, event.name_len, shown));
+    }
+    err = mp_buf_add(&b->scratch->head, record.body, record.body_len);
+    record.head_len += record.body_len;
+    record.body_len = 0;
+    if (err == MP_OK)
+        err = mp_buf_add(&b->scratch->records, &record, sizeof record);
+    b->n += err == MP_OK;
+    return err;
+}
+
+/* Queues what was added; the bytes have their place only now. */
+static mp_err push_batch(batch *b) {
+    mp_record *records = (mp_record *)(void *)b->scratch->records.data;
+    const char *at = b->scratch->head.data;
+    for (size_t i = 0; i < b->n; i++) {
+        records[i].head = at;
+        records[i].body = NULL;
+        at += records[i].head_len;
+    }
+    return b->n == 0
+               ? MP_OK
+               : mp_engine_push(b->client->project, b->lane, records, b->n);
+}
+
+static int fail_item(lua_State *L, const batch *b, mp_err err, size_t i) {
+    char item[MP_SHOWN];
+    snprintf(item, sizeof item, "list[%zu]", i);
+    mp_fail_record(L, b->client, err, &b->e.fault, item);
+    lua_pushinteger(L, (lua_Integer)i);
+    return 4;
+}
+
+/* True if the table at `index` has `n` keys: with a border at `n`, these are
+ * 1..n unless one of them is found to be missing. */
+static bool has_keys(lua_State *L, int index, size_t n) {
+    size_t found = 0;
+    lua_pushnil(L);
+    while (lua_next(L, index)) {
+        lua_pop(L, 1);
+        found++;
+    }
+    return found == n;
+}
+
+static int send_batch(lua_State *L, bool import) {
+    batch b = {.client = mp_handle_client(L), .import = import};
+    if (!lua_istable(L, 2))
+        mp_raise_type(L, 2, "list: table");
+    if (b.client->closed)
+        return mp_fail_closed(L);
+    size_t n = mp_lua_rawlen(L, 2);
+    if (!has_keys(L, 2, n))
+        return mp_fail(L, MP_INVALID,
+                       "list: expected a list of { event =, properties = }, "
+                       "with the keys 1, 2, 3... and no others");
+    b.scratch = mp_scratch_take(L);
+    b.e.L = L;
+    int top = lua_gettop(L);
+    mp_err err = MP_OK;
+    for (size_t i = 1; i <= n; i++) {
+        lua_rawgeti(L, 2, (int)i);
+        err = add_item(&b);
+        if (err != MP_OK) {
+            mp_scratch_give(b.scratch);
+            return fail_item(L, &b, err, i);
+        }
+        lua_settop(L, top);
+    }
+    err = push_batch(&b);
+    mp_scratch_give(b.scratch);
+    if (err != MP_OK)
+        return mp_fail_record(L, b.client, err, &b.e.fault, "");
+    lua_pushboolean(L, 1);
+    lua_pushinteger(L, (lua_Integer)n);
+    return 2;
+}
+
+static int track_batch(lua_State *L) {
+    return send_batch(L, false);
+}
+
+static int import_batch(lua_State *L) {
+    return send_batch(L, true);
+}
+
+const luaL_Reg mp_events_methods[] = {
+    {"track", track},       {"track_batch", track_batch},
+    {"import", import},     {"import_batch", import_batch},
+    {"identify", identify}, {"alias", alias},
+    {"merge", merge},       {NULL, NULL},
+};

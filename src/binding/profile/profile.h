@@ -1,0 +1,69 @@
+/* Updates of people and groups as Mixpanel takes them: operations, their
+ * payloads, and the modifiers beside them. */
+#ifndef MP_PROFILE_H
+#define MP_PROFILE_H
+
+#include "binding/encode/encode.h"
+#include "binding/encode/id.h"
+#include "binding/lua/handle.h"
+
+enum {
+    MP_PROFILE_MAX = 2000 /* properties of one profile */
+};
+
+/* In front of an update of people: no place is made up from the sender's. */
+#define MP_PROFILE_NO_IP ",\"$ip\":\"0\""
+
+/* What stands behind an operation. */
+typedef enum mp_payload {
+    MP_PROPERTIES, /* an object */
+    MP_NUMBERS,    /* an object of numbers */
+    MP_LISTS,      /* an object of lists; a scalar is wrapped in one */
+    MP_NAMES,      /* a list of property names, or one name */
+    MP_NOTHING
+} mp_payload;
+
+typedef struct mp_operation {
+    const char *name; /* "$set" */
+    mp_payload payload;
+    mp_kind kind;
+    bool people_only;
+} mp_operation;
+
+typedef enum mp_operation_id {
+    MP_SET,
+    MP_SET_ONCE,
+    MP_ADD,
+    MP_APPEND,
+    MP_UNION,
+    MP_REMOVE,
+    MP_UNSET,
+    MP_DELETE,
+    MP_OPERATIONS
+} mp_operation_id;
+
+extern const mp_operation mp_operations[MP_OPERATIONS];
+
+/* The functions below return what those of encode.h do, and take the indexes
+ * of stack slots, which must be positive. */
+
+/* Appends ,"$set": and the value at the top, checked as the payload.
+ * *nothing: all that it had was excluded. */
+mp_err mp_profile_operate(mp_encode *e, const mp_operation *operation,
+                          bool *nothing);
+
+/* The same for one property, whose name, a string, is at index `name` and
+ * whose value is at the top. */
+mp_err mp_profile_operate_one(mp_encode *e, const mp_operation *operation,
+                              int name, bool *nothing);
+
+/* Appends ,"$append":{"$transactions":{...}} for the number at index
+ * `amount` and the properties at `table` (0: none). */
+mp_err mp_profile_charge(mp_encode *e, int amount, int table);
+
+/* The record's first part: {"$token":"T","$distinct_id":"id", or, with two
+ * ids, "$group_key" and "$group_id". */
+mp_err mp_profile_head(mp_encode *e, const char *token, const mp_id *ids,
+                       int count);
+
+#endif

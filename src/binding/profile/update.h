@@ -1,0 +1,68 @@
+/* The calls that update people and groups: their forms of arguments are the
+ * same but for the ids. */
+#ifndef MP_UPDATE_H
+#define MP_UPDATE_H
+
+#include "binding/lua/handle.h"
+#include "binding/profile/profile.h"
+
+typedef struct mp_update mp_update;
+
+/* Where it is not the arguments of a call that name what is updated. `self`
+ * is at stack index 1. */
+typedef struct mp_owner {
+    /* Returns 0, or pushes why the call is refused and how many values that
+     * is. */
+    int (*refuse)(lua_State *L);
+    /* Writes the record's first part where the encoder is, and hashes the
+     * subject. */
+    mp_err (*head)(mp_update *u);
+    /* Queues the record, or does what else is to be done with it. */
+    mp_err (*accept)(mp_update *u, const mp_record *record);
+} mp_owner;
+
+/* What is updated, and how many arguments name it. */
+typedef struct mp_target {
+    mp_type type; /* of the userdata, whose memory begins as an mp_part */
+    mp_lane_id lane;
+    int ids;              /* 0 with an owner */
+    const char *names[2]; /* of these arguments */
+    const mp_owner *owner;
+} mp_target;
+
+/* A call in the making: its arguments were checked, so nothing of it depends
+ * on their types any more. */
+struct mp_update {
+    const mp_target *target;
+    mp_client *client;
+    mp_scratch *scratch;
+    mp_encode e;
+    mp_kind kind;
+    bool has_ip;
+    bool nothing;     /* all that there was to update is excluded */
+    uint32_t subject; /* hash of the ids */
+    mp_id ids[2];
+};
+
+/* Pushes a userdata of the target's type and this size, all zero but for its
+ * mp_part, which refers to the client at stack index `client`; its table has
+ * room for two more values. */
+void *mp_update_push(lua_State *L, const mp_target *target, size_t size,
+                     int client);
+
+/* set, set_once, union, remove, unset, for a part of any target: (ids, name,
+ * value[, modifiers]) or (ids, table[, modifiers]) or, for unset, (ids, name or
+ * list[, modifiers]). */
+extern const luaL_Reg mp_update_methods[];
+
+/* append, increment, of which a number that is not given is 1, track_charge
+ * (ids, amount[, properties[, modifiers]]) and clear_charges
+ * (ids[, modifiers]), for a part of people. */
+extern const luaL_Reg mp_update_people_methods[];
+
+/* More methods. Each returns 1 and pushes true, or returns 3 and pushes nil,
+ * message, code; it raises for arguments of a wrong type. */
+int mp_update_delete(lua_State *L); /* (ids[, modifiers]) */
+int mp_update_any(lua_State *L);    /* (ids, { ["$set"] = ... }[, modifiers]) */
+
+#endif

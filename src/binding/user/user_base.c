@@ -1,0 +1,133 @@
+/* What the calls of a user have in common: who they are for, whether they may
+ * be, and what a change of the user entails. */
+#include "binding/user/user_handle.h"
+
+#include "core/base/json.h"
+#include "core/engine/engine.h"
+#include "core/user/user_text.h"
+
+/* ---- calls ---- */
+
+mp_user_handle *mp_user_self(lua_State *L) {
+    return mp_handle_self(L);
+}
+
+bool mp_user_is_gone(const mp_user_handle *me) {
+    return me->collected || !me->client->project;
+}
+
+bool mp_user_opted_out(const mp_user_handle *me) {
+    return me->user.consent == MP_CONSENT_REFUSED ||
+           (me->user.consent == MP_CONSENT_UNKNOWN && me->opt_out_by_default);
+}
+
+int mp_user_refuse(lua_State *L, const mp_user_handle *me, bool sends) {
+    if (me->collected || me->client->closed)
+        return mp_fail_closed(L);
+    if (sends && mp_user_opted_out(me))
+        return mp_fail(L, MP_OPTED_OUT,
+                       "this user has opted out: nothing was sent");
+    return 0;
+}
+
+int mp_user_result(lua_State *L, mp_err err, const mp_fault *fault) {
+    if (err == MP_OK) {
+        lua_pushboolean(L, 1);
+        return 1;
+    }
+    if (err != MP_INVALID && err != MP_QUEUE_FULL)
+        return mp_fail(L, err, "out of memory");
+    lua_pushnil(L);
+    mp_fault_push(L, fault, "");
+    lua_pushstring(L, mp_err_code(err));
+    return 3;
+}
+
+mp_err mp_user_check_id(const mp_id *id, mp_fault *fault) {
+    if (mp_ids_is_device(id->text, id->len))
+        return mp_fault_set(fault, "the prefix " MP_DEVICE_PREFIX
+                                   " is a device's: it is added to a "
+                                   "device_id and stands in no other id");
+    if (id->len > MP_ID_MAX)
+        return mp_fault_set(fault, "%zu bytes: Mixpanel cuts an id at %d",
+                            id->len, MP_ID_MAX);
+    return MP_OK;
+}
+
+mp_err mp_user_check_timer(const char *name, size_t len, mp_fault *fault) {
+    mp_buf json = {0};
+    bool repaired = false;
+    mp_err err = mp_json_string(&json, name, len, &repaired);
+    mp_buf_free(&json);
+    const char *wrong =
+        strspn(name, " \t\n\v\f\r") == len ? "the name of the event is blank"
+        : memchr(name, '\0', len)          ? "there is a zero byte in the name"
+        : repaired                         ? "the name is not valid UTF-8"
+                                           : NULL;
+    return wrong ? mp_fault_set(fault, "%s", wrong) : err;
+}
+
+/* ---- what may be on every event ---- */
+
+const char *mp_user_refused_property(const char *name, size_t len) {
+    static const char zero[] = "\\u0000", had[] = "$had_persisted_distinct_id";
+    mp_reserved reserved = mp_reserved_find(name, len);
+    if (reserved == MP_TOKEN)
+        return "the token is the client's, always";
+    if (reserved == MP_TIME || reserved == MP_INSERT_ID_KEY)
+        return "this belongs to each event, not to all events of a user";
+    if (reserved == MP_DISTINCT_ID || reserved == MP_OTHER_ID ||
+        (len == sizeof had - 1 && memcmp(name, had, len) == 0))
+        return "the ids are the user's: see identify, alias and reset";
+    if (memmem(name, len, zero, sizeof zero - 1))
+        return "there is a zero byte in the name";
+    return NULL;
+}
+
+mp_err mp_user_check_properties(const mp_dict *dict, mp_fault *fault) {
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < dict->count; i++)
+        bytes += dict->pairs[i].name_len + dict->pairs[i].len;
+    if (dict->count > MP_KEYS_MAX)
+        return mp_fault_set(fault, "more than %d super properties",
+                            MP_KEYS_MAX);
+    if (bytes > MP_RECORD_MAX)
+        return mp_fault_set(fault,
+                            "%zu bytes of super properties; an event takes at "
+                            "most %d",
+                            bytes, MP_RECORD_MAX);
+    return MP_OK;
+}
+
+/* ---- changes ---- */
+
+/* What fails for want of memory stays unsaved, and the next change or event
+ * tries again. */
+void mp_user_save(mp_user_handle *me) {
+    mp_buf text = {0};
+    if (!me->path || !me->client->project) {
+        me->unsaved = me->unsaved && me->path;
+        return;
+    }
+    mp_err err = mp_user_write(&me->user, &text);
+    if (err == MP_OK)
+        err = mp_engine_save(me->client->project, me->path, &text);
+    mp_buf_free(&text);
+    me->unsaved = err != MP_OK;
+}
+
+void mp_user_changed(mp_user_handle *me) {
+    me->defaults = NULL;
+    mp_user_save(me);
+}
+
+void mp_user_forget(mp_user_handle *me, mp_ids *ids) {
+    if (me->user.held.count > 0)
+        mp_project_count_held_dropped(me->client->project, me->user.held.count);
+    mp_user_become(&me->user, ids);
+}
+
+void mp_user_start_anew(mp_user_handle *me, mp_ids *ids) {
+    mp_user_forget(me, ids);
+    mp_user_changed(me);
+}

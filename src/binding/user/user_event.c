@@ -1,0 +1,388 @@
+/* The events of a user, and what each of them carries. */
+#include "binding/user/user_handle.h"
+
+#include "core/base/json.h"
+#include "core/base/num.h"
+#include "core/engine/engine.h"
+#include "core/os/clock.h"
+
+#include <stdio.h>
+
+#define PAGE_VIEW "$mp_web_page_view"
+
+/* ---- what every event carries ---- */
+
+static mp_err put_id(mp_defaults *defaults, const char *name,
+                     const mp_buf *id) {
+    mp_buf json = {0};
+    bool repaired = false;
+    if (id->len == 0)
+        return MP_OK;
+    mp_err err = mp_json_string(&json, id->data, id->len, &repaired);
+    if (err == MP_OK)
+        err =
+            mp_defaults_put(defaults, name, strlen(name), json.data, json.len);
+    mp_buf_free(&json);
+    return err;
+}
+
+static mp_err put_ids(mp_defaults *defaults, const mp_ids *ids) {
+    static const char had[] = "$had_persisted_distinct_id";
+    mp_err err = put_id(defaults, "distinct_id", &ids->distinct_id);
+    if (err == MP_OK)
+        err = put_id(defaults, "$device_id", &ids->device_id);
+    if (err == MP_OK)
+        err = put_id(defaults, "$user_id", &ids->user_id);
+    if (err == MP_OK && ids->had_distinct_id)
+        err = mp_defaults_put(defaults, had, sizeof had - 1, "true", 4);
+    return err;
+}
+
+static mp_err put_dict(mp_defaults *defaults, const mp_dict *dict) {
+    mp_err err = MP_OK;
+    for (uint32_t i = 0; err == MP_OK && i < dict->count; i++) {
+        const mp_pair *pair = &dict->pairs[i];
+        err = mp_defaults_put(defaults, pair->name, pair->name_len, pair->value,
+                              pair->len);
+    }
+    return err;
+}
+
+/* The strongest first: the user's ids, super properties of the session, kept
+ * ones, the client's properties but for ids, which are the user's alone. */
+static mp_err fill(mp_defaults *defaults, const mp_user_handle *me) {
+    const mp_defaults *client = me->client->defaults;
+    mp_err err = MP_OK;
+    if (client)
+        err = mp_defaults_exclude_all(defaults, client);
+    if (err == MP_OK)
+        err = put_ids(defaults, &me->user.ids);
+    if (err == MP_OK)
+        err = put_dict(defaults, &me->user.session);
+    if (err == MP_OK)
+        err = put_dict(defaults, &me->user.kept);
+    return err == MP_OK && client ? mp_defaults_put_all(defaults, client, false)
+                                  : err;
+}
+
+/* Pushes the defaults of the user at argument 1, made anew if something of
+ * them changed. A finaliser may change more while they are allocated, but
+ * not while they are filled. */
+static mp_err push_defaults(lua_State *L, mp_user_handle *me) {
+    if (me->defaults && me->defaults_version == me->client->defaults_version) {
+        mp_event_anchor(L, 1);
+        return MP_OK;
+    }
+    mp_defaults *defaults = mp_defaults_push(L);
+    if (mp_user_is_gone(me))
+        return MP_CLOSED;
+    mp_err err = fill(defaults, me);
+    if (err != MP_OK)
+        return err;
+    mp_lua_getuser(L, 1);
+    lua_pushvalue(L, -2);
+    lua_rawseti(L, -2, 1); /* there is a place: this allocates nothing */
+    lua_pop(L, 1);
+    me->defaults = defaults;
+    me->defaults_version = me->client->defaults_version;
+    return MP_OK;
+}
+
+mp_err mp_user_begin(mp_user_handle *me, mp_event *event, mp_encode *e,
+                     mp_scratch *scratch, const char *name, size_t len) {
+    mp_err err = push_defaults(e->L, me);
+    if (err == MP_OK)
+        return mp_event_begin(event, e, me->client, me->defaults, scratch, name,
+                              len);
+    memset(event, 0, sizeof *event);
+    event->client = me->client;
+    mp_fault_start(&e->fault, "event");
+    if (err == MP_INVALID)
+        mp_fault_set(&e->fault,
+                     "more than %d properties, super properties and those of "
+                     "the client included",
+                     MP_KEYS_MAX);
+    return err;
+}
+
+/* ---- sending ---- */
+
+/* An event in the making. */
+typedef struct call {
+    mp_user_handle *me;
+    mp_scratch *scratch;
+    mp_encode e;
+    mp_event event;
+    const char *name;
+    size_t len;
+} call;
+
+static mp_err begin(lua_State *L, call *c, mp_user_handle *me, const char *name,
+                    size_t len) {
+    c->me = me;
+    c->name = name;
+    c->len = len;
+    c->e.L = L;
+    c->scratch = mp_scratch_take(L);
+    return mp_user_begin(me, &c->event, &c->e, c->scratch, name, len);
+}
+
+static bool is_key(lua_State *L, int table, const char *key) {
+    if (table == 0)
+        return false;
+    lua_pushstring(L, key);
+    lua_rawget(L, table);
+    bool given = !lua_isnil(L, -1);
+    lua_pop(L, 1);
+    return given;
+}
+
+mp_err mp_user_put_duration(const mp_user_handle *me, mp_event *event,
+                            mp_encode *e, int table) {
+    char number[MP_NUM_MAX];
+    if (me->user.timers.dict.count == 0 || is_key(e->L, table, "$duration"))
+        return MP_OK;
+    int64_t ms =
+        mp_timers_elapsed(&me->user.timers, event->name, event->name_len,
+                          mp_clock_wall_ms(), mp_clock_mono_ms());
+    if (ms < 0)
+        return MP_OK;
+    char *end = mp_num_double(number, (double)ms / 1000);
+    return mp_event_raw(event, e, "$duration", number, (size_t)(end - number));
+}
+
+void mp_user_sent(mp_user_handle *me, const char *name, size_t len) {
+    if (me->user.timers.dict.count > 0 &&
+        mp_timers_stop(&me->user.timers, name, len))
+        me->unsaved = true;
+    if (me->unsaved)
+        mp_user_save(me);
+}
+
+/* Ends a call for which all so far came to `err`. */
+static int finish(call *c, mp_err err) {
+    lua_State *L = c->e.L;
+    err = mp_event_send(&c->event, &c->e, c->scratch, err, false);
+    if (err != MP_OK)
+        return mp_fail_record(L, c->event.client, err, &c->e.fault, "");
+    mp_user_sent(c->me, c->name, c->len);
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+static const char *check_name(lua_State *L, int arg, size_t *len) {
+    if (lua_type(L, arg) != LUA_TSTRING)
+        mp_raise_type(L, arg, "event: string");
+    return lua_tolstring(L, arg, len);
+}
+
+/* 0 if the table is not given. */
+static int check_table(lua_State *L, int arg, const char *expected) {
+    if (lua_isnoneornil(L, arg))
+        return 0;
+    if (!lua_istable(L, arg))
+        mp_raise_type(L, arg, expected);
+    return arg;
+}
+
+/* Sends an event with the properties at `table` (0: none). */
+static int send(lua_State *L, mp_user_handle *me, const char *name, size_t len,
+                int table) {
+    if (mp_user_is_disabled(me, name, len)) {
+        lua_pushboolean(L, 1);
+        return 1;
+    }
+    call c;
+    mp_err err = begin(L, &c, me, name, len);
+    if (err == MP_OK && table > 0)
+        err = mp_event_properties(&c.event, &c.e, table);
+    if (err == MP_OK)
+        err = mp_user_put_duration(me, &c.event, &c.e, table);
+    return finish(&c, err);
+}
+
+static int track(lua_State *L) {
+    size_t len;
+    mp_user_handle *me = mp_user_self(L);
+    const char *name = check_name(L, 2, &len);
+    int table = check_table(L, 3, "properties: table");
+    int refused = mp_user_refuse(L, me, true);
+    return refused > 0 ? refused : send(L, me, name, len, table);
+}
+
+/* The option of that table, which is left on the stack, or else `name`. */
+static const char *read_page_name(lua_State *L, int table, const char *name,
+                                  size_t *len) {
+    char shown[MP_SHOWN];
+    lua_pushnil(L);
+    while (lua_next(L, table)) {
+        if (lua_type(L, -2) != LUA_TSTRING ||
+            strcmp(lua_tostring(L, -2), "event_name") != 0)
+            mp_raise(L, table, "unknown option %s: expected event_name",
+                     mp_fault_show(L, -2, shown));
+        if (lua_type(L, -1) != LUA_TSTRING)
+            mp_raise(L, table, "option 'event_name': got %s, expected a string",
+                     mp_fault_show(L, -1, shown));
+        name = lua_tolstring(L, -1, len);
+        lua_insert(L, -2);
+    }
+    return name;
+}
+
+/* (properties[, { event_name = }]) */
+static int track_pageview(lua_State *L) {
+    size_t len = sizeof PAGE_VIEW - 1;
+    const char *name = PAGE_VIEW;
+    mp_user_handle *me = mp_user_self(L);
+    int table = check_table(L, 2, "properties: table");
+    int options = check_table(L, 3, "options: table");
+    if (options > 0)
+        name = read_page_name(L, options, name, &len);
+    int refused = mp_user_refuse(L, me, true);
+    return refused > 0 ? refused : send(L, me, name, len, table);
+}
+
+/* ---- groups of one event ---- */
+
+/* Copies the pairs of the table at `from` into the one at the top; `groups`:
+ * but for what stands for nothing. */
+static void copy_pairs(lua_State *L, int from, bool groups) {
+    int to = lua_gettop(L);
+    lua_pushnil(L);
+    while (lua_next(L, from)) {
+        if (groups && mp_form_is_null(L, -1)) {
+            lua_pop(L, 1);
+            continue;
+        }
+        lua_pushvalue(L, -2);
+        lua_insert(L, -2);
+        lua_rawset(L, to);
+    }
+}
+
+/* (event, properties, groups): the groups win. */
+static int track_with_groups(lua_State *L) {
+    size_t len;
+    mp_fault fault;
+    mp_user_handle *me = mp_user_self(L);
+    const char *name = check_name(L, 2, &len);
+    int properties = check_table(L, 3, "properties: table");
+    int groups = check_table(L, 4, "groups: table");
+    int refused = mp_user_refuse(L, me, true);
+    if (refused > 0)
+        return refused;
+    lua_settop(L, 4);
+    mp_fault_start(&fault, "groups");
+    if (groups > 0) {
+        mp_err err = mp_user_groups_check(L, groups, &fault);
+        if (err != MP_OK)
+            return mp_user_result(L, err, &fault);
+    }
+    lua_newtable(L);
+    if (properties > 0)
+        copy_pairs(L, properties, false);
+    if (groups > 0)
+        copy_pairs(L, groups, true);
+    refused = mp_user_refuse(L, me, true); /* a finaliser may have closed it */
+    return refused > 0 ? refused : send(L, me, name, len, 5);
+}
+
+/* ---- timers ---- */
+
+static int time_event(lua_State *L) {
+    size_t len;
+    mp_fault fault;
+    mp_user_handle *me = mp_user_self(L);
+    const char *name = check_name(L, 2, &len);
+    int refused = mp_user_refuse(L, me, false);
+    if (refused > 0)
+        return refused;
+    mp_fault_start(&fault, "event");
+    mp_err err = mp_user_check_timer(name, len, &fault);
+    if (err == MP_OK && !mp_user_is_disabled(me, name, len)) {
+        const mp_timer now = {mp_clock_wall_ms(), mp_clock_mono_ms()};
+        err = mp_timers_start(&me->user.timers, name, len, &now);
+        if (err == MP_OK)
+            mp_user_save(me);
+    }
+    if (err == MP_QUEUE_FULL)
+        mp_fault_set(&fault, "%d timers run already", MP_TIMERS_MAX);
+    return mp_user_result(L, err, &fault);
+}
+
+/* ---- events that are not sent ---- */
+
+bool mp_user_is_disabled(const mp_user_handle *me, const char *name,
+                         size_t len) {
+    return me->silent || (me->disabled.count > 0 &&
+                          mp_dict_find(&me->disabled, name, len) != NULL);
+}
+
+static void check_event_list(lua_State *L, int arg) {
+    if (!lua_istable(L, arg))
+        mp_raise_type(L, arg, "events: name or list of names");
+    size_t n = mp_lua_rawlen(L, arg);
+    for (size_t i = 1; i <= n; i++) {
+        char shown[MP_SHOWN];
+        lua_rawgeti(L, arg, (int)i);
+        if (lua_type(L, -1) != LUA_TSTRING)
+            mp_raise(L, arg,
+                     "events[%d]: got %s, expected the name of an "
+                     "event",
+                     (int)i, mp_fault_show(L, -1, shown));
+        lua_pop(L, 1);
+    }
+}
+
+static mp_err toggle(mp_user_handle *me, lua_State *L, bool disable) {
+    size_t len;
+    const char *name = lua_tolstring(L, -1, &len);
+    if (disable)
+        return mp_dict_set(&me->disabled, name, len, NULL, 0);
+    mp_dict_remove(&me->disabled, name, len);
+    return MP_OK;
+}
+
+/* ([name or list]): all events, if none is named. */
+static int toggle_all(lua_State *L, bool disable) {
+    mp_user_handle *me = mp_user_self(L);
+    mp_err err = MP_OK;
+    bool one = lua_type(L, 2) == LUA_TSTRING, all = lua_isnoneornil(L, 2);
+    if (!one && !all)
+        check_event_list(L, 2);
+    int refused = mp_user_refuse(L, me, false);
+    if (refused > 0)
+        return refused;
+    if (all) {
+        me->silent = disable;
+    } else if (one) {
+        lua_settop(L, 2);
+        err = toggle(me, L, disable);
+    } else {
+        size_t n = mp_lua_rawlen(L, 2);
+        for (size_t i = 1; err == MP_OK && i <= n; i++) {
+            lua_rawgeti(L, 2, (int)i);
+            err = toggle(me, L, disable);
+            lua_pop(L, 1);
+        }
+    }
+    return mp_user_result(L, err, NULL);
+}
+
+static int disable(lua_State *L) {
+    return toggle_all(L, true);
+}
+
+static int enable(lua_State *L) {
+    return toggle_all(L, false);
+}
+
+const luaL_Reg mp_user_events[] = {
+    {"track", track},
+    {"track_pageview", track_pageview},
+    {"track_with_groups", track_with_groups},
+    {"time_event", time_event},
+    {"disable", disable},
+    {"enable", enable},
+    {NULL, NULL},
+};

@@ -1,0 +1,220 @@
+#include "binding/user/user_handle.h"
+
+#include "core/engine/engine.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* ---- options ---- */
+
+/* What mp:user takes; texts are the caller's. */
+typedef struct options {
+    mp_id distinct_id, device_id; /* len 0: not given */
+    int state;                    /* stack index; 0: none */
+    bool opt_out_by_default;
+} options;
+
+/* Pushes an option; false if it is nil. */
+static bool push_option(lua_State *L, int arg, const char *name) {
+    lua_pushstring(L, name);
+    lua_rawget(L, arg);
+    return !lua_isnil(L, -1);
+}
+
+static mp_err read_id(lua_State *L, int arg, const char *name, mp_id *id,
+                      mp_fault *fault) {
+    char shown[MP_SHOWN];
+    id->len = 0;
+    if (!push_option(L, arg, name))
+        return MP_OK;
+    int type = lua_type(L, -1);
+    if (type != LUA_TSTRING && type != LUA_TNUMBER && type != MP_LUA_TCDATA)
+        mp_raise(L, arg, "option '%s': got %s, expected a string or integer",
+                 name, mp_fault_show(L, -1, shown));
+    mp_err err = mp_id_read(L, -1, id, fault);
+    if (err == MP_OK && id->len == 0)
+        err = mp_fault_set(fault, "an empty id names nobody");
+    if (err == MP_OK)
+        err = mp_user_check_id(id, fault);
+    if (err != MP_OK)
+        mp_fault_name(fault, name, strlen(name));
+    return err;
+}
+
+static void check_names(lua_State *L, int arg) {
+    static const char *const names[] = {"distinct_id", "device_id", "state",
+                                        "opt_out_by_default"};
+    char shown[MP_SHOWN];
+    lua_pushnil(L);
+    while (lua_next(L, arg)) {
+        bool known = false;
+        lua_pop(L, 1);
+        for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+            known |= lua_type(L, -1) == LUA_TSTRING &&
+                     strcmp(lua_tostring(L, -1), names[i]) == 0;
+        if (!known)
+            mp_raise(L, arg,
+                     "unknown option %s: expected distinct_id, device_id, "
+                     "state or opt_out_by_default",
+                     mp_fault_show(L, -1, shown));
+    }
+}
+
+/* Leaves the values of options on the stack. */
+static mp_err read_options(lua_State *L, int arg, options *o, mp_fault *fault) {
+    char shown[MP_SHOWN];
+    check_names(L, arg);
+    if (push_option(L, arg, "state")) {
+        size_t len;
+        o->state = lua_gettop(L);
+        if (lua_type(L, -1) != LUA_TTABLE &&
+            (lua_type(L, -1) != LUA_TSTRING ||
+             strlen(lua_tolstring(L, -1, &len)) != len || len == 0))
+            mp_raise(L, arg,
+                     "option 'state': got %s, expected the path of a file or "
+                     "what export_state() returned",
+                     mp_fault_show(L, -1, shown));
+    }
+    if (push_option(L, arg, "opt_out_by_default") && !lua_isboolean(L, -1))
+        mp_raise(L, arg,
+                 "option 'opt_out_by_default': got %s, expected true or false",
+                 mp_fault_show(L, -1, shown));
+    o->opt_out_by_default = lua_toboolean(L, -1) != 0;
+    mp_err err = read_id(L, arg, "distinct_id", &o->distinct_id, fault);
+    return err == MP_OK ? read_id(L, arg, "device_id", &o->device_id, fault)
+                        : err;
+}
+
+/* ---- life ---- */
+
+/* True if the state that was read is of whom the options name. */
+static bool is_same(const mp_ids *ids, const options *o) {
+    const mp_id *distinct = &o->distinct_id, *device = &o->device_id;
+    return ids->distinct_id.len > 0 &&
+           (distinct->len == 0 ||
+            mp_ids_equal(&ids->distinct_id, distinct->text, distinct->len) ||
+            mp_ids_equal(&ids->user_id, distinct->text, distinct->len)) &&
+           (device->len == 0 ||
+            mp_ids_equal(&ids->device_id, device->text, device->len));
+}
+
+/* Gives the user its ids, unless the state has them. Whoever is not the one
+ * of the state starts without anything of it but the consent. */
+static mp_err settle(mp_user_handle *me, const options *o) {
+    mp_ids ids = {0};
+    if (is_same(&me->user.ids, o))
+        return MP_OK;
+    const mp_id *distinct = &o->distinct_id, *device = &o->device_id;
+    mp_err err =
+        distinct->len > 0 ? mp_ids_of_user(&ids, distinct->text, distinct->len,
+                                           device->text, device->len)
+        : device->len > 0 ? mp_ids_of_device(&ids, device->text, device->len)
+                          : mp_ids_of_new_device(&ids);
+    if (err != MP_OK) {
+        mp_ids_free(&ids);
+        return err;
+    }
+    mp_user_forget(me, &ids);
+    me->unsaved = true; /* and starts no thread before it is of use */
+    return MP_OK;
+}
+
+/* Pushes a user of the client at argument 1 about whom nothing is known. */
+static mp_user_handle *push_user(lua_State *L, mp_client *client) {
+    mp_user_handle *me = mp_handle_new(L, MP_USER, sizeof *me);
+    int self = lua_gettop(L);
+    luaL_getmetatable(L, mp_type_names[MP_USER]);
+    lua_setmetatable(L, self);
+    me->client = client;
+    lua_createtable(L, 2, 1);
+    lua_pushboolean(L, 0);
+    lua_rawseti(L, -2, 1);
+    lua_pushvalue(L, 1);
+    lua_rawseti(L, -2, 2);
+    mp_user_people_push(L, self, 1);
+    lua_setfield(L, -2, "people");
+    mp_lua_setuser(L, self);
+    return me;
+}
+
+static int new_user(lua_State *L) {
+    mp_client *client = mp_handle_client(L);
+    options o = {.state = 0};
+    mp_fault fault;
+    mp_err err = MP_OK;
+    mp_fault_start(&fault, "user");
+    if (!lua_istable(L, 2) && !lua_isnoneornil(L, 2))
+        mp_raise_type(L, 2, "options: table");
+    lua_settop(L, 2);
+    if (lua_istable(L, 2))
+        err = read_options(L, 2, &o, &fault);
+    if (client->closed)
+        return mp_fail_closed(L);
+    if (err != MP_OK)
+        return mp_user_result(L, err, &fault);
+    if (o.state > 0 && !lua_istable(L, o.state) &&
+        mp_project_config(client->project)->manual)
+        mp_raise(L, 2,
+                 "option 'state': nobody writes files with transport = "
+                 "\"manual\": keep what export_state() returns");
+    mp_user_handle *me = push_user(L, client);
+    int self = lua_gettop(L);
+    me->opt_out_by_default = o.opt_out_by_default;
+    if (o.state > 0)
+        err = lua_istable(L, o.state)
+                  ? mp_user_state_import(L, me, o.state)
+                  : mp_user_state_load(me, lua_tostring(L, o.state));
+    if (err == MP_INVALID) {
+        char shown[MP_SHOWN];
+        mp_raise(L, 2,
+                 "option 'state': got %s, which is no file: expected the path "
+                 "of one, or of none yet",
+                 mp_fault_show(L, o.state, shown));
+    }
+    if (err == MP_STATE)
+        return mp_fail(L, err,
+                       "the state cannot be read: too many files are open");
+    if (err == MP_OK && !client->project) /* collected by a finaliser */
+        return mp_fail_closed(L);
+    if (err == MP_OK)
+        err = settle(me, &o);
+    if (err != MP_OK)
+        return mp_fail(L, err, "out of memory");
+    lua_settop(L, self);
+    return 1;
+}
+
+static int collect(lua_State *L) {
+    mp_user_handle *me = mp_user_self(L);
+    me->collected = true;
+    me->defaults = NULL;
+    mp_user_free(&me->user);
+    mp_dict_clear(&me->disabled);
+    free(me->path);
+    me->path = NULL;
+    return 0;
+}
+
+/* Ids are of people, so none is shown. */
+static int to_string(lua_State *L) {
+    const mp_user_handle *me = mp_user_self(L);
+    const char *state = me->collected || me->client->closed ? "closed"
+                        : mp_user_opted_out(me)             ? "opted out"
+                        : me->user.ids.user_id.len > 0      ? "identified"
+                                                            : "anonymous";
+    lua_pushfstring(L, "%s (%s)", mp_type_names[MP_USER], state);
+    return 1;
+}
+
+const luaL_Reg mp_user_constructor[] = {{"user", new_user}, {NULL, NULL}};
+
+const luaL_Reg *const mp_user_methods[] = {
+    mp_user_events,   mp_user_identity, mp_user_super, mp_user_groups,
+    mp_user_consents, mp_user_states,   NULL,
+};
+
+const luaL_Reg mp_user_metamethods[] = {
+    {"__gc", collect},
+    {"__tostring", to_string},
+    {NULL, NULL},
+};

@@ -1,0 +1,154 @@
+/* Users of a client: one person or device each, with identity, super
+ * properties, timers, groups and consent of their own. The names and what
+ * they mean are those of Mixpanel's browser SDK (2.83.0); where this differs,
+ * docs/browser-methods.md says why. */
+#ifndef MP_USER_HANDLE_H
+#define MP_USER_HANDLE_H
+
+#include "binding/event/event.h"
+#include "binding/lua/handle.h"
+
+#include "core/user/user.h"
+
+/* Refers to a table with `people` and, at 1, its defaults; at 2, its
+ * client. */
+typedef struct mp_user_handle {
+    mp_handle handle;
+    mp_client *client;
+    bool collected; /* and holds nothing any more */
+    mp_user user;
+    const mp_defaults *defaults; /* of its events; NULL: to be made anew */
+    unsigned defaults_version;   /* of the client's that went into them */
+    bool opt_out_by_default;
+    bool silent;      /* every event is disabled */
+    mp_dict disabled; /* names of events */
+    char *path;       /* of the state file, absolute; NULL: none */
+    bool unsaved;     /* the state changed since it was handed over */
+} mp_user_handle;
+
+/* The people or a group of a user; refers to a table with the client at 1 and
+ * the user at 2. */
+typedef struct mp_user_part {
+    mp_part part;
+    mp_user_handle *me;
+    mp_id ids[2]; /* of a group: key and id */
+} mp_user_part;
+
+/* ---- methods, for mp_handle_add ---- */
+
+extern const luaL_Reg mp_user_constructor[];    /* of a client */
+extern const luaL_Reg *const mp_user_methods[]; /* NULL-terminated */
+extern const luaL_Reg mp_user_metamethods[];
+extern const luaL_Reg *const mp_user_people_methods[];
+extern const luaL_Reg *const mp_user_group_methods[];
+
+extern const luaL_Reg mp_user_events[], mp_user_identity[], mp_user_super[],
+    mp_user_groups[], mp_user_consents[], mp_user_states[];
+
+/* ---- for the files that hold them ---- */
+
+/* The user at argument 1; raises for anything else. */
+mp_user_handle *mp_user_self(lua_State *L);
+
+/* True once a finaliser collected the user or the client, which may happen
+ * wherever Lua allocates. */
+bool mp_user_is_gone(const mp_user_handle *me);
+
+/* True once nothing may be sent. */
+bool mp_user_opted_out(const mp_user_handle *me);
+
+/* Returns 0, or pushes nil, message, code and returns 3: because the client
+ * is closed; or, for a call that `sends`, because the user opted out. */
+int mp_user_refuse(lua_State *L, const mp_user_handle *me, bool sends);
+
+/* Pushes true and returns 1, or what a call without a record failed with. */
+int mp_user_result(lua_State *L, mp_err err, const mp_fault *fault);
+
+/* MP_INVALID for an id that is no person's: of a device, or too long. */
+mp_err mp_user_check_id(const mp_id *id, mp_fault *fault);
+
+/* MP_INVALID for the name of an event that is blank, or that a state could not
+ * give back as it was: then another would be timed, or two be the same. */
+mp_err mp_user_check_timer(const char *name, size_t len, mp_fault *fault);
+
+/* MP_INVALID for more super properties than an event could carry. */
+mp_err mp_user_check_properties(const mp_dict *dict, mp_fault *fault);
+
+/* Ends a change of what events of the user carry; saves it. */
+void mp_user_changed(mp_user_handle *me);
+
+/* Forgets everything but the consent, and counts what was held; takes over
+ * the ids. */
+void mp_user_start_anew(mp_user_handle *me, mp_ids *ids);
+
+/* The same without ending the change: nothing is saved yet. */
+void mp_user_forget(mp_user_handle *me, mp_ids *ids);
+
+/* Hands the state over, to be written soon. */
+void mp_user_save(mp_user_handle *me);
+
+/* Begins an event of the user at argument 1. Pushes one value, to be kept on
+ * the stack until the event is finished. */
+mp_err mp_user_begin(mp_user_handle *me, mp_event *event, mp_encode *e,
+                     mp_scratch *scratch, const char *name, size_t len);
+
+/* Appends ,"$duration":1.234 to an event that is timed, unless the properties
+ * at `table` (0: none) say how long it was. */
+mp_err mp_user_put_duration(const mp_user_handle *me, mp_event *event,
+                            mp_encode *e, int table);
+
+/* Ends the timer of an event that was sent. */
+void mp_user_sent(mp_user_handle *me, const char *name, size_t len);
+
+/* True if events of this name are not sent. */
+bool mp_user_is_disabled(const mp_user_handle *me, const char *name,
+                         size_t len);
+
+/* ---- profile updates: user_people.c ---- */
+
+/* Appends the first part of an update of the user's profile: {"$token":...
+ * up to its ids. */
+mp_err mp_user_people_head(const mp_user_handle *me, mp_buf *out);
+
+/* The hash of whom an update of the profile concerns. */
+uint32_t mp_user_subject(const mp_user_handle *me);
+
+/* Sends an update, ,"$set":{...}} with what is in front of it, or holds it
+ * until the user is identified. MP_QUEUE_FULL with a fault when too many are
+ * held. Runs no Lua. */
+mp_err mp_user_people_accept(mp_user_handle *me, const mp_record *record,
+                             bool has_ip, mp_fault *fault);
+
+/* Sends what is held, once the user is identified. MP_QUEUE_FULL, MP_MEMORY,
+ * MP_CLOSED: it stays held. Runs no Lua. */
+mp_err mp_user_people_release(mp_user_handle *me);
+
+/* Pushes the people of the user at a stack index, whose client is at
+ * `client`. */
+void mp_user_people_push(lua_State *L, int self, int client);
+
+/* ---- groups: user_groups.c ---- */
+
+/* Checks a table of groups, key = id or list of ids. MP_INVALID. */
+mp_err mp_user_groups_check(lua_State *L, int table, mp_fault *fault);
+
+int mp_user_get_group(lua_State *L); /* a method: user_group.c */
+
+/* ---- super properties: user_super.c ---- */
+
+/* Why no super property has this name, JSON text without quotes; NULL: it
+ * may. */
+const char *mp_user_refused_property(const char *name, size_t len);
+
+/* ---- state: user_state.c ---- */
+
+/* Reads the state file at `path`. What cannot be used is set aside and
+ * reported; the user is empty then, but for a refusal of consent that can be
+ * read, and when there is no file. MP_MEMORY; MP_STATE while the process has
+ * no descriptor left, MP_INVALID for what is no file: both are left alone. */
+mp_err mp_user_state_load(mp_user_handle *me, const char *path);
+
+/* Reads what export_state returned from the table at a stack index. */
+mp_err mp_user_state_import(lua_State *L, mp_user_handle *me, int table);
+
+#endif

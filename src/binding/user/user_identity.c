@@ -1,0 +1,293 @@
+/* Who the user is: identify, alias, reset. */
+#include "binding/user/user_handle.h"
+
+#include "core/engine/engine.h"
+
+/* ---- events of identity ---- */
+
+/* One or two events in the making, one behind the other in the head of the
+ * scratch, so that both are queued or none. */
+typedef struct sending {
+    mp_user_handle *me;
+    mp_scratch *scratch;
+    mp_encode e;
+    mp_record records[2];
+    size_t n;
+} sending;
+
+static void start(sending *s, lua_State *L, mp_user_handle *me) {
+    luaL_checkstack(L, 16, NULL);
+    s->me = me;
+    s->scratch = mp_scratch_take(L);
+    s->e.L = L;
+    s->n = 0;
+}
+
+static mp_err put_id(sending *s, mp_event *event, const char *name,
+                     const mp_buf *id) {
+    const mp_id text = {.text = id->data, .len = id->len};
+    return id->len > 0 ? mp_event_id(event, &s->e, name, &text) : MP_OK;
+}
+
+/* Ends an event for which all so far came to `err`. */
+static mp_err finish(sending *s, mp_event *event, mp_err err) {
+    mp_record *record = &s->records[s->n];
+    mp_buf *head = &s->scratch->head;
+    err = mp_event_finish(event, &s->e, s->scratch, err, record);
+    if (err == MP_OK)
+        err = mp_buf_add(head, record->body, record->body_len);
+    record->head_len += record->body_len;
+    record->body_len = 0;
+    s->n += err == MP_OK;
+    return err;
+}
+
+/* Queues the events; only now their bytes have their place. */
+static mp_err push(sending *s) {
+    const char *at = s->scratch->head.data;
+    for (size_t i = 0; i < s->n; i++) {
+        s->records[i].head = at;
+        s->records[i].body = NULL;
+        at += s->records[i].head_len;
+    }
+    return s->n == 0 ? MP_OK
+                     : mp_engine_push(s->me->client->project, MP_LANE_EVENTS,
+                                      s->records, s->n);
+}
+
+static mp_err begin(sending *s, mp_event *event, const char *name) {
+    return mp_user_begin(s->me, event, &s->e, s->scratch, name, strlen(name));
+}
+
+/* ---- $identify ---- */
+
+/* The properties that make `next` of the present ids. What is the same is
+ * among those that every event of the user carries. */
+static mp_err put_identify(sending *s, mp_event *event, const mp_ids *next) {
+    const mp_ids *now = &s->me->user.ids;
+    mp_err err = put_id(s, event, "distinct_id", &next->user_id);
+    if (err == MP_OK)
+        err = put_id(s, event, "$anon_distinct_id", &now->distinct_id);
+    if (err == MP_OK)
+        err = put_id(s, event, "$device_id", &next->device_id);
+    if (err == MP_OK)
+        err = put_id(s, event, "$user_id", &next->user_id);
+    if (err == MP_OK && next->had_distinct_id && !now->had_distinct_id)
+        err =
+            mp_event_raw(event, &s->e, "$had_persisted_distinct_id", "true", 4);
+    return err;
+}
+
+/* Sends what was held, and tells what came of it. */
+static int release(lua_State *L, mp_user_handle *me) {
+    mp_fault fault;
+    mp_err err = mp_user_people_release(me);
+    mp_fault_start(&fault, "identify");
+    if (err == MP_QUEUE_FULL)
+        mp_fault_set(&fault,
+                     "the id was taken, but the queue is full: %u profile "
+                     "updates are still held",
+                     me->user.held.count);
+    return mp_user_result(L, err, &fault);
+}
+
+static void take(mp_user_handle *me, mp_ids *next) {
+    mp_ids_free(&me->user.ids);
+    me->user.ids = *next;
+    me->user.identified = true;
+    mp_user_changed(me);
+}
+
+static bool is_disabled(const mp_user_handle *me, const char *name) {
+    return mp_user_is_disabled(me, name, strlen(name));
+}
+
+/* A new id. It is taken also when nothing may be sent: events that are sent
+ * later, after opting in, are of whom it names. */
+static int identify_new(lua_State *L, mp_user_handle *me, const mp_id *id) {
+    sending s;
+    mp_event event;
+    mp_ids next = {0};
+    start(&s, L, me);
+    mp_err err = begin(&s, &event, "$identify");
+    if (err == MP_OK)
+        err = mp_ids_identified(&next, &me->user.ids, id->text, id->len);
+    if (err == MP_OK)
+        err = put_identify(&s, &event, &next);
+    err = finish(&s, &event, err);
+    bool out = mp_user_opted_out(me);
+    if (err == MP_OK && !out && !is_disabled(me, "$identify"))
+        err = push(&s);
+    mp_scratch_give(s.scratch);
+    if (err != MP_OK) {
+        mp_ids_free(&next);
+        return mp_fail_record(L, event.client, err, &s.e.fault, "");
+    }
+    take(me, &next);
+    if (out)
+        return mp_fail(L, MP_OPTED_OUT,
+                       "this user has opted out: the id was taken, nothing "
+                       "was sent");
+    return release(L, me);
+}
+
+/* The id that the user has already, or none: what was held is of the profile
+ * of this id. */
+static int identify_same(lua_State *L, mp_user_handle *me) {
+    if (!me->user.identified) {
+        me->user.identified = true;
+        mp_user_changed(me);
+    }
+    if (!mp_user_opted_out(me))
+        return release(L, me);
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+/* ([id]) */
+static int identify(lua_State *L) {
+    mp_id id = {.text = NULL};
+    mp_fault fault;
+    mp_err err = MP_OK;
+    mp_user_handle *me = mp_user_self(L);
+    bool none = lua_isnoneornil(L, 2);
+    if (!none)
+        mp_id_check(L, 2, "id");
+    mp_fault_start(&fault, "id");
+    if (!none)
+        err = mp_id_argument(L, 2, &id, &fault);
+    int refused = mp_user_refuse(L, me, false);
+    if (refused > 0)
+        return refused;
+    if (err != MP_OK)
+        return mp_user_result(L, err, &fault);
+    const mp_ids *ids = &me->user.ids;
+    if (none || mp_ids_equal(&ids->distinct_id, id.text, id.len) ||
+        mp_ids_equal(&ids->alias, id.text, id.len))
+        return identify_same(L, me);
+    err = mp_user_check_id(&id, &fault);
+    return err == MP_OK ? identify_new(L, me, &id)
+                        : mp_user_result(L, err, &fault);
+}
+
+/* ---- alias ---- */
+
+/* What alias(alias, original) sends before it identifies. */
+static mp_err put_alias(sending *s, mp_event *event, const mp_id *alias,
+                        const mp_id *original) {
+    const mp_buf *now = &s->me->user.ids.distinct_id;
+    const mp_id current = {.text = now->data, .len = now->len};
+    mp_err err = mp_event_id(event, &s->e, "alias", alias);
+    return err == MP_OK ? mp_event_id(event, &s->e, "distinct_id",
+                                      original->len > 0 ? original : &current)
+                        : err;
+}
+
+static mp_err check_alias(const mp_user_handle *me, const mp_id *alias,
+                          const mp_id *original, mp_fault *fault) {
+    mp_err err = mp_user_check_id(alias, fault);
+    if (err != MP_OK)
+        return err;
+    if (mp_ids_equal(&me->user.ids.distinct_id, alias->text, alias->len) ||
+        (original->len == alias->len &&
+         memcmp(original->text, alias->text, alias->len) == 0))
+        return mp_fault_set(fault, "this is the id that it is to be an alias "
+                                   "of");
+    return MP_OK;
+}
+
+static int send_alias(lua_State *L, mp_user_handle *me, const mp_id *alias,
+                      const mp_id *original) {
+    sending s;
+    mp_event event;
+    mp_ids next = {0};
+    start(&s, L, me);
+    mp_err err = begin(&s, &event, "$create_alias");
+    if (err == MP_OK)
+        err = put_alias(&s, &event, alias, original);
+    err = finish(&s, &event, err);
+    if (err == MP_OK) {
+        err = begin(&s, &event, "$identify"); /* allocates nothing now */
+        if (err == MP_OK)
+            err = mp_ids_aliased(&next, &me->user.ids, alias->text, alias->len);
+        if (err == MP_OK)
+            err = put_identify(&s, &event, &next);
+        err = finish(&s, &event, err);
+    }
+    if (err == MP_OK && !me->silent)
+        err = push(&s);
+    mp_scratch_give(s.scratch);
+    if (err != MP_OK) {
+        mp_ids_free(&next);
+        return mp_fail_record(L, event.client, err, &s.e.fault, "");
+    }
+    take(me, &next);
+    return release(L, me);
+}
+
+/* (alias[, original]) */
+static int alias(lua_State *L) {
+    mp_id ids[2] = {{.text = NULL}, {.text = NULL}};
+    mp_fault fault;
+    mp_user_handle *me = mp_user_self(L);
+    mp_id_check(L, 2, "alias");
+    bool given = !lua_isnoneornil(L, 3);
+    if (given)
+        mp_id_check(L, 3, "original");
+    mp_fault_start(&fault, "alias");
+    mp_err err = mp_id_argument(L, 2, &ids[0], &fault);
+    if (err == MP_OK && given) {
+        fault.root = "original";
+        err = mp_id_argument(L, 3, &ids[1], &fault);
+    }
+    int refused = mp_user_refuse(L, me, true);
+    if (refused > 0)
+        return refused;
+    if (err == MP_OK) {
+        fault.root = "alias";
+        err = check_alias(me, &ids[0], &ids[1], &fault);
+    }
+    return err == MP_OK ? send_alias(L, me, &ids[0], &ids[1])
+                        : mp_user_result(L, err, &fault);
+}
+
+/* ---- reset ---- */
+
+static int reset(lua_State *L) {
+    mp_ids ids = {0};
+    mp_user_handle *me = mp_user_self(L);
+    int refused = mp_user_refuse(L, me, false);
+    if (refused > 0)
+        return refused;
+    mp_err err = mp_ids_of_new_device(&ids);
+    if (err == MP_OK)
+        mp_user_start_anew(me, &ids);
+    else
+        mp_ids_free(&ids);
+    return mp_user_result(L, err, NULL);
+}
+
+static int push_id(lua_State *L, const mp_buf *id) {
+    if (id->len > 0)
+        lua_pushlstring(L, id->data, id->len);
+    else
+        lua_pushnil(L);
+    return 1;
+}
+
+static int get_distinct_id(lua_State *L) {
+    return push_id(L, &mp_user_self(L)->user.ids.distinct_id);
+}
+
+static int get_device_id(lua_State *L) {
+    return push_id(L, &mp_user_self(L)->user.ids.device_id);
+}
+
+const luaL_Reg mp_user_identity[] = {
+    {"identify", identify},
+    {"alias", alias},
+    {"reset", reset},
+    {"get_distinct_id", get_distinct_id},
+    {"get_device_id", get_device_id},
+    {NULL, NULL},
+};

@@ -1,0 +1,213 @@
+/* The profile of a user: updates without an id, held until there is one. */
+#include "binding/user/user_handle.h"
+
+#include "binding/profile/update.h"
+
+#include "core/base/json.h"
+#include "core/engine/engine.h"
+#include "core/record/line.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* ---- records ---- */
+
+static mp_err put_id(mp_buf *out, const char *name, const mp_buf *id) {
+    bool repaired = false;
+    if (id->len == 0)
+        return MP_OK;
+    mp_err err = mp_buf_puts(out, name);
+    return err == MP_OK ? mp_json_string(out, id->data, id->len, &repaired)
+                        : err;
+}
+
+mp_err mp_user_people_head(const mp_user_handle *me, mp_buf *out) {
+    const mp_ids *ids = &me->user.ids;
+    mp_err err = mp_buf_puts(out, "{\"$token\":\"");
+    if (err == MP_OK)
+        err = mp_buf_puts(out, mp_project_config(me->client->project)->token);
+    if (err == MP_OK)
+        err = put_id(out, "\",\"$distinct_id\":", &ids->distinct_id);
+    if (err == MP_OK)
+        err = put_id(out, ",\"$device_id\":", &ids->device_id);
+    if (err == MP_OK)
+        err = put_id(out, ",\"$user_id\":", &ids->user_id);
+    if (err == MP_OK && ids->had_distinct_id)
+        err = mp_buf_puts(out, ",\"$had_persisted_distinct_id\":true");
+    return err;
+}
+
+uint32_t mp_user_subject(const mp_user_handle *me) {
+    const mp_buf *id = &me->user.ids.distinct_id;
+    return mp_line_subject(MP_SUBJECT, id->data, id->len);
+}
+
+/* ---- holding and releasing ---- */
+
+static mp_err hold(mp_user_handle *me, const mp_record *record, bool has_ip,
+                   mp_fault *fault) {
+    const mp_held_update update = {
+        .body = record->body,
+        .len = record->body_len,
+        .kind = record->kind,
+        .has_ip = has_ip,
+        .repaired = record->repaired,
+    };
+    mp_err err = mp_held_add(&me->user.held, &update);
+    if (err == MP_OK) {
+        mp_user_save(me);
+    } else if (err == MP_QUEUE_FULL) {
+        mp_fault_start(fault, "people");
+        mp_fault_set(fault,
+                     "%u updates wait for identify already: at most %d, or %d "
+                     "bytes, are held",
+                     me->user.held.count, MP_HELD_MAX, MP_HELD_BYTES);
+    }
+    return err;
+}
+
+/* The records of all held updates; each points to one of two heads. */
+static mp_record *make_records(const mp_user_handle *me, mp_buf *head,
+                               size_t *plain_len) {
+    const mp_held *held = &me->user.held;
+    bool geolocate = mp_project_geolocate(me->client->project);
+    mp_record *records = calloc(held->count, sizeof *records);
+    if (!records || mp_user_people_head(me, head) != MP_OK)
+        goto fail;
+    *plain_len = head->len;
+    if (mp_buf_puts(head, MP_PROFILE_NO_IP) != MP_OK)
+        goto fail;
+    for (uint32_t i = 0; i < held->count; i++) {
+        const mp_held_update *update = &held->updates[i];
+        records[i] = (mp_record){
+            .head = head->data,
+            .head_len = update->has_ip || geolocate ? *plain_len : head->len,
+            .body = update->body,
+            .body_len = update->len,
+            .subject = mp_user_subject(me),
+            .repaired = update->repaired,
+            .kind = update->kind,
+        };
+    }
+    return records;
+fail:
+    free(records);
+    return NULL;
+}
+
+mp_err mp_user_people_release(mp_user_handle *me) {
+    mp_buf head = {0};
+    size_t plain_len = 0;
+    mp_held *held = &me->user.held;
+    if (!me->user.identified || held->count == 0)
+        return MP_OK;
+    mp_record *records = make_records(me, &head, &plain_len);
+    mp_err err = MP_MEMORY;
+    if (records)
+        err = mp_engine_push(me->client->project, MP_LANE_PEOPLE, records,
+                             held->count);
+    free(records);
+    mp_buf_free(&head);
+    if (err == MP_OK) {
+        mp_held_clear(held);
+        mp_user_save(me);
+    }
+    return err;
+}
+
+mp_err mp_user_people_accept(mp_user_handle *me, const mp_record *record,
+                             bool has_ip, mp_fault *fault) {
+    if (!me->user.identified)
+        return hold(me, record, has_ip, fault);
+    mp_err err = mp_user_people_release(me); /* what was held goes first */
+    if (err == MP_OK)
+        err = mp_engine_push(me->client->project, MP_LANE_PEOPLE, record, 1);
+    if (err == MP_OK && me->unsaved)
+        mp_user_save(me);
+    return err;
+}
+
+/* ---- the calls of update.h ---- */
+
+static mp_user_part *self(lua_State *L) {
+    return lua_touserdata(L, 1);
+}
+
+static int refuse(lua_State *L) {
+    return mp_user_refuse(L, self(L)->me, true);
+}
+
+static mp_err put_head(mp_update *u) {
+    const mp_user_handle *me = self(u->e.L)->me;
+    if (mp_user_is_gone(me))
+        return MP_CLOSED;
+    u->subject = mp_user_subject(me);
+    mp_err err = mp_user_people_head(me, u->e.out);
+    if (err == MP_OK && !u->has_ip &&
+        !mp_project_geolocate(me->client->project))
+        err = mp_buf_puts(u->e.out, MP_PROFILE_NO_IP);
+    return err;
+}
+
+static mp_err accept(mp_update *u, const mp_record *record) {
+    return mp_user_people_accept(self(u->e.L)->me, record, u->has_ip,
+                                 &u->e.fault);
+}
+
+static const mp_owner owner = {refuse, put_head, accept};
+
+static const mp_target people = {
+    .type = MP_USER_PEOPLE,
+    .lane = MP_LANE_PEOPLE,
+    .owner = &owner,
+};
+
+/* ---- methods ---- */
+
+static int delete_user(lua_State *L) {
+    const mp_user_part *part = mp_handle_self(L);
+    int refused = mp_user_refuse(L, part->me, true);
+    if (refused > 0)
+        return refused;
+    if (!part->me->user.identified)
+        return mp_fail(L, MP_INVALID,
+                       "delete_user: nobody is identified, so there is no "
+                       "profile to delete: call identify first");
+    return mp_update_delete(L);
+}
+
+/* (update[, modifiers]) */
+static int update_any(lua_State *L) {
+    const mp_user_part *part = mp_handle_self(L);
+    if (lua_istable(L, 2) && !part->me->user.identified) {
+        lua_pushliteral(L, "$delete");
+        lua_rawget(L, 2);
+        bool deletes = !lua_isnil(L, -1);
+        lua_pop(L, 1);
+        if (deletes)
+            return delete_user(L);
+    }
+    return mp_update_any(L);
+}
+
+static const luaL_Reg own[] = {
+    {"delete_user", delete_user},
+    {"update", update_any},
+    {NULL, NULL},
+};
+
+const luaL_Reg *const mp_user_people_methods[] = {
+    mp_update_methods,
+    mp_update_people_methods,
+    own,
+    NULL,
+};
+
+void mp_user_people_push(lua_State *L, int index, int client) {
+    mp_user_part *part = mp_update_push(L, &people, sizeof *part, client);
+    part->me = lua_touserdata(L, index);
+    mp_lua_getuser(L, -1);
+    lua_pushvalue(L, index);
+    lua_rawseti(L, -2, 2);
+    lua_pop(L, 1);
+}

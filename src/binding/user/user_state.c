@@ -1,0 +1,197 @@
+/* What is known of a user outlives the process: in a file, or in a table that
+ * the host keeps. */
+#include "binding/user/user_handle.h"
+
+#include "binding/client/delivery.h"
+#include "binding/encode/decode.h"
+
+#include "core/engine/engine.h"
+#include "core/os/clock.h"
+#include "core/os/file.h"
+#include "core/user/user_text.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum {
+    MOST = 16 * 1024 * 1024 /* bytes of a state, far above what is written */
+};
+
+/* ---- in ---- */
+
+/* Renames what cannot be used, and says so. */
+static void set_aside(mp_user_handle *me, const char *why) {
+    char message[MP_MESSAGE], *aside = NULL;
+    int err = ENOMEM;
+    if (asprintf(&aside, "%s.%lld.bad", me->path,
+                 (long long)mp_clock_wall_ms()) >= 0)
+        err = mp_file_rename(MP_FILE_HERE, me->path, MP_FILE_HERE, aside);
+    else
+        aside = NULL;
+    snprintf(message, sizeof message,
+             "the state %.100s cannot be used: %.80s; %s%.40s", me->path, why,
+             err == 0 ? "it was renamed to end in .bad"
+                      : "it could not be renamed: ",
+             err == 0 ? "" : strerror(err));
+    free(aside);
+    mp_project_tell_state(me->client->project, message);
+}
+
+/* What was written here holds no property that an event could not carry. */
+static mp_err judge(const mp_user *user, char why[MP_MESSAGE]) {
+    const mp_dict *kept = &user->kept;
+    const char *reason = NULL;
+    for (uint32_t i = 0; !reason && i < kept->count; i++)
+        reason = mp_user_refused_property(kept->pairs[i].name,
+                                          kept->pairs[i].name_len);
+    if (kept->count > MP_KEYS_MAX)
+        reason = "there are too many";
+    if (!reason)
+        return MP_OK;
+    snprintf(why, MP_MESSAGE, "of its properties: %s", reason);
+    return MP_INVALID;
+}
+
+/* A state that cannot be used still says that nothing may be sent. */
+static void keep_refusal(mp_user_handle *me, mp_user *user) {
+    if (user->consent == MP_CONSENT_REFUSED) {
+        me->user.consent = MP_CONSENT_REFUSED;
+        me->user.forgetful = true;
+    }
+    mp_user_free(user);
+}
+
+/* A state with nothing but a refusal was told to forget. */
+static void accept(mp_user_handle *me, mp_user *user) {
+    user->forgetful =
+        user->consent == MP_CONSENT_REFUSED && user->ids.distinct_id.len == 0;
+    mp_user_free(&me->user);
+    me->user = *user;
+}
+
+static mp_err keep_path(mp_user_handle *me, const char *path) {
+    char *here = path[0] == '/' ? NULL : getcwd(NULL, 0);
+    if (here) {
+        if (asprintf(&me->path, "%s/%s", here, path) < 0)
+            me->path = NULL;
+    } else {
+        me->path = strdup(path);
+    }
+    free(here);
+    return me->path ? MP_OK : MP_MEMORY;
+}
+
+mp_err mp_user_state_load(mp_user_handle *me, const char *path) {
+    char why[MP_MESSAGE] = "";
+    mp_user user = {0};
+    mp_buf text = {0};
+    mp_err err = keep_path(me, path);
+    if (err != MP_OK)
+        return err;
+    struct stat seen;
+    if (mp_file_look(MP_FILE_HERE, me->path, &seen) == 0 &&
+        !S_ISREG(seen.st_mode) && !S_ISLNK(seen.st_mode))
+        return MP_INVALID;
+    int failed = mp_file_read(MP_FILE_HERE, me->path, MOST, &text);
+    if (failed == 0)
+        err = mp_user_read(&user, text.data, text.len, why);
+    if (failed == 0 && err == MP_OK)
+        err = judge(&user, why);
+    mp_buf_free(&text);
+    if (failed == ENOMEM || err == MP_MEMORY) {
+        mp_user_free(&user);
+        return MP_MEMORY;
+    }
+    if (failed == EMFILE || failed == ENFILE)
+        return MP_STATE; /* nothing is wrong with the file */
+    if (failed != 0)
+        snprintf(why, sizeof why, "%s", strerror(failed));
+    if (failed == 0 && err == MP_OK) {
+        accept(me, &user);
+        return MP_OK;
+    }
+    keep_refusal(me, &user);
+    if (failed != ENOENT)
+        set_aside(me, why);
+    if (me->user.consent == MP_CONSENT_REFUSED)
+        mp_user_save(me); /* no event will */
+    return MP_OK;
+}
+
+mp_err mp_user_state_import(lua_State *L, mp_user_handle *me, int table) {
+    char message[MP_MESSAGE], why[MP_MESSAGE] = "";
+    mp_user user = {0};
+    mp_scratch *scratch = mp_scratch_new(L);
+    mp_encode e = {.L = L, .out = &scratch->body, .list_max = SIZE_MAX};
+    mp_fault_start(&e.fault, "state");
+    scratch->body.limit = MOST;
+    lua_pushvalue(L, table);
+    mp_err err = mp_encode_value(&e, 0);
+    lua_pop(L, 1);
+    if (err == MP_OK)
+        err = mp_user_read(&user, scratch->body.data, scratch->body.len, why);
+    else
+        snprintf(why, sizeof why, "%s", e.fault.reason);
+    if (err == MP_OK)
+        err = judge(&user, why);
+    if (err == MP_OK) {
+        accept(me, &user);
+        return MP_OK;
+    }
+    if (err == MP_MEMORY) {
+        mp_user_free(&user);
+        return err;
+    }
+    keep_refusal(me, &user);
+    snprintf(message, sizeof message,
+             "option 'state': this table cannot be used: %.160s", why);
+    if (me->client->project)
+        mp_project_tell_state(me->client->project, message);
+    return MP_OK;
+}
+
+/* ---- methods ---- */
+
+/* ([timeout]) */
+static int save(lua_State *L) {
+    char message[MP_MESSAGE] = "";
+    int64_t timeout_ms = 10000;
+    mp_user_handle *me = mp_user_self(L);
+    if (!lua_isnoneornil(L, 2))
+        timeout_ms = mp_delivery_timeout(L, 2);
+    int refused = mp_user_refuse(L, me, false);
+    if (refused > 0)
+        return refused;
+    if (!me->path)
+        return mp_fail(L, MP_INVALID,
+                       "save: this user has no state file: give one as "
+                       "option 'state' of mp:user");
+    if (me->unsaved)
+        mp_user_save(me);
+    if (me->unsaved)
+        return mp_fail(L, MP_MEMORY, "out of memory");
+    mp_err err = mp_engine_await_save(me->client->project, me->path, timeout_ms,
+                                      message);
+    if (err != MP_OK)
+        return mp_fail(L, err, message);
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+static int export_state(lua_State *L) {
+    const mp_user_handle *me = mp_user_self(L);
+    mp_scratch *scratch = mp_scratch_take(L);
+    if (mp_user_write(&me->user, &scratch->body) != MP_OK)
+        mp_raise_memory(L);
+    mp_decode_push(L, scratch->body.data, scratch->body.len);
+    mp_scratch_give(scratch);
+    return 1;
+}
+
+const luaL_Reg mp_user_states[] = {
+    {"save", save},
+    {"export_state", export_state},
+    {NULL, NULL},
+};

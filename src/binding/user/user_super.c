@@ -1,0 +1,286 @@
+/* Super properties: what every event of a user carries. */
+#include "binding/user/user_handle.h"
+
+#include "binding/encode/decode.h"
+
+#include "core/base/json.h"
+
+/* ---- arguments ---- */
+
+/* The dictionary that the options { persistent = } at an argument choose. */
+static mp_dict *check_options(lua_State *L, int arg, mp_user_handle *me) {
+    char shown[MP_SHOWN];
+    bool persistent = true;
+    if (lua_isnoneornil(L, arg))
+        return &me->user.kept;
+    if (!lua_istable(L, arg))
+        mp_raise_type(L, arg, "options: table");
+    lua_pushnil(L);
+    while (lua_next(L, arg)) {
+        if (lua_type(L, -2) != LUA_TSTRING ||
+            strcmp(lua_tostring(L, -2), "persistent") != 0)
+            mp_raise(L, arg, "unknown option %s: expected persistent",
+                     mp_fault_show(L, -2, shown));
+        if (!lua_isboolean(L, -1))
+            mp_raise(L, arg,
+                     "option 'persistent': got %s, expected true or false",
+                     mp_fault_show(L, -1, shown));
+        persistent = lua_toboolean(L, -1) != 0;
+        lua_pop(L, 1);
+    }
+    return persistent ? &me->user.kept : &me->user.session;
+}
+
+/* ---- encoding ---- */
+
+/* Properties in the making: ,"name":value one behind the other in the body of
+ * a scratch, and where each begins and ends in its records. */
+typedef struct piece {
+    size_t start, name_len, end;
+} piece;
+
+static mp_err check_property(mp_encode *e, const char *name, size_t len) {
+    const char *reason = mp_user_refused_property(name, len);
+    return reason ? mp_fault_set(&e->fault, "%s", reason) : MP_OK;
+}
+
+/* What get_property could not give back is not taken. */
+static mp_err check_value(mp_encode *e, const char *json, size_t len) {
+    static const char zero[] = "\\u0000";
+    if (!memmem(json, len, zero, sizeof zero - 1))
+        return MP_OK;
+    mp_err err = mp_decode_check(json, len);
+    return err == MP_INVALID ? mp_fault_set(&e->fault, "there is a zero byte "
+                                                       "in the key of a table")
+                             : err;
+}
+
+static mp_err encode_pair(mp_encode *e, mp_buf *pieces, int table, int key) {
+    size_t start = e->out->len;
+    mp_err err = mp_encode_key(e, table, key);
+    if (err != MP_OK)
+        return err;
+    size_t name_len = e->out->len - start - 4; /* ,"": */
+    err = check_property(e, e->out->data + start + 2, name_len);
+    size_t value = e->out->len;
+    if (err == MP_OK)
+        err = mp_encode_value(e, 0);
+    if (err == MP_OK)
+        err = check_value(e, e->out->data + value, e->out->len - value);
+    if (err != MP_OK) {
+        mp_fault_key(&e->fault, e->L, key);
+        return err;
+    }
+    const piece p = {start, name_len, e->out->len};
+    return mp_buf_add(pieces, &p, sizeof p);
+}
+
+static void start_encoding(mp_encode *e, lua_State *L, mp_scratch *scratch,
+                           const mp_user_handle *me) {
+    *e = (mp_encode){
+        .L = L,
+        .out = &scratch->body,
+        .list_max = MP_LIST_MAX,
+        .reject = !mp_user_is_gone(me) &&
+                  mp_project_reject_invalid(me->client->project),
+    };
+    e->out->limit = MP_BODY_MAX;
+    mp_fault_start(&e->fault, "properties");
+}
+
+static mp_err encode_all(mp_encode *e, mp_buf *pieces, int table) {
+    lua_State *L = e->L;
+    mp_err err = MP_OK;
+    lua_pushnil(L);
+    int key = lua_gettop(L);
+    while (err == MP_OK && lua_next(L, table)) {
+        err = encode_pair(e, pieces, table, key);
+        lua_settop(L, err == MP_OK ? key : key - 1);
+    }
+    return mp_encode_judge(e, err, e->out->len);
+}
+
+/* ---- register ---- */
+
+/* What register_once takes for a property that was not set yet: JSON. */
+typedef struct unset_value {
+    const char *json;
+    size_t len;
+} unset_value;
+
+static bool may_set(const mp_dict *dict, const char *name, size_t len,
+                    const unset_value *once) {
+    const mp_pair *pair = once ? mp_dict_find(dict, name, len) : NULL;
+    return !pair || (pair->len == once->len &&
+                     memcmp(pair->value, once->json, once->len) == 0);
+}
+
+/* All or nothing: a copy is filled and takes the place of the original. */
+static mp_err apply(mp_encode *e, mp_dict *dict, const mp_buf *pieces,
+                    const unset_value *once) {
+    mp_dict copy = {0};
+    const piece *p = (const piece *)(const void *)pieces->data;
+    size_t n = pieces->len / sizeof *p;
+    mp_err err = mp_dict_copy(&copy, dict);
+    for (size_t i = 0; err == MP_OK && i < n; i++) {
+        const char *name = e->out->data + p[i].start + 2;
+        const char *json = name + p[i].name_len + 2;
+        size_t len = (size_t)(e->out->data + p[i].end - json);
+        if (may_set(&copy, name, p[i].name_len, once))
+            err = mp_dict_set(&copy, name, p[i].name_len, json, len);
+    }
+    if (err == MP_OK)
+        err = mp_user_check_properties(&copy, &e->fault);
+    if (err != MP_OK) {
+        mp_dict_clear(&copy);
+        return err;
+    }
+    mp_dict_clear(dict);
+    *dict = copy;
+    return MP_OK;
+}
+
+/* (properties[, default][, options]): `once` names a default. */
+static int set_all(lua_State *L, bool once) {
+    mp_user_handle *me = mp_user_self(L);
+    if (!lua_istable(L, 2))
+        mp_raise_type(L, 2, "properties: table");
+    lua_settop(L, 4);
+    mp_dict *dict = check_options(L, once ? 4 : 3, me);
+    int refused = mp_user_refuse(L, me, false);
+    if (refused > 0)
+        return refused;
+    mp_scratch *scratch = mp_scratch_take(L);
+    mp_encode e;
+    unset_value unset = {"\"None\"", 6};
+    start_encoding(&e, L, scratch, me);
+    mp_err err = MP_OK;
+    if (once && !lua_isnoneornil(L, 3)) {
+        e.out = &scratch->head;
+        e.fault.root = "default";
+        lua_pushvalue(L, 3);
+        err = mp_encode_value(&e, 0);
+        lua_pop(L, 1);
+        unset = (unset_value){scratch->head.data, scratch->head.len};
+        e.out = &scratch->body;
+        if (err == MP_OK)
+            e.fault.root = "properties";
+    }
+    if (err == MP_OK)
+        err = encode_all(&e, &scratch->records, 2);
+    if (err == MP_OK && mp_user_is_gone(me))
+        err = MP_CLOSED;
+    if (err == MP_OK)
+        err = apply(&e, dict, &scratch->records, once ? &unset : NULL);
+    mp_scratch_give(scratch);
+    if (err == MP_OK)
+        mp_user_changed(me);
+    return err == MP_CLOSED ? mp_fail_closed(L)
+                            : mp_user_result(L, err, &e.fault);
+}
+
+static int register_all(lua_State *L) {
+    return set_all(L, false);
+}
+
+static int register_once(lua_State *L) {
+    return set_all(L, true);
+}
+
+/* ---- single properties ---- */
+
+/* Appends the name at a stack index as JSON, and points at its inside. */
+static mp_err encode_name(lua_State *L, int arg, mp_buf *out,
+                          const char **inside, size_t *len) {
+    bool repaired = false;
+    size_t n;
+    const char *name = lua_tolstring(L, arg, &n);
+    mp_err err = mp_json_string(out, name, n, &repaired);
+    if (err == MP_OK) {
+        *inside = out->data + 1;
+        *len = out->len - 2;
+    }
+    return err;
+}
+
+static void check_property_name(lua_State *L, int arg) {
+    if (lua_type(L, arg) != LUA_TSTRING)
+        mp_raise_type(L, arg, "name: string");
+}
+
+static int unregister(lua_State *L) {
+    const char *name;
+    size_t len;
+    mp_user_handle *me = mp_user_self(L);
+    check_property_name(L, 2);
+    mp_dict *dict = check_options(L, 3, me);
+    int refused = mp_user_refuse(L, me, false);
+    if (refused > 0)
+        return refused;
+    mp_scratch *scratch = mp_scratch_take(L);
+    mp_err err = encode_name(L, 2, &scratch->body, &name, &len);
+    if (err == MP_OK && mp_dict_remove(dict, name, len))
+        mp_user_changed(me);
+    mp_scratch_give(scratch);
+    return mp_user_result(L, err, NULL);
+}
+
+/* True if the name at argument 2 is that of an id, which then is pushed. */
+static bool push_id(lua_State *L, const mp_ids *ids) {
+    const char *name = lua_tostring(L, 2);
+    const mp_buf *id = strcmp(name, "distinct_id") == 0  ? &ids->distinct_id
+                       : strcmp(name, "$device_id") == 0 ? &ids->device_id
+                       : strcmp(name, "$user_id") == 0   ? &ids->user_id
+                                                         : NULL;
+    if (!id)
+        return false;
+    if (id->len > 0)
+        lua_pushlstring(L, id->data, id->len);
+    else
+        lua_pushnil(L);
+    return true;
+}
+
+static int get_property(lua_State *L) {
+    const char *name;
+    size_t len;
+    mp_user_handle *me = mp_user_self(L);
+    check_property_name(L, 2);
+    if (push_id(L, &me->user.ids))
+        return 1;
+    mp_scratch *scratch = mp_scratch_take(L);
+    const mp_pair *pair = NULL;
+    if (encode_name(L, 2, &scratch->body, &name, &len) != MP_OK)
+        mp_raise_memory(L);
+    pair = mp_user_property(&me->user, name, len);
+    /* Copied: a finaliser may change the property while it is read. */
+    if (pair && mp_buf_add(&scratch->head, pair->value, pair->len) != MP_OK)
+        mp_raise_memory(L);
+    if (pair)
+        mp_decode_push(L, scratch->head.data, scratch->head.len);
+    else
+        lua_pushnil(L);
+    mp_scratch_give(scratch);
+    return 1;
+}
+
+/* The browser SDK's way to put a name on a user's events. */
+static int name_tag(lua_State *L) {
+    mp_user_handle *me = mp_user_self(L);
+    if (lua_type(L, 2) != LUA_TSTRING)
+        mp_raise_type(L, 2, "name_tag: string");
+    int refused = mp_user_refuse(L, me, false);
+    if (refused > 0)
+        return refused;
+    lua_settop(L, 2);
+    lua_createtable(L, 0, 1);
+    lua_insert(L, 2);
+    lua_setfield(L, 2, "mp_name_tag");
+    return set_all(L, false);
+}
+
+const luaL_Reg mp_user_super[] = {
+    {"register", register_all}, {"register_once", register_once},
+    {"unregister", unregister}, {"get_property", get_property},
+    {"name_tag", name_tag},     {NULL, NULL},
+};

@@ -1,0 +1,72 @@
+#include "core/base/gzip.h"
+
+#include <libdeflate.h>
+#include <stdlib.h>
+
+struct mp_gzip {
+    struct libdeflate_compressor *compressor;
+    int level;
+};
+
+mp_gzip *mp_gzip_new(int level) {
+    mp_gzip *gzip = malloc(sizeof *gzip);
+    if (!gzip)
+        return NULL;
+    gzip->level = level;
+    gzip->compressor = libdeflate_alloc_compressor(level);
+    if (!gzip->compressor) {
+        free(gzip);
+        return NULL;
+    }
+    return gzip;
+}
+
+int mp_gzip_level(const mp_gzip *gzip) {
+    return gzip->level;
+}
+
+void mp_gzip_free(mp_gzip *gzip) {
+    if (!gzip)
+        return;
+    libdeflate_free_compressor(gzip->compressor);
+    free(gzip);
+}
+
+mp_err mp_gzip_add(mp_gzip *gzip, mp_buf *out, const char *in, size_t len) {
+    size_t room = libdeflate_gzip_compress_bound(gzip->compressor, len);
+    mp_err err = mp_buf_reserve(out, room);
+    if (err != MP_OK)
+        return err;
+    /* Cannot fail with so much room. */
+    out->len += libdeflate_gzip_compress(gzip->compressor, in, len,
+                                         out->data + out->len, room);
+    return MP_OK;
+}
+
+/* The last four bytes say how long the contents are (RFC 1952), and are not
+ * to be trusted. */
+mp_err mp_gunzip_add(mp_buf *out, const char *in, size_t len, size_t most) {
+    enum {
+        SMALLEST = 18
+    };
+    if (len < SMALLEST)
+        return MP_INVALID;
+    size_t size = 0, n;
+    for (size_t i = 0; i < 4; i++)
+        size |= (size_t)(unsigned char)in[len - 4 + i] << (8 * i);
+    if (size > most)
+        return MP_INVALID;
+    mp_err err = mp_buf_reserve(out, size);
+    if (err != MP_OK)
+        return err;
+    struct libdeflate_decompressor *gunzip = libdeflate_alloc_decompressor();
+    if (!gunzip)
+        return MP_MEMORY;
+    enum libdeflate_result result = libdeflate_gzip_decompress(
+        gunzip, in, len, out->data + out->len, size, &n);
+    libdeflate_free_decompressor(gunzip);
+    if (result != LIBDEFLATE_SUCCESS)
+        return MP_INVALID;
+    out->len += n;
+    return MP_OK;
+}

@@ -1,0 +1,27 @@
+/* One-shot gzip of whole bodies, with libdeflate. */
+#ifndef MP_GZIP_H
+#define MP_GZIP_H
+
+#include "core/base/buf.h"
+
+enum {
+    MP_GZIP_MIN = 1,
+    MP_GZIP_MAX = 12
+};
+
+typedef struct mp_gzip mp_gzip;
+
+/* A compressor of level 1 to 12; NULL when out of memory. The owner frees
+ * it. One thread at a time. */
+mp_gzip *mp_gzip_new(int level);
+int mp_gzip_level(const mp_gzip *gzip);
+void mp_gzip_free(mp_gzip *gzip); /* NULL is allowed */
+
+/* Appends the gzip form of `in` to `out`. MP_MEMORY. */
+mp_err mp_gzip_add(mp_gzip *gzip, mp_buf *out, const char *in, size_t len);
+
+/* Appends what a gzip file holds. MP_INVALID: it is none, it is damaged, or
+ * it holds more than `most` bytes; MP_MEMORY. */
+mp_err mp_gunzip_add(mp_buf *out, const char *in, size_t len, size_t most);
+
+#endif

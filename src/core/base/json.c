@@ -1,0 +1,230 @@
+#include "core/base/json.h"
+
+#include <stdint.h>
+
+/* The output of a string is never shorter than its input: what changes at all
+ * becomes longer, or U+FFFD (3 bytes) for at most 3 bytes. So a buffer with
+ * room for the input and two quotes is asked for at once, without ever asking
+ * for more than is needed, and from then on only for what comes on top. At
+ * every step there is room for the rest of the input and the last quote. */
+
+enum {
+    LITTLE_ENDIAN_WORDS = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+};
+
+/* The byte value in all eight bytes of a word. */
+#define EIGHT(byte) (UINT64_C(0x0101010101010101) * (byte))
+
+static bool is_plain(unsigned char c) {
+    return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
+}
+
+/* Marks the top bit of each byte that is not plain, lowest byte first; bytes
+ * above the lowest mark may be marked wrongly, as subtractions borrow. So
+ * whether there is a mark means the same on every machine, but the lowest is
+ * the first in memory only where words are little-endian. The quote (0x22) is
+ * found with the controls: inverting bit 1 swaps 0x22 with 0x20 and keeps
+ * controls below 0x20, so all of them end up below 0x21. */
+static inline uint64_t marks(uint64_t word) {
+    uint64_t low = (word ^ EIGHT(0x02)) - EIGHT(0x21);
+    uint64_t backslash = (word ^ EIGHT('\\')) - EIGHT(0x01);
+    return (low | backslash | word) & EIGHT(0x80);
+}
+
+/* Copies eight bytes and returns their marks. */
+static inline uint64_t copy_word(char *to, const char *from) {
+    uint64_t word;
+    memcpy(&word, from, 8);
+    memcpy(to, &word, 8);
+    return marks(word);
+}
+
+/* mp_json_plain for at least eight bytes. The last word overlaps the one in
+ * front of it, so there is no tail. */
+__attribute__((noinline)) static bool copy_words(char *to, const char *from,
+                                                 size_t n) {
+    size_t last = n - 8;
+    uint64_t found = copy_word(to + last, from + last);
+    for (size_t i = 0; i < last; i += 8)
+        found |= copy_word(to + i, from + i);
+    return !found;
+}
+
+/* Names, mostly, are of at most two words, or of two halves of a word that
+ * overlap likewise. */
+bool mp_json_plain(char *to, const char *from, size_t n) {
+    if (n > 16)
+        return copy_words(to, from, n);
+    if (n >= 8)
+        return !(copy_word(to, from) | copy_word(to + n - 8, from + n - 8));
+    if (n >= 4) {
+        uint32_t head, tail;
+        memcpy(&head, from, 4);
+        memcpy(&tail, from + n - 4, 4);
+        memcpy(to, &head, 4);
+        memcpy(to + n - 4, &tail, 4);
+        return !marks(head | (uint64_t)tail << 32);
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (!is_plain((unsigned char)from[i]))
+            return false;
+        to[i] = from[i];
+    }
+    return true;
+}
+
+/* The length of the UTF-8 sequence at the start of `s`, which is not ASCII,
+ * and whether it is well-formed (Unicode, table 3-7). Of an ill-formed one
+ * the maximal subpart, which is what one U+FFFD replaces. */
+static size_t utf8_sequence(const unsigned char *s, size_t n, bool *valid) {
+    unsigned char lead = s[0];
+    *valid = false;
+    if (lead < 0xc2 || lead > 0xf4)
+        return 1;
+    size_t length = lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+    /* Overlong forms, surrogates and what is above U+10FFFF show in the
+     * second byte. */
+    unsigned char from = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
+    unsigned char to = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
+    if (n < 2 || s[1] < from || s[1] > to)
+        return 1;
+    for (size_t i = 2; i < length; i++)
+        if (i >= n || (s[i] & 0xc0) != 0x80)
+            return i;
+    *valid = true;
+    return length;
+}
+
+/* Writes an escape of at most 6 bytes and returns its length. */
+static size_t put_escape(char *out, unsigned char c) {
+    static const char hex[] = "0123456789abcdef";
+    static const char letters[] = {
+        ['"'] = '"',  ['\\'] = '\\', ['\b'] = 'b', ['\f'] = 'f',
+        ['\n'] = 'n', ['\r'] = 'r',  ['\t'] = 't',
+    };
+    out[0] = '\\';
+    if (letters[c]) {
+        out[1] = letters[c];
+        return 2;
+    }
+    out[1] = 'u';
+    out[2] = out[3] = '0';
+    out[4] = hex[c >> 4];
+    out[5] = hex[c & 15];
+    return 6;
+}
+
+/* The first byte of s[i..n - 1] that is not plain; n: there is none. */
+static size_t skip_plain(const char *s, size_t i, size_t n) {
+    uint64_t word;
+    for (; LITTLE_ENDIAN_WORDS && n - i >= 8; i += 8) {
+        memcpy(&word, s + i, 8);
+        uint64_t found = marks(word);
+        if (found)
+            return i + (size_t)__builtin_ctzll(found) / 8;
+    }
+    size_t rest = n - i;
+    if (LITTLE_ENDIAN_WORDS && rest > 0 && n >= 8) {
+        /* A word that ends where the text does, filled up with spaces. */
+        memcpy(&word, s + n - 8, 8);
+        word = word >> 8 * (8 - rest) | EIGHT(' ') << 8 * rest;
+        uint64_t found = marks(word);
+        return found ? i + (size_t)__builtin_ctzll(found) / 8 : n;
+    }
+    while (i < n && is_plain((unsigned char)s[i]))
+        i++;
+    return i;
+}
+
+/* How many bytes `s` begins with that are copied as they are: plain ones and
+ * well-formed sequences. */
+static size_t skip_clean(const char *s, size_t n) {
+    size_t i = skip_plain(s, 0, n);
+    while (i < n && (unsigned char)s[i] >= 0x80) {
+        do { /* these come in runs */
+            bool valid;
+            size_t length =
+                utf8_sequence((const unsigned char *)s + i, n - i, &valid);
+            if (!valid)
+                return i;
+            i += length;
+        } while (i < n && (unsigned char)s[i] >= 0x80);
+        i = skip_plain(s, i, n);
+    }
+    return i;
+}
+
+/* Appends what stands for the control, quote, backslash or ill-formed
+ * sequence at the start of `s`, and sets *used to the bytes of that. */
+static mp_err add_special(mp_buf *out, const char *s, size_t n, size_t *used,
+                          bool *repaired) {
+    char text[6] = "\xef\xbf\xbd";
+    size_t length = 3;
+    if ((unsigned char)s[0] < 0x80) {
+        *used = 1;
+        length = put_escape(text, (unsigned char)s[0]);
+    } else {
+        bool valid;
+        *used = utf8_sequence((const unsigned char *)s, n, &valid);
+        *repaired = true;
+    }
+    mp_err err = mp_buf_reserve(out, length + (n - *used) + 1);
+    if (err == MP_OK) {
+        memcpy(out->data + out->len, text, length);
+        out->len += length;
+    }
+    return err;
+}
+
+mp_err mp_json_string(mp_buf *out, const char *s, size_t n, bool *repaired) {
+    size_t start = out->len;
+    mp_err err = mp_buf_reserve(out, n + 2);
+    if (err != MP_OK)
+        return err;
+    out->data[out->len++] = '"';
+    while (n > 0) {
+        size_t done = skip_clean(s, n);
+        memcpy(out->data + out->len, s, done);
+        out->len += done;
+        s += done;
+        n -= done;
+        if (n == 0)
+            break;
+        err = add_special(out, s, n, &done, repaired);
+        if (err != MP_OK) {
+            out->len = start;
+            return err;
+        }
+        s += done;
+        n -= done;
+    }
+    out->data[out->len++] = '"';
+    return MP_OK;
+}
+
+/* ---- reading ---- */
+
+static const char *skip_string(const char *at, const char *end) {
+    for (at++; at < end && *at != '"'; at++)
+        at += *at == '\\';
+    return at < end ? at + 1 : end;
+}
+
+const char *mp_json_skip(const char *at, const char *end) {
+    size_t depth = 0;
+    while (at < end) {
+        char c = *at;
+        if (depth == 0 && (c == ',' || c == ':' || c == ']' || c == '}'))
+            return at;
+        if (c == '"') {
+            at = skip_string(at, end);
+            continue;
+        }
+        if (c == '[' || c == '{')
+            depth++;
+        else if (c == ']' || c == '}')
+            depth--;
+        at++;
+    }
+    return end;
+}

@@ -1,0 +1,39 @@
+/* JSON literals: strings with their quotes, valid UTF-8 whatever came in. */
+#ifndef MP_JSON_H
+#define MP_JSON_H
+
+#include "core/base/buf.h"
+
+#include <stdbool.h>
+
+/* Copies bytes that stand for themselves in a JSON string: ASCII without
+ * controls, quote or backslash. False, with anything in to[0..n - 1], if one
+ * does not. */
+bool mp_json_plain(char *to, const char *from, size_t n);
+
+/* Appends `s` as a quoted JSON string. Escapes only what JSON demands
+ * (quote, backslash, control characters; never '/'), so a record holds no
+ * raw newline. Each maximal ill-formed UTF-8 sequence becomes U+FFFD and
+ * sets *repaired (never clears it). MP_INVALID at the buffer's limit,
+ * MP_MEMORY. */
+mp_err mp_json_string(mp_buf *out, const char *s, size_t len, bool *repaired);
+
+/* Does the same for a string of plain bytes that the buffer has room for, as
+ * most are; false, and nothing is appended, for any other. */
+static inline bool mp_json_put_plain(mp_buf *out, const char *s, size_t len) {
+    if (out->cap - out->len < len + 2)
+        return false;
+    char *to = out->data + out->len;
+    if (!mp_json_plain(to + 1, s, len))
+        return false;
+    to[0] = '"';
+    to[len + 1] = '"';
+    out->len += len + 2;
+    return true;
+}
+
+/* The end of the value that begins at `at`, in JSON that is known to be well
+ * formed and has no white space. */
+const char *mp_json_skip(const char *at, const char *end);
+
+#endif

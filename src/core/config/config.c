@@ -1,0 +1,370 @@
+#include "core/config/config.h"
+
+#include "core/base/buf.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+enum {
+    MIB = 1024 * 1024,
+    CA_FILE_MAX = 16 * MIB, /* far above any bundle in use */
+    SHOWN = 80              /* bytes of a wrong value that a message shows */
+};
+
+static mp_err replace(char **field, const char *text, size_t len) {
+    char *copy = NULL;
+    if (text) {
+        copy = malloc(len + 1);
+        if (!copy)
+            return MP_MEMORY;
+        memcpy(copy, text, len);
+        copy[len] = '\0';
+    }
+    free(*field);
+    *field = copy;
+    return MP_OK;
+}
+
+mp_err mp_settings_text(char **field, const char *text) {
+    return replace(field, text, text ? strlen(text) : 0);
+}
+
+/* ---- settings ---- */
+
+static const mp_settings defaults = {
+    .gzip = 1,
+    .max_batch_size = 2000,
+    .max_in_flight = 4,
+    .max_queue_bytes = (size_t)64 * MIB,
+    .flush_interval_ms = 5000,
+    .connect_timeout_ms = 10000,
+    .request_timeout_ms = 30000,
+    .exit_timeout_ms = 2000,
+    .max_retry_delay_ms = 60000,
+    .sync_interval_ms = 1000,
+    .spool_max_bytes = (uint64_t)256 * MIB,
+};
+
+mp_settings *mp_settings_new(const mp_settings *base) {
+    mp_settings *settings = malloc(sizeof *settings);
+    if (!settings)
+        return NULL;
+    if (!base)
+        base = &defaults;
+    /* All but the references, which other threads take and give back. */
+    memcpy(settings, base, offsetof(mp_settings, refs));
+    settings->refs = 1;
+    settings->proxy = settings->ca_path = settings->debug = NULL;
+    settings->ca_pem = NULL;
+    if (mp_settings_text(&settings->proxy, base->proxy) != MP_OK ||
+        mp_settings_text(&settings->ca_path, base->ca_path) != MP_OK ||
+        mp_settings_text(&settings->debug, base->debug) != MP_OK ||
+        replace(&settings->ca_pem, base->ca_pem, base->ca_len) != MP_OK) {
+        mp_settings_release(settings);
+        return NULL;
+    }
+    return settings;
+}
+
+mp_settings *mp_settings_retain(mp_settings *settings) {
+    __atomic_add_fetch(&settings->refs, 1, __ATOMIC_RELAXED);
+    return settings;
+}
+
+void mp_settings_release(mp_settings *settings) {
+    if (!settings ||
+        __atomic_sub_fetch(&settings->refs, 1, __ATOMIC_ACQ_REL) > 0)
+        return;
+    free(settings->proxy);
+    free(settings->ca_pem);
+    free(settings->ca_path);
+    free(settings->debug);
+    free(settings);
+}
+
+static mp_err read_whole(FILE *file, char **data, size_t *len) {
+    size_t cap = 0;
+    *data = NULL;
+    *len = 0;
+    for (;;) {
+        if (*len == cap) {
+            cap = cap ? cap * 2 : 65536;
+            char *grown = cap > CA_FILE_MAX ? NULL : realloc(*data, cap);
+            if (!grown)
+                return cap > CA_FILE_MAX ? MP_INVALID : MP_MEMORY;
+            *data = grown;
+        }
+        size_t n = fread(*data + *len, 1, cap - *len, file);
+        if (n == 0)
+            return ferror(file) ? MP_INVALID : MP_OK;
+        *len += n;
+    }
+}
+
+/* "-----BEGIN TRUSTED CERTIFICATE-----" is what OpenSSL writes too; a key or
+ * a request for a certificate is none. */
+static bool holds_certificate(const char *pem, size_t len) {
+    static const char *const marks[] = {"-----BEGIN CERTIFICATE-----",
+                                        "-----BEGIN X509 CERTIFICATE-----",
+                                        "-----BEGIN TRUSTED CERTIFICATE-----"};
+    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
+        if (memmem(pem, len, marks[i], strlen(marks[i])))
+            return true;
+    return false;
+}
+
+mp_err mp_settings_ca_file(mp_settings *settings, const char *path,
+                           char message[MP_MESSAGE]) {
+    char *data = NULL;
+    size_t len = 0;
+    FILE *file = fopen(path, "rbe");
+    mp_err err = file              ? read_whole(file, &data, &len)
+                 : errno == ENOMEM ? MP_MEMORY
+                                   : MP_INVALID;
+    if (file)
+        fclose(file);
+    if (err == MP_OK && !holds_certificate(data, len))
+        err = MP_INVALID;
+    if (err == MP_OK) {
+        free(settings->ca_pem);
+        settings->ca_pem = data;
+        settings->ca_len = len;
+        return MP_OK;
+    }
+    free(data);
+    snprintf(message, MP_MESSAGE,
+             "option 'ca_file': \"%.*s\" cannot be read as a file of PEM "
+             "certificates",
+             SHOWN, path);
+    return err;
+}
+
+/* ---- the key ---- */
+
+void mp_config_free(mp_config *config) {
+    free(config->token);
+    free(config->base_url);
+    free(config->name);
+    free(config->username);
+    free(config->secret);
+    free(config->project_id);
+    free(config->spool);
+    memset(config, 0, sizeof *config);
+}
+
+static bool same_text(const char *a, const char *b) {
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+bool mp_config_same(const mp_config *a, const mp_config *b) {
+    return same_text(a->token, b->token) &&
+           same_text(a->base_url, b->base_url) && same_text(a->name, b->name) &&
+           same_text(a->username, b->username) &&
+           same_text(a->secret, b->secret) &&
+           same_text(a->project_id, b->project_id) &&
+           same_text(a->spool, b->spool) &&
+           a->events_via_import == b->events_via_import &&
+           a->manual == b->manual;
+}
+
+/* A byte that would break out of a URL, a header or a JSON string. */
+static bool is_plain(char c) {
+    return (unsigned char)c > ' ' && (unsigned char)c < 127 && c != '"' &&
+           c != '\\';
+}
+
+mp_err mp_config_token(mp_config *config, const char *token, size_t len,
+                       char message[MP_MESSAGE]) {
+    const char *wrong = len == 0 ? "is empty" : NULL;
+    for (size_t i = 0; i < len && !wrong; i++)
+        if (!is_plain(token[i]) || token[i] == ':')
+            wrong = "has white space or another character no token has";
+    if (!wrong)
+        return replace(&config->token, token, len);
+    snprintf(message, MP_MESSAGE,
+             "the project token %s; it stands in Mixpanel under project "
+             "settings, access keys",
+             wrong);
+    return MP_INVALID;
+}
+
+mp_err mp_config_residency(mp_config *config, const char *residency,
+                           char message[MP_MESSAGE]) {
+    static const char *const hosts[][2] = {
+        {"us", "https://api.mixpanel.com"},
+        {"eu", "https://api-eu.mixpanel.com"},
+        {"in", "https://api-in.mixpanel.com"},
+    };
+    for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++)
+        if (strcmp(residency, hosts[i][0]) == 0)
+            return mp_settings_text(&config->base_url, hosts[i][1]);
+    snprintf(message, MP_MESSAGE,
+             "option 'residency': got \"%.*s\", expected \"us\", \"eu\" or "
+             "\"in\"",
+             SHOWN, residency);
+    return MP_INVALID;
+}
+
+/* True if the `len` bytes are an address as inet_pton writes it; *out is as
+ * large as the family needs. */
+static bool is_address(int family, const char *text, size_t len, void *out) {
+    char address[INET6_ADDRSTRLEN];
+    if (len >= sizeof address)
+        return false;
+    memcpy(address, text, len);
+    address[len] = '\0';
+    return inet_pton(family, address, out) == 1;
+}
+
+/* `host` is what stands between "//" and the port or path. A name that only
+ * begins with 127 is a name like any other. */
+static bool is_loopback(const char *host, size_t len) {
+    unsigned char v4[4];
+    if (len == 5 && strncmp(host, "[::1]", 5) == 0)
+        return true;
+    if (len == 9 && strncasecmp(host, "localhost", 9) == 0)
+        return true;
+    return is_address(AF_INET, host, len, v4) && v4[0] == 127;
+}
+
+/* The bytes of the host; 0: there is none, or no end to its brackets. */
+static size_t host_length(const char *host) {
+    unsigned char v6[16];
+    if (host[0] != '[')
+        return strcspn(host, ":/?#@");
+    size_t len = strcspn(host, "]");
+    if (host[len] != ']' || !is_address(AF_INET6, host + 1, len - 1, v6))
+        return 0;
+    return len + 1;
+}
+
+/* What may follow the host: a port, a path. */
+static bool is_port_and_path(const char *rest) {
+    if (*rest == ':') {
+        size_t digits = strspn(rest + 1, "0123456789");
+        if (digits == 0 || digits > 5)
+            return false;
+        rest += digits + 1;
+    }
+    return *rest == '\0' || *rest == '/';
+}
+
+static const char *host_fault(const char *url, bool allow_http) {
+    bool https = strncasecmp(url, "https://", 8) == 0;
+    if (!https && strncasecmp(url, "http://", 7) != 0)
+        return "must begin with https://";
+    const char *host = url + (https ? 8 : 7);
+    size_t len = host_length(host);
+    for (const char *c = url; *c; c++)
+        if (!is_plain(*c) || *c == '?' || *c == '#' || *c == '@')
+            return "must be https://host[:port][/path] and nothing else";
+    if (len == 0)
+        return "names no host";
+    if (!is_port_and_path(host + len))
+        return "must be https://host[:port][/path] and nothing else";
+    if (https || allow_http || is_loopback(host, len))
+        return NULL;
+    return "would send records in the clear: use https://, or allow_http = "
+           "true if you must";
+}
+
+mp_err mp_config_host(mp_config *config, const char *url, bool allow_http,
+                      char message[MP_MESSAGE]) {
+    const char *fault = host_fault(url, allow_http);
+    if (fault) {
+        if (strchr(url, '@')) /* what stands before it may be a password */
+            snprintf(message, MP_MESSAGE,
+                     "option 'api_host': the URL, not shown here as it has an "
+                     "@, %s",
+                     fault);
+        else
+            snprintf(message, MP_MESSAGE, "option 'api_host': \"%.*s\" %s",
+                     SHOWN, url, fault);
+        return MP_INVALID;
+    }
+    size_t len = strlen(url);
+    while (url[len - 1] == '/')
+        len--;
+    return replace(&config->base_url, url, len);
+}
+
+mp_err mp_config_account(mp_config *config, const char *username,
+                         const char *secret, const char *project_id,
+                         char message[MP_MESSAGE]) {
+    const char *fault = NULL;
+    if (*username == '\0' || strchr(username, ':'))
+        fault = "username must be the name of a service account";
+    else if (*secret == '\0')
+        fault = "secret is empty";
+    else if (*project_id == '\0' ||
+             strspn(project_id, "0123456789") != strlen(project_id))
+        fault = "project_id must be the project's number, which stands in "
+                "its settings";
+    if (fault) {
+        snprintf(message, MP_MESSAGE, "option 'service_account': %s", fault);
+        return MP_INVALID;
+    }
+    mp_err err = mp_settings_text(&config->username, username);
+    if (err == MP_OK)
+        err = mp_settings_text(&config->secret, secret);
+    if (err == MP_OK)
+        err = mp_settings_text(&config->project_id, project_id);
+    return err;
+}
+
+/* A process may change its working directory, and often does. */
+mp_err mp_config_spool(mp_config *config, const char *path,
+                       char message[MP_MESSAGE]) {
+    mp_buf absolute = {0};
+    char *here = *path == '/' ? NULL : getcwd(NULL, 0);
+    mp_err err = MP_OK;
+    if (*path == '\0' || (*path != '/' && !here)) {
+        snprintf(message, MP_MESSAGE,
+                 "option 'spool': \"%.*s\" is no path of a directory", SHOWN,
+                 path);
+        err = MP_INVALID;
+    }
+    if (err == MP_OK && here)
+        err = mp_buf_puts(&absolute, here);
+    if (err == MP_OK && here)
+        err = mp_buf_puts(&absolute, "/");
+    if (err == MP_OK)
+        err = mp_buf_puts(&absolute, path);
+    while (err == MP_OK && absolute.len > 1 &&
+           absolute.data[absolute.len - 1] == '/')
+        absolute.len--;
+    if (err == MP_OK)
+        err = replace(&config->spool, absolute.data, absolute.len);
+    mp_buf_free(&absolute);
+    free(here);
+    return err;
+}
+
+mp_err mp_config_finish(mp_config *config, char message[MP_MESSAGE]) {
+    mp_err err = MP_OK;
+    if (!config->base_url)
+        err = mp_config_residency(config, "us", message);
+    if (err == MP_OK && !config->name)
+        err = mp_settings_text(&config->name, "");
+#ifdef MP_NO_CURL
+    if (err == MP_OK && !config->manual) {
+        snprintf(message, MP_MESSAGE,
+                 "option 'transport': this build has no libcurl, so it must "
+                 "be \"manual\"");
+        return MP_INVALID;
+    }
+#endif
+    if (err == MP_OK && config->secret &&
+        strncasecmp(config->base_url, "https://", 8) != 0) {
+        snprintf(message, MP_MESSAGE,
+                 "option 'service_account': its secret is never sent over "
+                 "plain http; use an https:// api_host");
+        err = MP_INVALID;
+    }
+    return err;
+}

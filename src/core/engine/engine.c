@@ -1,0 +1,302 @@
+#include "core/engine/engine.h"
+
+#include "core/engine/carrier.h"
+#include "core/os/clock.h"
+#include "core/os/file.h"
+#include "core/os/rng.h"
+#include "core/project/projects.h"
+#include "core/record/parse.h"
+
+#include <dlfcn.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* DESIGN
+ *
+ * There is one engine per process, made by the first mp_engine_open and never
+ * unmade: Lua closes states, and unloads modules, while records still wait.
+ * The worker starts with the first record of *this* process, so a client
+ * opened before a fork serves parent and children alike; each child starts
+ * empty, since its parent delivers what was queued before.
+ *
+ * Before a fork every lock is taken, in one order: the carrier's, the list of
+ * projects', each project's. So a child finds nothing half done.
+ *
+ * At exit (atexit, registered behind libcurl's own set-up and so run before
+ * its tear-down) nothing more is accepted, and the worker gets until the
+ * exit_timeout to send what waits; then it is stopped, so that no thread is
+ * inside libcurl or the TLS library while they are torn down. */
+
+enum {
+    STOP_MS = 200 /* for the worker to notice that it is over */
+};
+
+static struct {
+    pthread_once_t once;
+    mp_err once_err;
+    mp_projects *projects;
+    atomic_bool over;     /* exit has begun */
+    atomic_llong vain_ms; /* what closes waited for nothing */
+} engine = {.once = PTHREAD_ONCE_INIT};
+
+/* ---- fork ---- */
+
+static void before_fork(void) {
+    mp_carrier_before_fork();
+    mp_projects_before_fork(engine.projects);
+    mp_file_before_fork();
+}
+
+static void in_parent(void) {
+    mp_file_in_parent();
+    mp_projects_in_parent(engine.projects);
+    mp_carrier_in_parent();
+}
+
+static void in_child(void) {
+    mp_file_in_child();
+    mp_insert_id_reseed();
+    mp_projects_in_child(engine.projects);
+    mp_carrier_in_child();
+    atomic_store(&engine.vain_ms, 0);
+}
+
+/* The host carries the requests: no thread, nothing to wait for. */
+static bool is_manual(const mp_project *project) {
+    return mp_project_config(project)->manual;
+}
+
+/* ---- exit ---- */
+
+/* What earlier waits in vain left of a project's exit_timeout. */
+static int64_t budget_ms(mp_project *project) {
+    if (mp_carrier_succeeded())
+        atomic_store(&engine.vain_ms, 0);
+    int64_t ms =
+        mp_project_exit_timeout(project) - atomic_load(&engine.vain_ms);
+    return ms > 0 ? ms : 0;
+}
+
+static bool find_left(mp_project *project, void *user) {
+    bool *any = user;
+    *any = !is_manual(project) && !mp_project_idle(project);
+    return !*any;
+}
+
+static bool hurry(mp_project *project, void *user) {
+    (void)user;
+    mp_project_hurry(project, UINT64_MAX);
+    mp_project_hurry_saves(project);
+    return true;
+}
+
+typedef struct ending {
+    int64_t start_ms;
+    int64_t deadline_ms; /* the latest of all projects */
+} ending;
+
+static bool await(mp_project *project, void *user) {
+    ending *end = user;
+    if (is_manual(project))
+        return true;
+    int64_t deadline_ms = end->start_ms + budget_ms(project);
+    if (deadline_ms > end->deadline_ms)
+        end->deadline_ms = deadline_ms;
+    mp_project_wait_hopeful(project, UINT64_MAX, deadline_ms);
+    mp_project_await_saves(project, deadline_ms);
+    return true;
+}
+
+static bool settle(mp_project *project, void *user) {
+    (void)user;
+    mp_project_settle(project);
+    return true;
+}
+
+static void at_exit(void) {
+    int64_t start_ms = mp_clock_mono_ms();
+    ending end = {start_ms, start_ms};
+    bool any_left = false;
+    atomic_store(&engine.over, true);
+    mp_projects_each(engine.projects, find_left, &any_left);
+    if (any_left && mp_carrier_start()) {
+        mp_projects_each(engine.projects, hurry, NULL);
+        mp_carrier_wake();
+        mp_projects_each(engine.projects, await, &end);
+    }
+    int64_t now_ms = mp_clock_mono_ms();
+    if (mp_carrier_stop((now_ms > end.deadline_ms ? now_ms : end.deadline_ms) +
+                        STOP_MS))
+        mp_projects_each(engine.projects, settle, NULL);
+}
+
+/* ---- set-up ---- */
+
+/* lua_close unloads C modules, also one whose thread still runs. */
+static void pin_library(void) {
+    Dl_info info;
+    if (dladdr(&engine, &info) && info.dli_fname)
+        dlopen(info.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE);
+}
+
+static void set_up(void) {
+    pin_library();
+    mp_insert_id_reseed();
+    mp_parse_set_up(mp_rng_seed());
+    engine.projects = mp_projects_new();
+    engine.once_err =
+        engine.projects ? mp_carrier_set_up(engine.projects) : MP_MEMORY;
+    if (engine.once_err != MP_OK)
+        return;
+    if (pthread_atfork(before_fork, in_parent, in_child) != 0 ||
+        atexit(at_exit) != 0)
+        engine.once_err = MP_MEMORY;
+}
+
+mp_err mp_engine_open(mp_config *config, mp_settings *settings,
+                      mp_project **out) {
+    pthread_once(&engine.once, set_up);
+    if (engine.once_err != MP_OK) {
+        mp_config_free(config);
+        mp_settings_release(settings);
+        return engine.once_err;
+    }
+    *out = mp_projects_open(engine.projects, config, settings);
+    mp_carrier_wake(); /* one that was open has new settings */
+    return *out ? MP_OK : MP_MEMORY;
+}
+
+void mp_engine_configure(mp_project *project, mp_settings *settings) {
+    mp_project_configure(project, settings);
+    mp_carrier_wake();
+}
+
+void mp_engine_close(mp_project *project) {
+    bool on_disk = mp_project_on_disk(project);
+    mp_projects_close(engine.projects, project);
+    if (on_disk)
+        mp_carrier_wake();
+}
+
+/* ---- records ---- */
+
+mp_err mp_engine_push(mp_project *project, mp_lane_id lane,
+                      const mp_record *records, size_t n) {
+    if (atomic_load_explicit(&engine.over, memory_order_relaxed))
+        return MP_CLOSED;
+    bool wake;
+    mp_err err = mp_project_push(project, lane, records, n, &wake);
+    if ((err != MP_OK && !wake) || is_manual(project))
+        return err;
+    /* Without a thread the records stay queued and the next call tries. */
+    if (mp_carrier_start() && wake)
+        mp_carrier_wake();
+    return err;
+}
+
+static mp_err send_now(mp_project *project, uint64_t ticket) {
+    mp_project_hurry(project, ticket);
+    if (is_manual(project))
+        return MP_OK;
+    if (atomic_load(&engine.over))
+        return MP_CLOSED;
+    if (!mp_carrier_start())
+        return MP_MEMORY;
+    mp_carrier_wake();
+    return MP_OK;
+}
+
+uint64_t mp_engine_mark(mp_project *project) {
+    uint64_t ticket = mp_project_mark(project);
+    if (mp_project_left(project, ticket) > 0)
+        send_now(project, ticket);
+    return ticket;
+}
+
+/* With a spool there may be something of dead processes. */
+static void look_at_disk(const mp_project *project) {
+    if (mp_project_on_disk(project) && !atomic_load(&engine.over) &&
+        mp_carrier_start())
+        mp_carrier_wake();
+}
+
+/* `hopeful`: see mp_project_wait_hopeful. */
+static mp_err flush(mp_project *project, int64_t timeout_ms, bool hopeful,
+                    uint64_t *left) {
+    uint64_t ticket = mp_project_mark(project);
+    *left = mp_project_left(project, ticket);
+    if (*left == 0) {
+        look_at_disk(project);
+        return MP_OK;
+    }
+    mp_err err = send_now(project, ticket);
+    if (err == MP_OK && is_manual(project))
+        return MP_TIMEOUT; /* only the host can do something about it */
+    if (err != MP_OK || timeout_ms == 0)
+        return err;
+    int64_t deadline_ms = mp_clock_mono_ms() + timeout_ms;
+    *left = hopeful ? mp_project_wait_hopeful(project, ticket, deadline_ms)
+                    : mp_project_wait(project, ticket, deadline_ms);
+    return *left == 0 ? MP_OK : MP_TIMEOUT;
+}
+
+mp_err mp_engine_flush(mp_project *project, int64_t timeout_ms,
+                       uint64_t *left) {
+    return flush(project, timeout_ms, false, left);
+}
+
+mp_err mp_engine_check(mp_project *project, int64_t timeout_ms,
+                       char message[MP_MESSAGE]) {
+    int64_t deadline_ms = mp_clock_mono_ms() + timeout_ms;
+    uint64_t question = mp_project_ask(project);
+    if (!mp_carrier_start()) {
+        snprintf(message, MP_MESSAGE, "the sending thread cannot be started");
+        return MP_MEMORY;
+    }
+    mp_carrier_wake();
+    return mp_project_hear(project, question, deadline_ms, message);
+}
+
+mp_err mp_engine_save(mp_project *project, const char *path, mp_buf *text) {
+    bool wake = false;
+    mp_err err = MP_CLOSED;
+    if (!atomic_load_explicit(&engine.over, memory_order_relaxed))
+        err = mp_project_save(project, path, text, &wake);
+    mp_buf_free(text);
+    /* Without a thread the text stays where it is and the next call tries. */
+    if (err == MP_OK && mp_carrier_start() && wake)
+        mp_carrier_wake();
+    return err;
+}
+
+mp_err mp_engine_await_save(mp_project *project, const char *path,
+                            int64_t timeout_ms, char message[MP_MESSAGE]) {
+    int64_t deadline_ms = mp_clock_mono_ms() + timeout_ms;
+    mp_project_hurry_save(project, path);
+    if (!mp_carrier_start()) {
+        snprintf(message, MP_MESSAGE, "the sending thread cannot be started");
+        return MP_MEMORY;
+    }
+    mp_carrier_wake();
+    return mp_project_await_save(project, path, deadline_ms, message);
+}
+
+mp_err mp_engine_flush_at_close(mp_project *project, int64_t timeout_ms,
+                                uint64_t *left) {
+    int64_t budget = budget_ms(project);
+    bool by_budget = timeout_ms < 0;
+    int64_t start_ms = mp_clock_mono_ms();
+    mp_project_hurry_saves(project);
+    mp_err err =
+        flush(project, by_budget ? budget : timeout_ms, by_budget, left);
+    if (*left > 0 && err == MP_OK && by_budget)
+        err = MP_TIMEOUT; /* nothing was left to wait for */
+    if (err == MP_TIMEOUT && !is_manual(project)) {
+        /* What succeeded meanwhile, for another project, did not help. */
+        mp_carrier_succeeded();
+        atomic_fetch_add(&engine.vain_ms, mp_clock_mono_ms() - start_ms);
+    }
+    return err;
+}

@@ -1,0 +1,61 @@
+/* The one engine of the process: every project, the worker thread, and what
+ * happens to them at fork and exit. Every function may be called from any
+ * thread; those that take a timeout block at most that long, the others do
+ * not block. */
+#ifndef MP_ENGINE_H
+#define MP_ENGINE_H
+
+#include "core/project/project.h"
+
+/* Opens the project of this config, new or already there, and puts the
+ * settings in force. Takes over both, also when it fails. The caller gets a
+ * reference, to be given back with mp_engine_close. Starts no thread.
+ * MP_MEMORY; MP_NETWORK when libcurl cannot be set up. */
+mp_err mp_engine_open(mp_config *config, mp_settings *settings,
+                      mp_project **out);
+
+/* Gives back a reference. The project lives on until its records ended. */
+void mp_engine_close(mp_project *project);
+
+/* Accepts records as mp_project_push does and sees to it that the worker
+ * runs in this process and is awake when it must be. MP_CLOSED once the
+ * process exits. */
+mp_err mp_engine_push(mp_project *project, mp_lane_id lane,
+                      const mp_record *records, size_t n);
+
+/* Sends what the project holds and waits for outcomes, at most `timeout_ms`
+ * (0 only wakes the worker, and returns MP_OK). MP_TIMEOUT with the number
+ * of records in *left, with the manual transport at once; MP_MEMORY when the
+ * worker cannot be started; MP_CLOSED once the process exits. */
+mp_err mp_engine_flush(mp_project *project, int64_t timeout_ms, uint64_t *left);
+
+/* As mp_project_configure; what waits may be due earlier now. */
+void mp_engine_configure(mp_project *project, mp_settings *settings);
+
+/* As mp_engine_flush with timeout 0, and returns a ticket for
+ * mp_project_left. */
+uint64_t mp_engine_mark(mp_project *project);
+
+/* Asks /import whether host and credentials are accepted, and waits for the
+ * reply at most `timeout_ms`: see mp_project_hear. */
+mp_err mp_engine_check(mp_project *project, int64_t timeout_ms,
+                       char message[MP_MESSAGE]);
+
+/* Has the worker replace a state file, as mp_project_save; MP_CLOSED once the
+ * process exits. The bytes of `text` are taken over in any case. */
+mp_err mp_engine_save(mp_project *project, const char *path, mp_buf *text);
+
+/* Has it done at once and waits for it, at most `timeout_ms`: see
+ * mp_project_await_save. */
+mp_err mp_engine_await_save(mp_project *project, const char *path,
+                            int64_t timeout_ms, char message[MP_MESSAGE]);
+
+/* As mp_engine_flush, for a close. State files that wait are due from then on,
+ * so that a wait for records is not what delays them; it waits for none.
+ * `timeout_ms` below 0: the project's exit_timeout less what earlier closes
+ * waited in vain, until a request succeeds. What it waits in vain itself, the
+ * end of the process and later closes wait less. */
+mp_err mp_engine_flush_at_close(mp_project *project, int64_t timeout_ms,
+                                uint64_t *left);
+
+#endif

@@ -1,0 +1,280 @@
+#include "core/engine/worker.h"
+
+#include "core/os/clock.h"
+#include "core/os/wait.h"
+#include "core/transport/http.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum {
+    FORK_WAIT_S = 1,
+    LOCK_OUT_S = 5 /* a handshake on a starved machine takes seconds */
+};
+
+struct mp_worker {
+    pthread_t thread;
+    mp_projects *projects;
+    atomic_bool *succeeded;
+    atomic_bool stop;
+    mp_http *http;
+    /* Held by the thread whenever it is inside libcurl but for its sleep, and
+     * by nobody else but a fork. */
+    pthread_mutex_t inside;
+    bool outside;             /* during a fork: the fork holds it */
+    struct mp_worker *before; /* in a forked child: abandoned earlier */
+    uint64_t turn; /* the project to ask first: see mp_projects_walk */
+    mp_wait wait;  /* for what follows */
+    bool deaf;     /* `http` is about to be freed */
+    bool ended;    /* the thread touches nothing any more */
+};
+
+/* A request under way and whose it is. */
+typedef struct errand {
+    mp_project *project; /* a reference */
+    mp_request *request;
+} errand;
+
+static void finish(errand *done, const mp_reply *reply) {
+    mp_project_answer(done->project, done->request, reply, mp_clock_mono_ms());
+    mp_project_release(done->project);
+    free(done);
+}
+
+/* Out of memory, the request gets that for a reply. */
+static void start(mp_worker *worker, mp_project *project, mp_request *request) {
+    errand *fresh = malloc(sizeof *fresh);
+    if (fresh) {
+        mp_settings *settings = mp_project_settings(project);
+        *fresh = (errand){project, request};
+        mp_project_retain(project);
+        pthread_mutex_lock(&worker->inside);
+        mp_err err = mp_http_start(worker->http, request, settings, fresh);
+        pthread_mutex_unlock(&worker->inside);
+        mp_settings_release(settings);
+        if (err == MP_OK)
+            return;
+        mp_project_release(project);
+        free(fresh);
+    }
+    mp_reply none = {.status = 0};
+    snprintf(none.failure, MP_MESSAGE, "out of memory for a request");
+    mp_project_answer(project, request, &none, mp_clock_mono_ms());
+}
+
+/* What a round over the projects carries along. */
+typedef struct round {
+    mp_worker *worker;
+    int64_t next_ms; /* when the first of them wants to be asked again */
+} round;
+
+static bool start_all(mp_project *project, void *user) {
+    round *now = user;
+    mp_worker *worker = now->worker;
+    if (mp_project_config(project)->manual)
+        return true;
+    while (mp_http_active(worker->http) < MP_HTTP_TRANSFERS) {
+        int64_t next_ms;
+        mp_request *request = mp_project_next(project, mp_clock_mono_ms(),
+                                              mp_clock_wall_ms(), &next_ms);
+        if (!request) {
+            if (next_ms < now->next_ms)
+                now->next_ms = next_ms;
+            return true;
+        }
+        start(worker, project, request);
+    }
+    return false; /* a reply frees a place, and this project comes first */
+}
+
+/* The disk does not wait for a free place. */
+static bool tend(mp_project *project, void *user) {
+    round *now = user;
+    int64_t next_ms = mp_project_tend(project, mp_clock_mono_ms());
+    if (next_ms < now->next_ms)
+        now->next_ms = next_ms;
+    return true;
+}
+
+static errand *take(mp_worker *worker, mp_reply *reply,
+                    void *(*from)(mp_http *http, mp_reply *reply)) {
+    pthread_mutex_lock(&worker->inside);
+    errand *done = from(worker->http, reply);
+    pthread_mutex_unlock(&worker->inside);
+    return done;
+}
+
+static bool write_saves(mp_project *project, void *user) {
+    bool *any = user;
+    *any |= mp_project_write_saves(project, false);
+    return true;
+}
+
+static bool write_all_saves(mp_project *project, void *user) {
+    (void)user;
+    mp_project_write_saves(project, true);
+    return true;
+}
+
+static void take_replies(mp_worker *worker) {
+    mp_reply reply;
+    errand *done;
+    while ((done = take(worker, &reply, mp_http_take))) {
+        if (reply.status >= 200 && reply.status < 300)
+            atomic_store(worker->succeeded, true);
+        finish(done, &reply);
+    }
+    mp_projects_sweep(worker->projects);
+}
+
+static bool move_along(mp_worker *worker) {
+    pthread_mutex_lock(&worker->inside);
+    bool any_ended = mp_http_run(worker->http);
+    pthread_mutex_unlock(&worker->inside);
+    return any_ended;
+}
+
+/* Saves and starts what is due, then sleeps until something else is, a transfer
+ * gets on, or somebody wakes. */
+static void go_round(mp_worker *worker) {
+    bool saved = false;
+    mp_projects_each(worker->projects, write_saves, &saved);
+    if (saved)
+        mp_projects_sweep(worker->projects);
+    round now = {worker, INT64_MAX};
+    worker->turn =
+        mp_projects_walk(worker->projects, worker->turn, start_all, &now);
+    if (mp_http_active(worker->http) == MP_HTTP_TRANSFERS)
+        mp_projects_each(worker->projects, tend, &now);
+    if (!move_along(worker)) {
+        int64_t wait_ms = now.next_ms;
+        if (wait_ms != INT64_MAX) {
+            wait_ms -= mp_clock_mono_ms();
+            if (wait_ms < 0)
+                wait_ms = 0;
+        }
+        mp_http_sleep(worker->http, wait_ms);
+        move_along(worker);
+    }
+    take_replies(worker);
+}
+
+/* What is under way counts as queued again: nobody knows whether it came. */
+static void abort_all(mp_worker *worker) {
+    mp_reply reply;
+    errand *done;
+    while ((done = take(worker, &reply, mp_http_abort)))
+        finish(done, &reply);
+    pthread_mutex_lock(&worker->wait.lock);
+    worker->deaf = true;
+    pthread_mutex_unlock(&worker->wait.lock);
+    pthread_mutex_lock(&worker->inside);
+    mp_http_free(worker->http);
+    worker->http = NULL;
+    pthread_mutex_unlock(&worker->inside);
+}
+
+static void *run(void *user) {
+    mp_worker *worker = user;
+    while (!atomic_load(&worker->stop))
+        go_round(worker);
+    abort_all(worker);
+    mp_projects_each(worker->projects, write_all_saves, NULL);
+    pthread_mutex_lock(&worker->wait.lock);
+    worker->ended = true;
+    mp_wait_changed(&worker->wait);
+    pthread_mutex_unlock(&worker->wait.lock);
+    return NULL;
+}
+
+/* ---- for the engine ---- */
+
+static void free_worker(mp_worker *worker) {
+    if (worker->http)
+        mp_http_free(worker->http);
+    mp_wait_destroy(&worker->wait);
+    free(worker);
+}
+
+static bool start_thread(mp_worker *worker) {
+    /* The host's signals are for the host's threads, and a SIGPIPE here
+     * would end the process. */
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    bool runs = pthread_create(&worker->thread, NULL, run, worker) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return runs;
+}
+
+mp_worker *mp_worker_start(mp_projects *projects, atomic_bool *succeeded) {
+    mp_worker *worker = calloc(1, sizeof *worker);
+    if (!worker || mp_wait_init(&worker->wait) != MP_OK) {
+        free(worker);
+        return NULL;
+    }
+    worker->projects = projects;
+    worker->succeeded = succeeded;
+    worker->http = mp_http_new();
+    /* A default mutex cannot fail on Linux: nothing is allocated. */
+    pthread_mutex_init(&worker->inside, NULL);
+    if (worker->http && start_thread(worker))
+        return worker;
+    free_worker(worker);
+    return NULL;
+}
+
+void mp_worker_wake(mp_worker *worker) {
+    pthread_mutex_lock(&worker->wait.lock);
+    if (!worker->deaf)
+        mp_http_wake(worker->http);
+    pthread_mutex_unlock(&worker->wait.lock);
+}
+
+/* Waits until the thread is outside of libcurl and keeps it there, at most so
+ * many seconds. */
+static bool lock_inside(mp_worker *worker, time_t seconds) {
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += seconds;
+    return pthread_mutex_timedlock(&worker->inside, &until) == 0;
+}
+
+bool mp_worker_stop(mp_worker *worker, int64_t deadline_ms) {
+    atomic_store(&worker->stop, true);
+    mp_worker_wake(worker);
+    pthread_mutex_lock(&worker->wait.lock);
+    while (!worker->ended && mp_wait_until(&worker->wait, deadline_ms))
+        continue;
+    bool ended = worker->ended;
+    pthread_mutex_unlock(&worker->wait.lock);
+    if (ended) {
+        pthread_join(worker->thread, NULL);
+        return true;
+    }
+    /* It may be anywhere but where the end of the process is about to tear
+     * things down. */
+    lock_inside(worker, LOCK_OUT_S);
+    pthread_detach(worker->thread);
+    return false;
+}
+
+/* ---- fork ---- */
+
+void mp_worker_before_fork(mp_worker *worker) {
+    worker->outside = lock_inside(worker, FORK_WAIT_S);
+}
+
+void mp_worker_in_parent(mp_worker *worker) {
+    if (worker->outside)
+        pthread_mutex_unlock(&worker->inside);
+}
+
+void mp_worker_in_child(mp_worker *worker, mp_worker *before) {
+    worker->before = before;
+    if (worker->outside && worker->http)
+        mp_http_forget(worker->http);
+}

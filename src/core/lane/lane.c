@@ -1,0 +1,347 @@
+#include "core/lane/lane_state.h"
+
+#include <stdlib.h>
+
+enum {
+    GROUP_BATCH = 200 /* an older limit of /groups that other clients keep */
+};
+
+/* What a lane is before its first record. */
+static void start(mp_lane *lane, uint64_t seed) {
+    *lane = (mp_lane){
+        .id = lane->id,
+        .stats = lane->stats,
+        .custom_host = lane->custom_host,
+        .reports = lane->reports,
+        .on_disk = lane->on_disk,
+        .rejected = lane->rejected,
+        .told_drops_ms = INT64_MIN,
+        .ordered = lane->id == MP_LANE_PEOPLE || lane->id == MP_LANE_GROUPS,
+        .rng.state = seed,
+        .failed_ms = INT64_MIN,
+        .resume_ms = INT64_MIN,
+        .limit_bytes = SIZE_MAX,
+        .queue = {.records = MP_SEGMENT_RECORDS, .bytes = MP_SEGMENT_BYTES},
+    };
+}
+
+mp_lane *mp_lane_new(mp_lane_id id, mp_stats *stats, bool custom_host,
+                     uint64_t seed) {
+    mp_lane *lane = malloc(sizeof *lane);
+    if (!lane)
+        return NULL;
+    lane->id = id;
+    lane->stats = stats;
+    lane->custom_host = custom_host;
+    lane->reports = NULL;
+    lane->on_disk = false;
+    lane->rejected = NULL;
+    start(lane, seed);
+    return lane;
+}
+
+void mp_lane_report_to(mp_lane *lane, mp_reports *reports) {
+    lane->reports = reports;
+}
+
+/* ---- lists ---- */
+
+void mp_lane_insert(mp_batch **list, mp_batch *batch) {
+    uint64_t ticket = mp_batch_ticket(batch);
+    while (*list && mp_batch_ticket(*list) < ticket)
+        list = &(*list)->next;
+    batch->next = *list;
+    *list = batch;
+}
+
+void mp_lane_take_out(mp_batch **list, mp_batch *batch) {
+    while (*list != batch)
+        list = &(*list)->next;
+    *list = batch->next;
+    batch->next = NULL;
+}
+
+static void free_stored(mp_stored *stored) {
+    while (stored) {
+        mp_stored *next = stored->next;
+        free(stored);
+        stored = next;
+    }
+}
+
+static void free_batches(mp_batch *batch, void (*drop)(mp_segment *)) {
+    while (batch) {
+        mp_batch *next = batch->next;
+        drop(mp_batch_free(batch));
+        batch = next;
+    }
+}
+
+/* All but what the queue holds. */
+static void free_contents(mp_lane *lane, void (*drop)(mp_segment *)) {
+    free_batches(lane->ready, drop);
+    free_batches(lane->stuck, drop);
+    free_batches(lane->sent, drop);
+    free_stored(lane->stored);
+    free(lane->reading);
+    if (lane->writing)
+        drop(lane->writing);
+    for (mp_segment *s = lane->garbage, *next; s; s = next) {
+        next = s->next;
+        drop(s);
+    }
+}
+
+void mp_lane_clear(mp_lane *lane, uint64_t seed) {
+    free_contents(lane, mp_segment_forget);
+    mp_queue_forget(&lane->queue);
+    start(lane, seed);
+}
+
+void mp_lane_free(mp_lane *lane) {
+    if (!lane)
+        return;
+    free_contents(lane, mp_segment_free);
+    mp_queue_free(&lane->queue);
+    free(lane);
+}
+
+/* ---- records in ---- */
+
+uint32_t mp_lane_batch_limit(const mp_lane *lane, const mp_settings *settings) {
+    if (lane->id == MP_LANE_GROUPS && settings->max_batch_size > GROUP_BATCH)
+        return GROUP_BATCH;
+    return settings->max_batch_size;
+}
+
+uint32_t mp_lane_missing(const mp_lane *lane, const mp_settings *settings,
+                         const mp_record *records, size_t n) {
+    return mp_queue_missing(&lane->queue, records, n,
+                            mp_lane_batch_limit(lane, settings));
+}
+
+void mp_lane_give(mp_lane *lane, mp_segment *segment) {
+    mp_queue_give(&lane->queue, segment);
+}
+
+void mp_lane_give_spare(mp_lane *lane, mp_segment *spare) {
+    mp_queue_give(&lane->queue, spare);
+    lane->filled &= lane->on_disk && !mp_queue_has_spares(&lane->queue);
+}
+
+bool mp_lane_add(mp_lane *lane, const mp_settings *settings,
+                 const mp_record *record, uint64_t ticket, int64_t now_ms) {
+    bool full = mp_queue_add(&lane->queue, record, ticket,
+                             mp_lane_batch_limit(lane, settings), now_ms);
+    lane->filled |= full;
+    lane->used = true;
+    lane->stats->queued++;
+    lane->stats->queue_bytes += record->head_len + record->body_len + 2;
+    return full;
+}
+
+/* ---- records out ---- */
+
+void mp_lane_retire(mp_lane *lane, mp_segment *segment) {
+    lane->stats->queue_bytes -= segment->used;
+    if (lane->on_disk || mp_queue_has_spares(&lane->queue)) {
+        segment->next = lane->garbage;
+        lane->garbage = segment;
+    } else { /* its pages are warm: a fresh one costs 60 ns for each record */
+        mp_segment_reset(segment);
+        mp_queue_give(&lane->queue, segment);
+    }
+}
+
+void mp_lane_finish(mp_lane *lane, mp_batch *batch, uint64_t *counter) {
+    lane->stats->queued -= batch->count;
+    *counter += batch->count;
+    mp_segment *segment = mp_batch_free(batch);
+    if (segment)
+        mp_lane_retire(lane, segment);
+}
+
+void mp_lane_end(mp_lane *lane, mp_batch *batch, uint64_t *counter,
+                 const mp_news *news) {
+    mp_lane_tell(lane, batch, news);
+    mp_lane_finish(lane, batch, counter);
+}
+
+/* The list, `ready` or `stuck`, whose first batch is older than what the
+ * other and the queue hold; NULL: neither is. */
+static mp_batch **oldest_list(mp_lane *lane) {
+    mp_batch **list = &lane->ready;
+    if (lane->stuck && (!lane->ready || mp_batch_ticket(lane->stuck) <
+                                            mp_batch_ticket(lane->ready)))
+        list = &lane->stuck;
+    return *list && mp_batch_ticket(*list) == mp_lane_droppable(lane) ? list
+                                                                      : NULL;
+}
+
+bool mp_lane_drop_oldest(mp_lane *lane, int64_t now_ms) {
+    uint64_t *counter = &lane->stats->dropped_overflow;
+    uint64_t before = *counter;
+    mp_batch **list = oldest_list(lane);
+    if (list) {
+        mp_batch *batch = *list;
+        mp_lane_take_out(list, batch);
+        mp_lane_finish(lane, batch, counter);
+    } else {
+        if (!lane->queue.sealed)
+            mp_queue_seal(&lane->queue);
+        mp_segment *segment = mp_queue_take(&lane->queue);
+        if (!segment)
+            return false;
+        lane->stats->queued -= segment->count;
+        *counter += segment->count;
+        if (mp_segment_release(segment))
+            mp_lane_retire(lane, segment);
+    }
+    mp_lane_tell_dropped(lane, *counter - before, now_ms);
+    return true;
+}
+
+uint64_t mp_lane_droppable(const mp_lane *lane) {
+    const mp_queue *queue = &lane->queue;
+    uint64_t tickets[] = {
+        lane->ready ? mp_batch_ticket(lane->ready) : UINT64_MAX,
+        lane->stuck ? mp_batch_ticket(lane->stuck) : UINT64_MAX,
+        queue->sealed ? queue->sealed->entries[0].ticket : UINT64_MAX,
+        queue->open && queue->open->count > 0 ? queue->open->entries[0].ticket
+                                              : UINT64_MAX,
+    };
+    uint64_t oldest = UINT64_MAX;
+    for (size_t i = 0; i < sizeof tickets / sizeof *tickets; i++)
+        if (tickets[i] < oldest)
+            oldest = tickets[i];
+    return oldest;
+}
+
+void mp_lane_rest(mp_lane *lane, int64_t until_ms) {
+    if (until_ms > lane->resume_ms)
+        lane->resume_ms = until_ms;
+}
+
+void mp_lane_hurry(mp_lane *lane, uint64_t ticket) {
+    if (ticket > lane->hurry)
+        lane->hurry = ticket;
+}
+
+/* ---- questions ---- */
+
+bool mp_lane_waits(const mp_lane *lane) {
+    return lane->waits;
+}
+
+void mp_lane_set_waits(mp_lane *lane, bool waits) {
+    lane->waits = waits;
+}
+
+uint32_t mp_lane_in_flight(const mp_lane *lane) {
+    return lane->in_flight;
+}
+
+bool mp_lane_empty(const mp_lane *lane) {
+    const mp_queue *queue = &lane->queue;
+    return !lane->ready && !lane->stuck && !lane->sent && !lane->stored &&
+           !lane->reading && !lane->writing && !queue->sealed &&
+           (!queue->open || queue->open->count == 0);
+}
+
+/* Tickets rise within a batch and within a segment, so mostly their ends
+ * say it all: a flush asks this after every reply, with the lock held. */
+
+static uint64_t left_in_batches(const mp_batch *batch, uint64_t ticket) {
+    uint64_t left = 0;
+    for (; batch; batch = batch->next) {
+        uint32_t n = batch->count;
+        while (n > 0 && mp_batch_entry(batch, n - 1)->ticket > ticket)
+            n = mp_batch_ticket(batch) > ticket ? 0 : n - 1;
+        left += n;
+    }
+    return left;
+}
+
+static uint64_t left_in_segments(const mp_segment *segment, uint64_t ticket) {
+    uint64_t left = 0;
+    for (; segment; segment = segment->next) {
+        uint32_t n = segment->count;
+        while (n > 0 && segment->entries[n - 1].ticket > ticket)
+            n = segment->entries[0].ticket > ticket ? 0 : n - 1;
+        left += n;
+    }
+    return left;
+}
+
+/* The tickets between the first and the last of a batch on disk are not
+ * known: at most so many. */
+static uint64_t left_on_disk(const mp_stored *stored, uint64_t ticket) {
+    uint64_t left = 0;
+    for (; stored && stored->first <= ticket; stored = stored->next) {
+        uint64_t most = ticket - stored->first + 1;
+        left += stored->last > ticket && most < stored->count ? most
+                                                              : stored->count;
+    }
+    return left;
+}
+
+uint64_t mp_lane_left(const mp_lane *lane, uint64_t ticket) {
+    return left_on_disk(lane->stored, ticket) +
+           left_on_disk(lane->reading, ticket) +
+           left_in_segments(lane->writing, ticket) +
+           left_in_batches(lane->ready, ticket) +
+           left_in_batches(lane->stuck, ticket) +
+           left_in_batches(lane->sent, ticket) +
+           left_in_segments(lane->queue.sealed, ticket) +
+           left_in_segments(lane->queue.open, ticket);
+}
+
+static int64_t oldest_batch(const mp_batch *batch) {
+    int64_t oldest = INT64_MAX;
+    for (; batch; batch = batch->next)
+        if (batch->segment->born_ms < oldest)
+            oldest = batch->segment->born_ms;
+    return oldest;
+}
+
+int64_t mp_lane_oldest(const mp_lane *lane) {
+    const mp_segment *open = lane->queue.open;
+    int64_t candidates[] = {
+        oldest_batch(lane->ready),
+        oldest_batch(lane->stuck),
+        oldest_batch(lane->sent),
+        lane->queue.sealed ? lane->queue.sealed->born_ms : INT64_MAX,
+        open && open->count > 0 ? open->born_ms : INT64_MAX,
+        lane->stored ? lane->stored->last_ms : INT64_MAX,
+        lane->reading ? lane->reading->last_ms : INT64_MAX,
+        lane->writing ? lane->writing->born_ms : INT64_MAX,
+    };
+    int64_t oldest = INT64_MAX;
+    for (size_t i = 0; i < sizeof candidates / sizeof *candidates; i++)
+        if (candidates[i] < oldest)
+            oldest = candidates[i];
+    return oldest;
+}
+
+bool mp_lane_wants_spare(const mp_lane *lane) {
+    if (!lane->on_disk)
+        return lane->filled && !lane->queue.spares;
+    return lane->used && (lane->filled ? !mp_queue_has_spares(&lane->queue)
+                                       : !lane->queue.spares);
+}
+
+/* Batches may be small: pages beyond them would be memory that nobody counts,
+ * for as long as an outage lasts. */
+void mp_lane_expects(const mp_lane *lane, uint32_t *records, size_t *bytes) {
+    const mp_queue *queue = &lane->queue;
+    *records = queue->records;
+    *bytes = queue->bytes + queue->bytes / 4; /* it varies */
+    if (*bytes > MP_SEGMENT_BYTES)
+        *bytes = MP_SEGMENT_BYTES;
+}
+
+mp_segment *mp_lane_garbage(mp_lane *lane) {
+    mp_segment *garbage = lane->garbage;
+    lane->garbage = NULL;
+    return garbage;
+}

@@ -1,0 +1,286 @@
+/* What of a lane stands on disk. */
+#include "core/lane/lane_state.h"
+
+#include <stdlib.h>
+
+enum {
+    READY_MOST = 32, /* batches in memory that keep others from being read */
+    WASTED_MOST = 8  /* files of open segments, half empty or more */
+};
+
+void mp_lane_on_disk(mp_lane *lane, mp_buf *rejected) {
+    lane->on_disk = true;
+    lane->rejected = rejected;
+}
+
+/* ---- batches on disk ---- */
+
+void mp_lane_store(mp_lane *lane, mp_stored *stored) {
+    mp_stored **at = &lane->stored;
+    if (lane->last_stored && lane->last_stored->first < stored->first)
+        at = &lane->last_stored->next; /* mostly */
+    while (*at && (*at)->first < stored->first)
+        at = &(*at)->next;
+    stored->next = *at;
+    *at = stored;
+    if (!stored->next)
+        lane->last_stored = stored;
+    lane->stats->spooled += stored->count;
+    lane->stats->spooled_bytes += stored->bytes;
+}
+
+static void take_stored(mp_lane *lane, mp_stored *stored) {
+    mp_stored **at = &lane->stored, *before = NULL;
+    while (*at != stored) {
+        before = *at;
+        at = &(*at)->next;
+    }
+    *at = stored->next;
+    stored->next = NULL;
+    if (lane->last_stored == stored)
+        lane->last_stored = before;
+}
+
+/* No longer on disk only. */
+static void count_out(mp_lane *lane, const mp_stored *stored) {
+    lane->stats->spooled -= stored->count;
+    lane->stats->spooled_bytes -= stored->bytes;
+}
+
+void mp_lane_adopt(mp_lane *lane, mp_stored *stored) {
+    stored->first = lane->adopted + 1;
+    lane->adopted += stored->count;
+    stored->last = lane->adopted;
+    if (!lane->ordered) { /* behind what this process accepts */
+        stored->first += MP_LANE_LATER;
+        stored->last += MP_LANE_LATER;
+    }
+    lane->stats->adopted += stored->count;
+    mp_lane_store(lane, stored);
+}
+
+/* ---- reading them back ---- */
+
+static bool comes_before(const mp_stored *stored, const mp_segment *segment) {
+    return !segment || segment->count == 0 ||
+           stored->first < segment->entries[0].ticket;
+}
+
+bool mp_lane_disk_first(const mp_lane *lane) {
+    const mp_stored *first = lane->stored;
+    return first &&
+           (!lane->ready || first->first < mp_batch_ticket(lane->ready)) &&
+           (lane->queue.sealed || lane->queue.open || lane->ready) &&
+           comes_before(first, lane->queue.sealed) &&
+           comes_before(first, lane->queue.open);
+}
+
+bool mp_lane_disk_next(const mp_lane *lane) {
+    uint32_t n = 0;
+    for (const mp_batch *b = lane->ready; b; b = b->next)
+        n++;
+    return lane->stored && n < READY_MOST;
+}
+
+mp_stored *mp_lane_wanted(mp_lane *lane) {
+    if (!lane->wants_disk)
+        return NULL;
+    lane->wants_disk = false;
+    lane->reading = lane->stored;
+    take_stored(lane, lane->reading);
+    return lane->reading;
+}
+
+/* What was sent by a process that died before it heard what became of it. */
+static void settle_doubt(mp_lane *lane, const mp_settings *settings,
+                         mp_batch **batch) {
+    bool keep[MP_SEGMENT_RECORDS] = {false};
+    uint32_t cumulative = 0;
+    for (uint32_t i = 0; i < (*batch)->count; i++) {
+        keep[i] = mp_batch_entry(*batch, i)->kind == MP_CUMULATIVE;
+        cumulative += keep[i];
+    }
+    if (cumulative == 0)
+        return;
+    mp_batch *part = *batch;
+    if (cumulative < (*batch)->count)
+        part = mp_batch_part(*batch, keep, cumulative);
+    mp_news news = {MP_REPORT_AMBIGUOUS, 0, true,
+                    "the process that sent these died before the reply"};
+    lane->stats->ambiguous++;
+    mp_lane_tell(lane, part ? part : *batch, &news);
+    if (!part || !settings->report_ambiguous)
+        part = part == *batch ? NULL : part;
+    else {
+        if (part == *batch)
+            *batch = NULL;
+        news.outcome = MP_REPORT_REJECTED;
+        mp_lane_end(lane, part, &lane->stats->rejected, &news);
+        part = NULL;
+    }
+    if (part)
+        mp_lane_insert(&lane->ready, part);
+}
+
+bool mp_lane_restore(mp_lane *lane, const mp_settings *settings,
+                     mp_segment *segment, mp_doubt doubt, uint64_t bytes) {
+    mp_batch *batch = mp_batch_new(segment);
+    if (!batch)
+        return false;
+    batch->sends = lane->reading->sends;
+    batch->server_errors = lane->reading->server_errors;
+    lane->reading = NULL;
+    lane->stats->spooled -= segment->count;
+    lane->stats->spooled_bytes -= bytes;
+    lane->stats->queued += segment->count;
+    lane->stats->queue_bytes += segment->used;
+    if (segment->adopted && doubt == MP_DOUBT_CUMULATIVE)
+        settle_doubt(lane, settings, &batch);
+    if (batch)
+        mp_lane_insert(&lane->ready, batch);
+    return true;
+}
+
+void mp_lane_put_back(mp_lane *lane, int64_t until_ms) {
+    mp_stored *stored = lane->reading;
+    lane->reading = NULL;
+    count_out(lane, stored);
+    mp_lane_store(lane, stored);
+    mp_lane_rest(lane, until_ms);
+}
+
+void mp_lane_lose(mp_lane *lane, uint64_t *counter, mp_report_outcome outcome,
+                  const char *why) {
+    const mp_stored *stored = lane->reading;
+    lane->reading = NULL;
+    count_out(lane, stored);
+    *counter += stored->count;
+    mp_lane_tell_count(lane, outcome, stored->count, why);
+}
+
+/* ---- sealed segments that leave memory ---- */
+
+mp_segment *mp_lane_spill(mp_lane *lane) {
+    lane->writing = mp_queue_take(&lane->queue);
+    return lane->writing;
+}
+
+void mp_lane_spilled(mp_lane *lane, mp_stored *stored) {
+    mp_segment *segment = lane->writing;
+    lane->writing = NULL;
+    if (!stored) {
+        mp_queue_untake(&lane->queue, segment);
+        return;
+    }
+    lane->stats->queued -= segment->count;
+    mp_lane_store(lane, stored);
+    if (mp_segment_release(segment))
+        mp_lane_retire(lane, segment);
+}
+
+/* The last of a list that its file could bring back. What once was said of a
+ * single batch must not be said again, nor its own pause forgotten. */
+static mp_batch *find_whole(mp_batch *list) {
+    mp_batch *last = NULL;
+    for (mp_batch *b = list; b; b = b->next)
+        if (b->segment->place.sealed && b->segment->refs == 1 && !b->trial &&
+            b->count == b->segment->count && !b->told_stuck && !b->told_aside)
+            last = b;
+    return last;
+}
+
+bool mp_lane_unload(mp_lane *lane) {
+    mp_batch *last = find_whole(lane->ready);
+    mp_batch **list = last ? &lane->ready : &lane->stuck;
+    if (!last)
+        last = find_whole(lane->stuck);
+    if (!last)
+        return false;
+    mp_lane_take_out(list, last);
+    mp_stored *stored = last->segment->place.sealed;
+    last->segment->place.sealed = NULL;
+    /* Or what always draws a 5xx would never be halved. */
+    stored->sends = last->sends;
+    stored->server_errors = last->server_errors;
+    lane->stats->queued -= last->count;
+    mp_lane_retire(lane, mp_batch_free(last));
+    mp_lane_store(lane, stored);
+    return true;
+}
+
+void mp_lane_seal(mp_lane *lane) {
+    mp_queue_seal(&lane->queue);
+}
+
+/* ---- eviction ---- */
+
+mp_stored *mp_lane_oldest_stored(const mp_lane *lane) {
+    mp_stored *oldest = lane->stored;
+    for (mp_stored *s = oldest; s; s = s->next)
+        if (s->last_ms < oldest->last_ms)
+            oldest = s;
+    return oldest;
+}
+
+void mp_lane_evict(mp_lane *lane, mp_stored *oldest) {
+    take_stored(lane, oldest);
+    count_out(lane, oldest);
+    lane->stats->dropped_evicted += oldest->count;
+}
+
+/* ---- all segments ---- */
+
+static void visit_list(mp_segment *list,
+                       void (*visit)(mp_segment *segment, void *user),
+                       void *user) {
+    for (mp_segment *next; list; list = next) {
+        next = list->next;
+        visit(list, user);
+    }
+}
+
+static void visit_batches(const mp_batch *list,
+                          void (*visit)(mp_segment *segment, void *user),
+                          void *user) {
+    for (; list; list = list->next)
+        visit(list->segment, user);
+}
+
+void mp_lane_each_segment(mp_lane *lane,
+                          void (*visit)(mp_segment *segment, void *user),
+                          void *user) {
+    visit_batches(lane->sent, visit, user);
+    visit_batches(lane->ready, visit, user);
+    visit_batches(lane->stuck, visit, user);
+    visit_list(lane->queue.sealed, visit, user);
+    if (lane->queue.open)
+        visit(lane->queue.open, user);
+    visit_list(lane->queue.spares, visit, user);
+    if (lane->writing)
+        visit(lane->writing, user);
+}
+
+mp_segment *mp_lane_last_segment(const mp_lane *lane) {
+    const mp_queue *queue = &lane->queue;
+    return queue->open && queue->open->count > 0 ? queue->open
+                                                 : queue->last_sealed;
+}
+
+const mp_segment *mp_lane_oldest_sealed(const mp_lane *lane) {
+    return lane->queue.sealed;
+}
+
+bool mp_lane_wastes_disk(const mp_lane *lane) {
+    uint32_t n = 0;
+    const mp_segment *s = lane->queue.sealed;
+    while (s && n <= WASTED_MOST && s->place.open &&
+           s->used < MP_SEGMENT_BYTES / 2) {
+        n++;
+        s = s->next;
+    }
+    return n > WASTED_MOST;
+}
+
+int64_t mp_lane_rests_until(const mp_lane *lane) {
+    return lane->resume_ms;
+}

@@ -1,0 +1,151 @@
+/* What a lane tells of its records. */
+#include "core/lane/lane_state.h"
+
+#include "core/base/json.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    DROP_NOTICE_MS = 60 * 1000 /* between two reports of an overflow */
+};
+
+static const char *endpoint(const mp_lane *lane, const mp_batch *batch) {
+    static const char *const names[] = {
+        [MP_LANE_EVENTS] = "/track",
+        [MP_LANE_IMPORT] = "/import",
+        [MP_LANE_PEOPLE] = "/engage",
+        [MP_LANE_GROUPS] = "/groups",
+    };
+    return names[batch && batch->via_import ? MP_LANE_IMPORT : lane->id];
+}
+
+static void show(mp_report *report, const mp_batch *batch, uint32_t i,
+                 const char *field, const char *message) {
+    const mp_entry *entry = mp_batch_entry(batch, i);
+    mp_report_show(report, batch->segment->data + entry->offset, entry->length,
+                   field, message);
+}
+
+static mp_report start(const mp_lane *lane, const mp_batch *batch,
+                       const mp_news *news, uint64_t count) {
+    mp_report report = {
+        .outcome = news->outcome,
+        .endpoint = endpoint(lane, batch),
+        .count = count,
+        .status = news->status,
+        .uncertain = news->uncertain,
+    };
+    snprintf(report.message, MP_MESSAGE, "%s",
+             news->message ? news->message : "");
+    return report;
+}
+
+/* Notes a record that was refused: one line of JSON. What finds no room, in
+ * memory or in the limit of the buffer, is missing here and nowhere else. */
+static void note_rejected(const mp_lane *lane, const mp_batch *batch,
+                          uint32_t i, const char *field, const mp_report *why) {
+    mp_buf *out = lane->rejected;
+    if (!out)
+        return;
+    const mp_entry *entry = mp_batch_entry(batch, i);
+    bool repaired;
+    size_t start_len = out->len;
+    char status[48];
+    snprintf(status, sizeof status, ",\"status\":%d,\"message\":", why->status);
+    mp_err err = mp_buf_puts(out, "{\"endpoint\":");
+    if (err == MP_OK)
+        err = mp_json_string(out, why->endpoint, strlen(why->endpoint),
+                             &repaired);
+    if (err == MP_OK)
+        err = mp_buf_puts(out, status);
+    if (err == MP_OK)
+        err =
+            mp_json_string(out, why->message, strlen(why->message), &repaired);
+    if (err == MP_OK && *field)
+        err = mp_buf_puts(out, ",\"field\":");
+    if (err == MP_OK && *field)
+        err = mp_json_string(out, field, strlen(field), &repaired);
+    if (err == MP_OK)
+        err = mp_buf_puts(out, ",\"record\":");
+    if (err == MP_OK)
+        err = mp_buf_add(out, batch->segment->data + entry->offset,
+                         entry->length);
+    if (err == MP_OK)
+        err = mp_buf_puts(out, "}\n");
+    if (err != MP_OK)
+        out->len = start_len;
+}
+
+void mp_lane_tell(mp_lane *lane, const mp_batch *batch, const mp_news *news) {
+    if (!lane->reports)
+        return;
+    mp_report report = start(lane, batch, news, batch ? batch->count : 0);
+    if (batch && news->outcome == MP_REPORT_REJECTED)
+        for (uint32_t i = 0; i < batch->count; i++) {
+            show(&report, batch, i, "", report.message);
+            note_rejected(lane, batch, i, "", &report);
+        }
+    mp_reports_add(lane->reports, &report);
+}
+
+void mp_lane_tell_pause(mp_lane *lane, const mp_batch *batch, int status,
+                        const char *message) {
+    mp_news news = {MP_REPORT_PAUSED, status, false, message};
+    if (!lane->told_pause)
+        mp_lane_tell(lane, batch, &news);
+    lane->told_pause = true;
+}
+
+void mp_lane_tell_delivered(mp_lane *lane, const mp_batch *batch,
+                            uint64_t count, const mp_answer *answer) {
+    if (!lane->reports || count == 0)
+        return;
+    char message[MP_MESSAGE] = "";
+    if (answer->missing > 0)
+        snprintf(message, MP_MESSAGE,
+                 "Mixpanel counted %u records fewer than were sent",
+                 answer->missing);
+    mp_news news = {MP_REPORT_DELIVERED, answer->status, false, message};
+    mp_report report = start(lane, batch, &news, count);
+    mp_reports_add(lane->reports, &report);
+}
+
+void mp_lane_tell_failed(mp_lane *lane, const mp_batch *batch,
+                         const mp_answer *answer) {
+    if (!lane->reports || answer->failed_count == 0)
+        return;
+    mp_news news = {MP_REPORT_REJECTED, answer->status, false, answer->text};
+    mp_report report = start(lane, batch, &news, answer->failed_count);
+    for (uint32_t i = 0; i < answer->failed_count; i++) {
+        const mp_failed *failed = &answer->failed[i];
+        mp_report why = {.endpoint = report.endpoint, .status = answer->status};
+        show(&report, batch, failed->index, failed->field, failed->message);
+        snprintf(why.message, MP_MESSAGE, "%s", failed->message);
+        note_rejected(lane, batch, failed->index, failed->field, &why);
+    }
+    mp_reports_add(lane->reports, &report);
+}
+
+void mp_lane_tell_count(mp_lane *lane, mp_report_outcome outcome,
+                        uint64_t count, const char *message) {
+    mp_news news = {outcome, 0, false, message};
+    mp_report report = start(lane, NULL, &news, count);
+    if (lane->reports)
+        mp_reports_add(lane->reports, &report);
+}
+
+void mp_lane_tell_dropped(mp_lane *lane, uint64_t count, int64_t now_ms) {
+    lane->untold_drops += count;
+    if (lane->untold_drops == 0 || !lane->reports ||
+        (lane->told_drops_ms != INT64_MIN &&
+         now_ms < lane->told_drops_ms + DROP_NOTICE_MS))
+        return;
+    mp_news news = {MP_REPORT_DROPPED, 0, false,
+                    "max_queue_bytes was reached: the oldest records made "
+                    "room for newer ones"};
+    mp_report report = start(lane, NULL, &news, lane->untold_drops);
+    mp_reports_add(lane->reports, &report);
+    lane->untold_drops = 0;
+    lane->told_drops_ms = now_ms;
+}

@@ -1,0 +1,350 @@
+/* Which records travel next. */
+#include "core/lane/lane_state.h"
+
+#include <stdlib.h>
+
+enum {
+    TRIAL_REQUESTS = 64, /* spent on the refused records of one batch */
+    HOUR_MS = 3600 * 1000,
+    SUBJECT_BITS = 32768 /* many times the records of a segment */
+};
+
+/* /track drops events older than five days without a word (Mixpanel docs,
+ * track events); the hour is for the way there and for a wrong clock. */
+static const int64_t TRACK_MAX_AGE_MS = (int64_t)(5 * 24 - 1) * HOUR_MS;
+
+static bool rests(const mp_lane *lane, int64_t now_ms) {
+    return now_ms < lane->resume_ms;
+}
+
+static bool shares_trial(const mp_batch *list, const mp_trial *trial) {
+    for (; list; list = list->next)
+        if (list->trial == trial)
+            return true;
+    return false;
+}
+
+static bool is_exhausted(const mp_batch *batch) {
+    return batch->trial && batch->trial->requests >= TRIAL_REQUESTS;
+}
+
+/* Joins all parts that share the trial of *first into one batch without a
+ * trial, which is in `ready`. False: out of memory, some may be joined. */
+static bool reunite(mp_lane *lane, mp_batch **first) {
+    const mp_trial *trial = (*first)->trial;
+    mp_lane_take_out(&lane->ready, *first);
+    bool whole = true;
+    for (mp_batch *part = lane->ready, *next; part && whole; part = next) {
+        next = part->next;
+        if (part->trial != trial)
+            continue;
+        mp_lane_take_out(&lane->ready, part);
+        whole = mp_batch_join(first, part);
+        if (!whole)
+            mp_lane_insert(&lane->ready, part);
+    }
+    if (whole)
+        mp_batch_acquit(*first);
+    mp_lane_insert(&lane->ready, *first);
+    return whole;
+}
+
+static void reject_trial(mp_lane *lane, mp_trial *trial) {
+    trial->refs++; /* it is compared with to the end of the loop */
+    for (mp_batch *part = lane->ready, *next; part; part = next) {
+        next = part->next;
+        if (part->trial != trial)
+            continue;
+        mp_lane_take_out(&lane->ready, part);
+        mp_news news = {MP_REPORT_REJECTED, trial->status, false, trial->text};
+        mp_lane_end(lane, part, &lane->stats->rejected, &news);
+    }
+    if (--trial->refs == 0)
+        free(trial);
+}
+
+/* Ends a trial that spent its requests.
+ *
+ * If some record was taken, or the refusals differ, the rest starts over as a
+ * batch like any other. Else the fault is not in single records. When all was
+ * forbidden somebody stands between us and the API, for now: the rest goes
+ * behind the others, and no batch is halved for this until one is taken
+ * again. Otherwise the rest is rejected. Either way the lane rests. */
+static void conclude(mp_lane *lane, const mp_settings *settings,
+                     mp_batch *first, int64_t now_ms) {
+    mp_trial *trial = first->trial;
+    int status = trial->status;
+    bool forbidden = (status == 403 || status == 404) && !trial->accepted;
+    if (!forbidden && !trial->accepted && !trial->mixed) {
+        mp_lane_tell_pause(lane, NULL, status, trial->text);
+        reject_trial(lane, trial);
+        mp_lane_rest(lane, now_ms + settings->max_retry_delay_ms);
+        return;
+    }
+    if (forbidden)
+        mp_lane_tell_pause(lane, first, status, trial->text);
+    if (!reunite(lane, &first)) {
+        mp_lane_rest(lane, now_ms + MP_LANE_NO_MEMORY_MS);
+    } else if (forbidden) {
+        lane->trusted = false;
+        mp_lane_take_out(&lane->ready, first);
+        first->resume_ms = now_ms + settings->max_retry_delay_ms;
+        mp_lane_insert(&lane->stuck, first);
+        mp_lane_rest(lane, first->resume_ms);
+    }
+}
+
+static void conclude_trials(mp_lane *lane, const mp_settings *settings,
+                            int64_t now_ms) {
+    for (mp_batch *batch = lane->ready; batch;) {
+        if (is_exhausted(batch) && !shares_trial(lane->sent, batch->trial)) {
+            conclude(lane, settings, batch, now_ms);
+            if (rests(lane, now_ms))
+                return;
+            batch = lane->ready;
+        } else {
+            batch = batch->next;
+        }
+    }
+}
+
+/* max_age is judged whenever a request could be made, by the youngest record
+ * of a batch's segment. */
+static void drop_expired(mp_lane *lane, const mp_settings *settings,
+                         mp_batch **list, int64_t now_ms) {
+    if (settings->max_age_ms == 0)
+        return;
+    for (mp_batch *batch = *list, *next; batch; batch = next) {
+        next = batch->next;
+        if (batch->segment->last_ms > now_ms - settings->max_age_ms)
+            continue;
+        mp_lane_take_out(list, batch);
+        mp_news news = {MP_REPORT_DROPPED, 0, false, "older than max_age"};
+        mp_lane_end(lane, batch, &lane->stats->dropped_expired, &news);
+    }
+}
+
+/* Two records may share a request only if their classes are equal. */
+static int class_of(const mp_lane *lane, const mp_entry *entry,
+                    int64_t wall_ms) {
+    if (lane->id == MP_LANE_EVENTS)
+        return entry->kind == MP_PLAIN && entry->time_ms > 0 &&
+               entry->time_ms < wall_ms - TRACK_MAX_AGE_MS;
+    return (int)entry->kind;
+}
+
+/* True if the batch holds an update of the same subject that came before. */
+static bool precedes(const mp_batch *batch, const mp_entry *entry) {
+    for (uint32_t i = 0; i < batch->count; i++) {
+        const mp_entry *other = mp_batch_entry(batch, i);
+        if (other->ticket >= entry->ticket)
+            return false;
+        if (other->subject == entry->subject)
+            return true;
+    }
+    return false;
+}
+
+/* In order, an update waits for earlier ones of its subject: those that are
+ * stuck, and those that were cut out of the middle of its batch, were sent
+ * and came back, and so stand behind it in `ready`. */
+static bool is_held_up(const mp_lane *lane, const mp_batch *batch,
+                       const mp_entry *entry) {
+    if (!lane->ordered)
+        return false;
+    for (const mp_batch *b = lane->stuck; b; b = b->next)
+        if (precedes(b, entry))
+            return true;
+    for (const mp_batch *b = batch->next;
+         b && mp_batch_ticket(b) < entry->ticket; b = b->next)
+        if (precedes(b, entry))
+            return true;
+    return false;
+}
+
+/* Those of which an update stays behind, so that later ones must too. Two may
+ * share a bit: then one of them travels a request later than it could. */
+typedef struct subjects {
+    uint8_t bits[SUBJECT_BITS / 8];
+} subjects;
+
+static bool has_subject(const subjects *set, const mp_entry *entry) {
+    uint32_t bit = entry->subject % SUBJECT_BITS;
+    return set->bits[bit / 8] >> bit % 8 & 1;
+}
+
+static void add_subject(subjects *set, const mp_entry *entry) {
+    uint32_t bit = entry->subject % SUBJECT_BITS;
+    set->bits[bit / 8] |= (uint8_t)(1u << bit % 8);
+}
+
+/* Marks in `keep` what of a batch may travel in one request, and returns how
+ * many records that are. */
+static uint32_t mark_fitting(const mp_lane *lane, const mp_settings *settings,
+                             const mp_batch *batch, int64_t wall_ms,
+                             bool keep[]) {
+    uint32_t limit = mp_lane_batch_limit(lane, settings), kept = 0;
+    size_t bytes = 0;
+    int class = -1;
+    subjects behind = {{0}};
+    for (uint32_t i = 0; i < batch->count && kept < limit; i++) {
+        const mp_entry *entry = mp_batch_entry(batch, i);
+        if (is_held_up(lane, batch, entry) ||
+            (lane->ordered && has_subject(&behind, entry)))
+            continue;
+        int own = class_of(lane, entry, wall_ms);
+        if (class < 0)
+            class = own;
+        if (own != class) {
+            add_subject(&behind, entry);
+            continue;
+        }
+        if (kept > 0 && bytes + mp_entry_bytes(entry) > lane->limit_bytes)
+            break;
+        keep[i] = true;
+        kept++;
+        bytes += mp_entry_bytes(entry);
+    }
+    return kept;
+}
+
+/* Takes from a batch in `ready` what may travel in one request. NULL: all of
+ * it is held up, or memory ran out and the lane rests. */
+static mp_batch *cut(mp_lane *lane, const mp_settings *settings,
+                     mp_batch *batch, int64_t now_ms, int64_t wall_ms) {
+    bool keep[MP_SEGMENT_RECORDS] = {false};
+    uint32_t kept = mark_fitting(lane, settings, batch, wall_ms, keep);
+    if (kept == 0)
+        return NULL;
+    mp_batch *part = batch;
+    mp_lane_take_out(&lane->ready, batch);
+    if (kept < batch->count) {
+        part = mp_batch_part(batch, keep, kept);
+        mp_lane_insert(&lane->ready, batch);
+    }
+    if (part)
+        part->via_import =
+            lane->id == MP_LANE_EVENTS &&
+            class_of(lane, mp_batch_entry(part, 0), wall_ms) == 1;
+    else
+        mp_lane_rest(lane, now_ms + MP_LANE_NO_MEMORY_MS);
+    return part;
+}
+
+static bool is_due(const mp_lane *lane, const mp_settings *settings,
+                   int64_t now_ms, int64_t *due_ms) {
+    const mp_segment *open = lane->queue.open;
+    if (!open || open->count == 0)
+        return false;
+    *due_ms = open->entries[0].ticket <= lane->hurry
+                  ? now_ms
+                  : open->born_ms + settings->flush_interval_ms;
+    return *due_ms <= now_ms;
+}
+
+/* Moves the next segment that is full or due from the queue to `ready`. */
+static mp_batch *load(mp_lane *lane, const mp_settings *settings,
+                      int64_t now_ms, int64_t *next_ms) {
+    int64_t due_ms = INT64_MAX;
+    if (!lane->queue.sealed) {
+        if (is_due(lane, settings, now_ms, &due_ms))
+            mp_queue_seal(&lane->queue);
+        else if (due_ms < *next_ms)
+            *next_ms = due_ms;
+    }
+    mp_segment *segment = mp_queue_take(&lane->queue);
+    if (!segment)
+        return NULL;
+    mp_batch *batch = mp_batch_new(segment);
+    if (!batch) {
+        mp_queue_untake(&lane->queue, segment);
+        mp_lane_rest(lane, now_ms + MP_LANE_NO_MEMORY_MS);
+        return NULL;
+    }
+    mp_lane_insert(&lane->ready, batch);
+    return batch;
+}
+
+/* The first batch in `ready` of which something may travel. */
+static mp_batch *choose_ready(mp_lane *lane, const mp_settings *settings,
+                              int64_t now_ms, int64_t wall_ms) {
+    mp_batch *part = NULL;
+    for (mp_batch *b = lane->ready, *next; b && !part && !rests(lane, now_ms);
+         b = next) {
+        next = b->next;
+        if (!is_exhausted(b))
+            part = cut(lane, settings, b, now_ms, wall_ms);
+    }
+    return part;
+}
+
+/* What is due again travels like anything else: it may have grown old. */
+static mp_batch *choose_stuck(mp_lane *lane, const mp_settings *settings,
+                              int64_t now_ms, int64_t wall_ms,
+                              int64_t *next_ms) {
+    for (mp_batch *b = lane->stuck; b; b = b->next) {
+        if (b->resume_ms <= now_ms) {
+            mp_lane_take_out(&lane->stuck, b);
+            mp_lane_insert(&lane->ready, b);
+            return cut(lane, settings, b, now_ms, wall_ms);
+        }
+        if (b->resume_ms < *next_ms)
+            *next_ms = b->resume_ms;
+    }
+    return NULL;
+}
+
+static mp_batch *choose(mp_lane *lane, const mp_settings *settings,
+                        int64_t now_ms, int64_t wall_ms, int64_t *next_ms) {
+    mp_batch *part;
+    drop_expired(lane, settings, &lane->stuck, now_ms);
+    do {
+        drop_expired(lane, settings, &lane->ready, now_ms);
+        lane->wants_disk = mp_lane_disk_first(lane);
+        if (lane->wants_disk)
+            return NULL;
+        part = choose_ready(lane, settings, now_ms, wall_ms);
+    } while (!part && !rests(lane, now_ms) &&
+             load(lane, settings, now_ms, next_ms));
+    if (!part && !rests(lane, now_ms))
+        part = choose_stuck(lane, settings, now_ms, wall_ms, next_ms);
+    if (!part && !rests(lane, now_ms))
+        lane->wants_disk = mp_lane_disk_next(lane);
+    return part;
+}
+
+mp_batch *mp_lane_next(mp_lane *lane, const mp_settings *settings,
+                       int64_t now_ms, int64_t wall_ms, uint32_t slots,
+                       int64_t *next_ms) {
+    *next_ms = INT64_MAX;
+    lane->wants_disk = false;
+    lane->waits = slots == 0 || (lane->in_flight > 0 &&
+                                 (lane->ordered || lane->failures > 0));
+    if (lane->waits)
+        return NULL;
+    mp_batch *batch = NULL;
+    if (now_ms >= lane->limit_ms)
+        lane->limit_bytes = SIZE_MAX;
+    if (!rests(lane, now_ms)) {
+        conclude_trials(lane, settings, now_ms);
+        mp_lane_tell_dropped(lane, 0, now_ms);
+    }
+    if (!rests(lane, now_ms))
+        batch = choose(lane, settings, now_ms, wall_ms, next_ms);
+    if (!batch) {
+        lane->waits = rests(lane, now_ms) && !mp_lane_empty(lane);
+        if (lane->waits)
+            *next_ms = lane->resume_ms;
+        return NULL;
+    }
+    mp_lane_insert(&lane->sent, batch);
+    lane->in_flight++;
+    lane->stats->queued -= batch->count;
+    lane->stats->in_flight += batch->count;
+    if (batch->sends++ > 0)
+        lane->stats->retried += batch->count;
+    if (batch->trial)
+        batch->trial->requests++;
+    batch->sent_ms = now_ms;
+    return batch;
+}

@@ -1,0 +1,295 @@
+/* What becomes of a batch once it is known what the API said. */
+#include "core/lane/lane_state.h"
+
+#include <string.h>
+
+enum {
+    LIMIT_MS = 3600 * 1000 /* whoever answered 413 may have been mended */
+};
+
+static void finish_part(mp_lane *lane, mp_batch *batch,
+                        const mp_answer *answer) {
+    uint32_t delivered = batch->count - answer->failed_count;
+    if (batch->trial)
+        batch->trial->accepted |= delivered > 0;
+    mp_lane_tell_failed(lane, batch, answer);
+    mp_lane_tell_delivered(lane, batch, delivered, answer);
+    lane->stats->rejected += answer->failed_count;
+    lane->stats->delivered -= answer->failed_count;
+    mp_lane_finish(lane, batch, &lane->stats->delivered);
+}
+
+static void deliver(mp_lane *lane, mp_batch *batch, const mp_answer *answer) {
+    if (batch->trial)
+        batch->trial->accepted = true;
+    mp_lane_tell_delivered(lane, batch, batch->count, answer);
+    mp_lane_finish(lane, batch, &lane->stats->delivered);
+}
+
+static void reject(mp_lane *lane, mp_batch *batch, const mp_answer *answer,
+                   bool uncertain) {
+    mp_news news = {MP_REPORT_REJECTED, answer->status, uncertain,
+                    answer->text};
+    mp_lane_end(lane, batch, &lane->stats->rejected, &news);
+}
+
+static size_t body_bytes(const mp_batch *batch) {
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < batch->count; i++)
+        bytes += mp_entry_bytes(mp_batch_entry(batch, i));
+    return bytes;
+}
+
+/* Parts a batch of at least two in the middle. Out of memory it stays whole,
+ * which costs only a request more. */
+static void part_in_middle(mp_lane *lane, mp_batch *batch) {
+    bool keep[MP_SEGMENT_RECORDS] = {false};
+    uint32_t half = batch->count / 2;
+    memset(keep, true, half);
+    mp_batch *part = mp_batch_part(batch, keep, half);
+    mp_lane_insert(&lane->ready, batch);
+    if (part)
+        mp_lane_insert(&lane->ready, part);
+}
+
+static void note_refusal(mp_trial *trial, const mp_answer *answer) {
+    if (trial->status == 0) {
+        trial->status = answer->status;
+        memcpy(trial->text, answer->text, MP_MESSAGE);
+    } else if (strcmp(trial->text, answer->text) != 0) {
+        trial->mixed = true;
+    }
+}
+
+static void halve(mp_lane *lane, mp_batch *batch, const mp_answer *answer,
+                  int64_t now_ms) {
+    bool alone = batch->count == 1;
+    bool applied_maybe = answer->outcome == MP_SAID_REFUSED &&
+                         mp_batch_entry(batch, 0)->kind == MP_CUMULATIVE;
+    if (batch->trial)
+        note_refusal(batch->trial, answer);
+    if (alone || applied_maybe) {
+        reject(lane, batch, answer, applied_maybe);
+        return;
+    }
+    if (answer->outcome == MP_SAID_TOO_LARGE) {
+        size_t half = body_bytes(batch) / 2;
+        if (half < lane->limit_bytes) {
+            lane->limit_bytes = half;
+            lane->limit_ms = now_ms + LIMIT_MS;
+        }
+    }
+    if (answer->outcome == MP_SAID_SERVER_ERROR) {
+        batch->server_errors = 0;
+    } else if (!batch->trial && mp_batch_suspect(batch)) {
+        batch->trial->requests = 1;
+        note_refusal(batch->trial, answer);
+    }
+    part_in_middle(lane, batch);
+}
+
+/* True if nobody needs the segment's other records: they have ended, and its
+ * batch on disk is written. */
+static bool is_all_that_is_left(const mp_lane *lane, const mp_batch *batch) {
+    const mp_segment *segment = batch->segment;
+    return segment->refs == 1 &&
+           (!lane->on_disk || (segment->place.sealed && !segment->place.open));
+}
+
+/* It may stay for days, and with it the segment. */
+static void set_aside(mp_lane *lane, mp_batch *batch, int64_t resume_ms) {
+    batch->resume_ms = resume_ms;
+    if (is_all_that_is_left(lane, batch))
+        mp_batch_trim(batch);
+    mp_lane_insert(&lane->stuck, batch);
+}
+
+/* Requests that left before the last failure came in belong to the same
+ * trouble and do not make it twice as bad. */
+static bool is_news(const mp_lane *lane, const mp_batch *batch) {
+    return lane->failures == 0 || batch->sent_ms > lane->failed_ms;
+}
+
+static mp_verdict judge(mp_lane *lane, const mp_settings *settings,
+                        const mp_batch *batch, const mp_answer *answer,
+                        int64_t retry_after_ms) {
+    uint32_t before = lane->failures;
+    if (before > 0 && !is_news(lane, batch))
+        before--;
+    mp_attempt attempt = {
+        .outcome = answer->outcome,
+        .records = batch->count,
+        .lane_failures = before,
+        .server_errors = batch->server_errors,
+        .unreadable = lane->unreadable,
+        .lane_trusted = lane->trusted,
+        .singled_out =
+            batch->trial && (batch->trial->accepted || batch->trial->forbidden),
+        .retry_after_ms = retry_after_ms,
+        .max_delay_ms = settings->max_retry_delay_ms,
+        .random = mp_rng_unit(&lane->rng),
+    };
+    return mp_retry(&attempt);
+}
+
+/* What concerns only the old events that an events lane sends to /import
+ * must not stop the young ones. True: the batch is dealt with. */
+static bool detour_closed(mp_lane *lane, mp_batch *batch,
+                          const mp_answer *answer, int64_t until_ms) {
+    if (lane->id != MP_LANE_EVENTS || !batch->via_import ||
+        (answer->outcome != MP_SAID_UNAUTHORIZED &&
+         answer->outcome != MP_SAID_FORBIDDEN))
+        return false;
+    if (answer->status == 404 && lane->custom_host) {
+        mp_news news = {MP_REPORT_DROPPED, 404, false,
+                        "older than five days, and the api_host has no "
+                        "/import"};
+        mp_lane_end(lane, batch, &lane->stats->dropped_expired, &news);
+    } else {
+        /* Once a batch: the young ones that are taken would open the lane
+         * for another report each time. */
+        mp_news news = {MP_REPORT_PAUSED, answer->status, false, answer->text};
+        if (!batch->told_aside)
+            mp_lane_tell(lane, batch, &news);
+        batch->told_aside = true;
+        set_aside(lane, batch, until_ms);
+    }
+    return true;
+}
+
+/* Once a record: it may stay so for days. */
+static void tell_stuck(mp_lane *lane, mp_batch *batch,
+                       const mp_answer *answer) {
+    mp_news news = {MP_REPORT_STUCK, answer->status, false, answer->text};
+    if (!batch->told_stuck)
+        mp_lane_tell(lane, batch, &news);
+    batch->told_stuck = true;
+}
+
+/* The door may be closed to all. Once it lets another pass, those of this
+ * search that it still does not are at fault. */
+static void distrust(mp_lane *lane, mp_batch *batch) {
+    lane->trusted = false;
+    if (mp_batch_suspect(batch))
+        batch->trial->forbidden = true;
+}
+
+static void follow(mp_lane *lane, mp_batch *batch, const mp_answer *answer,
+                   const mp_verdict *verdict, int64_t now_ms) {
+    switch (verdict->action) {
+    case MP_DO_DELIVER:
+        deliver(lane, batch, answer);
+        break;
+    case MP_DO_PART:
+        finish_part(lane, batch, answer);
+        break;
+    case MP_DO_REJECT:
+        reject(lane, batch, answer, false);
+        break;
+    case MP_DO_HALVE:
+        halve(lane, batch, answer, now_ms);
+        break;
+    case MP_DO_STUCK:
+        tell_stuck(lane, batch, answer);
+        if (answer->outcome == MP_SAID_FORBIDDEN)
+            distrust(lane, batch);
+        set_aside(lane, batch, now_ms + verdict->aside_ms);
+        break;
+    case MP_DO_PAUSE:
+        mp_lane_tell_pause(lane, batch, answer->status, answer->text);
+        if (answer->outcome == MP_SAID_FORBIDDEN) /* it may be the body */
+            set_aside(lane, batch, now_ms + verdict->delay_ms);
+        else
+            mp_lane_insert(&lane->ready, batch);
+        break;
+    case MP_DO_RETRY:
+        mp_lane_insert(&lane->ready, batch);
+        break;
+    }
+}
+
+/* A page of a captive portal is a 200 too, and earns no trust. */
+static bool speaks_mixpanel(mp_outcome outcome) {
+    return outcome == MP_SAID_DELIVERED || outcome == MP_SAID_PARTLY ||
+           outcome == MP_SAID_REFUSED;
+}
+
+static void count_answer(mp_lane *lane, mp_batch *batch,
+                         const mp_answer *answer, int64_t now_ms) {
+    if (!(lane->id == MP_LANE_EVENTS && batch->via_import))
+        lane->trusted |= speaks_mixpanel(answer->outcome);
+    if (answer->outcome == MP_SAID_UNREADABLE)
+        lane->unreadable++;
+    else
+        lane->unreadable = 0;
+    if (answer->outcome == MP_SAID_SERVER_ERROR)
+        batch->server_errors++;
+    if (answer->outcome != MP_SAID_DELIVERED) {
+        memcpy(lane->stats->last_error, answer->text, MP_MESSAGE);
+        lane->stats->last_error_ms = now_ms;
+    }
+}
+
+static void take_back(mp_lane *lane, mp_batch *batch) {
+    mp_lane_take_out(&lane->sent, batch);
+    lane->in_flight--;
+    lane->stats->in_flight -= batch->count;
+    lane->stats->queued += batch->count;
+}
+
+/* True: the records are not to be sent again, and have ended. */
+static bool tell_ambiguous(mp_lane *lane, const mp_settings *settings,
+                           mp_batch *batch, const mp_answer *answer) {
+    lane->stats->ambiguous++;
+    mp_news news = {MP_REPORT_AMBIGUOUS, answer->status, true, answer->text};
+    mp_lane_tell(lane, batch, &news);
+    if (!settings->report_ambiguous ||
+        mp_batch_entry(batch, 0)->kind != MP_CUMULATIVE)
+        return false;
+    reject(lane, batch, answer, true);
+    return true;
+}
+
+static void note_health(mp_lane *lane, mp_batch *batch,
+                        const mp_verdict *verdict, int64_t now_ms) {
+    bool failed = verdict->action == MP_DO_RETRY ||
+                  verdict->action == MP_DO_PAUSE ||
+                  (verdict->action == MP_DO_HALVE && verdict->ambiguous);
+    if (failed) {
+        lane->failures += is_news(lane, batch);
+        lane->failed_ms = now_ms;
+    } else if (verdict->action != MP_DO_STUCK) {
+        lane->failures = 0;
+        lane->told_pause = false;
+    }
+    if (verdict->delay_ms > 0)
+        mp_lane_rest(lane, now_ms + verdict->delay_ms);
+    /* An outage says nothing of the records and is no part of a search. */
+    if (batch->trial && verdict->action != MP_DO_HALVE && failed)
+        batch->trial->requests--;
+}
+
+void mp_lane_done(mp_lane *lane, const mp_settings *settings, mp_batch *batch,
+                  const mp_answer *answer, int64_t retry_after_ms,
+                  int64_t now_ms) {
+    take_back(lane, batch);
+    count_answer(lane, batch, answer, now_ms);
+    mp_verdict verdict = judge(lane, settings, batch, answer, retry_after_ms);
+    if (detour_closed(lane, batch, answer,
+                      now_ms + settings->max_retry_delay_ms))
+        return;
+    note_health(lane, batch, &verdict, now_ms);
+    if (verdict.ambiguous && tell_ambiguous(lane, settings, batch, answer))
+        return;
+    follow(lane, batch, answer, &verdict, now_ms);
+}
+
+void mp_lane_undo(mp_lane *lane, mp_batch *batch, int64_t now_ms) {
+    take_back(lane, batch);
+    if (--batch->sends > 0)
+        lane->stats->retried -= batch->count;
+    if (batch->trial)
+        batch->trial->requests--;
+    mp_lane_insert(&lane->ready, batch);
+    mp_lane_rest(lane, now_ms + MP_LANE_NO_MEMORY_MS);
+}

@@ -1,0 +1,120 @@
+/* The only access of the core to files. Every call to the system goes through
+ * a table that tests replace, so that each can be made to fail.
+ *
+ * A path is looked up from the open directory `dir`; MP_FILE_HERE takes it
+ * from the working directory. No function follows a symbolic link at the end
+ * of a path, and no descriptor survives an exec. Files are made with mode
+ * 0600, directories with 0700. Each function returns 0 or an errno value and
+ * blocks as long as the disk does: no lock may be held. Thread: any. */
+#ifndef MP_FILE_H
+#define MP_FILE_H
+
+#include "core/base/buf.h"
+
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+enum {
+    MP_FILE_HERE = AT_FDCWD
+};
+
+/* Each as the call of the system that bears its name, but for the parameters
+ * that never vary. */
+typedef struct mp_file_calls {
+    int (*open)(int dir, const char *path, int flags, mode_t mode);
+    int (*close)(int fd);
+    ssize_t (*read)(int fd, void *bytes, size_t n);
+    ssize_t (*write)(int fd, const void *bytes, size_t n, off_t at);
+    int (*allocate)(int fd, off_t bytes); /* blocks for bytes 0 to `bytes` */
+    void *(*map)(int fd, size_t bytes);   /* shared, MAP_FAILED */
+    int (*sync)(int fd);
+    int (*sync_map)(void *map, size_t bytes);
+    int (*rename)(int from_dir, const char *from, int to_dir, const char *to);
+    int (*unlink)(int dir, const char *path, int flags);
+    int (*mkdir)(int dir, const char *path, mode_t mode);
+    int (*lock)(int fd, int operation);
+    int (*stat)(int fd, struct stat *out);
+    int (*look)(int dir, const char *path, struct stat *out, int flags);
+    bool (*reserves)(int fd); /* see mp_file_reserves */
+} mp_file_calls;
+
+extern const mp_file_calls mp_file_system; /* the calls of the system */
+
+/* Replaces the table, mp_file_system to begin with, for the whole process.
+ * For tests: no other thread may use a file meanwhile. */
+void mp_file_use(const mp_file_calls *calls);
+
+/* ---- whole files ---- */
+
+/* Appends a regular file's contents. EFBIG when there are more than `most`
+ * bytes, EINVAL when it is no regular file; `out` keeps its length then. */
+int mp_file_read(int dir, const char *path, size_t most, mp_buf *out);
+
+/* Replaces a file, or makes it, so that whoever opens the path finds the old
+ * contents whole or the new ones whole; `durable`: also after a loss of
+ * power. */
+int mp_file_replace(int dir, const char *path, const void *bytes, size_t n,
+                    bool durable);
+
+/* Appends to a file, which is made if need be. */
+int mp_file_append(int dir, const char *path, const void *bytes, size_t n);
+
+/* ---- open files ---- */
+
+/* Makes a file that must not exist yet, for reading and writing. */
+int mp_file_create(int dir, const char *path, int *fd);
+int mp_file_write(int fd, const void *bytes, size_t n, int64_t at);
+int mp_file_allocate(int fd, size_t bytes); /* ENOSPC rather than later */
+
+/* True if blocks that were allocated stay the file's, so that writing to a
+ * mapping of it can never end in a SIGBUS: by the type of its file system,
+ * since on a copy-on-write or network one it can. */
+bool mp_file_reserves(int fd);
+
+int mp_file_sync(int fd);
+void mp_file_close(int fd); /* below 0: nothing */
+
+/* Maps the first bytes of a file, shared with it and hidden from a forked
+ * child; the descriptor may be closed then. */
+int mp_file_map(int fd, size_t bytes, char **map);
+int mp_file_sync_map(char *map, size_t bytes);
+void mp_file_unmap(char *map, size_t bytes);
+
+/* ---- directories ---- */
+
+int mp_file_mkdir(int dir, const char *path);
+int mp_file_open_dir(int dir, const char *path, int *fd);
+int mp_file_rename(int from_dir, const char *from, int to_dir, const char *to);
+int mp_file_unlink(int dir, const char *path);
+int mp_file_rmdir(int dir, const char *path);
+
+/* Calls `visit` with the name of each entry but "." and "..", in no order,
+ * until it returns false. */
+int mp_file_list(int dir, bool (*visit)(const char *name, void *user),
+                 void *user);
+
+int mp_file_stat(int fd, struct stat *out);
+int mp_file_look(int dir, const char *path, struct stat *out);
+
+/* ---- locks ---- */
+
+/* Opens a directory as mp_file_open_dir does and locks it against every
+ * other open of it, until mp_file_unlock_dir or the death of the process. A
+ * forked child gives up its copy at once: see mp_file_in_child. EWOULDBLOCK:
+ * it is locked; ENOENT: somebody removed it meanwhile. */
+int mp_file_lock_dir(int dir, const char *path, int *fd);
+void mp_file_unlock_dir(int fd); /* below 0: nothing */
+
+/* Until mp_file_close, a forked child closes its copy of the descriptor
+ * before anything else. False: there are too many. */
+bool mp_file_hold(int fd);
+
+/* Called around fork by the thread that forks. */
+void mp_file_before_fork(void);
+void mp_file_in_parent(void);
+void mp_file_in_child(void);
+
+#endif

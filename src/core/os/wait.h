@@ -1,0 +1,26 @@
+/* A lock with a condition that is waited for until a deadline on
+ * mp_clock_mono_ms. */
+#ifndef MP_WAIT_H
+#define MP_WAIT_H
+
+#include "core/base/err.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct mp_wait {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+} mp_wait;
+
+mp_err mp_wait_init(mp_wait *wait); /* MP_MEMORY */
+void mp_wait_destroy(mp_wait *wait);
+
+/* With the lock held: waits for a change. False: the deadline has passed. */
+bool mp_wait_until(mp_wait *wait, int64_t deadline_ms);
+
+/* With the lock held: tells everyone who waits. */
+void mp_wait_changed(mp_wait *wait);
+
+#endif

@@ -1,0 +1,303 @@
+#include "core/project/project_state.h"
+
+#include "core/lane/request.h"
+#include "core/os/clock.h"
+#include "core/os/rng.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- life ---- */
+
+static bool is_custom(const char *base_url) {
+    return strncmp(base_url, "https://api", 11) != 0 ||
+           !strstr(base_url, ".mixpanel.com");
+}
+
+static void use_settings(mp_project *project, mp_settings *settings) {
+    project->settings = settings;
+    atomic_store_explicit(&project->geolocate, settings->geolocate,
+                          memory_order_relaxed);
+    atomic_store_explicit(&project->reject_invalid, settings->reject_invalid,
+                          memory_order_relaxed);
+    mp_reports_keep(project->reports, settings->reports);
+}
+
+mp_project *mp_project_new(mp_config *config, mp_settings *settings) {
+    mp_project *project = calloc(1, sizeof *project);
+    if (project)
+        project->reports = mp_reports_new();
+    if (!project || !project->reports ||
+        pthread_mutex_init(&project->carrying, NULL) != 0 ||
+        mp_wait_init(&project->wait) != MP_OK) {
+        if (project)
+            mp_reports_free(project->reports);
+        free(project);
+        mp_config_free(config);
+        mp_settings_release(settings);
+        return NULL;
+    }
+    project->config = *config;
+    *config = (mp_config){0};
+    atomic_init(&project->refs, 1);
+    project->looks_ms = INT64_MAX;
+    use_settings(project, settings);
+    bool custom = is_custom(project->config.base_url);
+    for (int i = 0; i < MP_LANES; i++) {
+        project->lanes[i] =
+            mp_lane_new((mp_lane_id)i, &project->stats, custom, mp_rng_seed());
+        if (!project->lanes[i]) {
+            mp_project_release(project);
+            return NULL;
+        }
+        mp_lane_report_to(project->lanes[i], project->reports);
+    }
+    if (mp_project_open_disk(project) != MP_OK) {
+        mp_project_release(project);
+        return NULL;
+    }
+    return project;
+}
+
+void mp_project_retain(mp_project *project) {
+    atomic_fetch_add_explicit(&project->refs, 1, memory_order_relaxed);
+}
+
+void mp_project_release(mp_project *project) {
+    if (atomic_fetch_sub_explicit(&project->refs, 1, memory_order_acq_rel) > 1)
+        return;
+    if (project->spool)
+        mp_project_settle(project);
+    for (int i = 0; i < MP_LANES; i++)
+        mp_lane_free(project->lanes[i]);
+    mp_spool_free(project->spool);
+    mp_buf_free(&project->rejected);
+    mp_reports_free(project->reports);
+    mp_saves_clear(&project->saves);
+    mp_gzip_free(project->gzip);
+    mp_trace_close(&project->trace);
+    mp_settings_release(project->settings);
+    mp_config_free(&project->config);
+    mp_wait_destroy(&project->wait);
+    pthread_mutex_destroy(&project->carrying);
+    free(project);
+}
+
+const mp_config *mp_project_config(const mp_project *project) {
+    return &project->config;
+}
+
+/* ---- fork ---- */
+
+void mp_flight_free(mp_flight *flight) {
+    mp_request_free(&flight->request);
+    free(flight);
+}
+
+void mp_project_before_fork(mp_project *project) {
+    pthread_mutex_lock(&project->carrying);
+    mp_project_lock(project);
+}
+
+void mp_project_in_parent(mp_project *project) {
+    mp_project_unlock(project);
+    pthread_mutex_unlock(&project->carrying);
+}
+
+void mp_project_in_child(mp_project *project, int refs) {
+    atomic_store_explicit(&project->refs, refs, memory_order_relaxed);
+    for (int i = 0; i < MP_LANES; i++)
+        mp_lane_clear(project->lanes[i], mp_rng_seed());
+    while (project->handed_out) {
+        mp_flight *next = project->handed_out->next;
+        mp_flight_free(project->handed_out);
+        project->handed_out = next;
+    }
+    memset(&project->stats, 0, sizeof project->stats);
+    project->ticket = 0;
+    project->looks_ms = INT64_MAX;
+    mp_project_disk_in_child(project);
+    mp_reports_clear(project->reports);
+    mp_saves_clear(&project->saves); /* the parent writes them */
+    project->asked = project->sent = project->heard = 0;
+    mp_trace_forget(&project->trace);
+    project->gzip = NULL; /* the parent's worker may be changing it */
+    /* Neither can fail on Linux: nothing is allocated. */
+    mp_wait_init(&project->wait);
+    pthread_mutex_init(&project->carrying, NULL);
+}
+
+/* ---- settings ---- */
+
+mp_settings *mp_project_settings(mp_project *project) {
+    mp_project_lock(project);
+    mp_settings *settings = mp_settings_retain(project->settings);
+    mp_project_unlock(project);
+    return settings;
+}
+
+void mp_project_configure(mp_project *project, mp_settings *settings) {
+    mp_project_lock(project);
+    mp_settings *old = project->settings;
+    use_settings(project, settings);
+    for (int i = 0; i < MP_LANES; i++) /* more may be allowed now */
+        mp_lane_set_waits(project->lanes[i], false);
+    mp_project_unlock(project);
+    mp_settings_release(old);
+}
+
+bool mp_project_on_disk(const mp_project *project) {
+    return project->spool != NULL;
+}
+
+bool mp_project_geolocate(const mp_project *project) {
+    return atomic_load_explicit(&project->geolocate, memory_order_relaxed);
+}
+
+bool mp_project_reject_invalid(const mp_project *project) {
+    return atomic_load_explicit(&project->reject_invalid, memory_order_relaxed);
+}
+
+int64_t mp_project_exit_timeout(mp_project *project) {
+    mp_project_lock(project);
+    int64_t timeout_ms = project->settings->exit_timeout_ms;
+    mp_project_unlock(project);
+    return timeout_ms;
+}
+
+/* ---- waiting ---- */
+
+uint64_t mp_project_mark(mp_project *project) {
+    mp_project_lock(project);
+    uint64_t ticket = project->ticket;
+    mp_project_unlock(project);
+    return ticket;
+}
+
+/* With the lock held. */
+static uint64_t count_left(const mp_project *project, uint64_t ticket) {
+    if (ticket >= project->ticket && !project->spool)
+        return project->stats.queued + project->stats.in_flight;
+    if (ticket >= MP_LANE_LATER) /* those are adopted, and so are these: */
+        ticket = MP_LANE_LATER - 1;
+    uint64_t left = 0;
+    for (int i = 0; i < MP_LANES; i++) {
+        left += mp_lane_left(project->lanes[i], ticket);
+        if (project->base > 0)
+            left -= mp_lane_left(project->lanes[i], project->base);
+    }
+    return left;
+}
+
+uint64_t mp_project_left(mp_project *project, uint64_t ticket) {
+    mp_project_lock(project);
+    uint64_t left = count_left(project, ticket);
+    mp_project_unlock(project);
+    return left;
+}
+
+void mp_project_hurry(mp_project *project, uint64_t ticket) {
+    mp_project_lock(project);
+    for (int i = 0; i < MP_LANES; i++)
+        mp_lane_hurry(project->lanes[i], ticket);
+    mp_project_unlock(project);
+}
+
+uint64_t mp_project_wait(mp_project *project, uint64_t ticket,
+                         int64_t deadline_ms) {
+    mp_project_lock(project);
+    uint64_t left;
+    while ((left = count_left(project, ticket)) > 0 &&
+           mp_wait_until(&project->wait, deadline_ms))
+        continue;
+    mp_project_unlock(project);
+    return left;
+}
+
+/* With the lock held: what was adopted counts too. */
+static uint64_t count_all(const mp_project *project) {
+    const mp_stats *stats = &project->stats;
+    return stats->queued + stats->in_flight + stats->spooled;
+}
+
+uint64_t mp_project_wait_hopeful(mp_project *project, uint64_t ticket,
+                                 int64_t deadline_ms) {
+    mp_project_lock(project);
+    uint64_t left;
+    while ((left = ticket == UINT64_MAX ? count_all(project)
+                                        : count_left(project, ticket)) > 0 &&
+           !mp_project_safe_until(project, deadline_ms) &&
+           mp_wait_until(&project->wait, deadline_ms))
+        continue;
+    mp_project_unlock(project);
+    return left;
+}
+
+bool mp_project_idle(mp_project *project) {
+    mp_project_lock(project);
+    bool idle = count_all(project) == 0 && !project->saves.list;
+    mp_project_unlock(project);
+    return idle;
+}
+
+void mp_project_stats(mp_project *project, mp_stats *out) {
+    int64_t now_ms = mp_clock_mono_ms(), oldest_ms = INT64_MAX;
+    mp_project_lock(project);
+    *out = project->stats;
+    for (int i = 0; i < MP_LANES; i++) {
+        int64_t ms = mp_lane_oldest(project->lanes[i]);
+        if (ms < oldest_ms)
+            oldest_ms = ms;
+    }
+    mp_project_unlock(project);
+    out->oldest_ms = oldest_ms < now_ms ? now_ms - oldest_ms : 0;
+    out->last_error_ms =
+        out->last_error_ms < now_ms ? now_ms - out->last_error_ms : 0;
+}
+
+void mp_project_count_held_dropped(mp_project *project, uint32_t n) {
+    mp_project_lock(project);
+    project->stats.held_dropped += n;
+    mp_project_unlock(project);
+}
+
+bool mp_project_take_report(mp_project *project, mp_report *report) {
+    mp_project_lock(project);
+    bool taken = mp_reports_take(project->reports, report);
+    mp_project_unlock(project);
+    return taken;
+}
+
+uint64_t mp_project_ask(mp_project *project) {
+    mp_project_lock(project);
+    uint64_t question = ++project->asked;
+    mp_project_unlock(project);
+    return question;
+}
+
+/* 400 is what a question asks for: it is refused as data, not as a person. A
+ * 200 that Mixpanel did not write says nothing. */
+static mp_err judge_answer(const mp_answer *answer, char message[MP_MESSAGE]) {
+    memcpy(message, answer->text, MP_MESSAGE);
+    if (answer->status == 400 ||
+        (answer->status == 200 && answer->outcome != MP_SAID_UNREADABLE))
+        return MP_OK;
+    return answer->status == 401 || answer->status == 403 ? MP_UNAUTHORIZED
+                                                          : MP_NETWORK;
+}
+
+mp_err mp_project_hear(mp_project *project, uint64_t question,
+                       int64_t deadline_ms, char message[MP_MESSAGE]) {
+    mp_project_lock(project);
+    while (project->heard < question &&
+           mp_wait_until(&project->wait, deadline_ms))
+        continue;
+    mp_err err = MP_TIMEOUT;
+    if (project->heard >= question)
+        err = judge_answer(&project->heard_answer, message);
+    else
+        snprintf(message, MP_MESSAGE, "timeout: the API has not answered yet");
+    mp_project_unlock(project);
+    return err;
+}

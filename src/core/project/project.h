@@ -1,0 +1,171 @@
+/* A project: where records of one key go, their four lanes, their counters
+ * and the lock that guards them. Every function may be called from any
+ * thread unless it says otherwise, and none waits for network or disk. */
+#ifndef MP_PROJECT_H
+#define MP_PROJECT_H
+
+#include "core/config/config.h"
+#include "core/lane/lane.h"
+#include "core/lane/report.h"
+#include "core/record/segment.h"
+#include "core/wire/exchange.h"
+
+typedef struct mp_project mp_project;
+
+/* Takes over the config and one reference to the settings, also when it
+ * fails. One reference for the caller. NULL: out of memory. */
+mp_project *mp_project_new(mp_config *config, mp_settings *settings);
+void mp_project_retain(mp_project *project);
+void mp_project_release(mp_project *project);
+
+const mp_config *mp_project_config(const mp_project *project);
+
+/* The settings in force, with a reference for the caller. */
+mp_settings *mp_project_settings(mp_project *project);
+
+/* Puts new settings in force and takes over the caller's reference. */
+void mp_project_configure(mp_project *project, mp_settings *settings);
+
+/* The two settings that every record asks for, read without the lock. */
+bool mp_project_geolocate(const mp_project *project);
+bool mp_project_reject_invalid(const mp_project *project);
+
+/* Accepts all `n` records into one lane, or none. *wake: the worker sleeps
+ * too long for what came in and must be woken. MP_QUEUE_FULL, MP_MEMORY. */
+mp_err mp_project_push(mp_project *project, mp_lane_id lane,
+                       const mp_record *records, size_t n, bool *wake);
+
+/* The ticket of the last record accepted; 0: none yet. */
+uint64_t mp_project_mark(mp_project *project);
+
+/* How many records up to `ticket` have no outcome yet. */
+uint64_t mp_project_left(mp_project *project, uint64_t ticket);
+
+/* Asks for everything up to `ticket` to be sent without waiting for
+ * company. Never shortens a pause that the API asked for. */
+void mp_project_hurry(mp_project *project, uint64_t ticket);
+
+/* As mp_project_wait, but only as long as there is hope: with a spool, records
+ * that cannot be sent before the deadline are safe where they are. For
+ * UINT64_MAX it waits for adopted records too. */
+uint64_t mp_project_wait_hopeful(mp_project *project, uint64_t ticket,
+                                 int64_t deadline_ms);
+
+/* Waits until every record up to `ticket` has an outcome, at most until
+ * `deadline` (mp_clock_mono_ms), and returns how many have none. */
+uint64_t mp_project_wait(mp_project *project, uint64_t ticket,
+                         int64_t deadline_ms);
+
+/* True if everything without an outcome is in the files of a spool. */
+bool mp_project_is_kept(mp_project *project);
+
+void mp_project_stats(mp_project *project, mp_stats *out);
+
+/* The oldest report that nobody took yet; its contents are the caller's. */
+bool mp_project_take_report(mp_project *project, mp_report *report);
+
+/* Starts a question to /import whether host and credentials are accepted;
+ * returns its number. */
+uint64_t mp_project_ask(mp_project *project);
+
+/* Waits for the reply to a question, at most until `deadline_ms`. MP_OK:
+ * accepted. MP_UNAUTHORIZED, MP_NETWORK, MP_TIMEOUT with a message. */
+mp_err mp_project_hear(mp_project *project, uint64_t question,
+                       int64_t deadline_ms, char message[MP_MESSAGE]);
+
+/* ---- state files ---- */
+
+/* Has the carrier replace a file by these bytes, which are taken over, within
+ * a second. *wake: the carrier sleeps too long for that. MP_MEMORY. */
+mp_err mp_project_save(mp_project *project, const char *path, mp_buf *text,
+                       bool *wake);
+
+/* Makes what waits for this path due now. */
+void mp_project_hurry_save(mp_project *project, const char *path);
+
+/* Waits until nothing waits for this path, at most until `deadline_ms`.
+ * MP_TIMEOUT; MP_STATE when writing failed meanwhile; both with a message. */
+mp_err mp_project_await_save(mp_project *project, const char *path,
+                             int64_t deadline_ms, char message[MP_MESSAGE]);
+
+/* Makes all that waits due now. */
+void mp_project_hurry_saves(mp_project *project);
+
+/* Waits until each file that is due was written, or could not be, at most until
+ * `deadline_ms`. */
+void mp_project_await_saves(mp_project *project, int64_t deadline_ms);
+
+/* Reports what is wrong with a state. */
+void mp_project_tell_state(mp_project *project, const char *message);
+
+/* Counts held updates that will never be sent. */
+void mp_project_count_held_dropped(mp_project *project, uint32_t n);
+
+/* ---- for whoever carries the requests: one thread at a time ---- */
+
+/* Writes the state files that are due, or `all`. True: there were some. */
+bool mp_project_write_saves(mp_project *project, bool all);
+
+/* The worker calls the first three; with the manual transport the host's own
+ * threads come through the three below them, which wait for each other. */
+
+/* The next request to send, else NULL and in *next_ms when to ask again
+ * (mp_clock_mono_ms; INT64_MAX: not before it is woken). `wall_ms` judges
+ * the age of events. The project owns the request until its reply is given
+ * to mp_project_answer. */
+mp_request *mp_project_next(mp_project *project, int64_t now_ms,
+                            int64_t wall_ms, int64_t *next_ms);
+
+/* Instead of mp_project_next while no request can be sent: does what is to be
+ * done on disk, and returns when to come again, as mp_project_next does. */
+int64_t mp_project_tend(mp_project *project, int64_t now_ms);
+
+/* Takes the reply to a request and frees the request. */
+void mp_project_answer(mp_project *project, mp_request *request,
+                       const mp_reply *reply, int64_t now_ms);
+
+/* As mp_project_next, and the request gets a *number, under which its reply
+ * is expected. It may be read until mp_project_let_go; no reply to it is
+ * taken before. Thread: any. */
+mp_request *mp_project_hand_out(mp_project *project, int64_t now_ms,
+                                int64_t wall_ms, uint64_t *number,
+                                int64_t *next_ms);
+void mp_project_let_go(mp_project *project, uint64_t number);
+
+/* As mp_project_answer. False: no request of this number waits for a reply.
+ * Thread: any. */
+bool mp_project_hand_in(mp_project *project, uint64_t number,
+                        const mp_reply *reply, int64_t now_ms);
+
+/* True if both keep their files in one directory. */
+bool mp_project_same_disk(const mp_project *a, const mp_project *b);
+
+/* Whether this project adopts what dead processes left in its directory. */
+void mp_project_adopts(mp_project *project, bool adopts);
+
+/* True if it has a spool. */
+bool mp_project_on_disk(const mp_project *project);
+
+/* Nothing is carried any more: sees to it that what is left is on disk, and
+ * removes the files that hold nothing. */
+void mp_project_settle(mp_project *project);
+
+/* True when no record, adopted ones included, and no state file waits and
+ * none is under way. */
+bool mp_project_idle(mp_project *project);
+
+/* The exit_timeout in force, in ms. */
+int64_t mp_project_exit_timeout(mp_project *project);
+
+/* ---- fork: see engine.c ---- */
+
+/* Takes every lock of the project; gives them back in the parent. */
+void mp_project_before_fork(mp_project *project);
+void mp_project_in_parent(mp_project *project);
+
+/* In a forked child, instead: forgets what the parent will deliver, and
+ * references that threads of the parent hold, and starts with fresh locks and
+ * counters. `refs`: how many there are in the child. */
+void mp_project_in_child(mp_project *project, int refs);
+
+#endif

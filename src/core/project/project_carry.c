@@ -1,0 +1,345 @@
+/* Carrying: which request comes next, and what its reply changes. */
+#include "core/project/project_state.h"
+
+#include "core/lane/request.h"
+#include "core/os/clock.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    NO_MEMORY_MS = 1000, /* before a question is tried again */
+    TEND_MS = 1000       /* between two looks while nothing can be sent */
+};
+
+/* With the lock held: segments that the caller frees once it has released
+ * the lock, since unmapping a megabyte takes longer than a push may wait. */
+static mp_segment *collect_garbage(mp_project *project) {
+    mp_segment *all = NULL;
+    for (int i = 0; i < MP_LANES; i++) {
+        mp_segment *garbage = mp_lane_garbage(project->lanes[i]);
+        while (garbage) {
+            mp_segment *next = garbage->next;
+            garbage->next = all;
+            all = garbage;
+            garbage = next;
+        }
+    }
+    return all;
+}
+
+/* Events and imports share max_in_flight; profiles and groups go one by one
+ * for the sake of their order, which their lanes see to. */
+static uint32_t slots_for(const mp_project *project, mp_lane_id id) {
+    if (id == MP_LANE_PEOPLE || id == MP_LANE_GROUPS)
+        return 1;
+    uint32_t used = mp_lane_in_flight(project->lanes[MP_LANE_EVENTS]) +
+                    mp_lane_in_flight(project->lanes[MP_LANE_IMPORT]);
+    uint32_t most = project->settings->max_in_flight;
+    return most > used ? most - used : 0;
+}
+
+/* The next batch of any lane, asked in turn. */
+static mp_batch *ask_lanes(mp_project *project, int64_t now_ms, int64_t wall_ms,
+                           mp_lane_id *id, int64_t *next_ms) {
+    *next_ms = INT64_MAX;
+    for (unsigned i = 0; i < MP_LANES; i++) {
+        *id = (mp_lane_id)((project->turn + i) % MP_LANES);
+        int64_t ms;
+        mp_batch *batch =
+            mp_lane_next(project->lanes[*id], project->settings, now_ms,
+                         wall_ms, slots_for(project, *id), &ms);
+        if (batch) {
+            project->turn = *id + 1;
+            return batch;
+        }
+        if (ms < *next_ms)
+            *next_ms = ms;
+    }
+    return NULL;
+}
+
+static uint64_t without_outcome(const mp_project *project) {
+    return project->stats.queued + project->stats.in_flight +
+           project->stats.spooled;
+}
+
+/* With the lock held: a backlog on its way leaves half of the memory to what
+ * comes in. */
+static bool may_read(const mp_project *project, mp_lane_id id) {
+    return mp_lane_in_flight(project->lanes[id]) == 0 ||
+           project->stats.queue_bytes <= project->settings->max_queue_bytes / 2;
+}
+
+/* With the lock held, when there is no next batch: one on disk that must be
+ * read first. */
+static mp_stored *wanted_batch(mp_project *project, mp_lane_id *id) {
+    mp_stored *wanted = NULL;
+    for (int i = 0; i < MP_LANES && !wanted; i++) {
+        *id = (mp_lane_id)i;
+        if (may_read(project, *id))
+            wanted = mp_lane_wanted(project->lanes[i]);
+    }
+    return wanted;
+}
+
+/* With the lock held: the next batch of any lane. Lanes that are asked also
+ * give up what is too old or refused for good. */
+static mp_batch *next_batch(mp_project *project, int64_t now_ms,
+                            int64_t wall_ms, mp_lane_id *id, int64_t *next_ms) {
+    uint64_t before = without_outcome(project);
+    mp_batch *batch = ask_lanes(project, now_ms, wall_ms, id, next_ms);
+    if (without_outcome(project) != before)
+        mp_wait_changed(&project->wait);
+    return batch;
+}
+
+/* NULL: none wanted, or out of memory. */
+static mp_gzip *compressor(mp_project *project, const mp_settings *settings) {
+    if (project->gzip && mp_gzip_level(project->gzip) != settings->gzip) {
+        mp_gzip_free(project->gzip);
+        project->gzip = NULL;
+    }
+    if (!project->gzip && settings->gzip > 0)
+        project->gzip = mp_gzip_new(settings->gzip);
+    return project->gzip;
+}
+
+static void say_untraceable(mp_project *project, const char *path) {
+    mp_project_lock(project);
+    snprintf(project->stats.last_error, MP_MESSAGE,
+             "option 'debug': cannot write to %.160s", path);
+    project->stats.last_error_ms = mp_clock_mono_ms();
+    mp_project_unlock(project);
+}
+
+static void trace_request(mp_project *project, mp_flight *under_way,
+                          const mp_settings *settings) {
+    under_way->number = ++project->flights;
+    if (!mp_trace_open(&project->trace, settings->debug))
+        say_untraceable(project, settings->debug);
+    if (!project->trace.path)
+        return;
+    mp_buf body = {0};
+    if (under_way->batch && mp_batch_body(under_way->batch, &body) == MP_OK)
+        mp_trace_request(&project->trace, under_way->number,
+                         &under_way->request, body.data, body.len);
+    else
+        mp_trace_request(&project->trace, under_way->number,
+                         &under_way->request, under_way->request.body.data,
+                         under_way->request.body.len);
+    mp_buf_free(&body);
+}
+
+/* Makes the request for a batch, or a question if there is none. NULL: out
+ * of memory. */
+static mp_flight *make_flight(mp_project *project, mp_lane_id lane,
+                              mp_batch *batch, const mp_settings *settings) {
+    mp_flight *under_way = calloc(1, sizeof *under_way);
+    if (!under_way)
+        return NULL;
+    under_way->lane = lane;
+    under_way->batch = batch;
+    mp_request *request = &under_way->request;
+    mp_err err = batch
+                     ? mp_request_make(request, batch, lane, &project->config,
+                                       settings, compressor(project, settings))
+                     : mp_request_ask(request, &project->config);
+    if (err != MP_OK) {
+        mp_flight_free(under_way);
+        return NULL;
+    }
+    trace_request(project, under_way, settings);
+    return under_way;
+}
+
+/* With the lock held: true if a question waits, which then is under way. */
+static bool take_question(mp_project *project, uint64_t *question) {
+    if (project->sent == project->asked)
+        return false;
+    *question = project->sent = project->asked;
+    return true;
+}
+
+static mp_request *next_question(mp_project *project, mp_settings *settings,
+                                 uint64_t question, int64_t now_ms,
+                                 int64_t *next_ms) {
+    mp_flight *under_way = make_flight(project, MP_LANE_IMPORT, NULL, settings);
+    if (under_way) {
+        under_way->question = question;
+        return &under_way->request;
+    }
+    mp_project_lock(project);
+    project->sent = project->heard;
+    mp_project_unlock(project);
+    *next_ms = now_ms + NO_MEMORY_MS;
+    return NULL;
+}
+
+/* With the lock released: makes the request for the batch, or gives it back
+ * to its lane. */
+static mp_request *launch(mp_project *project, mp_lane_id id, mp_batch *batch,
+                          const mp_settings *settings, int64_t now_ms) {
+    mp_flight *under_way = make_flight(project, id, batch, settings);
+    if (under_way)
+        under_way->first = mp_project_before_request(
+            project, id, batch, &under_way->request.body, settings);
+    mp_project_lock(project);
+    if (under_way) {
+        project->stats.requests++;
+        project->stats.bytes_raw += under_way->request.raw_bytes;
+        project->stats.bytes_sent += under_way->request.body.len;
+    } else {
+        mp_lane_undo(project->lanes[id], batch, now_ms);
+    }
+    mp_project_unlock(project);
+    return under_way ? &under_way->request : NULL;
+}
+
+/* What comes next: a question, a batch, or a batch on disk to be read first;
+ * else none of them. */
+typedef struct choice {
+    bool asks;
+    uint64_t question;
+    mp_lane_id id;
+    mp_batch *batch;
+    mp_stored *wanted;
+} choice;
+
+static choice choose(mp_project *project, int64_t now_ms, int64_t wall_ms,
+                     int64_t *next_ms) {
+    choice next = {.id = MP_LANE_EVENTS};
+    mp_project_lock(project);
+    next.asks = take_question(project, &next.question);
+    if (!next.asks)
+        next.batch = next_batch(project, now_ms, wall_ms, &next.id, next_ms);
+    if (!next.asks && !next.batch)
+        next.wanted = wanted_batch(project, &next.id);
+    int64_t save_ms = mp_saves_due(&project->saves);
+    if (!next.asks && save_ms < *next_ms)
+        *next_ms = save_ms;
+    project->looks_ms =
+        next.asks || next.batch || next.wanted ? now_ms : *next_ms;
+    mp_segment *garbage = collect_garbage(project);
+    mp_project_unlock(project);
+    mp_project_free_segments(project, garbage);
+    return next;
+}
+
+/* There is nothing to send now: time for the disk. */
+static void rest(mp_project *project, const mp_settings *settings,
+                 int64_t now_ms, int64_t *next_ms) {
+    int64_t ms = mp_project_tend_after(project, settings, now_ms);
+    if (ms >= *next_ms)
+        return;
+    *next_ms = ms;
+    mp_project_lock(project);
+    if (ms < project->looks_ms)
+        project->looks_ms = ms;
+    mp_project_unlock(project);
+}
+
+mp_request *mp_project_next(mp_project *project, int64_t now_ms,
+                            int64_t wall_ms, int64_t *next_ms) {
+    mp_settings *settings = mp_project_settings(project);
+    mp_request *request = NULL;
+    mp_project_tend_before(project, settings, now_ms);
+    choice next = choose(project, now_ms, wall_ms, next_ms);
+    while (next.wanted) {
+        mp_project_fetch(project, next.id, next.wanted, settings, now_ms);
+        next = choose(project, now_ms, wall_ms, next_ms);
+    }
+    if (next.asks) {
+        request =
+            next_question(project, settings, next.question, now_ms, next_ms);
+    } else if (next.batch) {
+        *next_ms = now_ms;
+        request = launch(project, next.id, next.batch, settings, now_ms);
+    } else {
+        rest(project, settings, now_ms, next_ms);
+    }
+    mp_settings_release(settings);
+    return request;
+}
+
+int64_t mp_project_tend(mp_project *project, int64_t now_ms) {
+    if (!project->spool)
+        return INT64_MAX;
+    mp_settings *settings = mp_project_settings(project);
+    mp_project_tend_before(project, settings, now_ms);
+    int64_t next_ms = mp_project_tend_after(project, settings, now_ms);
+    mp_settings_release(settings);
+    if (next_ms > now_ms + TEND_MS)
+        next_ms = now_ms + TEND_MS;
+    mp_project_lock(project);
+    project->looks_ms = next_ms;
+    for (int i = 0; i < MP_LANES; i++)
+        mp_lane_set_waits(project->lanes[i], true);
+    mp_segment *garbage = collect_garbage(project);
+    mp_project_unlock(project);
+    mp_project_free_segments(project, garbage);
+    return next_ms;
+}
+
+static void answer_question(mp_project *project, const mp_flight *under_way,
+                            const mp_reply *reply) {
+    mp_answer answer;
+    mp_answer_read(&answer, reply, 1, true);
+    mp_answer_free(&answer);
+    mp_project_lock(project);
+    if (under_way->question > project->heard) { /* else it came late */
+        project->heard = under_way->question;
+        project->heard_answer = answer;
+        mp_wait_changed(&project->wait);
+    }
+    mp_project_unlock(project);
+}
+
+static bool is_in(const mp_segment *list, const mp_segment *segment) {
+    while (list && list != segment)
+        list = list->next;
+    return list != NULL;
+}
+
+/* What was taken stays in the file too, as long as others of it wait, and
+ * must not be sent again either. */
+static bool was_not_taken(mp_outcome outcome) {
+    return outcome == MP_SAID_BAD || outcome == MP_SAID_TOO_LARGE ||
+           outcome == MP_SAID_REJECTED || outcome == MP_SAID_UNAUTHORIZED ||
+           outcome == MP_SAID_FORBIDDEN || outcome == MP_SAID_BUSY ||
+           outcome == MP_SAID_NOTHING;
+}
+
+static void answer_batch(mp_project *project, const mp_flight *under_way,
+                         const mp_reply *reply, int64_t now_ms) {
+    mp_batch *batch = under_way->batch;
+    mp_segment *segment = batch->segment;
+    mp_lane_id id = under_way->lane;
+    mp_answer answer;
+    /* Out of memory the answer says less, and is still safe to follow. */
+    mp_answer_read(&answer, reply, batch->count,
+                   mp_request_names_records(id, batch));
+    mp_project_lock(project);
+    mp_lane_done(project->lanes[id], project->settings, batch, &answer,
+                 reply->retry_after_ms, now_ms);
+    mp_segment *garbage = collect_garbage(project);
+    mp_wait_changed(&project->wait);
+    mp_project_unlock(project);
+    if (under_way->first && was_not_taken(answer.outcome) &&
+        !is_in(garbage, segment))
+        mp_project_no_doubt(project, segment);
+    mp_project_free_segments(project, garbage);
+    mp_answer_free(&answer);
+}
+
+void mp_project_answer(mp_project *project, mp_request *request,
+                       const mp_reply *reply, int64_t now_ms) {
+    mp_flight *under_way = (mp_flight *)request;
+    mp_trace_reply(&project->trace, under_way->number, reply);
+    if (under_way->batch)
+        answer_batch(project, under_way, reply, now_ms);
+    else
+        answer_question(project, under_way, reply);
+    mp_flight_free(under_way);
+}

@@ -1,0 +1,169 @@
+/* What of a project stands on disk: its spool, and open segments on files. */
+#include "core/project/project_state.h"
+
+#include "core/os/clock.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    NOTICE_MS = 60 * 1000 /* between two reports of one message */
+};
+
+/* ---- life ---- */
+
+mp_err mp_project_open_disk(mp_project *project) {
+    const mp_config *config = &project->config;
+    if (!config->spool)
+        return MP_OK;
+    project->spool = mp_spool_new(config->spool, config->token,
+                                  config->base_url, config->name);
+    if (!project->spool)
+        return MP_MEMORY;
+    project->rejected.limit = MP_PROJECT_REJECTED;
+    project->base = MP_PROJECT_BASE;
+    project->ticket = project->base;
+    for (int i = 0; i < MP_LANES; i++)
+        mp_lane_on_disk(project->lanes[i], &project->rejected);
+    return MP_OK;
+}
+
+void mp_project_disk_in_child(mp_project *project) {
+    if (!project->spool)
+        return;
+    mp_spool_reborn(project->spool);
+    project->ticket = project->base;
+    project->adopt_ms = project->sync_ms = project->store_ms = 0;
+    project->adopt_pause_ms = 0;
+    project->untold_evicted = 0;
+    project->told_evicted_ms = 0;
+    memset(project->told, 0, sizeof project->told);
+    project->rejected.len = 0;
+}
+
+bool mp_project_same_disk(const mp_project *a, const mp_project *b) {
+    return a->spool && b->spool && mp_spool_same(a->spool, b->spool);
+}
+
+void mp_project_adopts(mp_project *project, bool adopts) {
+    mp_project_lock(project);
+    project->adopts = adopts;
+    mp_project_unlock(project);
+}
+
+/* ---- trouble ---- */
+
+static uint64_t hash_text(const char *text) {
+    uint64_t hash = UINT64_C(14695981039346656037);
+    for (; *text; text++)
+        hash = (hash ^ (unsigned char)*text) * UINT64_C(1099511628211);
+    return hash;
+}
+
+/* With the lock held: false if this was told less than a minute ago, or is
+ * of a kind that is told once. */
+static bool is_news(mp_project *project, const char *message, bool once,
+                    int64_t now_ms) {
+    uint64_t hash = hash_text(message);
+    mp_told *oldest = project->told;
+    for (size_t i = 0; i < MP_TOLD; i++) {
+        mp_told *t = &project->told[i];
+        if (t->hash == hash && (once || now_ms < t->ms + NOTICE_MS))
+            return false;
+        if (t->ms < oldest->ms)
+            oldest = t;
+    }
+    *oldest = (mp_told){hash, now_ms};
+    return true;
+}
+
+/* With the lock held. */
+static void report(mp_project *project, const char *message) {
+    mp_report report = {.outcome = MP_REPORT_SPOOL, .endpoint = ""};
+    snprintf(report.message, MP_MESSAGE, "%s", message);
+    mp_reports_add(project->reports, &report);
+}
+
+void mp_project_trouble(mp_project *project, const char *message) {
+    int64_t now_ms = mp_clock_mono_ms();
+    mp_project_lock(project);
+    project->stats.spool_errors++;
+    memcpy(project->stats.last_error, message, MP_MESSAGE);
+    project->stats.last_error_ms = now_ms;
+    if (is_news(project, message, false, now_ms))
+        report(project, message);
+    mp_project_unlock(project);
+}
+
+/* What adoption passes over is met again at every look. */
+void mp_project_tell_once(void *user, const char *message) {
+    mp_project *project = user;
+    mp_project_lock(project);
+    if (is_news(project, message, true, mp_clock_mono_ms())) {
+        project->stats.spool_errors++;
+        report(project, message);
+    }
+    mp_project_unlock(project);
+}
+
+/* ---- open segments ---- */
+
+mp_segment *mp_project_new_segment(mp_project *project, mp_lane_id lane) {
+    char message[MP_MESSAGE];
+    mp_segment *segment = NULL;
+    if (project->spool) {
+        if (mp_spool_segment(project->spool, lane, &segment, message) == 0) {
+            if (segment->place.fd >= 0 &&
+                !atomic_exchange(&project->writes, true))
+                mp_project_tell_once(
+                    project,
+                    "spool: its file system can take blocks back, as a "
+                    "copy-on-write or network one does, so each record "
+                    "is written to it when it is tracked, which is "
+                    "slower than a mapping");
+            return segment;
+        }
+        mp_project_trouble(project, message);
+    }
+    return mp_segment_new();
+}
+
+/* With the lock held: notes that a caller is about to write the end of a
+ * segment, which must not go meanwhile. */
+void mp_project_note_write(mp_write *write, mp_segment *segment, size_t bytes) {
+    write->segment = segment;
+    write->to = segment->used;
+    write->from = segment->used - bytes;
+    mp_segment_retain(segment);
+}
+
+void mp_project_write(mp_project *project, mp_lane_id lane,
+                      const mp_write *writes, size_t n) {
+    char message[MP_MESSAGE];
+    for (size_t i = 0; i < n; i++) {
+        mp_segment *segment = writes[i].segment;
+        bool torn =
+            segment->place.fd >= 0 &&
+            mp_spool_write(segment, writes[i].from, writes[i].to, message) != 0;
+        if (torn)
+            mp_project_trouble(project, message);
+        mp_project_lock(project);
+        segment->place.torn |= torn;
+        if (mp_segment_release(segment))
+            mp_lane_retire(project->lanes[lane], segment);
+        mp_project_unlock(project);
+    }
+}
+
+void mp_project_free_segments(mp_project *project, mp_segment *list) {
+    char message[MP_MESSAGE];
+    while (list) {
+        mp_segment *next = list->next;
+        if (mp_spool_discard(list, message) != 0)
+            mp_project_trouble(project, message);
+        mp_segment_free(list);
+        list = next;
+    }
+}

@@ -1,0 +1,141 @@
+/* Records in. */
+#include "core/project/project_state.h"
+
+#include "core/os/clock.h"
+
+#include <stdlib.h>
+
+static mp_segment *new_segments(mp_project *project, mp_lane_id lane,
+                                uint32_t n) {
+    mp_segment *list = NULL;
+    while (n-- > 0) {
+        mp_segment *segment = mp_project_new_segment(project, lane);
+        if (!segment) {
+            mp_project_free_segments(project, list);
+            return NULL;
+        }
+        segment->next = list;
+        list = segment;
+    }
+    return list;
+}
+
+static void give_all(mp_lane *lane, mp_segment *list) {
+    while (list) {
+        mp_segment *next = list->next;
+        mp_lane_give(lane, list);
+        list = next;
+    }
+}
+
+/* Drops whatever is oldest in any lane. False: nothing can be dropped. */
+static bool drop_oldest(mp_project *project, int64_t now_ms) {
+    mp_lane *oldest = project->lanes[0];
+    for (int i = 1; i < MP_LANES; i++)
+        if (mp_lane_droppable(project->lanes[i]) < mp_lane_droppable(oldest))
+            oldest = project->lanes[i];
+    bool dropped = mp_lane_drop_oldest(oldest, now_ms);
+    if (dropped)
+        mp_wait_changed(&project->wait);
+    return dropped;
+}
+
+/* With the lock held: true if so many bytes may be queued, which older
+ * records may have to make room for. */
+static bool has_room(mp_project *project, size_t bytes, int64_t now_ms) {
+    size_t most = project->settings->max_queue_bytes;
+    while (project->stats.queue_bytes + bytes > most)
+        if (bytes > most || !project->settings->drop_oldest ||
+            !drop_oldest(project, now_ms))
+            return false;
+    return true;
+}
+
+/* Sees to it, with the lock held and held again on return, that all records
+ * have room. The lock is released while segments are made. */
+static mp_err make_room(mp_project *project, mp_lane_id id,
+                        const mp_record *records, size_t n, int64_t now_ms) {
+    mp_lane *lane = project->lanes[id];
+    size_t bytes = 0;
+    for (size_t i = 0; i < n; i++)
+        bytes += records[i].head_len + records[i].body_len + 2;
+    for (;;) {
+        if (!has_room(project, bytes, now_ms)) {
+            project->stats.refused_full++;
+            return MP_QUEUE_FULL;
+        }
+        uint32_t missing = mp_lane_missing(lane, project->settings, records, n);
+        if (missing == 0)
+            return MP_OK;
+        mp_project_unlock(project);
+        mp_segment *fresh = new_segments(project, id, missing);
+        mp_project_lock(project);
+        if (!fresh)
+            return MP_MEMORY;
+        give_all(lane, fresh);
+    }
+}
+
+/* With the lock held and room for all. `writes` gets one for each record. */
+static bool add_all(mp_project *project, mp_lane *lane,
+                    const mp_record *records, size_t n, mp_write *writes,
+                    int64_t now_ms) {
+    bool full = false;
+    for (size_t i = 0; i < n; i++) {
+        full |= mp_lane_add(lane, project->settings, &records[i],
+                            ++project->ticket, now_ms);
+        project->stats.repaired += records[i].repaired;
+        if (writes)
+            mp_project_note_write(&writes[i], mp_lane_last_segment(lane),
+                                  records[i].head_len + records[i].body_len +
+                                      2);
+    }
+    project->stats.accepted += n;
+    return full;
+}
+
+/* With the lock held: when the carrier must come for what was added to the
+ * lane; INT64_MAX: it comes by itself, at a reply or the end of a pause. Waking
+ * it for every record of an outage would cost a system call each, and a race
+ * for the lock. */
+static int64_t due(const mp_project *project, const mp_lane *lane,
+                   int64_t now_ms) {
+    const mp_settings *settings = project->settings;
+    int64_t due_ms = INT64_MAX;
+    if (!mp_lane_waits(lane))
+        due_ms = now_ms + settings->flush_interval_ms;
+    if (project->spool && settings->power &&
+        now_ms + settings->sync_interval_ms < due_ms)
+        due_ms = now_ms + settings->sync_interval_ms;
+    return due_ms;
+}
+
+mp_err mp_project_push(mp_project *project, mp_lane_id id,
+                       const mp_record *records, size_t n, bool *wake) {
+    int64_t now_ms = mp_clock_coarse_ms();
+    bool full = false;
+    mp_write single, *writes = NULL;
+    mp_project_lock(project);
+    mp_err err = make_room(project, id, records, n, now_ms);
+    if (err == MP_OK &&
+        atomic_load_explicit(&project->writes, memory_order_relaxed)) {
+        writes = n <= 1 ? &single : malloc(n * sizeof *writes);
+        if (!writes)
+            err = MP_MEMORY;
+    }
+    if (err == MP_OK)
+        full = add_all(project, project->lanes[id], records, n, writes, now_ms);
+    int64_t due_ms = due(project, project->lanes[id], now_ms);
+    /* The disk has room that memory has not. */
+    full |= err == MP_QUEUE_FULL && project->spool;
+    *wake = (full && project->looks_ms > now_ms) ||
+            (err == MP_OK && n > 0 && project->looks_ms > due_ms);
+    if (*wake) /* and nobody else wakes it for the same reason */
+        project->looks_ms = full ? now_ms : due_ms;
+    mp_project_unlock(project);
+    if (err == MP_OK && writes)
+        mp_project_write(project, id, writes, n);
+    if (writes != &single)
+        free(writes);
+    return err;
+}

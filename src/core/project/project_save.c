@@ -1,0 +1,116 @@
+/* State files: handed over by whoever changed a user, written by the carrier.
+ */
+#include "core/project/project_state.h"
+
+#include "core/os/clock.h"
+#include "core/os/file.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* With the lock held. */
+static void tell(mp_project *project, const char *message) {
+    mp_report report = {.outcome = MP_REPORT_STATE, .endpoint = ""};
+    snprintf(report.message, MP_MESSAGE, "%s", message);
+    snprintf(project->stats.last_error, MP_MESSAGE, "%s", message);
+    mp_reports_add(project->reports, &report);
+}
+
+void mp_project_tell_state(mp_project *project, const char *message) {
+    mp_project_lock(project);
+    tell(project, message);
+    mp_project_unlock(project);
+}
+
+mp_err mp_project_save(mp_project *project, const char *path, mp_buf *text,
+                       bool *wake) {
+    int64_t now_ms = mp_clock_mono_ms();
+    mp_project_lock(project);
+    mp_err err = mp_saves_put(&project->saves, path, text, now_ms);
+    int64_t due_ms = mp_saves_due(&project->saves);
+    *wake = err == MP_OK && project->looks_ms > due_ms;
+    if (*wake)
+        project->looks_ms = due_ms;
+    mp_project_unlock(project);
+    return err;
+}
+
+void mp_project_hurry_save(mp_project *project, const char *path) {
+    mp_project_lock(project);
+    mp_save *save = mp_saves_find(&project->saves, path);
+    if (save)
+        save->due_ms = mp_clock_mono_ms();
+    mp_project_unlock(project);
+}
+
+mp_err mp_project_await_save(mp_project *project, const char *path,
+                             int64_t deadline_ms, char message[MP_MESSAGE]) {
+    mp_err err = MP_OK;
+    mp_project_lock(project);
+    const mp_save *save = mp_saves_find(&project->saves, path);
+    uint32_t failures = save ? save->failures : 0;
+    bool in_time = true;
+    while (save && save->failures <= failures && in_time) {
+        in_time = mp_wait_until(&project->wait, deadline_ms);
+        save = mp_saves_find(&project->saves, path);
+    }
+    if (save && save->failures > failures) {
+        err = MP_STATE;
+        snprintf(message, MP_MESSAGE, "%s", save->failure);
+    } else if (save) {
+        err = MP_TIMEOUT;
+        snprintf(message, MP_MESSAGE, "timeout: the state is not written yet");
+    }
+    mp_project_unlock(project);
+    return err;
+}
+
+void mp_project_hurry_saves(mp_project *project) {
+    mp_project_lock(project);
+    mp_saves_hurry(&project->saves, mp_clock_mono_ms());
+    mp_project_unlock(project);
+}
+
+void mp_project_await_saves(mp_project *project, int64_t deadline_ms) {
+    mp_project_lock(project);
+    while (mp_saves_are_due(&project->saves, mp_clock_mono_ms()) &&
+           mp_wait_until(&project->wait, deadline_ms))
+        continue;
+    mp_project_unlock(project);
+}
+
+/* The failure of the first write of a row is reported, the others are not. */
+static void write_one(mp_project *project, mp_save *save, mp_buf *text) {
+    char failure[MP_MESSAGE] = "";
+    int err =
+        mp_file_replace(MP_FILE_HERE, save->path, text->data, text->len, true);
+    if (err != 0)
+        snprintf(failure, sizeof failure, "cannot write the state %.160s: %s",
+                 save->path, strerror(err));
+    mp_project_lock(project);
+    if (err != 0 && save->failures == 0)
+        tell(project, failure);
+    mp_saves_done(&project->saves, save, text, err != 0 ? failure : NULL,
+                  mp_clock_mono_ms());
+    mp_wait_changed(&project->wait);
+    mp_project_unlock(project);
+}
+
+/* One that fails is due later, so that this ends. */
+bool mp_project_write_saves(mp_project *project, bool all) {
+    int64_t now_ms = mp_clock_mono_ms();
+    bool any = false;
+    mp_project_lock(project);
+    if (all)
+        mp_saves_hurry(&project->saves, now_ms);
+    for (;;) {
+        mp_buf text;
+        mp_save *save = mp_saves_take(&project->saves, now_ms, &text);
+        mp_project_unlock(project);
+        if (!save)
+            return any;
+        write_one(project, save, &text);
+        any = true;
+        mp_project_lock(project);
+    }
+}

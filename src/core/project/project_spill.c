@@ -1,0 +1,276 @@
+/* Sealed batches of a project on disk: written, evicted, read back. */
+#include "core/project/project_state.h"
+
+#include "core/base/phase.h"
+#include "core/os/clock.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    RETRY_MS = 1000,      /* before a disk that failed is tried again */
+    NOTICE_MS = 60 * 1000 /* between two reports of evictions */
+};
+
+/* ---- sealing ---- */
+
+static int64_t wall_of(int64_t mono_ms) {
+    int64_t age_ms = mp_clock_mono_ms() - mono_ms;
+    return mp_clock_wall_ms() - (age_ms > 0 ? age_ms : 0);
+}
+
+/* The segment's batch on disk, which is the segment's from then on; NULL:
+ * that failed, and was told. `body`: see mp_spool_seal. */
+mp_stored *mp_project_seal(mp_project *project, mp_lane_id lane,
+                           mp_segment *segment, const mp_buf *body,
+                           const mp_settings *settings) {
+    char message[MP_MESSAGE];
+    mp_stored *stored;
+    if (mp_spool_seal(project->spool, lane, segment, body,
+                      wall_of(segment->last_ms), settings->power, &stored,
+                      message) != 0)
+        mp_project_trouble(project, message);
+    if (stored) {
+        stored->last_ms = segment->last_ms;
+        stored->adopted = segment->adopted;
+    }
+    return stored;
+}
+
+static bool is_cumulative(const mp_batch *batch) {
+    return mp_batch_entry(batch, 0)->kind == MP_CUMULATIVE;
+}
+
+/* RFC 1952, 2.3.1. A body is plain where gzip is not wanted or not allowed,
+ * or memory was short. */
+static bool is_gzip(const mp_buf *body) {
+    return body->len > 2 && memcmp(body->data, "\x1f\x8b", 2) == 0;
+}
+
+bool mp_project_before_request(mp_project *project, mp_lane_id lane,
+                               const mp_batch *batch, const mp_buf *body,
+                               const mp_settings *settings) {
+    char message[MP_MESSAGE];
+    mp_segment *segment = batch->segment;
+    mp_place *place = &segment->place;
+    if (!project->spool)
+        return false;
+    if (!place->sealed) {
+        bool whole = batch->count == segment->count && is_gzip(body);
+        place->sealed = mp_project_seal(project, lane, segment,
+                                        whole ? body : NULL, settings);
+    }
+    mp_doubt before =
+        place->sealed ? place->sealed->doubt : (mp_doubt)place->doubt;
+    mp_doubt doubt =
+        is_cumulative(batch) ? MP_DOUBT_CUMULATIVE : MP_DOUBT_PLAIN;
+    if (mp_spool_mark(segment, true, before > doubt ? before : doubt,
+                      message) != 0)
+        mp_project_trouble(project, message);
+    mp_phase("send");
+    return before != MP_DOUBT_CUMULATIVE && doubt == MP_DOUBT_CUMULATIVE;
+}
+
+/* Its lane sends one batch at a time, so no other is in doubt. */
+void mp_project_no_doubt(mp_project *project, mp_segment *segment) {
+    char message[MP_MESSAGE];
+    if (mp_spool_mark(segment, false, MP_DOUBT_PLAIN, message) != 0)
+        mp_project_trouble(project, message);
+}
+
+/* ---- out of memory onto the disk ---- */
+
+/* With the lock held: a lane whose oldest sealed segment should leave memory,
+ * or stands in no file yet, or not whole, or in one of many that are far too
+ * large; -1: none. */
+static int find_sealed(const mp_project *project, bool crowded) {
+    for (int i = 0; i < MP_LANES; i++) {
+        const mp_segment *oldest = mp_lane_oldest_sealed(project->lanes[i]);
+        if (oldest && (crowded || !mp_place_is_whole(&oldest->place) ||
+                       mp_lane_wastes_disk(project->lanes[i])))
+            return i;
+    }
+    return -1;
+}
+
+static bool is_crowded(const mp_project *project, unsigned share) {
+    return project->stats.queue_bytes >
+           project->settings->max_queue_bytes / share;
+}
+
+/* With the lock held: lets memory go whose records are on disk, and has the
+ * rest sealed when even that is much. */
+static int find_crowded(mp_project *project) {
+    bool crowded = is_crowded(project, 4);
+    int lane = find_sealed(project, crowded);
+    for (int i = 0; i < MP_LANES && lane < 0 && crowded; i++)
+        while (mp_lane_unload(project->lanes[i]))
+            continue;
+    for (int i = 0; i < MP_LANES && lane < 0 && is_crowded(project, 2); i++) {
+        mp_lane_seal(project->lanes[i]);
+        lane = find_sealed(project, true);
+    }
+    return lane;
+}
+
+/* Writes the oldest sealed segment of a lane to disk. False: nothing to do,
+ * or it failed. */
+bool mp_project_spill(mp_project *project, const mp_settings *settings,
+                      int64_t now_ms) {
+    mp_project_lock(project);
+    int lane = now_ms >= project->store_ms ? find_crowded(project) : -1;
+    mp_segment *segment =
+        lane >= 0 ? mp_lane_spill(project->lanes[lane]) : NULL;
+    mp_project_unlock(project);
+    if (!segment)
+        return false;
+    mp_stored *stored = segment->place.sealed;
+    if (!stored)
+        stored =
+            mp_project_seal(project, (mp_lane_id)lane, segment, NULL, settings);
+    segment->place.sealed = NULL;
+    mp_project_lock(project);
+    mp_lane_spilled(project->lanes[lane], stored);
+    if (stored)
+        mp_wait_changed(&project->wait); /* fewer are in memory only */
+    else
+        project->store_ms = now_ms + RETRY_MS;
+    mp_project_unlock(project);
+    return stored != NULL;
+}
+
+/* The oldest batch on disk and, in *lane, whose it is. */
+static mp_stored *find_oldest(const mp_project *project, mp_lane **lane) {
+    mp_stored *oldest = NULL;
+    for (int i = 0; i < MP_LANES; i++) {
+        mp_stored *s = mp_lane_oldest_stored(project->lanes[i]);
+        if (s && (!oldest || s->last_ms < oldest->last_ms)) {
+            oldest = s;
+            *lane = project->lanes[i];
+        }
+    }
+    return oldest;
+}
+
+static void tell_evicted(mp_project *project, uint64_t count, int64_t now_ms) {
+    project->untold_evicted += count;
+    if (project->untold_evicted == 0 ||
+        (project->told_evicted_ms != 0 &&
+         now_ms < project->told_evicted_ms + NOTICE_MS))
+        return;
+    mp_report report = {.outcome = MP_REPORT_DROPPED,
+                        .endpoint = "",
+                        .count = project->untold_evicted,
+                        .message = "spool_max_bytes was reached: the oldest "
+                                   "batches made room for newer ones"};
+    mp_reports_add(project->reports, &report);
+    project->untold_evicted = 0;
+    project->told_evicted_ms = now_ms;
+}
+
+static bool is_too_much(mp_project *project, const mp_settings *settings,
+                        int64_t now_ms) {
+    mp_project_lock(project);
+    bool too_much = project->stats.spooled_bytes > settings->spool_max_bytes;
+    if (!too_much)
+        tell_evicted(project, 0, now_ms);
+    mp_project_unlock(project);
+    return too_much;
+}
+
+void mp_project_evict(mp_project *project, const mp_settings *settings,
+                      int64_t now_ms) {
+    char message[MP_MESSAGE];
+    while (is_too_much(project, settings, now_ms)) {
+        mp_lane *lane = NULL;
+        mp_stored *stored = find_oldest(project, &lane);
+        mp_project_lock(project);
+        mp_lane_evict(lane, stored);
+        tell_evicted(project, stored->count, now_ms);
+        mp_wait_changed(&project->wait);
+        mp_project_unlock(project);
+        if (mp_spool_remove(stored, message) != 0)
+            mp_project_trouble(project, message);
+        free(stored);
+    }
+}
+
+/* ---- and back ---- */
+
+static void lose(mp_project *project, mp_lane *lane, mp_stored *stored,
+                 uint64_t *counter, const char *why) {
+    mp_project_lock(project);
+    mp_lane_lose(lane, counter, MP_REPORT_DROPPED, why);
+    mp_wait_changed(&project->wait);
+    mp_project_unlock(project);
+    free(stored);
+}
+
+/* What cannot be read is set aside, or is gone already. */
+static void give_up(mp_project *project, mp_lane *lane, mp_stored *stored,
+                    int err, const char *why) {
+    char message[MP_MESSAGE];
+    mp_project_trouble(project, why);
+    if (err == ENOENT) {
+        lose(project, lane, stored, &project->stats.dropped_evicted,
+             "somebody else removed their file from the spool");
+        return;
+    }
+    if (mp_spool_set_aside(stored, message) != 0)
+        mp_project_trouble(project, message);
+    mp_project_lock(project);
+    project->stats.quarantined++;
+    mp_project_unlock(project);
+    lose(project, lane, stored, &project->stats.dropped_quarantined,
+         "their file in the spool is damaged; it is kept as *.bad");
+}
+
+static bool is_passing(int err) {
+    return err == ENOMEM || err == EMFILE || err == ENFILE || err == EACCES ||
+           err == EINTR;
+}
+
+static bool is_expired(const mp_stored *stored, const mp_settings *settings,
+                       int64_t now_ms) {
+    return settings->max_age_ms > 0 &&
+           stored->last_ms <= now_ms - settings->max_age_ms;
+}
+
+void mp_project_fetch(mp_project *project, mp_lane_id id, mp_stored *stored,
+                      const mp_settings *settings, int64_t now_ms) {
+    char message[MP_MESSAGE];
+    mp_lane *lane = project->lanes[id];
+    mp_segment *segment = NULL;
+    if (is_expired(stored, settings, now_ms)) {
+        if (mp_spool_remove(stored, message) != 0)
+            mp_project_trouble(project, message);
+        lose(project, lane, stored, &project->stats.dropped_expired,
+             "older than max_age");
+        return;
+    }
+    mp_doubt doubt = stored->doubt;
+    uint64_t bytes = stored->bytes;
+    int64_t last_ms = stored->last_ms;
+    int err = mp_spool_load(stored, &segment, message);
+    if (err != 0 && !is_passing(err)) {
+        give_up(project, lane, stored, err, message);
+        return;
+    }
+    if (err != 0)
+        mp_project_trouble(project, message);
+    else
+        segment->born_ms = segment->last_ms = last_ms;
+    mp_project_lock(project);
+    bool restored =
+        err == 0 && mp_lane_restore(lane, settings, segment, doubt, bytes);
+    if (!restored)
+        mp_lane_put_back(lane, now_ms + RETRY_MS);
+    mp_project_unlock(project);
+    if (!restored && segment) {
+        segment->place.sealed = NULL;
+        mp_segment_free(segment);
+    } else if (restored && !segment->place.sealed) {
+        free(stored); /* it was the file of an open segment */
+    }
+}

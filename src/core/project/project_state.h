@@ -1,0 +1,164 @@
+/* What the files of the project share and nobody else sees. */
+#ifndef MP_PROJECT_STATE_H
+#define MP_PROJECT_STATE_H
+
+#include "core/base/gzip.h"
+#include "core/os/wait.h"
+#include "core/project/project.h"
+#include "core/project/saves.h"
+#include "core/spool/spool.h"
+#include "core/transport/trace.h"
+
+#include <stdatomic.h>
+
+/* The ticket before the first of a project with a spool: lower ones are for
+ * adopted records that go before it. */
+#define MP_PROJECT_BASE (UINT64_C(1) << 40)
+
+/* A report that was made: see project_disk.c. */
+typedef struct mp_told {
+    uint64_t hash; /* of its message */
+    int64_t ms;
+} mp_told;
+
+enum {
+    MP_TOLD = 16,
+    MP_PROJECT_REJECTED = 1024 * 1024 /* bytes of lines kept for a file */
+};
+
+/* Bytes of a segment that a call must write to its file. */
+typedef struct mp_write {
+    mp_segment *segment; /* a reference */
+    size_t from, to;
+} mp_write;
+
+/* A request under way. The request comes first: its address is the
+ * flight's. */
+typedef struct mp_flight {
+    mp_request request;
+    struct mp_flight *next; /* of those handed out */
+    uint64_t number;
+    bool lent;  /* handed out, and still being read */
+    bool first; /* see mp_project_before_request */
+    mp_lane_id lane;
+    mp_batch *batch;   /* NULL: a question */
+    uint64_t question; /* the number up to which questions are answered */
+} mp_flight;
+
+struct mp_project {
+    mp_config config;
+    atomic_int refs;
+    atomic_bool geolocate, reject_invalid; /* copies out of `settings` */
+
+    mp_wait wait; /* its lock guards the rest, but for what belongs to the
+                   * carrier; it changes when records ended */
+    mp_settings *settings;
+    mp_lane *lanes[MP_LANES];
+    mp_stats stats;
+    mp_reports *reports;
+    mp_saves saves;
+    uint64_t base;    /* the ticket before the first; 0 without a spool */
+    uint64_t ticket;  /* of the last record accepted */
+    int64_t looks_ms; /* when the carrier asks next without being woken */
+    unsigned turn;    /* the lane that is asked first */
+
+    /* Questions to /import: how many were asked, sent and answered, and the
+     * last answer. */
+    uint64_t asked, sent, heard;
+    mp_answer heard_answer;
+
+    mp_spool *spool;    /* NULL: records are in memory only */
+    atomic_bool writes; /* some segments are written, not mapped */
+    bool adopts;        /* the first of those open with this directory */
+    mp_buf rejected;    /* lines for a file */
+    mp_told told[MP_TOLD];
+    uint64_t untold_evicted;
+    int64_t told_evicted_ms; /* 0: never */
+
+    /* What belongs to the carrier: the worker or, with the manual transport,
+     * whoever holds `carrying`, which is taken before the lock above. */
+    mp_gzip *gzip;
+    mp_trace trace;
+    int64_t adopt_ms, sync_ms, store_ms, spare_ms; /* not before */
+    int64_t adopt_pause_ms;                        /* after the last look */
+    uint64_t flights;                              /* made so far */
+    pthread_mutex_t carrying;
+    mp_flight *handed_out; /* of the manual transport, without a reply */
+};
+
+/* The lock of `wait`. */
+static inline void mp_project_lock(mp_project *project) {
+    pthread_mutex_lock(&project->wait.lock);
+}
+
+static inline void mp_project_unlock(mp_project *project) {
+    pthread_mutex_unlock(&project->wait.lock);
+}
+
+void mp_flight_free(mp_flight *flight);
+
+/* ---- project_disk.c, project_spill.c, project_tend.c: but for segments and
+ * spares, each does nothing without a spool ---- */
+
+mp_err mp_project_open_disk(mp_project *project); /* MP_MEMORY */
+void mp_project_disk_in_child(mp_project *project);
+
+/* An empty segment on a file, or in memory when there is no spool or it
+ * failed, which is told then. NULL: out of memory. No lock held. */
+mp_segment *mp_project_new_segment(mp_project *project, mp_lane_id lane);
+
+/* Frees segments of a list and removes their files. No lock held. */
+void mp_project_free_segments(mp_project *project, mp_segment *list);
+
+/* With the lock held: notes the last bytes of a segment, to be written by
+ * mp_project_write without the lock. */
+void mp_project_note_write(mp_write *write, mp_segment *segment, size_t bytes);
+void mp_project_write(mp_project *project, mp_lane_id lane,
+                      const mp_write *writes, size_t n);
+
+/* Counts and tells what went wrong on disk, a message at most once a minute;
+ * or once, for what is met again and again. No lock held. */
+void mp_project_trouble(mp_project *project, const char *message);
+void mp_project_tell_once(void *project, const char *message);
+
+/* The segment's batch on disk, which is the caller's; NULL: that failed, and
+ * was told. `body`: see mp_spool_seal. */
+mp_stored *mp_project_seal(mp_project *project, mp_lane_id lane,
+                           mp_segment *segment, const mp_buf *body,
+                           const mp_settings *settings);
+
+/* Lets a segment go from memory to the disk if there are too many, or if it
+ * is in no file. False: nothing to do, or it failed. */
+bool mp_project_spill(mp_project *project, const mp_settings *settings,
+                      int64_t now_ms);
+
+/* Keeps within spool_max_bytes. */
+void mp_project_evict(mp_project *project, const mp_settings *settings,
+                      int64_t now_ms);
+
+/* The carrier, without the lock: what is to be done before a request is
+ * looked for, and when there was none; the latter returns when to come again
+ * (INT64_MAX: not for this). */
+void mp_project_tend_before(mp_project *project, const mp_settings *settings,
+                            int64_t now_ms);
+int64_t mp_project_tend_after(mp_project *project, const mp_settings *settings,
+                              int64_t now_ms);
+
+/* Reads a batch back that its lane wants. */
+void mp_project_fetch(mp_project *project, mp_lane_id id, mp_stored *stored,
+                      const mp_settings *settings, int64_t now_ms);
+
+/* Notes on disk that a request with this batch and body goes out. True: it
+ * puts records in doubt that may not be sent twice, and mp_project_no_doubt
+ * must tell when the reply says that none was taken, while the segment is in
+ * use. */
+bool mp_project_before_request(mp_project *project, mp_lane_id lane,
+                               const mp_batch *batch, const mp_buf *body,
+                               const mp_settings *settings);
+void mp_project_no_doubt(mp_project *project, mp_segment *segment);
+
+/* With the lock held: true if every record is in a file and nothing is or
+ * will be under way before the deadline. */
+bool mp_project_safe_until(mp_project *project, int64_t deadline_ms);
+
+#endif

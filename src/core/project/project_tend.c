@@ -1,0 +1,261 @@
+/* What the carrier does for a project at its time: keeps spares and, with a
+ * spool, adopts and syncs; and what is left to do in the end. */
+#include "core/project/project_state.h"
+
+#include "core/os/clock.h"
+
+#include <stdlib.h>
+
+enum {
+    ADOPT_MS = 60 * 1000, /* between two looks for the dead, at the most */
+    SOON_MS = 1000,       /* and at the least */
+    SYNCED = 32,          /* segments at a time */
+    SPILLED = 16,         /* segments before somebody else gets a turn */
+    NO_MEMORY_MS = 1000   /* before a spare is tried again */
+};
+
+/* Below it a clock is taken for one that was never set: 2025-01-01. */
+static const int64_t WALL_LEAST_MS = INT64_C(1735689600000);
+
+/* A clock that was never set, or was ahead, must not age a record. */
+static int64_t mono_of(int64_t wall_ms) {
+    int64_t age_ms = mp_clock_wall_ms() - wall_ms;
+    if (wall_ms < WALL_LEAST_MS || age_ms < 0)
+        age_ms = 0;
+    return mp_clock_mono_ms() - age_ms;
+}
+
+static void adopt(mp_project *project, const mp_settings *settings,
+                  int64_t now_ms) {
+    char message[MP_MESSAGE];
+    mp_adopted got;
+    mp_teller teller = {mp_project_tell_once, project};
+    /* Soon at first: whoever is replaced may take a moment to die. */
+    project->adopt_pause_ms = 2 * project->adopt_pause_ms + SOON_MS;
+    if (project->adopt_pause_ms > ADOPT_MS)
+        project->adopt_pause_ms = ADOPT_MS;
+    project->adopt_ms = now_ms + project->adopt_pause_ms;
+    if (mp_spool_adopt(project->spool, settings->power, &teller, &got,
+                       message) != 0)
+        mp_project_tell_once(project, message);
+    for (mp_stored *s = got.list; s; s = s->next)
+        s->last_ms = mono_of(s->wall_ms);
+    mp_project_lock(project);
+    while (got.list) {
+        mp_stored *next = got.list->next;
+        mp_lane_adopt(project->lanes[got.list->lane], got.list);
+        got.list = next;
+    }
+    project->stats.quarantined += got.quarantined;
+    project->stats.foreign = got.foreign;
+    mp_project_unlock(project);
+}
+
+/* A busy lane has its next segment at hand, pages touched, so that no call that
+ * tracks has to make one. */
+static void give_spares(mp_project *project, int64_t now_ms) {
+    for (int i = 0; i < MP_LANES && now_ms >= project->spare_ms; i++) {
+        uint32_t records;
+        size_t bytes;
+        mp_project_lock(project);
+        bool wants = mp_lane_wants_spare(project->lanes[i]);
+        mp_lane_expects(project->lanes[i], &records, &bytes);
+        mp_project_unlock(project);
+        mp_segment *spare =
+            wants ? mp_project_new_segment(project, (mp_lane_id)i) : NULL;
+        if (wants && !spare)
+            project->spare_ms = now_ms + NO_MEMORY_MS;
+        if (!spare)
+            continue;
+        mp_segment_warm(spare, records, bytes);
+        mp_project_lock(project);
+        mp_lane_give_spare(project->lanes[i], spare);
+        mp_project_unlock(project);
+    }
+}
+
+/* With the lock held. */
+static bool wants_spares(const mp_project *project) {
+    bool wants = false;
+    for (int i = 0; i < MP_LANES; i++)
+        wants |= mp_lane_wants_spare(project->lanes[i]);
+    return wants;
+}
+
+/* Segments to be synced, each with a reference. */
+typedef struct unsynced {
+    mp_segment *segments[SYNCED];
+    size_t used[SYNCED];
+    mp_lane_id lanes[SYNCED];
+    size_t n;
+    mp_lane_id lane;
+} unsynced;
+
+static void collect_unsynced(mp_segment *segment, void *user) {
+    unsynced *all = user;
+    if (all->n == SYNCED || !segment->place.open || segment->place.sealed ||
+        segment->synced == segment->used ||
+        (all->n > 0 && all->segments[all->n - 1] == segment))
+        return;
+    mp_segment_retain(segment);
+    all->segments[all->n] = segment;
+    all->used[all->n] = segment->used;
+    all->lanes[all->n++] = all->lane;
+}
+
+/* With the lock held. */
+static void find_unsynced(mp_project *project, unsynced *all) {
+    all->n = 0;
+    for (int i = 0; i < MP_LANES; i++) {
+        all->lane = (mp_lane_id)i;
+        mp_lane_each_segment(project->lanes[i], collect_unsynced, all);
+    }
+}
+
+static void release_synced(mp_project *project, const unsynced *all,
+                           const bool good[]) {
+    for (size_t i = 0; i < all->n; i++) {
+        if (good[i])
+            all->segments[i]->synced = all->used[i];
+        if (mp_segment_release(all->segments[i]))
+            mp_lane_retire(project->lanes[all->lanes[i]], all->segments[i]);
+    }
+}
+
+static void sync(mp_project *project, const mp_settings *settings,
+                 int64_t now_ms) {
+    char message[MP_MESSAGE];
+    unsynced all;
+    bool good[SYNCED] = {false};
+    mp_project_lock(project);
+    find_unsynced(project, &all);
+    mp_project_unlock(project);
+    for (size_t i = 0; i < all.n; i++) {
+        good[i] = mp_spool_sync(all.segments[i], message) == 0;
+        if (!good[i])
+            mp_project_trouble(project, message);
+    }
+    mp_project_lock(project);
+    release_synced(project, &all, good);
+    mp_project_unlock(project);
+    project->sync_ms = now_ms + settings->sync_interval_ms;
+}
+
+static void keep_rejected(mp_project *project) {
+    char message[MP_MESSAGE];
+    mp_project_lock(project);
+    mp_buf lines = project->rejected;
+    project->rejected = (mp_buf){.limit = MP_PROJECT_REJECTED};
+    mp_project_unlock(project);
+    if (lines.len > 0 && mp_spool_reject(project->spool, &lines, message) != 0)
+        mp_project_trouble(project, message);
+    mp_buf_free(&lines);
+}
+
+void mp_project_tend_before(mp_project *project, const mp_settings *settings,
+                            int64_t now_ms) {
+    mp_project_lock(project);
+    bool adopts =
+        project->spool && project->adopts && now_ms >= project->adopt_ms;
+    mp_project_unlock(project);
+    if (adopts)
+        adopt(project, settings, now_ms);
+    give_spares(project, now_ms);
+}
+
+int64_t mp_project_tend_after(mp_project *project, const mp_settings *settings,
+                              int64_t now_ms) {
+    int64_t next_ms = INT64_MAX;
+    if (!project->spool)
+        return next_ms;
+    for (int i = 0; i < SPILLED; i++) {
+        if (!mp_project_spill(project, settings, now_ms))
+            break;
+        next_ms = now_ms; /* for more, and since what stands on disk only is
+                           * found by asking its lane */
+    }
+    mp_project_evict(project, settings, now_ms);
+    if (settings->power && now_ms >= project->sync_ms)
+        sync(project, settings, now_ms);
+    keep_rejected(project);
+    mp_project_lock(project);
+    unsynced waiting = {.n = 0};
+    if (settings->power)
+        find_unsynced(project, &waiting);
+    release_synced(project, &waiting, (bool[SYNCED]){false});
+    if (wants_spares(project) && project->spare_ms < next_ms)
+        next_ms = project->spare_ms > now_ms ? project->spare_ms : now_ms;
+    if (project->store_ms > now_ms && project->store_ms < next_ms)
+        next_ms = project->store_ms;
+    if (waiting.n > 0 && project->sync_ms < next_ms)
+        next_ms = project->sync_ms;
+    if (project->adopts && project->adopt_ms < next_ms)
+        next_ms = project->adopt_ms;
+    mp_project_unlock(project);
+    return next_ms;
+}
+
+/* ---- the end ---- */
+
+typedef struct ending {
+    mp_project *project;
+    mp_lane_id lane;
+} ending;
+
+static void settle_segment(mp_segment *segment, void *user) {
+    const ending *end = user;
+    mp_project *project = end->project;
+    char message[MP_MESSAGE];
+    mp_place *place = &segment->place;
+    if (segment->count == 0)
+        mp_spool_discard(segment, message);
+    else if (!mp_place_is_whole(place) ||
+             (place->open && !mp_spool_is_there(segment)))
+        place->sealed = mp_project_seal(project, end->lane, segment, NULL,
+                                        project->settings);
+    else if (project->settings->power && place->open)
+        mp_spool_sync(segment, message);
+}
+
+void mp_project_settle(mp_project *project) {
+    if (!project->spool)
+        return;
+    keep_rejected(project);
+    for (int i = 0; i < MP_LANES; i++) {
+        ending end = {project, (mp_lane_id)i};
+        mp_project_free_segments(project, mp_lane_garbage(project->lanes[i]));
+        mp_lane_each_segment(project->lanes[i], settle_segment, &end);
+    }
+    mp_spool_end(project->spool);
+}
+
+static void find_volatile(mp_segment *segment, void *user) {
+    bool *found = user;
+    *found |= segment->count > 0 && !mp_place_is_whole(&segment->place);
+}
+
+/* With the lock held. */
+static bool has_volatile(const mp_project *project) {
+    bool found = !project->spool;
+    for (int i = 0; i < MP_LANES && !found; i++)
+        mp_lane_each_segment(project->lanes[i], find_volatile, &found);
+    return found;
+}
+
+bool mp_project_safe_until(mp_project *project, int64_t deadline_ms) {
+    if (project->stats.in_flight > 0)
+        return false;
+    for (int i = 0; i < MP_LANES; i++) {
+        mp_lane *lane = project->lanes[i];
+        if (!mp_lane_empty(lane) && mp_lane_rests_until(lane) <= deadline_ms)
+            return false;
+    }
+    return !has_volatile(project);
+}
+
+bool mp_project_is_kept(mp_project *project) {
+    mp_project_lock(project);
+    bool kept = !has_volatile(project);
+    mp_project_unlock(project);
+    return kept;
+}

@@ -1,0 +1,123 @@
+#include "core/record/batch.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static mp_batch *allocate(uint32_t count) {
+    return malloc(sizeof(mp_batch) + count * sizeof(uint16_t));
+}
+
+mp_batch *mp_batch_new(mp_segment *segment) {
+    mp_batch *batch = allocate(segment->count);
+    if (!batch)
+        return NULL;
+    *batch = (mp_batch){.segment = segment, .count = segment->count};
+    for (uint32_t i = 0; i < segment->count; i++)
+        batch->index[i] = (uint16_t)i;
+    return batch;
+}
+
+mp_batch *mp_batch_part(mp_batch *batch, const bool *keep, uint32_t kept) {
+    mp_batch *part = allocate(kept);
+    if (!part)
+        return NULL;
+    *part = *batch;
+    part->next = NULL;
+    part->count = 0;
+    uint32_t left = 0;
+    for (uint32_t i = 0; i < batch->count; i++) {
+        if (keep[i])
+            part->index[part->count++] = batch->index[i];
+        else
+            batch->index[left++] = batch->index[i];
+    }
+    batch->count = left;
+    mp_segment_retain(part->segment);
+    if (part->trial)
+        part->trial->refs++;
+    return part;
+}
+
+bool mp_batch_join(mp_batch **batch, mp_batch *other) {
+    mp_batch *a = *batch;
+    mp_batch *joined = allocate(a->count + other->count);
+    if (!joined)
+        return false;
+    *joined = *a;
+    joined->count = 0;
+    for (uint32_t i = 0, k = 0; i < a->count || k < other->count;) {
+        bool first = k == other->count ||
+                     (i < a->count && a->index[i] < other->index[k]);
+        joined->index[joined->count++] =
+            first ? a->index[i++] : other->index[k++];
+    }
+    free(a);
+    *batch = joined;
+    mp_batch_free(other); /* not the last reference: `joined` has one */
+    return true;
+}
+
+bool mp_batch_suspect(mp_batch *batch) {
+    if (batch->trial)
+        return true;
+    batch->trial = calloc(1, sizeof *batch->trial);
+    if (!batch->trial)
+        return false;
+    batch->trial->refs = 1;
+    return true;
+}
+
+void mp_batch_acquit(mp_batch *batch) {
+    if (batch->trial && --batch->trial->refs == 0)
+        free(batch->trial);
+    batch->trial = NULL;
+}
+
+mp_segment *mp_batch_free(mp_batch *batch) {
+    mp_segment *segment = batch->segment;
+    mp_batch_acquit(batch);
+    free(batch);
+    return mp_segment_release(segment) ? segment : NULL;
+}
+
+const mp_entry *mp_batch_entry(const mp_batch *batch, uint32_t i) {
+    return &batch->segment->entries[batch->index[i]];
+}
+
+uint64_t mp_batch_ticket(const mp_batch *batch) {
+    return mp_batch_entry(batch, 0)->ticket;
+}
+
+void mp_batch_trim(const mp_batch *batch) {
+    const mp_entry *last = mp_batch_entry(batch, batch->count - 1);
+    mp_segment_trim(batch->segment, mp_batch_entry(batch, 0)->offset,
+                    last->offset + mp_entry_bytes(last));
+}
+
+mp_err mp_batch_body(const mp_batch *batch, mp_buf *out) {
+    size_t bytes = 2;
+    for (uint32_t i = 0; i < batch->count; i++)
+        bytes += mp_entry_bytes(mp_batch_entry(batch, i));
+    mp_err err = mp_buf_reserve(out, bytes);
+    if (err != MP_OK)
+        return err;
+    char *at = out->data + out->len;
+    *at++ = '[';
+    for (uint32_t i = 0; i < batch->count;) {
+        /* Neighbours are copied at once: mostly that is the whole segment. */
+        const mp_entry *first = mp_batch_entry(batch, i);
+        uint32_t end = i + 1;
+        while (end < batch->count &&
+               batch->index[end] == batch->index[end - 1] + 1)
+            end++;
+        const mp_entry *last = mp_batch_entry(batch, end - 1);
+        size_t n = last->offset + mp_entry_bytes(last) - first->offset;
+        memcpy(at, batch->segment->data + first->offset, n);
+        at += n;
+        i = end;
+    }
+    at -= 2; /* the last ",\n" */
+    *at++ = ']';
+    out->len = (size_t)(at - out->data);
+    return MP_OK;
+}

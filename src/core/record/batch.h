@@ -1,0 +1,70 @@
+/* Some records of one segment, in order, that travel in one request.
+ *
+ * A batch holds a reference to its segment and a list of indexes, so that it
+ * can be parted in any way without touching a record. Knows nothing of
+ * replies or time. */
+#ifndef MP_BATCH_H
+#define MP_BATCH_H
+
+#include "core/base/buf.h"
+#include "core/record/segment.h"
+
+/* The search for refused records in what once was one batch; shared by all
+ * its parts. */
+typedef struct mp_trial {
+    uint32_t refs;
+    uint32_t requests;     /* spent so far */
+    bool accepted;         /* some record was taken */
+    bool mixed;            /* two refusals bore different texts */
+    bool forbidden;        /* a record alone, when nobody knew if others are */
+    int status;            /* of the first refusal; 0: none yet */
+    char text[MP_MESSAGE]; /* of that refusal */
+} mp_trial;
+
+typedef struct mp_batch mp_batch;
+struct mp_batch {
+    mp_batch *next; /* for whoever holds the batch */
+    mp_segment *segment;
+    mp_trial *trial;        /* NULL: not under suspicion */
+    int64_t sent_ms;        /* mp_clock_mono_ms; of the last request */
+    int64_t resume_ms;      /* of a stuck record: not before */
+    uint32_t sends;         /* requests made with these records */
+    uint32_t server_errors; /* answers of 5xx */
+    bool told_stuck;        /* a report named it */
+    bool told_aside;        /* the same, as old events without an /import */
+    bool via_import;        /* the request in flight goes to /import */
+    uint32_t count;
+    uint16_t index[]; /* into the segment, rising */
+};
+
+/* All records of a segment; takes over the caller's reference. NULL: out of
+ * memory, the reference stays the caller's. */
+mp_batch *mp_batch_new(mp_segment *segment);
+
+/* The records of `batch` for which keep[i] is true, as a batch of their own
+ * that shares trial and history; `batch` keeps the others. Both must end up
+ * with at least one. NULL: out of memory, nothing changed. */
+mp_batch *mp_batch_part(mp_batch *batch, const bool *keep, uint32_t kept);
+
+/* Adds the records of `other`, which came from the same segment and is
+ * freed, to those of *batch. False: out of memory, nothing changed. */
+bool mp_batch_join(mp_batch **batch, mp_batch *other);
+
+/* Puts the batch under a trial if it is under none. False: out of memory. */
+bool mp_batch_suspect(mp_batch *batch);
+void mp_batch_acquit(mp_batch *batch);
+
+/* Frees the batch; the segment is returned when this was its last reference,
+ * else NULL. */
+mp_segment *mp_batch_free(mp_batch *batch);
+
+const mp_entry *mp_batch_entry(const mp_batch *batch, uint32_t i);
+uint64_t mp_batch_ticket(const mp_batch *batch); /* of its first record */
+
+/* Gives back the memory of the segment's other records, which have ended. */
+void mp_batch_trim(const mp_batch *batch);
+
+/* Appends the records as a JSON array. MP_MEMORY. */
+mp_err mp_batch_body(const mp_batch *batch, mp_buf *out);
+
+#endif

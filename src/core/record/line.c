@@ -1,0 +1,59 @@
+#include "core/record/line.h"
+
+#include "core/record/parse.h"
+
+#include <string.h>
+
+uint32_t mp_line_subject(uint32_t hash, const char *id, size_t len) {
+    for (size_t i = 0; i < len; i++)
+        hash = (hash ^ (unsigned char)id[i]) * 16777619U;
+    return hash * 16777619U; /* the NUL */
+}
+
+static bool read_event(const json_t *root, mp_record *out) {
+    static const char *const identity[] = {"$identify", "$create_alias",
+                                           "$merge"};
+    const char *event = json_string_value(json_object_get(root, "event"));
+    const json_t *properties = json_object_get(root, "properties");
+    if (!event || !json_is_object(properties))
+        return false;
+    for (size_t i = 0; i < sizeof identity / sizeof *identity; i++)
+        if (strcmp(event, identity[i]) == 0)
+            out->kind = MP_IDENTITY;
+    double ms = json_number_value(json_object_get(properties, "time"));
+    out->time_ms = ms > 0 && ms < 1e18 ? (int64_t)ms : 0;
+    return true;
+}
+
+static bool hash_text(const json_t *root, const char *key, uint32_t *hash) {
+    const json_t *text = json_object_get(root, key);
+    if (!json_is_string(text))
+        return false;
+    *hash = mp_line_subject(*hash, json_string_value(text),
+                            json_string_length(text));
+    return true;
+}
+
+static bool read_profile(const json_t *root, mp_record *out) {
+    out->subject = MP_SUBJECT;
+    if (json_object_get(root, "$add") || json_object_get(root, "$append"))
+        out->kind = MP_CUMULATIVE;
+    return hash_text(root, "$distinct_id", &out->subject) ||
+           (hash_text(root, "$group_key", &out->subject) &&
+            hash_text(root, "$group_id", &out->subject));
+}
+
+/* The encoder writes 64-bit integers without a sign, which jansson takes only
+ * when told so, and zero bytes, also in the names of properties. */
+mp_err mp_line_read(const char *json, size_t len, bool profile,
+                    mp_record *out) {
+    json_error_t error;
+    json_t *root = mp_parse_any_key(json, len, JSON_DECODE_INT_AS_REAL, &error);
+    *out = (mp_record){.head = json, .head_len = len};
+    if (!root)
+        return mp_parse_failure(&error);
+    bool read = json_is_object(root) &&
+                (profile ? read_profile(root, out) : read_event(root, out));
+    json_decref(root);
+    return read ? MP_OK : MP_INVALID;
+}

@@ -1,0 +1,17 @@
+/* Reads a record back from its line of JSON (jansson): what a batch is cut
+ * by, for records that another process wrote. */
+#ifndef MP_LINE_H
+#define MP_LINE_H
+
+#include "core/record/segment.h"
+
+/* The hash of a subject, an id or a group's key and then its id: FNV-1a with
+ * the NULs. */
+#define MP_SUBJECT UINT32_C(2166136261) /* to begin with */
+uint32_t mp_line_subject(uint32_t hash, const char *id, size_t len);
+
+/* Fills in the record of `json`, which stays the caller's; `profile`: it is
+ * of people or groups. MP_INVALID: it is no such record; MP_MEMORY. */
+mp_err mp_line_read(const char *json, size_t len, bool profile, mp_record *out);
+
+#endif

@@ -1,0 +1,49 @@
+/* The records of a lane that no batch holds yet: an open segment that grows,
+ * sealed ones in order of age, and spares. Knows nothing of when a segment
+ * is due. The project's lock is held for every call. */
+#ifndef MP_QUEUE_H
+#define MP_QUEUE_H
+
+#include "core/record/segment.h"
+
+typedef struct mp_queue {
+    mp_segment *open; /* NULL before the first record */
+    mp_segment *sealed, *last_sealed;
+    mp_segment *spares;
+    /* what segments hold: the most of late, forgotten a quarter at a time */
+    uint32_t records;
+    size_t bytes;
+} mp_queue;
+
+/* How many spare segments `n` records would need beyond those there are,
+ * when `limit` records fill a segment. */
+uint32_t mp_queue_missing(const mp_queue *queue, const mp_record *records,
+                          size_t n, uint32_t limit);
+
+/* Appends a record, for which nothing is missing. True if that sealed a
+ * segment: there is a full batch to send. */
+bool mp_queue_add(mp_queue *queue, const mp_record *record, uint64_t ticket,
+                  uint32_t limit, int64_t now_ms);
+
+/* Seals the open segment if it holds anything. */
+void mp_queue_seal(mp_queue *queue);
+
+/* The oldest sealed segment, now the caller's; NULL: none. */
+mp_segment *mp_queue_take(mp_queue *queue);
+
+/* Takes back a segment that mp_queue_take gave last. */
+void mp_queue_untake(mp_queue *queue, mp_segment *segment);
+
+/* True if there are as many spares as are worth keeping. */
+bool mp_queue_has_spares(const mp_queue *queue);
+
+/* Takes over an empty segment as a spare. */
+void mp_queue_give(mp_queue *queue, mp_segment *segment);
+
+/* Frees every segment. */
+void mp_queue_free(mp_queue *queue);
+
+/* The same in a forked child: see mp_segment_forget. */
+void mp_queue_forget(mp_queue *queue);
+
+#endif

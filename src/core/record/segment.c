@@ -1,0 +1,140 @@
+#include "core/record/segment.h"
+
+#include "core/base/phase.h"
+#include "core/os/file.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+static const char separator[] = ",\n";
+enum {
+    SEPARATOR = sizeof separator - 1
+};
+
+static mp_segment *allocate(void) {
+    mp_segment *segment = malloc(sizeof *segment);
+    if (!segment)
+        return NULL;
+    segment->place = (mp_place){.fd = -1};
+    segment->adopted = false;
+    mp_segment_reset(segment);
+    return segment;
+}
+
+mp_segment *mp_segment_new(void) {
+    mp_segment *segment = allocate();
+    if (!segment)
+        return NULL;
+    segment->data = mmap(NULL, MP_SEGMENT_BYTES, PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (segment->data == MAP_FAILED) {
+        free(segment);
+        return NULL;
+    }
+    /* A forked child must not pay for, or deliver, its parent's records. */
+    madvise(segment->data, MP_SEGMENT_BYTES, MADV_DONTFORK);
+    return segment;
+}
+
+mp_segment *mp_segment_over(mp_segment_header *header) {
+    mp_segment *segment = allocate();
+    if (!segment)
+        return NULL;
+    segment->place.header = header;
+    segment->data = (char *)header + MP_SEGMENT_HEADER;
+    return segment;
+}
+
+void mp_segment_warm(mp_segment *segment, uint32_t records, size_t bytes) {
+    memset(segment->data, 0, bytes);
+    memset(segment->entries, 0, records * sizeof *segment->entries);
+}
+
+/* If the kernel refuses, the pages stay until the segment goes. */
+static void give_back(const mp_segment *segment, size_t from, size_t to) {
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    char *first = segment->data + from, *end = segment->data + to;
+    first += (page - (uintptr_t)first % page) % page;
+    end -= (uintptr_t)end % page;
+    if (first < end)
+        madvise(first, (size_t)(end - first),
+                segment->place.header ? MADV_REMOVE : MADV_DONTNEED);
+}
+
+void mp_segment_trim(mp_segment *segment, size_t from, size_t to) {
+    give_back(segment, 0, from);
+    give_back(segment, to, MP_SEGMENT_BYTES);
+}
+
+void mp_segment_retain(mp_segment *segment) {
+    segment->refs++;
+}
+
+bool mp_segment_release(mp_segment *segment) {
+    return --segment->refs == 0;
+}
+
+void mp_segment_reset(mp_segment *segment) {
+    segment->next = NULL;
+    segment->born_ms = segment->last_ms = 0;
+    segment->used = segment->synced = 0;
+    segment->count = 0;
+    segment->refs = 1;
+}
+
+void mp_segment_free(mp_segment *segment) {
+    if (!segment)
+        return;
+    if (segment->place.header)
+        mp_file_unmap((char *)segment->place.header, MP_SEGMENT_FILE);
+    else
+        munmap(segment->data, MP_SEGMENT_BYTES);
+    mp_file_close(segment->place.fd);
+    free(segment->place.sealed);
+    free(segment);
+}
+
+/* Unmapping would hit whatever the child mapped in that place since. */
+void mp_segment_forget(mp_segment *segment) {
+    if (segment)
+        free(segment->place.sealed);
+    free(segment);
+}
+
+bool mp_segment_fits(const mp_segment *segment, size_t len) {
+    return segment->count < MP_SEGMENT_RECORDS &&
+           len + SEPARATOR <= MP_SEGMENT_BYTES - segment->used;
+}
+
+/* Whoever finds the file after a crash sees the record from here on. */
+static void publish(mp_segment *segment, uint64_t ticket) {
+    mp_segment_header *header = segment->place.header;
+    mp_phase("track");
+    if (segment->count == 1)
+        header->seq = ticket & MP_SEGMENT_SEQ;
+    atomic_store_explicit(&header->used, segment->used, memory_order_release);
+}
+
+void mp_segment_add(mp_segment *segment, const mp_record *record,
+                    uint64_t ticket) {
+    char *at = segment->data + segment->used;
+    memcpy(at, record->head, record->head_len);
+    at += record->head_len;
+    if (record->body_len > 0)
+        memcpy(at, record->body, record->body_len);
+    memcpy(at + record->body_len, separator, SEPARATOR);
+    size_t len = record->head_len + record->body_len;
+    segment->entries[segment->count++] = (mp_entry){
+        .time_ms = record->time_ms,
+        .ticket = ticket,
+        .offset = (uint32_t)segment->used,
+        .length = (uint32_t)len,
+        .subject = record->subject,
+        .kind = record->kind,
+    };
+    segment->used += len + SEPARATOR;
+    if (segment->place.header)
+        publish(segment, ticket);
+}

@@ -1,0 +1,227 @@
+#include "core/spool/run.h"
+
+#include "core/os/clock.h"
+#include "core/os/file.h"
+#include "core/os/rng.h"
+#include "core/spool/stored.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    PROJECT_NAME = 32, /* hex digits */
+    ATTEMPTS = 16      /* at a directory that others remove meanwhile */
+};
+
+static int say(char message[MP_MESSAGE], const char *what, const char *name,
+               int err) {
+    snprintf(message, MP_MESSAGE, "spool: %s %.150s: %s", what, name,
+             err == EPERM ? "others can write to it" : strerror(err));
+    return err;
+}
+
+/* EPERM: others could plant records, or read ours. */
+static int check_private(int dir) {
+    struct stat seen;
+    int err = mp_file_stat(dir, &seen);
+    if (err == 0 && (seen.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+        err = EPERM;
+    return err;
+}
+
+/* Opens a directory; `make`: makes it first if need be. */
+static int enter(int at, const char *name, bool make, int *dir) {
+    *dir = -1;
+    int err = make ? mp_file_mkdir(at, name) : 0;
+    if (err != 0 && err != EEXIST)
+        return err;
+    err = mp_file_open_dir(at, name, dir);
+    if (err == 0)
+        err = check_private(*dir);
+    if (err != 0) {
+        mp_file_close(*dir);
+        *dir = -1;
+    }
+    return err;
+}
+
+/* Opens the project's directory and, if wanted, the spool's. */
+static int enter_project(const char *path, const char *project, bool make,
+                         int *root, int *dir, char message[MP_MESSAGE]) {
+    int err = enter(MP_FILE_HERE, path, make, root);
+    *dir = -1;
+    if (err != 0)
+        return say(message, "cannot use", path, err);
+    err = enter(*root, project, make, dir);
+    if (err != 0 && (make || err != ENOENT))
+        say(message, "cannot use the directory", project, err);
+    return err;
+}
+
+static bool find_last(const char *name, void *user) {
+    uint64_t *last = user, run;
+    if (mp_stored_parse_run(name, &run) && run > *last)
+        *last = run;
+    return true;
+}
+
+/* Makes and locks a run's directory. Until it is locked it looks like that of
+ * a dead run, which others remove: ENOENT or EWOULDBLOCK then. */
+static int try_new(int project, mp_run *out) {
+    char name[MP_STORED_NAME];
+    uint64_t last = 0;
+    mp_file_list(project, find_last, &last); /* else the clock must do */
+    out->id = mp_stored_new_run(mp_clock_wall_ms(), mp_rng_seed(), last);
+    mp_stored_run_name(out->id, name);
+    int err = mp_file_mkdir(project, name);
+    if (err == 0) {
+        err = mp_file_lock_dir(project, name, &out->dir);
+        if (err != 0 && err != EWOULDBLOCK)
+            mp_file_rmdir(project, name);
+    }
+    return err;
+}
+
+int mp_run_new(const char *path, const char *project, mp_run *out,
+               char message[MP_MESSAGE]) {
+    int err = EBUSY;
+    for (int i = 0; i < ATTEMPTS; i++) {
+        int root, dir;
+        err = enter_project(path, project, true, &root, &dir, message);
+        bool entered = err == 0;
+        if (entered)
+            err = try_new(dir, out);
+        mp_file_close(dir);
+        mp_file_close(root);
+        if (err == 0)
+            return 0;
+        if (err != ENOENT && err != EWOULDBLOCK && err != EEXIST) {
+            out->dir = -1;
+            return entered ? say(message, "cannot make and lock a directory in",
+                                 path, err)
+                           : err;
+        }
+    }
+    out->dir = -1;
+    return say(message, "cannot make a directory in", path, err);
+}
+
+void mp_run_end(const char *path, const char *project, mp_run *run) {
+    char name[MP_STORED_NAME], ignored[MP_MESSAGE];
+    int root, dir;
+    if (run->dir < 0)
+        return;
+    mp_stored_run_name(run->id, name);
+    /* Each fails while there is something in the directory. */
+    if (enter_project(path, project, false, &root, &dir, ignored) == 0 &&
+        mp_file_rmdir(dir, name) == 0)
+        mp_file_rmdir(root, project);
+    mp_file_unlock_dir(run->dir);
+    mp_file_close(dir);
+    mp_file_close(root);
+    run->dir = -1;
+}
+
+/* ---- dead runs ---- */
+
+/* Names of directories, sorted. */
+typedef struct names {
+    uint64_t *runs;
+    size_t count, room;
+    bool full; /* out of memory */
+} names;
+
+static bool collect_run(const char *name, void *user) {
+    names *all = user;
+    uint64_t run;
+    if (!mp_stored_parse_run(name, &run))
+        return true;
+    if (all->count == all->room) {
+        size_t room = all->room ? 2 * all->room : 64;
+        uint64_t *grown = realloc(all->runs, room * sizeof *grown);
+        if (!grown) {
+            all->full = true;
+            return false;
+        }
+        all->runs = grown;
+        all->room = room;
+    }
+    all->runs[all->count++] = run;
+    return true;
+}
+
+static int by_start(const void *a, const void *b) {
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+static void visit_run(int project, uint64_t id,
+                      void (*visit)(const mp_run *dead, void *user), void *user,
+                      const mp_teller *teller) {
+    char name[MP_STORED_NAME], message[MP_MESSAGE];
+    mp_run dead = {.id = id};
+    mp_stored_run_name(id, name);
+    int err = mp_file_lock_dir(project, name, &dead.dir);
+    if (err == EWOULDBLOCK || err == ENOENT) /* alive, or just adopted */
+        return;
+    if (err == 0) {
+        err = check_private(dead.dir);
+        if (err == 0) {
+            visit(&dead, user);
+            mp_file_rmdir(project, name); /* unless something is left */
+        }
+        mp_file_unlock_dir(dead.dir);
+    }
+    if (err != 0) {
+        say(message, "passed over the directory", name, err);
+        teller->tell(teller->user, message);
+    }
+}
+
+/* Counts the projects other than the one named. */
+typedef struct count {
+    const char *project;
+    uint64_t others;
+} count;
+
+static bool count_project(const char *name, void *user) {
+    count *seen = user;
+    if (strlen(name) == PROJECT_NAME &&
+        strspn(name, "0123456789abcdef") == PROJECT_NAME &&
+        strcmp(name, seen->project) != 0)
+        seen->others++;
+    return true;
+}
+
+int mp_run_visit_dead(const char *path, const char *project,
+                      void (*visit)(const mp_run *dead, void *user), void *user,
+                      const mp_teller *teller, uint64_t *foreign,
+                      char message[MP_MESSAGE]) {
+    int root, dir;
+    count seen = {project, 0};
+    names found = {0};
+    int err = enter_project(path, project, false, &root, &dir, message);
+    if (root >= 0 && mp_file_list(root, count_project, &seen) == 0)
+        *foreign = seen.others;
+    if (err == 0) {
+        err = mp_file_list(dir, collect_run, &found);
+        if (err == 0 && found.full)
+            err = ENOMEM;
+        if (err != 0)
+            say(message, "cannot list", path, err);
+    } else if (err == ENOENT) {
+        err = 0; /* nothing was ever left here */
+    }
+    if (found.count > 0)
+        qsort(found.runs, found.count, sizeof *found.runs, by_start);
+    for (size_t i = 0; i < found.count; i++)
+        visit_run(dir, found.runs[i], visit, user, teller);
+    if (found.count > 0)
+        mp_file_rmdir(root, project); /* unless something is left */
+    free(found.runs);
+    mp_file_close(dir);
+    mp_file_close(root);
+    return err;
+}

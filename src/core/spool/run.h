@@ -1,0 +1,43 @@
+/* The directories of a spool: <spool>/<project>/<run>/.
+ *
+ * A run is one process at work for one project. It holds the lock of its
+ * directory, which dies with it; whoever gets the lock of a run owns what is
+ * in it. A directory that others can write to is refused, and so is a
+ * symbolic link. Blocks as long as the disk does. Thread: any. */
+#ifndef MP_RUN_H
+#define MP_RUN_H
+
+#include "core/base/err.h"
+
+#include <stdint.h>
+
+typedef struct mp_run {
+    uint64_t id;
+    int dir; /* locked; below 0: none */
+} mp_run;
+
+/* Says where something went wrong, and why. */
+typedef struct mp_teller {
+    void (*tell)(void *user, const char *message);
+    void *user;
+} mp_teller;
+
+/* Makes a run of this process, and the directories above it but for the
+ * parent of `path`. Returns 0 or an errno value, with a message. */
+int mp_run_new(const char *path, const char *project, mp_run *out,
+               char message[MP_MESSAGE]);
+
+/* Removes its directory if nothing is left in it, and gives up the lock. */
+void mp_run_end(const char *path, const char *project, mp_run *run);
+
+/* Calls `visit` for each run of the project whose process is dead, in the
+ * order of their starts, with the lock held; removes their directories if
+ * nothing is left in them. `foreign`: how many other projects have runs here.
+ * Tells what had to be passed over. Returns 0 or an errno value, with a
+ * message. */
+int mp_run_visit_dead(const char *path, const char *project,
+                      void (*visit)(const mp_run *dead, void *user), void *user,
+                      const mp_teller *teller, uint64_t *foreign,
+                      char message[MP_MESSAGE]);
+
+#endif

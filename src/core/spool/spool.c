@@ -1,0 +1,145 @@
+#include "core/spool/spool_state.h"
+
+#include "core/base/phase.h"
+#include "core/os/file.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* DESIGN
+ *
+ * A record is always in a file that says what is to become of it: first in
+ * that of the open segment, then in that of the sealed batch. The batch's
+ * file appears whole, by a rename, before the segment's goes, and is removed
+ * when every record of it has ended. So whatever moment the process dies at,
+ * whoever adopts the run finds each record at least once, and twice only in a
+ * segment and in the batch made of it, which it can tell by their numbers.
+ *
+ * The state of a batch is its name. Moving a file to another run is a rename
+ * too, and so is setting it aside. */
+
+enum {
+    BLOCK = 4096,   /* what a file takes up at the least */
+    LANE_PEOPLE = 2 /* from here on they are profiles and groups */
+};
+
+/* ---- life ---- */
+
+/* FNV-1a with 64 bits, over texts and their NULs. */
+static uint64_t hash_texts(uint64_t hash, const char *const texts[], int n) {
+    for (int i = 0; i < n; i++)
+        for (const char *c = texts[i];; c++) {
+            hash = (hash ^ (unsigned char)*c) * UINT64_C(1099511628211);
+            if (*c == '\0')
+                break;
+        }
+    return hash;
+}
+
+mp_spool *mp_spool_new(const char *path, const char *token, const char *host,
+                       const char *name) {
+    const char *const texts[] = {token, host, name};
+    mp_spool *spool = calloc(1, sizeof *spool);
+    char *copy = strdup(path);
+    if (!spool || !copy) {
+        free(spool);
+        free(copy);
+        return NULL;
+    }
+    spool->path = copy;
+    atomic_init(&spool->run, -1);
+    uint64_t first = hash_texts(UINT64_C(14695981039346656037), texts, 3);
+    uint64_t second = hash_texts(~first, texts, 3);
+    snprintf(spool->project, sizeof spool->project, "%016llx%016llx",
+             (unsigned long long)first, (unsigned long long)second);
+    return spool;
+}
+
+void mp_spool_end(mp_spool *spool) {
+    int last = atomic_exchange(&spool->run, -1);
+    for (int i = 0; i <= last; i++)
+        mp_run_end(spool->path, spool->project, &spool->runs[i]);
+}
+
+void mp_spool_free(mp_spool *spool) {
+    if (!spool)
+        return;
+    mp_spool_end(spool);
+    mp_gzip_free(spool->gzip);
+    free(spool->path);
+    free(spool);
+}
+
+void mp_spool_reborn(mp_spool *spool) {
+    atomic_store(&spool->run, -1);
+    atomic_flag_clear(&spool->making);
+    atomic_store(&spool->numbers, 0);
+    spool->gzip = NULL; /* the parent's carrier may be changing it */
+}
+
+bool mp_spool_same(const mp_spool *a, const mp_spool *b) {
+    return strcmp(a->project, b->project) == 0 && strcmp(a->path, b->path) == 0;
+}
+
+int mp_spool_say(char message[MP_MESSAGE], const char *what, const char *name,
+                 int err) {
+    snprintf(message, MP_MESSAGE, "spool: %s %.150s: %s", what, name,
+             strerror(err));
+    return err;
+}
+
+/* ---- runs ---- */
+
+/* Puts a run in use unless another thread did so meanwhile. */
+static bool publish(mp_spool *spool, int before, const mp_run *fresh) {
+    while (atomic_flag_test_and_set(&spool->making))
+        continue; /* for the few instructions below */
+    bool mine = atomic_load(&spool->run) == before;
+    if (mine) {
+        spool->runs[before + 1] = *fresh;
+        atomic_store(&spool->run, before + 1);
+    }
+    atomic_flag_clear(&spool->making);
+    return mine;
+}
+
+const mp_run *mp_spool_run(mp_spool *spool, const mp_run *lost, int *err,
+                           char message[MP_MESSAGE]) {
+    int in_use = atomic_load(&spool->run);
+    *err = 0;
+    if (in_use >= 0 && (!lost || &spool->runs[in_use] != lost))
+        return &spool->runs[in_use];
+    if (in_use == MP_SPOOL_RENEWED) {
+        *err = mp_spool_say(message, "too often removed:", spool->path, ENOENT);
+        return NULL;
+    }
+    mp_run fresh;
+    *err = mp_run_new(spool->path, spool->project, &fresh, message);
+    if (*err != 0)
+        return NULL;
+    if (!publish(spool, in_use, &fresh))
+        mp_run_end(spool->path, spool->project, &fresh);
+    return &spool->runs[atomic_load(&spool->run)];
+}
+
+/* ---- files ---- */
+
+bool mp_spool_is_profile(unsigned lane) {
+    return lane >= LANE_PEOPLE;
+}
+
+uint64_t mp_spool_bytes(uint64_t bytes) {
+    return (bytes + BLOCK - 1) / BLOCK * BLOCK;
+}
+
+int mp_spool_remove(const mp_stored *stored, char message[MP_MESSAGE]) {
+    char name[MP_STORED_NAME];
+    mp_stored_name(stored, name);
+    mp_phase("unlink");
+    int err = mp_file_unlink(stored->dir, name);
+    if (err == 0 || err == ENOENT)
+        return 0;
+    return mp_spool_say(message, "cannot remove", name, err);
+}

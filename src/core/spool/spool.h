@@ -1,0 +1,99 @@
+/* The records of a project on disk: open segments as mapped files, sealed
+ * batches as files of gzip JSON, and what dead processes left.
+ *
+ * Knows nothing of lanes and their order. Functions return 0 or an errno
+ * value, with a message for people, and block as long as the disk does: no
+ * lock may be held. Thread: any where it says so, else the one that carries
+ * the requests. */
+#ifndef MP_SPOOL_H
+#define MP_SPOOL_H
+
+#include "core/config/config.h"
+#include "core/record/segment.h"
+#include "core/spool/run.h"
+#include "core/spool/stored.h"
+
+typedef struct mp_spool mp_spool;
+
+/* A spool that touches no file yet. NULL: out of memory. */
+mp_spool *mp_spool_new(const char *path, const char *token, const char *host,
+                       const char *name);
+
+/* Gives up the lock; what is on disk is for another process. */
+void mp_spool_end(mp_spool *spool);
+void mp_spool_free(mp_spool *spool); /* and the spool; NULL is allowed */
+
+/* In a forked child: a spool that touched no file yet. Its descriptors are
+ * closed already, see mp_file_in_child. */
+void mp_spool_reborn(mp_spool *spool);
+
+/* True if both keep their files in one directory. */
+bool mp_spool_same(const mp_spool *a, const mp_spool *b);
+
+/* ---- open segments ---- */
+
+/* Thread: any. An empty segment on a file. Where it cannot be mapped its place
+ * has an `fd`, and each record is to be written, see mp_spool_write. Makes the
+ * run's directory if need be. */
+int mp_spool_segment(mp_spool *spool, unsigned lane, mp_segment **out,
+                     char message[MP_MESSAGE]);
+
+/* Thread: any. Writes bytes of a segment that is not mapped to its file. */
+int mp_spool_write(const mp_segment *segment, size_t from, size_t to,
+                   char message[MP_MESSAGE]);
+
+/* Brings the bytes to the disk itself. */
+int mp_spool_sync(const mp_segment *segment, char message[MP_MESSAGE]);
+
+/* False: somebody removed the file of the open segment. */
+bool mp_spool_is_there(const mp_segment *segment);
+
+/* Removes the segment's files, if it has any. The segment stays. */
+int mp_spool_discard(mp_segment *segment, char message[MP_MESSAGE]);
+
+/* ---- sealed batches ---- */
+
+/* Writes all records of a segment to a file, `body` if it is their gzip JSON
+ * at hand (else NULL), and removes that of the open segment. `wall_ms`: of
+ * the last record. `durable`: it survives a loss of power. *out, which is the
+ * caller's, is NULL unless the file stands; it may stand all the same when
+ * something else failed. */
+int mp_spool_seal(mp_spool *spool, unsigned lane, mp_segment *segment,
+                  const mp_buf *body, int64_t wall_ms, bool durable,
+                  mp_stored **out, char message[MP_MESSAGE]);
+
+/* Notes on disk that a request with records of this segment is under way
+ * (`started`), or what is in doubt now that one ended. */
+int mp_spool_mark(mp_segment *segment, bool started, mp_doubt doubt,
+                  char message[MP_MESSAGE]);
+
+/* Reads a batch back into a segment with the tickets that the batch says. The
+ * batch is the segment's then, unless it still was the file of an open
+ * segment. EBADMSG: the file is damaged. */
+int mp_spool_load(mp_stored *stored, mp_segment **out,
+                  char message[MP_MESSAGE]);
+
+/* Removes the file. */
+int mp_spool_remove(const mp_stored *stored, char message[MP_MESSAGE]);
+
+/* Renames the file to *.bad: it is never read again, and never removed. */
+int mp_spool_set_aside(const mp_stored *stored, char message[MP_MESSAGE]);
+
+/* ---- the dead ---- */
+
+typedef struct mp_adopted {
+    mp_stored *list;      /* in the order of acceptance; the caller's */
+    uint64_t quarantined; /* files */
+    uint64_t foreign;     /* other projects with files in this spool */
+} mp_adopted;
+
+/* Moves what dead processes left of this project into the run's directory.
+ * Tells what it cannot read or must pass over. */
+int mp_spool_adopt(mp_spool *spool, bool durable, const mp_teller *teller,
+                   mp_adopted *out, char message[MP_MESSAGE]);
+
+/* Appends to rejected.jsonl, which is kept short: old lines go. */
+int mp_spool_reject(mp_spool *spool, const mp_buf *lines,
+                    char message[MP_MESSAGE]);
+
+#endif

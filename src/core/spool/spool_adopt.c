@@ -1,0 +1,272 @@
+/* What dead processes left: found, moved, sealed. */
+#include "core/spool/spool_state.h"
+
+#include "core/base/phase.h"
+#include "core/os/file.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* An adoption under way. */
+typedef struct adoption {
+    mp_spool *spool;
+    const mp_run *own;
+    const mp_teller *teller;
+    bool durable;
+    mp_adopted *out;
+    mp_stored *sealed, *open; /* found in the run at hand */
+    int dir;                  /* of that run */
+} adoption;
+
+static void tell(const adoption *a, const char *message) {
+    a->teller->tell(a->teller->user, message);
+}
+
+static bool keep(mp_stored **list, const mp_stored *found) {
+    mp_stored *copy = malloc(sizeof *copy);
+    if (!copy)
+        return false;
+    *copy = *found;
+    copy->next = *list;
+    *list = copy;
+    return true;
+}
+
+static bool ends_with(const char *name, const char *suffix) {
+    size_t n = strlen(name), m = strlen(suffix);
+    return n > m && strcmp(name + n - m, suffix) == 0;
+}
+
+/* Files that are no records: those for people go along as far as there is
+ * room for them, what was not finished goes, what is not known stays. */
+static void handle_other(const adoption *a, const char *name) {
+    static const char *const rejected[] = {"rejected.jsonl",
+                                           "rejected.old.jsonl"};
+    char message[MP_MESSAGE];
+    if (ends_with(name, ".new")) {
+        mp_file_unlink(a->dir, name);
+        return;
+    }
+    if (ends_with(name, ".bad")) {
+        mp_file_rename(a->dir, name, a->own->dir, name);
+        return;
+    }
+    for (size_t i = 0; i < sizeof rejected / sizeof *rejected; i++)
+        if (strcmp(name, rejected[i]) == 0) {
+            struct stat seen;
+            if (mp_file_look(a->own->dir, name, &seen) == ENOENT)
+                mp_file_rename(a->dir, name, a->own->dir, name);
+            return;
+        }
+    mp_spool_say(message, "passed over", name, ENOTSUP);
+    tell(a, message);
+}
+
+static bool find(const char *name, void *user) {
+    adoption *a = user;
+    mp_stored found;
+    bool kept = true;
+    if (mp_stored_parse(name, &found)) {
+        found.dir = a->dir;
+        kept = keep(&a->sealed, &found);
+    } else if (mp_stored_parse_open(name, &found)) {
+        found.dir = a->dir;
+        kept = keep(&a->open, &found);
+    } else {
+        handle_other(a, name);
+    }
+    return kept; /* out of memory, the rest waits for the next adoption */
+}
+
+/* Moves the file into this process's run. */
+static bool move(const adoption *a, mp_stored *stored) {
+    char name[MP_STORED_NAME], message[MP_MESSAGE];
+    mp_stored_name(stored, name);
+    mp_phase("adopt");
+    int err = mp_file_rename(stored->dir, name, a->own->dir, name);
+    if (err == 0)
+        stored->dir = a->own->dir;
+    else if (err != ENOENT) {
+        mp_spool_say(message, "cannot move", name, err);
+        tell(a, message);
+    }
+    return err == 0;
+}
+
+static void take(adoption *a, mp_stored *stored, const struct stat *seen) {
+    stored->bytes = mp_spool_bytes((uint64_t)seen->st_size);
+    stored->adopted = true;
+    stored->next = a->out->list;
+    a->out->list = stored;
+}
+
+static void quarantine(const adoption *a, const mp_stored *stored) {
+    char message[MP_MESSAGE];
+    if (mp_spool_set_aside(stored, message) != 0)
+        tell(a, message);
+    a->out->quarantined++;
+}
+
+static bool has_twin(const adoption *a, const mp_stored *open) {
+    for (const mp_stored *s = a->sealed; s; s = s->next)
+        if (s->lane == open->lane && s->run == open->run && s->seq == open->seq)
+            return true;
+    return false;
+}
+
+/* Makes a sealed batch of the records of an open segment. When that fails
+ * the file stays what it is, and is the batch unless it is damaged. */
+static void seal(adoption *a, mp_stored *open, mp_segment *segment,
+                 bool damaged) {
+    char name[MP_STORED_NAME], message[MP_MESSAGE];
+    struct stat seen;
+    mp_stored *sealed;
+    mp_stored_name(open, name);
+    if (mp_file_look(open->dir, name, &seen) != 0)
+        seen = (struct stat){0};
+    mp_spool_locate(segment, open);
+    segment->place.open = !damaged;
+    open->wall_ms = (int64_t)seen.st_mtim.tv_sec * 1000;
+    if (mp_spool_seal(a->spool, open->lane, segment, NULL, open->wall_ms,
+                      a->durable, &sealed, message) != 0)
+        tell(a, message);
+    if (sealed) {
+        sealed->adopted = true;
+        sealed->next = a->out->list;
+        a->out->list = sealed;
+        if (damaged)
+            quarantine(a, open);
+        free(open);
+    } else if (damaged) {
+        free(open); /* for another adoption, when there is room */
+    } else {
+        take(a, open, &seen);
+    }
+}
+
+static void tell_damage(const adoption *a, const mp_stored *open,
+                        uint32_t others) {
+    char name[MP_STORED_NAME], message[MP_MESSAGE];
+    mp_stored_name(open, name);
+    snprintf(message, sizeof message,
+             "spool: %.110s is damaged: %u records of it were read, %u pieces "
+             "were not; it is kept as *.bad",
+             name, open->count, others);
+    tell(a, message);
+}
+
+static void remove_open(const adoption *a, mp_stored *open) {
+    char message[MP_MESSAGE];
+    if (mp_spool_remove(open, message) != 0)
+        tell(a, message);
+    free(open);
+}
+
+/* Takes over the batch, which goes to the caller's list or is freed. */
+static void adopt_open(adoption *a, mp_stored *open) {
+    char message[MP_MESSAGE];
+    mp_segment *segment;
+    uint32_t others;
+    int err = mp_spool_recover(open, &segment, &others, message);
+    if (err != 0) {
+        tell(a, message);
+        if (err == EBADMSG && move(a, open))
+            quarantine(a, open);
+        free(open);
+        return;
+    }
+    if (has_twin(a, open) || (segment->count == 0 && others == 0)) {
+        remove_open(a, open);
+    } else if (!move(a, open)) {
+        free(open);
+    } else if (segment->count == 0) {
+        tell_damage(a, open, others);
+        quarantine(a, open);
+        free(open);
+    } else {
+        if (others > 0)
+            tell_damage(a, open, others);
+        seal(a, open, segment, others > 0);
+    }
+    mp_segment_free(segment);
+}
+
+static void adopt_sealed(adoption *a, mp_stored *stored) {
+    char name[MP_STORED_NAME];
+    struct stat seen;
+    mp_stored_name(stored, name);
+    if (move(a, stored) && mp_file_look(stored->dir, name, &seen) == 0)
+        take(a, stored, &seen);
+    else
+        free(stored);
+}
+
+static void visit(const mp_run *dead, void *user) {
+    adoption *a = user;
+    char message[MP_MESSAGE];
+    a->dir = dead->dir;
+    int err = mp_file_list(dead->dir, find, a);
+    if (err != 0) {
+        mp_spool_say(message, "cannot list", a->spool->path, err);
+        tell(a, message);
+    }
+    while (a->open) { /* first: their twins must be in the same place */
+        mp_stored *open = a->open;
+        a->open = open->next;
+        adopt_open(a, open);
+    }
+    while (a->sealed) {
+        mp_stored *sealed = a->sealed;
+        a->sealed = sealed->next;
+        adopt_sealed(a, sealed);
+    }
+}
+
+static int by_acceptance(const void *a, const void *b) {
+    const mp_stored *x = *(mp_stored *const *)a, *y = *(mp_stored *const *)b;
+    return mp_stored_before(x, y) ? -1 : mp_stored_before(y, x);
+}
+
+/* Out of memory the list stays as it is: each run's files together. */
+static void sort(mp_stored **list) {
+    size_t n = 0, i = 0;
+    for (const mp_stored *s = *list; s; s = s->next)
+        n++;
+    mp_stored **all = n > 1 ? malloc(n * sizeof(mp_stored *)) : NULL;
+    if (!all)
+        return;
+    for (mp_stored *s = *list; s; s = s->next)
+        all[i++] = s;
+    qsort(all, n, sizeof(mp_stored *), by_acceptance);
+    for (i = 0; i < n; i++)
+        all[i]->next = i + 1 < n ? all[i + 1] : NULL;
+    *list = all[0];
+    free(all);
+}
+
+/* The run in use, or a new one if somebody removed its directory: what is
+ * moved there would be refused like something that is gone. */
+static const mp_run *find_own(mp_spool *spool, int *err,
+                              char message[MP_MESSAGE]) {
+    struct stat seen;
+    const mp_run *own = mp_spool_run(spool, NULL, err, message);
+    if (own && mp_file_stat(own->dir, &seen) == 0 && seen.st_nlink == 0)
+        own = mp_spool_run(spool, own, err, message);
+    return own;
+}
+
+int mp_spool_adopt(mp_spool *spool, bool durable, const mp_teller *teller,
+                   mp_adopted *out, char message[MP_MESSAGE]) {
+    int err;
+    *out = (mp_adopted){0};
+    adoption a = {
+        .spool = spool, .teller = teller, .durable = durable, .out = out};
+    a.own = find_own(spool, &err, message);
+    if (err == 0)
+        err = mp_run_visit_dead(spool->path, spool->project, visit, &a, teller,
+                                &out->foreign, message);
+    sort(&out->list);
+    return err;
+}

@@ -1,0 +1,270 @@
+/* Open segments on their files: made, written, synced, removed, and read back
+ * when their process died. */
+#include "core/spool/spool_state.h"
+
+#include "core/base/phase.h"
+#include "core/os/file.h"
+#include "core/record/line.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void fill_header(mp_segment_header *header, bool to_end) {
+    *header = (mp_segment_header){
+        .version = MP_SEGMENT_VERSION,
+        .to_end = to_end,
+    };
+    memcpy(header->magic, MP_SEGMENT_MAGIC, sizeof header->magic);
+}
+
+/* A segment over the mapped file. */
+static int make_mapped(int fd, mp_segment **out) {
+    char *map = NULL;
+    int err = mp_file_allocate(fd, MP_SEGMENT_FILE);
+    if (err == 0)
+        err = mp_file_map(fd, MP_SEGMENT_FILE, &map);
+    if (err != 0)
+        return err;
+    fill_header((mp_segment_header *)(void *)map, false);
+    *out = mp_segment_over((mp_segment_header *)(void *)map);
+    if (!*out) {
+        mp_file_unmap(map, MP_SEGMENT_FILE);
+        return ENOMEM;
+    }
+    mp_file_close(fd);
+    return 0;
+}
+
+/* A segment in memory whose records are written to the file one by one. */
+static int make_written(int fd, mp_segment **out) {
+    char page[MP_SEGMENT_HEADER] = {0};
+    fill_header((mp_segment_header *)(void *)page, true);
+    int err = mp_file_write(fd, page, sizeof page, 0);
+    if (err != 0)
+        return err;
+    *out = mp_file_hold(fd) ? mp_segment_new() : NULL;
+    if (!*out)
+        return ENOMEM;
+    (*out)->place.fd = fd;
+    return 0;
+}
+
+static void note_place(mp_segment *segment, const mp_run *run, unsigned lane,
+                       uint64_t number) {
+    segment->place.open = true;
+    segment->place.dir = run->dir;
+    segment->place.lane = lane;
+    segment->place.run = run->id;
+    segment->place.number = number;
+}
+
+/* The file has another name until its header is whole. */
+static int make_segment(const mp_run *run, unsigned lane, uint64_t number,
+                        mp_segment **out) {
+    char name[MP_STORED_NAME], fresh[MP_STORED_NAME + 4];
+    mp_stored_open_name(lane, run->id, number, name);
+    snprintf(fresh, sizeof fresh, "%s.new", name);
+    int fd, err = mp_file_create(run->dir, fresh, &fd);
+    if (err != 0)
+        return err;
+    err = mp_file_reserves(fd) ? make_mapped(fd, out) : make_written(fd, out);
+    if (err != 0) {
+        mp_file_close(fd);
+    } else {
+        err = mp_file_rename(run->dir, fresh, run->dir, name);
+        if (err == 0)
+            note_place(*out, run, lane, number);
+        else
+            mp_segment_free(*out);
+    }
+    if (err != 0) {
+        mp_file_unlink(run->dir, fresh);
+        *out = NULL;
+    }
+    return err;
+}
+
+int mp_spool_segment(mp_spool *spool, unsigned lane, mp_segment **out,
+                     char message[MP_MESSAGE]) {
+    int err;
+    const mp_run *run = mp_spool_run(spool, NULL, &err, message);
+    if (err != 0)
+        return err;
+    uint64_t number = atomic_fetch_add(&spool->numbers, 1) + 1;
+    err = make_segment(run, lane, number, out);
+    if (err == ENOENT) { /* somebody removed the directory */
+        run = mp_spool_run(spool, run, &err, message);
+        if (err != 0)
+            return err;
+        err = make_segment(run, lane, number, out);
+    }
+    return err == 0 ? 0
+                    : mp_spool_say(message, "cannot make a file in",
+                                   spool->path, err);
+}
+
+static int write_header(int fd, uint64_t ticket) {
+    mp_segment_header header;
+    fill_header(&header, true);
+    header.seq = ticket & MP_SEGMENT_SEQ;
+    return mp_file_write(fd, &header, sizeof header, 0);
+}
+
+int mp_spool_write(const mp_segment *segment, size_t from, size_t to,
+                   char message[MP_MESSAGE]) {
+    const mp_place *place = &segment->place;
+    int err = 0;
+    mp_phase("track");
+    if (from == 0)
+        err = write_header(place->fd, segment->entries[0].ticket);
+    if (err == 0)
+        err = mp_file_write(place->fd, segment->data + from, to - from,
+                            (int64_t)(MP_SEGMENT_HEADER + from));
+    if (err == 0)
+        return 0;
+    return mp_spool_say(message, "cannot write to", "an open segment", err);
+}
+
+int mp_spool_sync(const mp_segment *segment, char message[MP_MESSAGE]) {
+    const mp_place *place = &segment->place;
+    int err = 0;
+    if (place->header)
+        err = mp_file_sync_map((char *)place->header, MP_SEGMENT_FILE);
+    else if (place->fd >= 0)
+        err = mp_file_sync(place->fd);
+    if (err == 0)
+        return 0;
+    return mp_spool_say(message, "cannot sync", "an open segment", err);
+}
+
+bool mp_spool_is_there(const mp_segment *segment) {
+    char name[MP_STORED_NAME];
+    struct stat seen;
+    const mp_place *place = &segment->place;
+    mp_stored_open_name(place->lane, place->run, place->number, name);
+    return mp_file_look(place->dir, name, &seen) != ENOENT;
+}
+
+/* Makes sure that nobody adopts the records of a file that cannot be
+ * removed. */
+static int empty_file(const mp_place *place) {
+    if (place->header) {
+        atomic_store(&place->header->used, 0);
+        return 0;
+    }
+    mp_segment_header header;
+    fill_header(&header, false);
+    return place->fd >= 0 ? mp_file_write(place->fd, &header, sizeof header, 0)
+                          : EBADF;
+}
+
+/* Removes the file of the open segment, whose records ended or stand in
+ * another file. */
+static int discard_open(mp_segment *segment, char message[MP_MESSAGE]) {
+    char name[MP_STORED_NAME];
+    mp_place *place = &segment->place;
+    if (!place->open)
+        return 0;
+    mp_stored_open_name(place->lane, place->run, place->number, name);
+    int err = mp_file_unlink(place->dir, name);
+    place->open = false;
+    if (err == 0 || err == ENOENT)
+        return 0;
+    empty_file(place);
+    return mp_spool_say(message, "cannot remove", name, err);
+}
+
+int mp_spool_discard(mp_segment *segment, char message[MP_MESSAGE]) {
+    int err = discard_open(segment, message);
+    mp_stored *sealed = segment->place.sealed;
+    segment->place.sealed = NULL;
+    if (!sealed)
+        return err;
+    int other = mp_spool_remove(sealed, message);
+    free(sealed);
+    return err != 0 ? err : other;
+}
+
+/* ---- recovery ---- */
+
+/* Adds a line, or counts it. */
+static mp_err read_line(mp_segment *segment, const char *line, size_t len,
+                        bool profile, uint32_t *others) {
+    mp_record record;
+    if (len > 0 && line[len - 1] == ',')
+        len--;
+    if (len == 0)
+        return MP_OK;
+    mp_err err = len <= MP_RECORD_MAX && mp_segment_fits(segment, len)
+                     ? mp_line_read(line, len, profile, &record)
+                     : MP_INVALID;
+    if (err == MP_OK)
+        mp_segment_add(segment, &record, 0);
+    else if (err == MP_INVALID)
+        ++*others;
+    return err == MP_MEMORY ? err : MP_OK;
+}
+
+mp_err mp_spool_read_lines(mp_segment *segment, const char *text, size_t len,
+                           bool profile, uint32_t *others) {
+    mp_err err = MP_OK;
+    for (size_t start = 0; err == MP_OK && start < len;) {
+        size_t end = start;
+        while (end < len && text[end] != '\n' && text[end] != '\0')
+            end++;
+        err = read_line(segment, text + start, end - start, profile, others);
+        start = end + 1;
+    }
+    return err;
+}
+
+/* Reads the file's header and says where its bytes are. */
+static int read_header(const mp_buf *file, mp_stored *stored, size_t *used,
+                       uint32_t *others) {
+    mp_segment_header header;
+    if (file->len < MP_SEGMENT_HEADER)
+        return EBADMSG;
+    memcpy(&header, file->data, sizeof header);
+    if (memcmp(header.magic, MP_SEGMENT_MAGIC, sizeof header.magic) != 0)
+        return EBADMSG;
+    if (header.version != MP_SEGMENT_VERSION)
+        return ENOTSUP;
+    size_t there = file->len - MP_SEGMENT_HEADER;
+    uint64_t said = atomic_load(&header.used);
+    *used = header.to_end || said > there ? there : (size_t)said;
+    *others = !header.to_end && said > there; /* it was cut short */
+    stored->seq = header.seq;
+    stored->doubt =
+        header.doubt <= MP_DOUBT_CUMULATIVE ? (mp_doubt)header.doubt : 0;
+    return 0;
+}
+
+int mp_spool_recover(mp_stored *stored, mp_segment **out, uint32_t *others,
+                     char message[MP_MESSAGE]) {
+    char name[MP_STORED_NAME];
+    mp_buf file = {0};
+    size_t used = 0;
+    *others = 0;
+    *out = NULL;
+    mp_stored_name(stored, name);
+    int err = mp_file_read(stored->dir, name, MP_SPOOL_FILE, &file);
+    if (err == 0)
+        err = read_header(&file, stored, &used, others);
+    if (err == 0 && !(*out = mp_segment_new()))
+        err = ENOMEM;
+    if (err == 0 &&
+        mp_spool_read_lines(*out, file.data + MP_SEGMENT_HEADER, used,
+                            mp_spool_is_profile(stored->lane), others) != MP_OK)
+        err = ENOMEM;
+    mp_buf_free(&file);
+    if (err == 0) {
+        stored->count = (*out)->count;
+        return 0;
+    }
+    mp_segment_free(*out);
+    *out = NULL;
+    mp_spool_say(message, "cannot read", name, err);
+    return err == ELOOP || err == EINVAL || err == EFBIG ? EBADMSG : err;
+}

@@ -1,0 +1,60 @@
+/* What the files of the spool share and nobody else sees. */
+#ifndef MP_SPOOL_STATE_H
+#define MP_SPOOL_STATE_H
+
+#include "core/base/gzip.h"
+#include "core/spool/spool.h"
+
+#include <stdatomic.h>
+
+enum {
+    MP_SPOOL_PROJECT = 32,              /* hex digits */
+    MP_SPOOL_RENEWED = 15,              /* runs that lost their directory */
+    MP_SPOOL_FILE = 2 * MP_SEGMENT_FILE /* bytes that no file of it has */
+};
+
+struct mp_spool {
+    char *path;
+    char project[MP_SPOOL_PROJECT + 1];
+
+    /* The run in use, and those before it, whose directories vanished: a
+     * segment may still refer to their descriptors. Appended to by whichever
+     * thread needs a directory; entries never change. */
+    mp_run runs[1 + MP_SPOOL_RENEWED];
+    atomic_int run;           /* index of the one in use; -1: none yet */
+    atomic_flag making;       /* a thread makes one */
+    _Atomic uint64_t numbers; /* of open segments, given so far */
+
+    mp_gzip *gzip; /* the carrier's */
+};
+
+/* "spool: cannot <what> <name>: <why>"; returns `err`. */
+int mp_spool_say(char message[MP_MESSAGE], const char *what, const char *name,
+                 int err);
+
+/* The run in use, made if there is none; `lost`: the one that was in use, if
+ * its directory vanished. NULL with an errno value in *err and a message. */
+const mp_run *mp_spool_run(mp_spool *spool, const mp_run *lost, int *err,
+                           char message[MP_MESSAGE]);
+
+/* Adds the lines of `text` that are records to a segment; the others, and
+ * what lies between zero bytes, are counted. MP_MEMORY. */
+mp_err mp_spool_read_lines(mp_segment *segment, const char *text, size_t len,
+                           bool profile, uint32_t *others);
+
+/* Reads an open segment back from its file. What the file says of itself
+ * goes into `stored`; `others`: see above. EBADMSG: it is no such file, or of
+ * another version. */
+int mp_spool_recover(mp_stored *stored, mp_segment **out, uint32_t *others,
+                     char message[MP_MESSAGE]);
+
+/* Notes that the segment's records were read from the file of an open
+ * one. */
+void mp_spool_locate(mp_segment *segment, const mp_stored *open);
+
+/* What a file of so many bytes takes up. */
+uint64_t mp_spool_bytes(uint64_t bytes);
+
+bool mp_spool_is_profile(unsigned lane);
+
+#endif

@@ -1,0 +1,272 @@
+/* Sealed batches: written, marked, read back, removed. */
+#include "core/spool/spool_state.h"
+
+#include "core/base/phase.h"
+#include "core/os/file.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    GZIP_LEVEL = 1, /* as for bodies: the disk is not the bottleneck */
+    REJECTED_BYTES = 1024 * 1024
+};
+
+/* ---- sealing ---- */
+
+/* All records of the segment as gzip JSON. */
+static int compress(mp_spool *spool, const mp_segment *segment, mp_buf *out) {
+    if (!spool->gzip)
+        spool->gzip = mp_gzip_new(GZIP_LEVEL);
+    mp_buf json = {0};
+    mp_err err = spool->gzip ? mp_buf_reserve(&json, segment->used) : MP_MEMORY;
+    if (err == MP_OK) { /* "[", the records, and "]" for the last ",\n" */
+        mp_buf_add(&json, "[", 1);
+        mp_buf_add(&json, segment->data, segment->used - 2);
+        mp_buf_add(&json, "]", 1);
+        err = mp_gzip_add(spool->gzip, out, json.data, json.len);
+    }
+    mp_buf_free(&json);
+    return err == MP_OK ? 0 : ENOMEM;
+}
+
+/* Writes a file that appears whole or not at all. */
+static int write_batch(int dir, const char *name, const mp_buf *body,
+                       bool durable) {
+    char fresh[MP_STORED_NAME + 4];
+    snprintf(fresh, sizeof fresh, "%s.new", name);
+    int fd, err = mp_file_create(dir, fresh, &fd);
+    if (err != 0)
+        return err;
+    mp_phase("seal");
+    err = mp_file_write(fd, body->data, body->len, 0);
+    if (err == 0 && durable)
+        err = mp_file_sync(fd);
+    mp_file_close(fd);
+    mp_phase("rename");
+    if (err == 0)
+        err = mp_file_rename(dir, fresh, dir, name);
+    if (err != 0)
+        mp_file_unlink(dir, fresh);
+    return err;
+}
+
+/* What the file of a segment is called. */
+static mp_stored describe(const mp_segment *segment, unsigned lane,
+                          const mp_run *run, int64_t wall_ms) {
+    const mp_place *place = &segment->place;
+    uint64_t ticket = segment->entries[0].ticket;
+    return (mp_stored){
+        .lane = lane,
+        .run = place->run ? place->run : run->id,
+        .seq = place->seq ? place->seq : ticket & MP_SEGMENT_SEQ,
+        .count = segment->count,
+        .doubt = (mp_doubt)place->doubt,
+        .wall_ms = wall_ms > 0 ? wall_ms : 0, /* a name has no sign */
+        .first = ticket,
+        .last = segment->entries[segment->count - 1].ticket,
+        .dir = run->dir,
+    };
+}
+
+/* Writes the batch into the run in use, or in a new one if its directory was
+ * removed. */
+static int store(mp_spool *spool, const mp_buf *body, bool durable,
+                 const mp_run *run, mp_stored *stored,
+                 char message[MP_MESSAGE]) {
+    char name[MP_STORED_NAME];
+    mp_stored_name(stored, name);
+    int err = write_batch(run->dir, name, body, durable);
+    if (err == ENOENT) {
+        run = mp_spool_run(spool, run, &err, message);
+        if (err != 0)
+            return err;
+        stored->dir = run->dir;
+        err = write_batch(run->dir, name, body, durable);
+    }
+    if (err != 0)
+        mp_spool_say(message, "cannot write to", spool->path, err);
+    return err;
+}
+
+int mp_spool_seal(mp_spool *spool, unsigned lane, mp_segment *segment,
+                  const mp_buf *body, int64_t wall_ms, bool durable,
+                  mp_stored **out, char message[MP_MESSAGE]) {
+    mp_buf own = {0};
+    int err;
+    *out = NULL;
+    const mp_run *run = mp_spool_run(spool, NULL, &err, message);
+    if (err != 0)
+        return err;
+    mp_stored *stored = malloc(sizeof *stored);
+    if (stored && !body)
+        err = compress(spool, segment, &own);
+    if (!stored || err != 0) {
+        free(stored);
+        mp_buf_free(&own);
+        return mp_spool_say(message, "cannot write to", spool->path, ENOMEM);
+    }
+    if (!body)
+        body = &own;
+    *stored = describe(segment, lane, run, wall_ms);
+    stored->bytes = mp_spool_bytes(body->len);
+    err = store(spool, body, durable, run, stored, message);
+    mp_buf_free(&own);
+    if (err != 0) {
+        free(stored);
+        return err;
+    }
+    *out = stored;
+    if (durable && (err = mp_file_sync(stored->dir)) != 0)
+        mp_spool_say(message, "cannot sync", spool->path, err);
+    int other = mp_spool_discard(segment, message);
+    return err != 0 ? err : other;
+}
+
+/* ---- marks ---- */
+
+static int rename_to(const mp_stored *from, const mp_stored *to,
+                     const char *suffix, char message[MP_MESSAGE]) {
+    char old[MP_STORED_NAME], name[MP_STORED_NAME], fresh[MP_STORED_NAME + 4];
+    mp_stored_name(from, old);
+    mp_stored_name(to, name);
+    snprintf(fresh, sizeof fresh, "%s%s", name, suffix);
+    if (strcmp(old, fresh) == 0)
+        return 0;
+    mp_phase("rename");
+    int err = mp_file_rename(from->dir, old, to->dir, fresh);
+    return err == 0 ? 0 : mp_spool_say(message, "cannot rename", old, err);
+}
+
+int mp_spool_mark(mp_segment *segment, bool started, mp_doubt doubt,
+                  char message[MP_MESSAGE]) {
+    mp_place *place = &segment->place;
+    if (!place->sealed) {
+        place->doubt = doubt;
+        if (place->header)
+            place->header->doubt = doubt;
+        return 0;
+    }
+    mp_stored marked = *place->sealed;
+    marked.doubt = doubt;
+    marked.attempt += started;
+    int err = rename_to(place->sealed, &marked, "", message);
+    if (err == 0)
+        *place->sealed = marked;
+    return err;
+}
+
+int mp_spool_set_aside(const mp_stored *stored, char message[MP_MESSAGE]) {
+    return rename_to(stored, stored, ".bad", message);
+}
+
+/* ---- loading ---- */
+
+/* Gives the records of a segment the tickets of their batch. */
+static void number(mp_segment *segment, const mp_stored *stored) {
+    for (uint32_t i = 0; i < segment->count; i++) {
+        uint64_t ticket = stored->first + i;
+        segment->entries[i].ticket =
+            ticket < stored->last ? ticket : stored->last;
+    }
+}
+
+/* The records of a sealed batch. */
+static int read_sealed(const mp_stored *stored, const mp_buf *file,
+                       mp_segment *segment) {
+    mp_buf json = {0};
+    uint32_t others = 0;
+    mp_err err =
+        mp_gunzip_add(&json, file->data, file->len, MP_SEGMENT_BYTES + 2);
+    if (err == MP_OK &&
+        (json.len < 4 || json.data[0] != '[' || json.data[json.len - 1] != ']'))
+        err = MP_INVALID;
+    if (err == MP_OK)
+        err = mp_spool_read_lines(segment, json.data + 1, json.len - 2,
+                                  mp_spool_is_profile(stored->lane), &others);
+    if (err == MP_OK && (others > 0 || segment->count != stored->count))
+        err = MP_INVALID;
+    mp_buf_free(&json);
+    if (err == MP_OK)
+        return 0;
+    return err == MP_MEMORY ? ENOMEM : EBADMSG;
+}
+
+static int load_sealed(mp_stored *stored, mp_segment **out,
+                       char message[MP_MESSAGE]) {
+    char name[MP_STORED_NAME];
+    mp_buf file = {0};
+    mp_stored_name(stored, name);
+    int err = mp_file_read(stored->dir, name, MP_SPOOL_FILE, &file);
+    mp_segment *segment = err == 0 ? mp_segment_new() : NULL;
+    if (err == 0)
+        err = segment ? read_sealed(stored, &file, segment) : ENOMEM;
+    mp_buf_free(&file);
+    if (err == 0) {
+        segment->place.sealed = stored;
+        *out = segment;
+        return 0;
+    }
+    mp_segment_free(segment);
+    mp_spool_say(message, "cannot read", name, err);
+    /* Of a link, a directory or an overlong file nothing can be read. */
+    return err == ELOOP || err == EINVAL || err == EFBIG ? EBADMSG : err;
+}
+
+void mp_spool_locate(mp_segment *segment, const mp_stored *open) {
+    segment->place.open = true;
+    segment->place.dir = open->dir;
+    segment->place.lane = open->lane;
+    segment->place.run = open->run;
+    segment->place.number = open->number;
+    segment->place.seq = open->seq;
+    segment->place.doubt = open->doubt;
+}
+
+/* A batch that is still the file of an open segment. */
+static int load_open(mp_stored *stored, mp_segment **out,
+                     char message[MP_MESSAGE]) {
+    uint32_t others;
+    mp_segment *segment;
+    mp_stored seen = *stored;
+    int err = mp_spool_recover(&seen, &segment, &others, message);
+    if (err != 0)
+        return err;
+    if (segment->count != stored->count) {
+        mp_segment_free(segment);
+        return EBADMSG;
+    }
+    mp_spool_locate(segment, stored);
+    *out = segment;
+    return 0;
+}
+
+int mp_spool_load(mp_stored *stored, mp_segment **out,
+                  char message[MP_MESSAGE]) {
+    int err = stored->number > 0 ? load_open(stored, out, message)
+                                 : load_sealed(stored, out, message);
+    if (err != 0)
+        return err;
+    number(*out, stored);
+    (*out)->adopted = stored->adopted;
+    return 0;
+}
+
+/* ---- rejected records ---- */
+
+int mp_spool_reject(mp_spool *spool, const mp_buf *lines,
+                    char message[MP_MESSAGE]) {
+    static const char name[] = "rejected.jsonl", old[] = "rejected.old.jsonl";
+    int err;
+    const mp_run *run = mp_spool_run(spool, NULL, &err, message);
+    if (err != 0)
+        return err;
+    struct stat seen; /* it may have come from a run before */
+    if (mp_file_look(run->dir, name, &seen) == 0 &&
+        seen.st_size > REJECTED_BYTES)
+        mp_file_rename(run->dir, name, run->dir, old);
+    err = mp_file_append(run->dir, name, lines->data, lines->len);
+    return err == 0 ? 0 : mp_spool_say(message, "cannot write to", name, err);
+}

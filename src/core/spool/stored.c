@@ -1,0 +1,113 @@
+#include "core/spool/stored.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    RANDOM_BITS = 20 /* of a run's number; the others are its start in ms */
+};
+
+static const char *const lanes[MP_STORED_LANES] = {"events", "import", "people",
+                                                   "groups"};
+
+void mp_stored_name(const mp_stored *stored, char out[MP_STORED_NAME]) {
+    if (stored->number > 0) {
+        mp_stored_open_name(stored->lane, stored->run, stored->number, out);
+        return;
+    }
+    snprintf(out, MP_STORED_NAME,
+             "%s-%016" PRIx64 "-%012" PRIu64 "-%" PRIu32 "-%" PRIu32
+             "-%d-%" PRId64 ".v1.json.gz",
+             lanes[stored->lane], stored->run, stored->seq, stored->count,
+             stored->attempt, (int)stored->doubt, stored->wall_ms);
+}
+
+void mp_stored_open_name(unsigned lane, uint64_t run, uint64_t number,
+                         char out[MP_STORED_NAME]) {
+    snprintf(out, MP_STORED_NAME, "%s-%016" PRIx64 "-%012" PRIu64 ".v1.open",
+             lanes[lane], run, number);
+}
+
+void mp_stored_run_name(uint64_t run, char out[MP_STORED_NAME]) {
+    snprintf(out, MP_STORED_NAME, "%016" PRIx64, run);
+}
+
+uint64_t mp_stored_new_run(int64_t wall_ms, uint64_t random, uint64_t last) {
+    uint64_t ms = (uint64_t)wall_ms;
+    uint64_t next = (last >> RANDOM_BITS) + 1;
+    if (ms < next && next <= UINT64_MAX >> RANDOM_BITS)
+        ms = next;
+    return ms << RANDOM_BITS | (random & ((UINT64_C(1) << RANDOM_BITS) - 1));
+}
+
+/* Reads the lane and its dash; NULL: there is none. */
+static const char *parse_lane(const char *name, unsigned *lane) {
+    for (*lane = 0; *lane < MP_STORED_LANES; ++*lane) {
+        size_t n = strlen(lanes[*lane]);
+        if (strncmp(name, lanes[*lane], n) == 0 && name[n] == '-')
+            return name + n + 1;
+    }
+    return NULL;
+}
+
+/* Reads a number up to `end`, which is passed. NULL: there is none. */
+static const char *parse_number(const char *at, int base, char end,
+                                uint64_t *out) {
+    char *rest;
+    if (!at)
+        return NULL;
+    errno = 0;
+    *out = strtoull(at, &rest, base);
+    return errno == 0 && rest != at && *rest == end ? rest + 1 : NULL;
+}
+
+/* A name is only taken if it is what would be written: no sign, no blank and
+ * no second spelling. */
+bool mp_stored_parse(const char *name, mp_stored *out) {
+    char again[MP_STORED_NAME];
+    uint64_t count, attempt, doubt, ms;
+    *out = (mp_stored){0};
+    const char *at = parse_lane(name, &out->lane);
+    at = parse_number(at, 16, '-', &out->run);
+    at = parse_number(at, 10, '-', &out->seq);
+    at = parse_number(at, 10, '-', &count);
+    at = parse_number(at, 10, '-', &attempt);
+    at = parse_number(at, 10, '-', &doubt);
+    at = parse_number(at, 10, '.', &ms);
+    if (!at || doubt > MP_DOUBT_CUMULATIVE || count == 0 ||
+        count > MP_STORED_RECORDS || attempt > UINT32_MAX || ms > INT64_MAX)
+        return false;
+    out->count = (uint32_t)count;
+    out->attempt = (uint32_t)attempt;
+    out->doubt = (mp_doubt)doubt;
+    out->wall_ms = (int64_t)ms;
+    mp_stored_name(out, again);
+    return strcmp(name, again) == 0;
+}
+
+bool mp_stored_parse_open(const char *name, mp_stored *out) {
+    char again[MP_STORED_NAME];
+    *out = (mp_stored){0};
+    const char *at = parse_lane(name, &out->lane);
+    at = parse_number(at, 16, '-', &out->run);
+    at = parse_number(at, 10, '.', &out->number);
+    if (!at || out->number == 0)
+        return false;
+    mp_stored_name(out, again);
+    return strcmp(name, again) == 0;
+}
+
+bool mp_stored_parse_run(const char *name, uint64_t *run) {
+    char again[MP_STORED_NAME];
+    if (!parse_number(name, 16, '\0', run))
+        return false;
+    mp_stored_run_name(*run, again);
+    return strcmp(name, again) == 0;
+}
+
+bool mp_stored_before(const mp_stored *a, const mp_stored *b) {
+    return a->run != b->run ? a->run < b->run : a->seq < b->seq;
+}

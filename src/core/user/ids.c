@@ -1,0 +1,87 @@
+#include "core/user/ids.h"
+
+#include "core/base/json.h"
+#include "core/os/rng.h"
+
+static mp_err copy(mp_buf *to, const mp_buf *from) {
+    to->len = 0;
+    return mp_buf_add(to, from->data, from->len);
+}
+
+static mp_err copy_text(mp_buf *to, const char *text, size_t len) {
+    to->len = 0;
+    return mp_buf_add(to, text, len);
+}
+
+mp_err mp_ids_of_device(mp_ids *ids, const char *device, size_t len) {
+    mp_err err = mp_buf_puts(&ids->distinct_id, MP_DEVICE_PREFIX);
+    if (err == MP_OK)
+        err = mp_buf_add(&ids->distinct_id, device, len);
+    return err == MP_OK ? copy_text(&ids->device_id, device, len) : err;
+}
+
+mp_err mp_ids_of_new_device(mp_ids *ids) {
+    char uuid[MP_UUID];
+    mp_uuid(uuid);
+    return mp_ids_of_device(ids, uuid, MP_UUID);
+}
+
+mp_err mp_ids_of_user(mp_ids *ids, const char *user, size_t len,
+                      const char *device, size_t device_len) {
+    mp_err err = copy_text(&ids->distinct_id, user, len);
+    if (err == MP_OK)
+        err = copy_text(&ids->user_id, user, len);
+    return err == MP_OK ? copy_text(&ids->device_id, device, device_len) : err;
+}
+
+/* The device of `now`; a user without one gets the old id for it, so that
+ * old and new events can be joined. */
+static mp_err keep_device(mp_ids *ids, const mp_ids *now) {
+    bool none = now->device_id.len == 0;
+    ids->had_distinct_id = none || now->had_distinct_id;
+    return copy(&ids->device_id, none ? &now->distinct_id : &now->device_id);
+}
+
+mp_err mp_ids_identified(mp_ids *ids, const mp_ids *now, const char *user,
+                         size_t len) {
+    mp_err err = keep_device(ids, now);
+    if (err == MP_OK)
+        err = copy_text(&ids->distinct_id, user, len);
+    return err == MP_OK ? copy_text(&ids->user_id, user, len) : err;
+}
+
+/* The distinct_id stays: the alias will lead to it. */
+mp_err mp_ids_aliased(mp_ids *ids, const mp_ids *now, const char *alias,
+                      size_t len) {
+    mp_err err = keep_device(ids, now);
+    if (err == MP_OK)
+        err = copy(&ids->distinct_id, &now->distinct_id);
+    if (err == MP_OK)
+        err = copy_text(&ids->user_id, alias, len);
+    return err == MP_OK ? copy_text(&ids->alias, alias, len) : err;
+}
+
+void mp_ids_free(mp_ids *ids) {
+    mp_buf_free(&ids->distinct_id);
+    mp_buf_free(&ids->device_id);
+    mp_buf_free(&ids->user_id);
+    mp_buf_free(&ids->alias);
+    ids->had_distinct_id = false;
+}
+
+static bool is_text(const mp_buf *id, const char *text, size_t len) {
+    return id->len == len && (len == 0 || memcmp(id->data, text, len) == 0);
+}
+
+bool mp_ids_equal(const mp_buf *id, const char *text, size_t len) {
+    mp_buf a = {0}, b = {0};
+    bool repaired = false;
+    if (is_text(id, text, len))
+        return true;
+    bool same = mp_json_string(&a, id->data, id->len, &repaired) == MP_OK &&
+                mp_json_string(&b, text, len, &repaired) == MP_OK && repaired &&
+                is_text(&a, b.data, b.len);
+    mp_buf_free(&a);
+    mp_buf_free(&b);
+    return same;
+}

@@ -1,0 +1,98 @@
+#include "core/wire/retry.h"
+
+enum {
+    /* Mixpanel's advice (docs, import events): start at 2 s, double up to
+     * 60 s, add 1 to 5 s of jitter. */
+    START_MS = 2000,
+    CEILING_MS = 60000,
+    JITTER_MIN_MS = 1000,
+    JITTER_SPAN_MS = 4000,
+    RETRY_AFTER_MAX_MS = 3600 * 1000,
+    PATIENCE = 8,  /* 5xx answers before a batch is halved */
+    UNREADABLE = 3 /* in a row before the host is not believed any more */
+};
+
+/* Jitter comes on top of the ceiling, so that clients that reached it do not
+ * fall into step. A lower ceiling shrinks start and jitter with it. */
+static int64_t back_off(const mp_attempt *attempt, uint32_t failures) {
+    double scale = attempt->max_delay_ms < CEILING_MS
+                       ? (double)attempt->max_delay_ms / CEILING_MS
+                       : 1.0;
+    double delay = START_MS * scale;
+    for (uint32_t i = 0; i < failures; i++) {
+        delay *= 2;
+        if (delay >= (double)attempt->max_delay_ms)
+            break;
+    }
+    if (delay > (double)attempt->max_delay_ms)
+        delay = (double)attempt->max_delay_ms;
+    delay += (JITTER_MIN_MS + JITTER_SPAN_MS * attempt->random) * scale;
+    return (int64_t)delay;
+}
+
+static int64_t asked_for(const mp_attempt *attempt) {
+    int64_t ms = attempt->retry_after_ms;
+    if (ms > RETRY_AFTER_MAX_MS)
+        return RETRY_AFTER_MAX_MS;
+    return ms > 0 ? ms : 0;
+}
+
+static int64_t longer(int64_t a, int64_t b) {
+    return a > b ? a : b;
+}
+
+static mp_action act(const mp_attempt *attempt) {
+    switch (attempt->outcome) {
+    case MP_SAID_DELIVERED:
+        return MP_DO_DELIVER;
+    case MP_SAID_PARTLY:
+        return MP_DO_PART;
+    case MP_SAID_REFUSED:
+    case MP_SAID_BAD:
+    case MP_SAID_TOO_LARGE:
+        return MP_DO_HALVE;
+    case MP_SAID_REJECTED:
+        return MP_DO_REJECT;
+    case MP_SAID_UNREADABLE:
+        return attempt->unreadable < UNREADABLE ? MP_DO_RETRY : MP_DO_PAUSE;
+    case MP_SAID_UNAUTHORIZED:
+        return MP_DO_PAUSE;
+    case MP_SAID_FORBIDDEN:
+        if (!attempt->lane_trusted)
+            return MP_DO_PAUSE;
+        return attempt->records > 1 || attempt->singled_out ? MP_DO_HALVE
+                                                            : MP_DO_STUCK;
+    case MP_SAID_SERVER_ERROR:
+        if (attempt->server_errors < PATIENCE)
+            return MP_DO_RETRY;
+        return attempt->records > 1 ? MP_DO_HALVE : MP_DO_STUCK;
+    case MP_SAID_BUSY:
+    case MP_SAID_NOTHING:
+    case MP_SAID_LOST:
+        break;
+    }
+    return MP_DO_RETRY;
+}
+
+mp_verdict mp_retry(const mp_attempt *attempt) {
+    mp_verdict verdict = {.action = act(attempt)};
+    verdict.ambiguous = attempt->outcome == MP_SAID_SERVER_ERROR ||
+                        attempt->outcome == MP_SAID_LOST;
+    int64_t asked_ms = asked_for(attempt);
+    if (verdict.action == MP_DO_PAUSE) {
+        verdict.delay_ms = attempt->max_delay_ms;
+    } else if (attempt->outcome == MP_SAID_FORBIDDEN) {
+        if (verdict.action == MP_DO_STUCK)
+            verdict.aside_ms = attempt->max_delay_ms;
+    } else if (verdict.action == MP_DO_STUCK) {
+        /* Its own trouble: the lane goes on, unless the host said when. */
+        uint32_t failures = attempt->server_errors - PATIENCE;
+        verdict.aside_ms = longer(back_off(attempt, failures), asked_ms);
+        verdict.delay_ms = asked_ms;
+    } else if (verdict.action == MP_DO_RETRY ||
+               attempt->outcome == MP_SAID_SERVER_ERROR) {
+        verdict.delay_ms =
+            longer(back_off(attempt, attempt->lane_failures), asked_ms);
+    }
+    return verdict;
+}
