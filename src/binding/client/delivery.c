@@ -1,10 +1,10 @@
 #include "binding/client/delivery.h"
 
+#include "binding/lua/argument.h"
 #include "binding/lua/handle.h"
 
 #include "core/engine/engine.h"
 
-#include <math.h>
 #include <stdio.h>
 
 enum {
@@ -12,18 +12,6 @@ enum {
 };
 
 /* ---- waiting ---- */
-
-int64_t mp_delivery_timeout(lua_State *L, int arg) {
-    static const double longest = 1e9;
-    char shown[MP_SHOWN];
-    lua_Number seconds = lua_tonumber(L, arg);
-    if (lua_type(L, arg) != LUA_TNUMBER)
-        mp_raise_type(L, arg, "timeout: number");
-    if (!(seconds >= 0 && seconds <= longest))
-        mp_raise(L, arg, "timeout: got %s, expected seconds from 0 to 1e9",
-                 mp_fault_show(L, arg, shown));
-    return llround(seconds * 1000);
-}
 
 /* What a wait for the outcomes of `client` came to. */
 static int push_outcome(lua_State *L, const mp_client *client, mp_err err,
@@ -48,7 +36,7 @@ static int flush(lua_State *L) {
     int64_t timeout_ms = DEFAULT_WAIT_MS;
     uint64_t left = 0;
     if (!lua_isnoneornil(L, 2))
-        timeout_ms = mp_delivery_timeout(L, 2);
+        timeout_ms = mp_argument_timeout(L, 2);
     if (client->closed)
         return mp_fail_closed(L);
     mp_err err = mp_engine_flush(client->project, timeout_ms, &left);
@@ -69,7 +57,7 @@ static int close_client(lua_State *L, mp_client *client, int64_t timeout_ms) {
 static int close_method(lua_State *L) {
     mp_client *client = mp_handle_client(L);
     return close_client(L, client,
-                        lua_isnoneornil(L, 2) ? -1 : mp_delivery_timeout(L, 2));
+                        lua_isnoneornil(L, 2) ? -1 : mp_argument_timeout(L, 2));
 }
 
 int mp_delivery_close_scope(lua_State *L) {
@@ -107,7 +95,7 @@ static int ask(lua_State *L) {
     int64_t timeout_ms = DEFAULT_WAIT_MS;
     char message[MP_MESSAGE] = "";
     if (!lua_isnoneornil(L, 2))
-        timeout_ms = mp_delivery_timeout(L, 2);
+        timeout_ms = mp_argument_timeout(L, 2);
     if (client->closed)
         return mp_fail_closed(L);
     if (mp_project_config(client->project)->manual)

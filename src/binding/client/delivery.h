@@ -8,9 +8,6 @@
 /* flush, close, mark, done, check: for mp_handle_add. */
 extern const luaL_Reg mp_delivery_methods[];
 
-/* Milliseconds of a timeout at an argument, which is in seconds; raises. */
-int64_t mp_delivery_timeout(lua_State *L, int arg);
-
 /* A client's __close: as close() at the end of a scope, whatever ended it. */
 int mp_delivery_close_scope(lua_State *L);
 

@@ -2,8 +2,8 @@
  * the host keeps. */
 #include "binding/user/user_handle.h"
 
-#include "binding/client/delivery.h"
 #include "binding/encode/decode.h"
+#include "binding/lua/argument.h"
 
 #include "core/engine/engine.h"
 #include "core/os/clock.h"
@@ -160,7 +160,7 @@ static int save(lua_State *L) {
     int64_t timeout_ms = 10000;
     mp_user_handle *me = mp_user_self(L);
     if (!lua_isnoneornil(L, 2))
-        timeout_ms = mp_delivery_timeout(L, 2);
+        timeout_ms = mp_argument_timeout(L, 2);
     int refused = mp_user_refuse(L, me, false);
     if (refused > 0)
         return refused;
