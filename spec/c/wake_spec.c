@@ -1,4 +1,4 @@
-/* When a push asks for the carrier: as often as records could leave earlier
+/* When a push asks for the sender: as often as records could leave earlier
  * for it, and not more. */
 #include "core/project/project.h"
 #include "unit.h"
@@ -25,7 +25,7 @@ static bool wakes(mp_project *project, mp_lane_id lane) {
     return wake;
 }
 
-/* What the carrier does when it was woken. */
+/* What the sender does when it was woken. */
 static mp_request *next(mp_project *project, int64_t now_ms) {
     int64_t next_ms;
     return mp_project_next(project, now_ms, mp_clock_wall_ms(), &next_ms);

@@ -4,7 +4,7 @@
 #ifndef MP_SPEC_HOOKS
 #define MP_SPEC_HOOKS /* for linters, which read this file alone */
 #endif
-#include "core/base/phase.h"
+#include "core/base/crash_point.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -24,7 +24,7 @@ __attribute__((constructor)) static void set_up(void) {
         atomic_store(&left, n);
 }
 
-__attribute__((visibility("hidden"))) void mp_phase(const char *name) {
+__attribute__((visibility("hidden"))) void mp_crash_point(const char *name) {
     if (strcmp(name, phase) != 0 || atomic_fetch_sub(&left, 1) != 1)
         return;
     int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);

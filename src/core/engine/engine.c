@@ -1,6 +1,6 @@
 #include "core/engine/engine.h"
 
-#include "core/engine/carrier.h"
+#include "core/engine/supervisor.h"
 #include "core/os/clock.h"
 #include "core/os/file.h"
 #include "core/os/rng.h"
@@ -21,7 +21,7 @@
  * opened before a fork serves parent and children alike; each child starts
  * empty, since its parent delivers what was queued before.
  *
- * Before a fork every lock is taken, in one order: the carrier's, the list of
+ * Before a fork every lock is taken, in one order: the sender's, the list of
  * projects', each project's. So a child finds nothing half done.
  *
  * At exit (atexit, registered behind libcurl's own set-up and so run before
@@ -37,14 +37,14 @@ static struct {
     pthread_once_t once;
     mp_err once_err;
     mp_projects *projects;
-    atomic_bool over;     /* exit has begun */
-    atomic_llong vain_ms; /* what closes waited for nothing */
+    atomic_bool over;       /* exit has begun */
+    atomic_llong waited_ms; /* what closes waited for nothing */
 } engine = {.once = PTHREAD_ONCE_INIT};
 
 /* ---- fork ---- */
 
 static void before_fork(void) {
-    mp_carrier_before_fork();
+    mp_supervisor_before_fork();
     mp_projects_before_fork(engine.projects);
     mp_file_before_fork();
 }
@@ -52,15 +52,15 @@ static void before_fork(void) {
 static void in_parent(void) {
     mp_file_in_parent();
     mp_projects_in_parent(engine.projects);
-    mp_carrier_in_parent();
+    mp_supervisor_in_parent();
 }
 
 static void in_child(void) {
     mp_file_in_child();
     mp_insert_id_reseed();
     mp_projects_in_child(engine.projects);
-    mp_carrier_in_child();
-    atomic_store(&engine.vain_ms, 0);
+    mp_supervisor_in_child();
+    atomic_store(&engine.waited_ms, 0);
 }
 
 /* The host carries the requests: no thread, nothing to wait for. */
@@ -72,10 +72,10 @@ static bool is_manual(const mp_project *project) {
 
 /* What earlier waits in vain left of a project's exit_timeout. */
 static int64_t budget_ms(mp_project *project) {
-    if (mp_carrier_succeeded())
-        atomic_store(&engine.vain_ms, 0);
+    if (mp_supervisor_succeeded())
+        atomic_store(&engine.waited_ms, 0);
     int64_t ms =
-        mp_project_exit_timeout(project) - atomic_load(&engine.vain_ms);
+        mp_project_exit_timeout(project) - atomic_load(&engine.waited_ms);
     return ms > 0 ? ms : 0;
 }
 
@@ -121,14 +121,14 @@ static void at_exit(void) {
     bool any_left = false;
     atomic_store(&engine.over, true);
     mp_projects_each(engine.projects, find_left, &any_left);
-    if (any_left && mp_carrier_start()) {
+    if (any_left && mp_supervisor_start()) {
         mp_projects_each(engine.projects, hurry, NULL);
-        mp_carrier_wake();
+        mp_supervisor_wake();
         mp_projects_each(engine.projects, await, &end);
     }
     int64_t now_ms = mp_clock_mono_ms();
-    if (mp_carrier_stop((now_ms > end.deadline_ms ? now_ms : end.deadline_ms) +
-                        STOP_MS))
+    if (mp_supervisor_stop(
+            (now_ms > end.deadline_ms ? now_ms : end.deadline_ms) + STOP_MS))
         mp_projects_each(engine.projects, settle, NULL);
 }
 
@@ -147,7 +147,7 @@ static void set_up(void) {
     mp_parse_set_up(mp_rng_seed());
     engine.projects = mp_projects_new();
     engine.once_err =
-        engine.projects ? mp_carrier_set_up(engine.projects) : MP_MEMORY;
+        engine.projects ? mp_supervisor_set_up(engine.projects) : MP_MEMORY;
     if (engine.once_err != MP_OK)
         return;
     if (pthread_atfork(before_fork, in_parent, in_child) != 0 ||
@@ -164,20 +164,20 @@ mp_err mp_engine_open(mp_config *config, mp_settings *settings,
         return engine.once_err;
     }
     *out = mp_projects_open(engine.projects, config, settings);
-    mp_carrier_wake(); /* one that was open has new settings */
+    mp_supervisor_wake(); /* one that was open has new settings */
     return *out ? MP_OK : MP_MEMORY;
 }
 
 void mp_engine_configure(mp_project *project, mp_settings *settings) {
     mp_project_configure(project, settings);
-    mp_carrier_wake();
+    mp_supervisor_wake();
 }
 
 void mp_engine_close(mp_project *project) {
     bool on_disk = mp_project_on_disk(project);
     mp_projects_close(engine.projects, project);
     if (on_disk)
-        mp_carrier_wake();
+        mp_supervisor_wake();
 }
 
 /* ---- records ---- */
@@ -191,8 +191,8 @@ mp_err mp_engine_push(mp_project *project, mp_lane_id lane,
     if ((err != MP_OK && !wake) || is_manual(project))
         return err;
     /* Without a thread the records stay queued and the next call tries. */
-    if (mp_carrier_start() && wake)
-        mp_carrier_wake();
+    if (mp_supervisor_start() && wake)
+        mp_supervisor_wake();
     return err;
 }
 
@@ -202,9 +202,9 @@ static mp_err send_now(mp_project *project, uint64_t ticket) {
         return MP_OK;
     if (atomic_load(&engine.over))
         return MP_CLOSED;
-    if (!mp_carrier_start())
+    if (!mp_supervisor_start())
         return MP_MEMORY;
-    mp_carrier_wake();
+    mp_supervisor_wake();
     return MP_OK;
 }
 
@@ -218,8 +218,8 @@ uint64_t mp_engine_mark(mp_project *project) {
 /* With a spool there may be something of dead processes. */
 static void look_at_disk(const mp_project *project) {
     if (mp_project_on_disk(project) && !atomic_load(&engine.over) &&
-        mp_carrier_start())
-        mp_carrier_wake();
+        mp_supervisor_start())
+        mp_supervisor_wake();
 }
 
 /* `hopeful`: see mp_project_wait_hopeful. */
@@ -251,11 +251,11 @@ mp_err mp_engine_check(mp_project *project, int64_t timeout_ms,
                        char message[MP_MESSAGE]) {
     int64_t deadline_ms = mp_clock_mono_ms() + timeout_ms;
     uint64_t question = mp_project_ask(project);
-    if (!mp_carrier_start()) {
+    if (!mp_supervisor_start()) {
         snprintf(message, MP_MESSAGE, "the sending thread cannot be started");
         return MP_MEMORY;
     }
-    mp_carrier_wake();
+    mp_supervisor_wake();
     return mp_project_hear(project, question, deadline_ms, message);
 }
 
@@ -266,8 +266,8 @@ mp_err mp_engine_save(mp_project *project, const char *path, mp_buf *text) {
         err = mp_project_save(project, path, text, &wake);
     mp_buf_free(text);
     /* Without a thread the text stays where it is and the next call tries. */
-    if (err == MP_OK && mp_carrier_start() && wake)
-        mp_carrier_wake();
+    if (err == MP_OK && mp_supervisor_start() && wake)
+        mp_supervisor_wake();
     return err;
 }
 
@@ -275,11 +275,11 @@ mp_err mp_engine_await_save(mp_project *project, const char *path,
                             int64_t timeout_ms, char message[MP_MESSAGE]) {
     int64_t deadline_ms = mp_clock_mono_ms() + timeout_ms;
     mp_project_hurry_save(project, path);
-    if (!mp_carrier_start()) {
+    if (!mp_supervisor_start()) {
         snprintf(message, MP_MESSAGE, "the sending thread cannot be started");
         return MP_MEMORY;
     }
-    mp_carrier_wake();
+    mp_supervisor_wake();
     return mp_project_await_save(project, path, deadline_ms, message);
 }
 
@@ -295,8 +295,8 @@ mp_err mp_engine_flush_at_close(mp_project *project, int64_t timeout_ms,
         err = MP_TIMEOUT; /* nothing was left to wait for */
     if (err == MP_TIMEOUT && !is_manual(project)) {
         /* What succeeded meanwhile, for another project, did not help. */
-        mp_carrier_succeeded();
-        atomic_fetch_add(&engine.vain_ms, mp_clock_mono_ms() - start_ms);
+        mp_supervisor_succeeded();
+        atomic_fetch_add(&engine.waited_ms, mp_clock_mono_ms() - start_ms);
     }
     return err;
 }

@@ -95,7 +95,7 @@ void mp_lane_hurry(mp_lane *lane, uint64_t ticket);
  * process gives. On lanes with order they are earlier, see mp_lane_adopt. */
 #define MP_LANE_LATER (UINT64_C(1) << 62)
 
-/* From now on segments may have files, which the carrier removes, and what
+/* From now on segments may have files, which the sender removes, and what
  * the API refuses is also appended to `rejected`, as lines of JSON. */
 void mp_lane_on_disk(mp_lane *lane, mp_buf *rejected);
 
@@ -136,7 +136,7 @@ bool mp_lane_unload(mp_lane *lane);
 void mp_lane_seal(mp_lane *lane);
 
 /* The oldest batch that is on disk only; NULL: none is. There may be very many
- * to look through, and only the carrier changes them: it needs no lock here. */
+ * to look through, and only the sender changes them: it needs no lock here. */
 mp_stored *mp_lane_oldest_stored(const mp_lane *lane);
 
 /* Takes it out of the lane, its records counted as evicted. */

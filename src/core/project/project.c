@@ -29,7 +29,7 @@ mp_project *mp_project_new(mp_config *config, mp_settings *settings) {
     if (project)
         project->reports = mp_reports_new();
     if (!project || !project->reports ||
-        pthread_mutex_init(&project->carrying, NULL) != 0 ||
+        pthread_mutex_init(&project->sending, NULL) != 0 ||
         mp_wait_init(&project->wait) != MP_OK) {
         if (project)
             mp_reports_free(project->reports);
@@ -80,7 +80,7 @@ void mp_project_release(mp_project *project) {
     mp_settings_release(project->settings);
     mp_config_free(&project->config);
     mp_wait_destroy(&project->wait);
-    pthread_mutex_destroy(&project->carrying);
+    pthread_mutex_destroy(&project->sending);
     free(project);
 }
 
@@ -96,13 +96,13 @@ void mp_flight_free(mp_flight *flight) {
 }
 
 void mp_project_before_fork(mp_project *project) {
-    pthread_mutex_lock(&project->carrying);
+    pthread_mutex_lock(&project->sending);
     mp_project_lock(project);
 }
 
 void mp_project_in_parent(mp_project *project) {
     mp_project_unlock(project);
-    pthread_mutex_unlock(&project->carrying);
+    pthread_mutex_unlock(&project->sending);
 }
 
 void mp_project_in_child(mp_project *project, int refs) {
@@ -125,7 +125,7 @@ void mp_project_in_child(mp_project *project, int refs) {
     project->gzip = NULL; /* the parent's worker may be changing it */
     /* Neither can fail on Linux: nothing is allocated. */
     mp_wait_init(&project->wait);
-    pthread_mutex_init(&project->carrying, NULL);
+    pthread_mutex_init(&project->sending, NULL);
 }
 
 /* ---- settings ---- */

@@ -75,8 +75,8 @@ mp_err mp_project_hear(mp_project *project, uint64_t question,
 
 /* ---- state files ---- */
 
-/* Has the carrier replace a file by these bytes, which are taken over, within
- * a second. *wake: the carrier sleeps too long for that. MP_MEMORY. */
+/* Has the sender replace a file by these bytes, which are taken over, within
+ * a second. *wake: the sender sleeps too long for that. MP_MEMORY. */
 mp_err mp_project_save(mp_project *project, const char *path, mp_buf *text,
                        bool *wake);
 
@@ -101,7 +101,7 @@ void mp_project_tell_state(mp_project *project, const char *message);
 /* Counts held updates that will never be sent. */
 void mp_project_count_held_dropped(mp_project *project, uint32_t n);
 
-/* ---- for whoever carries the requests: one thread at a time ---- */
+/* ---- for whoever sends the requests: one thread at a time ---- */
 
 /* Writes the state files that are due, or `all`. True: there were some. */
 bool mp_project_write_saves(mp_project *project, bool all);

@@ -5,7 +5,7 @@
 mp_request *mp_project_hand_out(mp_project *project, int64_t now_ms,
                                 int64_t wall_ms, uint64_t *number,
                                 int64_t *next_ms) {
-    pthread_mutex_lock(&project->carrying);
+    pthread_mutex_lock(&project->sending);
     mp_request *request = mp_project_next(project, now_ms, wall_ms, next_ms);
     if (request) {
         mp_flight *under_way = (mp_flight *)request;
@@ -14,11 +14,11 @@ mp_request *mp_project_hand_out(mp_project *project, int64_t now_ms,
         project->handed_out = under_way;
         *number = under_way->number;
     }
-    pthread_mutex_unlock(&project->carrying);
+    pthread_mutex_unlock(&project->sending);
     return request;
 }
 
-/* With `carrying` held. Points at NULL when there is none. */
+/* With `sending` held. Points at NULL when there is none. */
 static mp_flight **find(mp_project *project, uint64_t number) {
     mp_flight **at = &project->handed_out;
     while (*at && (*at)->number != number)
@@ -27,22 +27,22 @@ static mp_flight **find(mp_project *project, uint64_t number) {
 }
 
 void mp_project_let_go(mp_project *project, uint64_t number) {
-    pthread_mutex_lock(&project->carrying);
+    pthread_mutex_lock(&project->sending);
     mp_flight **at = find(project, number);
     if (*at)
         (*at)->lent = false;
-    pthread_mutex_unlock(&project->carrying);
+    pthread_mutex_unlock(&project->sending);
 }
 
 bool mp_project_hand_in(mp_project *project, uint64_t number,
                         const mp_reply *reply, int64_t now_ms) {
-    pthread_mutex_lock(&project->carrying);
+    pthread_mutex_lock(&project->sending);
     mp_flight **at = find(project, number);
     mp_flight *under_way = *at && !(*at)->lent ? *at : NULL;
     if (under_way) {
         *at = under_way->next;
         mp_project_answer(project, &under_way->request, reply, now_ms);
     }
-    pthread_mutex_unlock(&project->carrying);
+    pthread_mutex_unlock(&project->sending);
     return under_way != NULL;
 }

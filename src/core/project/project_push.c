@@ -94,7 +94,7 @@ static bool add_all(mp_project *project, mp_lane *lane,
     return full;
 }
 
-/* With the lock held: when the carrier must come for what was added to the
+/* With the lock held: when the sender must come for what was added to the
  * lane; INT64_MAX: it comes by itself, at a reply or the end of a pause. Waking
  * it for every record of an outage would cost a system call each, and a race
  * for the lock. */

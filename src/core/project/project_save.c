@@ -1,4 +1,4 @@
-/* State files: handed over by whoever changed a user, written by the carrier.
+/* State files: handed over by whoever changed a user, written by the sender.
  */
 #include "core/project/project_state.h"
 

@@ -1,7 +1,7 @@
 /* Sealed batches of a project on disk: written, evicted, read back. */
 #include "core/project/project_state.h"
 
-#include "core/base/phase.h"
+#include "core/base/crash_point.h"
 #include "core/os/clock.h"
 
 #include <errno.h>
@@ -68,7 +68,7 @@ bool mp_project_before_request(mp_project *project, mp_lane_id lane,
     if (mp_spool_mark(segment, true, before > doubt ? before : doubt,
                       message) != 0)
         mp_project_trouble(project, message);
-    mp_phase("send");
+    mp_crash_point("send");
     return before != MP_DOUBT_CUMULATIVE && doubt == MP_DOUBT_CUMULATIVE;
 }
 

@@ -51,7 +51,7 @@ struct mp_project {
     atomic_bool geolocate, reject_invalid; /* copies out of `settings` */
 
     mp_wait wait; /* its lock guards the rest, but for what belongs to the
-                   * carrier; it changes when records ended */
+                   * sender; it changes when records ended */
     mp_settings *settings;
     mp_lane *lanes[MP_LANES];
     mp_stats stats;
@@ -59,7 +59,7 @@ struct mp_project {
     mp_saves saves;
     uint64_t base;    /* the ticket before the first; 0 without a spool */
     uint64_t ticket;  /* of the last record accepted */
-    int64_t looks_ms; /* when the carrier asks next without being woken */
+    int64_t looks_ms; /* when the sender asks next without being woken */
     unsigned turn;    /* the lane that is asked first */
 
     /* Questions to /import: how many were asked, sent and answered, and the
@@ -75,14 +75,14 @@ struct mp_project {
     uint64_t untold_evicted;
     int64_t told_evicted_ms; /* 0: never */
 
-    /* What belongs to the carrier: the worker or, with the manual transport,
-     * whoever holds `carrying`, which is taken before the lock above. */
+    /* What belongs to the sender: the worker or, with the manual transport,
+     * whoever holds `sending`, which is taken before the lock above. */
     mp_gzip *gzip;
     mp_trace trace;
     int64_t adopt_ms, sync_ms, store_ms, spare_ms; /* not before */
     int64_t adopt_pause_ms;                        /* after the last look */
     uint64_t flights;                              /* made so far */
-    pthread_mutex_t carrying;
+    pthread_mutex_t sending;
     mp_flight *handed_out; /* of the manual transport, without a reply */
 };
 
@@ -136,7 +136,7 @@ bool mp_project_spill(mp_project *project, const mp_settings *settings,
 void mp_project_evict(mp_project *project, const mp_settings *settings,
                       int64_t now_ms);
 
-/* The carrier, without the lock: what is to be done before a request is
+/* The sender, without the lock: what is to be done before a request is
  * looked for, and when there was none; the latter returns when to come again
  * (INT64_MAX: not for this). */
 void mp_project_tend_before(mp_project *project, const mp_settings *settings,

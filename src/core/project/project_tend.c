@@ -1,4 +1,4 @@
-/* What the carrier does for a project at its time: keeps spares and, with a
+/* What the sender does for a project at its time: keeps spares and, with a
  * spool, adopts and syncs; and what is left to do in the end. */
 #include "core/project/project_state.h"
 

@@ -1,6 +1,6 @@
 #include "core/record/segment.h"
 
-#include "core/base/phase.h"
+#include "core/base/crash_point.h"
 #include "core/os/file.h"
 
 #include <stdlib.h>
@@ -111,7 +111,7 @@ bool mp_segment_fits(const mp_segment *segment, size_t len) {
 /* Whoever finds the file after a crash sees the record from here on. */
 static void publish(mp_segment *segment, uint64_t ticket) {
     mp_segment_header *header = segment->place.header;
-    mp_phase("track");
+    mp_crash_point("track");
     if (segment->count == 1)
         header->seq = ticket & MP_SEGMENT_SEQ;
     atomic_store_explicit(&header->used, segment->used, memory_order_release);

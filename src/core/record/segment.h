@@ -46,7 +46,7 @@ enum {
     MP_SEGMENT_VERSION = 1
 };
 
-/* Where the records of a segment stand on disk. Whoever carries the requests
+/* Where the records of a segment stand on disk. Whoever sends the requests
  * changes it; others may look at the two that are atomic. */
 typedef struct mp_place {
     mp_segment_header *header; /* of the mapped file; NULL: none is */

@@ -1,6 +1,6 @@
 #include "core/spool/spool_state.h"
 
-#include "core/base/phase.h"
+#include "core/base/crash_point.h"
 #include "core/os/file.h"
 
 #include <errno.h>
@@ -76,7 +76,7 @@ void mp_spool_reborn(mp_spool *spool) {
     atomic_store(&spool->run, -1);
     atomic_flag_clear(&spool->making);
     atomic_store(&spool->numbers, 0);
-    spool->gzip = NULL; /* the parent's carrier may be changing it */
+    spool->gzip = NULL; /* the parent's sender may be changing it */
 }
 
 bool mp_spool_same(const mp_spool *a, const mp_spool *b) {
@@ -137,7 +137,7 @@ uint64_t mp_spool_bytes(uint64_t bytes) {
 int mp_spool_remove(const mp_stored *stored, char message[MP_MESSAGE]) {
     char name[MP_STORED_NAME];
     mp_stored_name(stored, name);
-    mp_phase("unlink");
+    mp_crash_point("unlink");
     int err = mp_file_unlink(stored->dir, name);
     if (err == 0 || err == ENOENT)
         return 0;

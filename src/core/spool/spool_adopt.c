@@ -1,7 +1,7 @@
 /* What dead processes left: found, moved, sealed. */
 #include "core/spool/spool_state.h"
 
-#include "core/base/phase.h"
+#include "core/base/crash_point.h"
 #include "core/os/file.h"
 
 #include <errno.h>
@@ -84,7 +84,7 @@ static bool find(const char *name, void *user) {
 static bool move(const adoption *a, mp_stored *stored) {
     char name[MP_STORED_NAME], message[MP_MESSAGE];
     mp_stored_name(stored, name);
-    mp_phase("adopt");
+    mp_crash_point("adopt");
     int err = mp_file_rename(stored->dir, name, a->own->dir, name);
     if (err == 0)
         stored->dir = a->own->dir;

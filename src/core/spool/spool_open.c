@@ -2,7 +2,7 @@
  * when their process died. */
 #include "core/spool/spool_state.h"
 
-#include "core/base/phase.h"
+#include "core/base/crash_point.h"
 #include "core/os/file.h"
 #include "core/record/line.h"
 
@@ -116,7 +116,7 @@ int mp_spool_write(const mp_segment *segment, size_t from, size_t to,
                    char message[MP_MESSAGE]) {
     const mp_place *place = &segment->place;
     int err = 0;
-    mp_phase("track");
+    mp_crash_point("track");
     if (from == 0)
         err = write_header(place->fd, segment->entries[0].ticket);
     if (err == 0)

@@ -25,7 +25,7 @@ struct mp_spool {
     atomic_flag making;       /* a thread makes one */
     _Atomic uint64_t numbers; /* of open segments, given so far */
 
-    mp_gzip *gzip; /* the carrier's */
+    mp_gzip *gzip; /* the sender's */
 };
 
 /* "spool: cannot <what> <name>: <why>"; returns `err`. */

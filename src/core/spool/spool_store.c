@@ -1,7 +1,7 @@
 /* Sealed batches: written, marked, read back, removed. */
 #include "core/spool/spool_state.h"
 
-#include "core/base/phase.h"
+#include "core/base/crash_point.h"
 #include "core/os/file.h"
 
 #include <errno.h>
@@ -40,12 +40,12 @@ static int write_batch(int dir, const char *name, const mp_buf *body,
     int fd, err = mp_file_create(dir, fresh, &fd);
     if (err != 0)
         return err;
-    mp_phase("seal");
+    mp_crash_point("seal");
     err = mp_file_write(fd, body->data, body->len, 0);
     if (err == 0 && durable)
         err = mp_file_sync(fd);
     mp_file_close(fd);
-    mp_phase("rename");
+    mp_crash_point("rename");
     if (err == 0)
         err = mp_file_rename(dir, fresh, dir, name);
     if (err != 0)
@@ -135,7 +135,7 @@ static int rename_to(const mp_stored *from, const mp_stored *to,
     snprintf(fresh, sizeof fresh, "%s%s", name, suffix);
     if (strcmp(old, fresh) == 0)
         return 0;
-    mp_phase("rename");
+    mp_crash_point("rename");
     int err = mp_file_rename(from->dir, old, to->dir, fresh);
     return err == 0 ? 0 : mp_spool_say(message, "cannot rename", old, err);
 }

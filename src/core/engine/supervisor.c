@@ -1,0 +1,118 @@
+#include "core/engine/supervisor.h"
+
+#ifndef MP_NO_CURL
+
+#include "core/engine/worker.h"
+#include "core/transport/http.h"
+
+#include <pthread.h>
+
+static struct {
+    mp_projects *projects;
+    pthread_mutex_t lock;        /* for start, stop and fork */
+    _Atomic(mp_worker *) worker; /* NULL: none was started in this process */
+    mp_worker *left_behind;      /* in a forked child: its forebear's */
+    atomic_bool over;            /* none is started any more */
+    atomic_bool succeeded;
+} supervisor = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+mp_err mp_supervisor_set_up(mp_projects *projects) {
+    supervisor.projects = projects;
+    return mp_http_global_init();
+}
+
+bool mp_supervisor_start(void) {
+    mp_worker *worker = atomic_load(&supervisor.worker);
+    if (worker)
+        return true;
+    pthread_mutex_lock(&supervisor.lock);
+    worker = atomic_load(&supervisor.worker);
+    if (!worker && !atomic_load(&supervisor.over)) {
+        worker = mp_worker_start(supervisor.projects, &supervisor.succeeded);
+        atomic_store(&supervisor.worker, worker);
+    }
+    pthread_mutex_unlock(&supervisor.lock);
+    return worker != NULL;
+}
+
+void mp_supervisor_wake(void) {
+    mp_worker *worker = atomic_load(&supervisor.worker);
+    if (worker)
+        mp_worker_wake(worker);
+}
+
+bool mp_supervisor_stop(int64_t deadline_ms) {
+    pthread_mutex_lock(&supervisor.lock);
+    atomic_store(&supervisor.over, true);
+    mp_worker *worker = atomic_load(&supervisor.worker);
+    bool ended = !worker || mp_worker_stop(worker, deadline_ms);
+    pthread_mutex_unlock(&supervisor.lock);
+    return ended;
+}
+
+bool mp_supervisor_succeeded(void) {
+    return atomic_exchange(&supervisor.succeeded, false);
+}
+
+/* ---- fork ---- */
+
+void mp_supervisor_before_fork(void) {
+    pthread_mutex_lock(&supervisor.lock);
+    mp_worker *worker = atomic_load(&supervisor.worker);
+    if (worker)
+        mp_worker_before_fork(worker);
+}
+
+void mp_supervisor_in_parent(void) {
+    mp_worker *worker = atomic_load(&supervisor.worker);
+    if (worker)
+        mp_worker_in_parent(worker);
+    pthread_mutex_unlock(&supervisor.lock);
+}
+
+void mp_supervisor_in_child(void) {
+    mp_worker *worker = atomic_load(&supervisor.worker);
+    if (worker) {
+        mp_worker_in_child(worker, supervisor.left_behind);
+        supervisor.left_behind = worker;
+    }
+    atomic_store(&supervisor.worker, NULL);
+    atomic_store(&supervisor.succeeded, false);
+    pthread_mutex_init(&supervisor.lock, NULL);
+}
+
+#else
+
+/* A build without libcurl has only projects that the host carries. */
+
+mp_err mp_supervisor_set_up(mp_projects *projects) {
+    (void)projects;
+    return MP_OK;
+}
+
+bool mp_supervisor_start(void) {
+    return false;
+}
+
+void mp_supervisor_wake(void) {
+}
+
+bool mp_supervisor_stop(int64_t deadline_ms) {
+    (void)deadline_ms;
+    return true;
+}
+
+bool mp_supervisor_succeeded(void) {
+    return false;
+}
+
+void mp_supervisor_before_fork(void) {
+}
+
+void mp_supervisor_in_parent(void) {
+}
+
+void mp_supervisor_in_child(void) {
+}
+
+#endif
