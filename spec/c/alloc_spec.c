@@ -212,12 +212,12 @@ static bool carry(mp_project *project, int64_t *now_ms) {
     for (int i = 0; i < 300; i++) {
         int64_t next_ms = 0;
         mp_request *request =
-            mp_project_next(project, *now_ms, RIG_WALL_MS, &next_ms);
+            mp_project_next_request(project, *now_ms, RIG_WALL_MS, &next_ms);
         if (request) {
             CHECK(holds_records(request));
             mp_reply reply =
                 i % 3 == 1 ? reply_of(503, "") : reply_of(200, "1");
-            mp_project_answer(project, request, &reply, *now_ms);
+            mp_project_handle_reply(project, request, &reply, *now_ms);
         } else if (mp_project_idle(project)) {
             return true;
         } else {

@@ -343,8 +343,8 @@ static inline void rig_say(rig *r, mp_batch *batch, word said) {
         !batch->via_import && !is_singled_out(batch))
         r->trusted = false;
     answer.failed = answer.failed_count ? failed : NULL;
-    mp_lane_done(r->lane, r->settings, batch, &answer, said.retry_after_ms,
-                 r->now_ms);
+    mp_lane_handle_reply(r->lane, r->settings, batch, &answer,
+                         said.retry_after_ms, r->now_ms);
     rig_sweep(r);
     rig_check(r);
 }

@@ -274,7 +274,7 @@ static bool is_excluded(const call *c) {
 
 /* Updates the profile, then the super property: the copy that has it takes
  * the place of the old ones when nothing can fail any more. */
-static mp_err carry_out(call *c) {
+static mp_err perform(call *c) {
     mp_user_handle *me = c->me;
     mp_buf head = {0};
     mp_dict kept = {0};
@@ -335,7 +335,7 @@ static int change_groups(lua_State *L, change what) {
     if (err == MP_OK && mp_user_is_gone(me))
         err = MP_CLOSED;
     if (err == MP_OK)
-        err = carry_out(&c);
+        err = perform(&c);
     mp_scratch_give(c.scratch);
     if (err != MP_OK)
         return mp_fail_record(L, me->client, err, &c.e.fault, "");

@@ -100,7 +100,7 @@ static bool is_same(const mp_ids *ids, const options *o) {
 
 /* Gives the user its ids, unless the state has them. Whoever is not the one
  * of the state starts without anything of it but the consent. */
-static mp_err settle(mp_user_handle *me, const options *o) {
+static mp_err choose_ids(mp_user_handle *me, const options *o) {
     mp_ids ids = {0};
     if (is_same(&me->user.ids, o))
         return MP_OK;
@@ -177,7 +177,7 @@ static int new_user(lua_State *L) {
     if (err == MP_OK && !client->project) /* collected by a finaliser */
         return mp_fail_closed(L);
     if (err == MP_OK)
-        err = settle(me, &o);
+        err = choose_ids(me, &o);
     if (err != MP_OK)
         return mp_fail(L, err, "out of memory");
     lua_settop(L, self);

@@ -109,9 +109,9 @@ static bool await(mp_project *project, void *user) {
     return true;
 }
 
-static bool settle(mp_project *project, void *user) {
+static bool finish_project(mp_project *project, void *user) {
     (void)user;
-    mp_project_settle(project);
+    mp_project_finish(project);
     return true;
 }
 
@@ -129,7 +129,7 @@ static void at_exit(void) {
     int64_t now_ms = mp_clock_mono_ms();
     if (mp_supervisor_stop(
             (now_ms > end.deadline_ms ? now_ms : end.deadline_ms) + STOP_MS))
-        mp_projects_each(engine.projects, settle, NULL);
+        mp_projects_each(engine.projects, finish_project, NULL);
 }
 
 /* ---- set-up ---- */

@@ -39,7 +39,8 @@ typedef struct errand {
 } errand;
 
 static void finish(errand *done, const mp_reply *reply) {
-    mp_project_answer(done->project, done->request, reply, mp_clock_mono_ms());
+    mp_project_handle_reply(done->project, done->request, reply,
+                            mp_clock_mono_ms());
     mp_project_release(done->project);
     free(done);
 }
@@ -62,10 +63,10 @@ static void start(mp_worker *worker, mp_project *project, mp_request *request) {
     }
     mp_reply none = {.status = 0};
     snprintf(none.failure, MP_MESSAGE, "out of memory for a request");
-    mp_project_answer(project, request, &none, mp_clock_mono_ms());
+    mp_project_handle_reply(project, request, &none, mp_clock_mono_ms());
 }
 
-/* What a round over the projects carries along. */
+/* What a pass over the projects keeps. */
 typedef struct round {
     mp_worker *worker;
     int64_t next_ms; /* when the first of them wants to be asked again */
@@ -78,8 +79,8 @@ static bool start_all(mp_project *project, void *user) {
         return true;
     while (mp_http_active(worker->http) < MP_HTTP_TRANSFERS) {
         int64_t next_ms;
-        mp_request *request = mp_project_next(project, mp_clock_mono_ms(),
-                                              mp_clock_wall_ms(), &next_ms);
+        mp_request *request = mp_project_next_request(
+            project, mp_clock_mono_ms(), mp_clock_wall_ms(), &next_ms);
         if (!request) {
             if (next_ms < now->next_ms)
                 now->next_ms = next_ms;
@@ -91,9 +92,9 @@ static bool start_all(mp_project *project, void *user) {
 }
 
 /* The disk does not wait for a free place. */
-static bool tend(mp_project *project, void *user) {
+static bool maintain(mp_project *project, void *user) {
     round *now = user;
-    int64_t next_ms = mp_project_tend(project, mp_clock_mono_ms());
+    int64_t next_ms = mp_project_maintain(project, mp_clock_mono_ms());
     if (next_ms < now->next_ms)
         now->next_ms = next_ms;
     return true;
@@ -148,7 +149,7 @@ static void go_round(mp_worker *worker) {
     worker->turn =
         mp_projects_walk(worker->projects, worker->turn, start_all, &now);
     if (mp_http_active(worker->http) == MP_HTTP_TRANSFERS)
-        mp_projects_each(worker->projects, tend, &now);
+        mp_projects_each(worker->projects, maintain, &now);
     if (!move_along(worker)) {
         int64_t wait_ms = now.next_ms;
         if (wait_ms != INT64_MAX) {

@@ -2,9 +2,9 @@
  * machine without thread, network or clock.
  *
  * mp_lane_next gives the next batch to send, or when to ask again;
- * mp_lane_done takes what the API said of it. In between the batch belongs
- * to the caller, who only reads it. The lane counts in the mp_stats it was
- * made with. The project's lock is held for every call. */
+ * mp_lane_handle_reply takes what the API said of it. In between the batch
+ * belongs to the caller, who only reads it. The lane counts in the mp_stats it
+ * was made with. The project's lock is held for every call. */
 #ifndef MP_LANE_H
 #define MP_LANE_H
 
@@ -64,9 +64,9 @@ uint64_t mp_lane_droppable(const mp_lane *lane);
 /* ---- batches out ---- */
 
 /* The next batch to send, else NULL and in *next_ms when to ask again
- * (INT64_MAX: after the next mp_lane_add or mp_lane_done). `slots`: how many
- * more requests the project may have under way. `wall_ms` judges the age of
- * events. */
+ * (INT64_MAX: after the next mp_lane_add or mp_lane_handle_reply). `slots`: how
+ * many more requests the project may have under way. `wall_ms` judges the age
+ * of events. */
 mp_batch *mp_lane_next(mp_lane *lane, const mp_settings *settings,
                        int64_t now_ms, int64_t wall_ms, uint32_t slots,
                        int64_t *next_ms);
@@ -79,9 +79,9 @@ void mp_lane_set_waits(mp_lane *lane, bool waits);
 
 /* Takes what was said of a batch, which is the lane's again.
  * `retry_after_ms`: of the reply. */
-void mp_lane_done(mp_lane *lane, const mp_settings *settings, mp_batch *batch,
-                  const mp_answer *answer, int64_t retry_after_ms,
-                  int64_t now_ms);
+void mp_lane_handle_reply(mp_lane *lane, const mp_settings *settings,
+                          mp_batch *batch, const mp_answer *answer,
+                          int64_t retry_after_ms, int64_t now_ms);
 
 /* Takes back a batch for which no request could be made. */
 void mp_lane_undo(mp_lane *lane, mp_batch *batch, int64_t now_ms);

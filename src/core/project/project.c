@@ -68,7 +68,7 @@ void mp_project_release(mp_project *project) {
     if (atomic_fetch_sub_explicit(&project->refs, 1, memory_order_acq_rel) > 1)
         return;
     if (project->spool)
-        mp_project_settle(project);
+        mp_project_finish(project);
     for (int i = 0; i < MP_LANES; i++)
         mp_lane_free(project->lanes[i]);
     mp_spool_free(project->spool);

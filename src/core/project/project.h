@@ -112,28 +112,29 @@ bool mp_project_write_saves(mp_project *project, bool all);
 /* The next request to send, else NULL and in *next_ms when to ask again
  * (mp_clock_mono_ms; INT64_MAX: not before it is woken). `wall_ms` judges
  * the age of events. The project owns the request until its reply is given
- * to mp_project_answer. */
-mp_request *mp_project_next(mp_project *project, int64_t now_ms,
-                            int64_t wall_ms, int64_t *next_ms);
+ * to mp_project_handle_reply. */
+mp_request *mp_project_next_request(mp_project *project, int64_t now_ms,
+                                    int64_t wall_ms, int64_t *next_ms);
 
-/* Instead of mp_project_next while no request can be sent: does what is to be
- * done on disk, and returns when to come again, as mp_project_next does. */
-int64_t mp_project_tend(mp_project *project, int64_t now_ms);
+/* Instead of mp_project_next_request while no request can be sent: does what is
+ * to be done on disk, and returns when to come again, as
+ * mp_project_next_request does. */
+int64_t mp_project_maintain(mp_project *project, int64_t now_ms);
 
 /* Takes the reply to a request and frees the request. */
-void mp_project_answer(mp_project *project, mp_request *request,
-                       const mp_reply *reply, int64_t now_ms);
+void mp_project_handle_reply(mp_project *project, mp_request *request,
+                             const mp_reply *reply, int64_t now_ms);
 
-/* As mp_project_next, and the request gets a *number, under which its reply
- * is expected. It may be read until mp_project_let_go; no reply to it is
+/* As mp_project_next_request, and the request gets a *number, under which its
+ * reply is expected. It may be read until mp_project_let_go; no reply to it is
  * taken before. Thread: any. */
 mp_request *mp_project_hand_out(mp_project *project, int64_t now_ms,
                                 int64_t wall_ms, uint64_t *number,
                                 int64_t *next_ms);
 void mp_project_let_go(mp_project *project, uint64_t number);
 
-/* As mp_project_answer. False: no request of this number waits for a reply.
- * Thread: any. */
+/* As mp_project_handle_reply. False: no request of this number waits for a
+ * reply. Thread: any. */
 bool mp_project_hand_in(mp_project *project, uint64_t number,
                         const mp_reply *reply, int64_t now_ms);
 
@@ -148,7 +149,7 @@ bool mp_project_on_disk(const mp_project *project);
 
 /* Nothing is carried any more: sees to it that what is left is on disk, and
  * removes the files that hold nothing. */
-void mp_project_settle(mp_project *project);
+void mp_project_finish(mp_project *project);
 
 /* True when no record, adopted ones included, and no state file waits and
  * none is under way. */

@@ -6,7 +6,8 @@ mp_request *mp_project_hand_out(mp_project *project, int64_t now_ms,
                                 int64_t wall_ms, uint64_t *number,
                                 int64_t *next_ms) {
     pthread_mutex_lock(&project->sending);
-    mp_request *request = mp_project_next(project, now_ms, wall_ms, next_ms);
+    mp_request *request =
+        mp_project_next_request(project, now_ms, wall_ms, next_ms);
     if (request) {
         mp_flight *under_way = (mp_flight *)request;
         under_way->lent = true;
@@ -41,7 +42,7 @@ bool mp_project_hand_in(mp_project *project, uint64_t number,
     mp_flight *under_way = *at && !(*at)->lent ? *at : NULL;
     if (under_way) {
         *at = under_way->next;
-        mp_project_answer(project, &under_way->request, reply, now_ms);
+        mp_project_handle_reply(project, &under_way->request, reply, now_ms);
     }
     pthread_mutex_unlock(&project->sending);
     return under_way != NULL;

@@ -97,7 +97,7 @@ static inline void mp_project_unlock(mp_project *project) {
 
 void mp_flight_free(mp_flight *flight);
 
-/* ---- project_disk.c, project_spill.c, project_tend.c: but for segments and
+/* ---- project_disk.c, project_spill.c, maintenance.c: but for segments and
  * spares, each does nothing without a spool ---- */
 
 mp_err mp_project_open_disk(mp_project *project); /* MP_MEMORY */
@@ -139,10 +139,10 @@ void mp_project_evict(mp_project *project, const mp_settings *settings,
 /* The sender, without the lock: what is to be done before a request is
  * looked for, and when there was none; the latter returns when to come again
  * (INT64_MAX: not for this). */
-void mp_project_tend_before(mp_project *project, const mp_settings *settings,
-                            int64_t now_ms);
-int64_t mp_project_tend_after(mp_project *project, const mp_settings *settings,
-                              int64_t now_ms);
+void mp_project_maintain_before(mp_project *project,
+                                const mp_settings *settings, int64_t now_ms);
+int64_t mp_project_maintain_after(mp_project *project,
+                                  const mp_settings *settings, int64_t now_ms);
 
 /* Reads a batch back that its lane wants. */
 void mp_project_fetch(mp_project *project, mp_lane_id id, mp_stored *stored,

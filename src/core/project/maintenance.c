@@ -152,8 +152,8 @@ static void keep_rejected(mp_project *project) {
     mp_buf_free(&lines);
 }
 
-void mp_project_tend_before(mp_project *project, const mp_settings *settings,
-                            int64_t now_ms) {
+void mp_project_maintain_before(mp_project *project,
+                                const mp_settings *settings, int64_t now_ms) {
     mp_project_lock(project);
     bool adopts =
         project->spool && project->adopts && now_ms >= project->adopt_ms;
@@ -163,8 +163,8 @@ void mp_project_tend_before(mp_project *project, const mp_settings *settings,
     give_spares(project, now_ms);
 }
 
-int64_t mp_project_tend_after(mp_project *project, const mp_settings *settings,
-                              int64_t now_ms) {
+int64_t mp_project_maintain_after(mp_project *project,
+                                  const mp_settings *settings, int64_t now_ms) {
     int64_t next_ms = INT64_MAX;
     if (!project->spool)
         return next_ms;
@@ -202,7 +202,7 @@ typedef struct ending {
     mp_lane_id lane;
 } ending;
 
-static void settle_segment(mp_segment *segment, void *user) {
+static void finish_segment(mp_segment *segment, void *user) {
     const ending *end = user;
     mp_project *project = end->project;
     char message[MP_MESSAGE];
@@ -217,14 +217,14 @@ static void settle_segment(mp_segment *segment, void *user) {
         mp_spool_sync(segment, message);
 }
 
-void mp_project_settle(mp_project *project) {
+void mp_project_finish(mp_project *project) {
     if (!project->spool)
         return;
     keep_rejected(project);
     for (int i = 0; i < MP_LANES; i++) {
         ending end = {project, (mp_lane_id)i};
         mp_project_free_segments(project, mp_lane_garbage(project->lanes[i]));
-        mp_lane_each_segment(project->lanes[i], settle_segment, &end);
+        mp_lane_each_segment(project->lanes[i], finish_segment, &end);
     }
     mp_spool_end(project->spool);
 }

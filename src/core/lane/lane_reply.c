@@ -269,9 +269,9 @@ static void note_health(mp_lane *lane, mp_batch *batch,
         batch->trial->requests--;
 }
 
-void mp_lane_done(mp_lane *lane, const mp_settings *settings, mp_batch *batch,
-                  const mp_answer *answer, int64_t retry_after_ms,
-                  int64_t now_ms) {
+void mp_lane_handle_reply(mp_lane *lane, const mp_settings *settings,
+                          mp_batch *batch, const mp_answer *answer,
+                          int64_t retry_after_ms, int64_t now_ms) {
     take_back(lane, batch);
     count_answer(lane, batch, answer, now_ms);
     mp_verdict verdict = judge(lane, settings, batch, answer, retry_after_ms);

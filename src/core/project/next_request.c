@@ -1,4 +1,4 @@
-/* Carrying: which request comes next, and what its reply changes. */
+/* Which request comes next, and what its reply changes. */
 #include "core/project/project_state.h"
 
 #include "core/lane/request.h"
@@ -10,7 +10,7 @@
 
 enum {
     NO_MEMORY_MS = 1000, /* before a question is tried again */
-    TEND_MS = 1000       /* between two looks while nothing can be sent */
+    MAINTAIN_MS = 1000   /* between two looks while nothing can be sent */
 };
 
 /* With the lock held: segments that the caller frees once it has released
@@ -230,7 +230,7 @@ static choice choose(mp_project *project, int64_t now_ms, int64_t wall_ms,
 /* There is nothing to send now: time for the disk. */
 static void rest(mp_project *project, const mp_settings *settings,
                  int64_t now_ms, int64_t *next_ms) {
-    int64_t ms = mp_project_tend_after(project, settings, now_ms);
+    int64_t ms = mp_project_maintain_after(project, settings, now_ms);
     if (ms >= *next_ms)
         return;
     *next_ms = ms;
@@ -240,11 +240,11 @@ static void rest(mp_project *project, const mp_settings *settings,
     mp_project_unlock(project);
 }
 
-mp_request *mp_project_next(mp_project *project, int64_t now_ms,
-                            int64_t wall_ms, int64_t *next_ms) {
+mp_request *mp_project_next_request(mp_project *project, int64_t now_ms,
+                                    int64_t wall_ms, int64_t *next_ms) {
     mp_settings *settings = mp_project_settings(project);
     mp_request *request = NULL;
-    mp_project_tend_before(project, settings, now_ms);
+    mp_project_maintain_before(project, settings, now_ms);
     choice next = choose(project, now_ms, wall_ms, next_ms);
     while (next.wanted) {
         mp_project_fetch(project, next.id, next.wanted, settings, now_ms);
@@ -263,15 +263,15 @@ mp_request *mp_project_next(mp_project *project, int64_t now_ms,
     return request;
 }
 
-int64_t mp_project_tend(mp_project *project, int64_t now_ms) {
+int64_t mp_project_maintain(mp_project *project, int64_t now_ms) {
     if (!project->spool)
         return INT64_MAX;
     mp_settings *settings = mp_project_settings(project);
-    mp_project_tend_before(project, settings, now_ms);
-    int64_t next_ms = mp_project_tend_after(project, settings, now_ms);
+    mp_project_maintain_before(project, settings, now_ms);
+    int64_t next_ms = mp_project_maintain_after(project, settings, now_ms);
     mp_settings_release(settings);
-    if (next_ms > now_ms + TEND_MS)
-        next_ms = now_ms + TEND_MS;
+    if (next_ms > now_ms + MAINTAIN_MS)
+        next_ms = now_ms + MAINTAIN_MS;
     mp_project_lock(project);
     project->looks_ms = next_ms;
     for (int i = 0; i < MP_LANES; i++)
@@ -311,8 +311,8 @@ static bool was_not_taken(mp_outcome outcome) {
            outcome == MP_SAID_NOTHING;
 }
 
-static void answer_batch(mp_project *project, const mp_flight *under_way,
-                         const mp_reply *reply, int64_t now_ms) {
+static void handle_batch_reply(mp_project *project, const mp_flight *under_way,
+                               const mp_reply *reply, int64_t now_ms) {
     mp_batch *batch = under_way->batch;
     mp_segment *segment = batch->segment;
     mp_lane_id id = under_way->lane;
@@ -321,8 +321,8 @@ static void answer_batch(mp_project *project, const mp_flight *under_way,
     mp_answer_read(&answer, reply, batch->count,
                    mp_request_names_records(id, batch));
     mp_project_lock(project);
-    mp_lane_done(project->lanes[id], project->settings, batch, &answer,
-                 reply->retry_after_ms, now_ms);
+    mp_lane_handle_reply(project->lanes[id], project->settings, batch, &answer,
+                         reply->retry_after_ms, now_ms);
     mp_segment *garbage = collect_garbage(project);
     mp_wait_changed(&project->wait);
     mp_project_unlock(project);
@@ -333,12 +333,12 @@ static void answer_batch(mp_project *project, const mp_flight *under_way,
     mp_answer_free(&answer);
 }
 
-void mp_project_answer(mp_project *project, mp_request *request,
-                       const mp_reply *reply, int64_t now_ms) {
+void mp_project_handle_reply(mp_project *project, mp_request *request,
+                             const mp_reply *reply, int64_t now_ms) {
     mp_flight *under_way = (mp_flight *)request;
     mp_trace_reply(&project->trace, under_way->number, reply);
     if (under_way->batch)
-        answer_batch(project, under_way, reply, now_ms);
+        handle_batch_reply(project, under_way, reply, now_ms);
     else
         answer_question(project, under_way, reply);
     mp_flight_free(under_way);
