@@ -158,7 +158,7 @@ static void sort_out(void) {
     mp_lane_report_to(r->lane, reports);
     rig_add_due(r, 40);
     if (r->id == MP_LANE_PEOPLE)
-        rig_put(r, MP_CUMULATIVE, 1, 0, 98);
+        rig_put(r, MP_NON_IDEMPOTENT, 1, 0, 98);
     rig_add_due(r, 20);
     r->book[7].poison = r->book[8].poison = r->book[30].poison = true;
     resume_failing();

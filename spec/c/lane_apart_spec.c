@@ -195,7 +195,7 @@ CASE(what_adds_up_travels_apart_in_order) {
     static const char kinds[] = "sssaasasss"; /* $set, $add */
     rig *r = rig_open(MP_LANE_PEOPLE);
     for (const char *kind = kinds; *kind; kind++)
-        rig_put(r, *kind == 'a' ? MP_CUMULATIVE : MP_PLAIN, 1, 0, 50);
+        rig_put(r, *kind == 'a' ? MP_NON_IDEMPOTENT : MP_PLAIN, 1, 0, 50);
     mp_lane_hurry(r->lane, r->tickets);
     uint64_t last = 0;
     for (int i = 0; i < 5; i++) {
@@ -209,11 +209,11 @@ CASE(what_adds_up_travels_apart_in_order) {
 }
 
 /* Else a mixed load would travel one record a request. */
-CASE(what_adds_up_waits_only_for_its_own_subject) {
+CASE(non_idempotent_waits_only_for_its_own_key) {
     rig *r = rig_open(MP_LANE_PEOPLE);
     for (uint32_t i = 0; i < 40; i++) {
         rig_put(r, MP_PLAIN, i, 0, 50);
-        rig_put(r, MP_CUMULATIVE, i, 0, 50);
+        rig_put(r, MP_NON_IDEMPOTENT, i, 0, 50);
     }
     rig_put(r, MP_PLAIN, 7, 0, 50); /* 81 waits for 16 */
     mp_lane_hurry(r->lane, r->tickets);
@@ -233,7 +233,7 @@ CASE(what_adds_up_waits_only_for_its_own_subject) {
 CASE(what_adds_up_is_not_sent_again_when_refused) {
     rig *r = rig_open(MP_LANE_PEOPLE);
     for (int i = 0; i < 4; i++)
-        rig_put(r, i < 2 ? MP_CUMULATIVE : MP_PLAIN, 1, 0, 50);
+        rig_put(r, i < 2 ? MP_NON_IDEMPOTENT : MP_PLAIN, 1, 0, 50);
     mp_lane_hurry(r->lane, r->tickets);
     rig_serve(r, said_no);
     CHECK(r->stats.rejected == 2 && r->requests == 1);
@@ -243,7 +243,7 @@ CASE(what_adds_up_is_not_sent_again_when_refused) {
 
 CASE(what_adds_up_is_sent_again_when_it_may_have_failed) {
     rig *r = rig_open(MP_LANE_PEOPLE);
-    rig_put(r, MP_CUMULATIVE, 1, 0, 50);
+    rig_put(r, MP_NON_IDEMPOTENT, 1, 0, 50);
     mp_lane_hurry(r->lane, r->tickets);
     rig_serve(r, said_lost);
     rig_sleep(r);
@@ -252,13 +252,13 @@ CASE(what_adds_up_is_sent_again_when_it_may_have_failed) {
     rig_finish(r);
 }
 
-CASE(doubt_ends_what_adds_up_if_so_told) {
+CASE(in_doubt_ends_non_idempotent_records_with_report) {
     static const word *const words[] = {&said_lost, &said_503};
     for (int i = 0; i < 2; i++) {
         rig *r = rig_open(MP_LANE_PEOPLE);
         r->settings->report_ambiguous = true;
         for (int k = 0; k < 4; k++)
-            rig_put(r, k < 2 ? MP_CUMULATIVE : MP_PLAIN, 1, 0, 50);
+            rig_put(r, k < 2 ? MP_NON_IDEMPOTENT : MP_PLAIN, 1, 0, 50);
         mp_lane_hurry(r->lane, r->tickets);
         rig_serve(r, *words[i]);
         CHECK(r->stats.rejected == 2 && r->stats.ambiguous == 1);
@@ -270,7 +270,7 @@ CASE(doubt_ends_what_adds_up_if_so_told) {
 }
 
 /* Else an outage would end one batch after the other. */
-CASE(doubt_that_ends_records_backs_off_too) {
+CASE(in_doubt_records_that_end_back_off_too) {
     static const word words[] = {{MP_SAID_LOST, 0, "timeout", 0},
                                  {MP_SAID_SERVER_ERROR, 503, "x", 10 * MINUTE}};
     for (int i = 0; i < 2; i++) {
@@ -278,7 +278,7 @@ CASE(doubt_that_ends_records_backs_off_too) {
         r->settings->report_ambiguous = true;
         r->settings->max_batch_size = 1;
         for (int k = 0; k < 3; k++)
-            rig_put(r, MP_CUMULATIVE, 1, 0, 50);
+            rig_put(r, MP_NON_IDEMPOTENT, 1, 0, 50);
         rig_serve(r, words[i]);
         mp_batch *early = rig_next(r);
         CHECK(!early && r->next_ms >= (i ? 10 * MINUTE : 3000));
@@ -302,10 +302,10 @@ int main(void) {
     RUN(what_import_refuses_does_not_stop_young_events);
     RUN(identity_travels_apart_on_import);
     RUN(what_adds_up_travels_apart_in_order);
-    RUN(what_adds_up_waits_only_for_its_own_subject);
+    RUN(non_idempotent_waits_only_for_its_own_key);
     RUN(what_adds_up_is_not_sent_again_when_refused);
     RUN(what_adds_up_is_sent_again_when_it_may_have_failed);
-    RUN(doubt_ends_what_adds_up_if_so_told);
-    RUN(doubt_that_ends_records_backs_off_too);
+    RUN(in_doubt_ends_non_idempotent_records_with_report);
+    RUN(in_doubt_records_that_end_back_off_too);
     return unit_result();
 }

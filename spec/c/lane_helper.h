@@ -279,11 +279,11 @@ static inline mp_batch *rig_next(rig *r) {
 }
 
 /* True if what may have been taken is not to be sent again. */
-static inline bool is_ended_by_doubt(const rig *r, const page *p,
+static inline bool is_ended_in_doubt(const rig *r, const page *p,
                                      const word *said) {
     return (said->outcome == MP_SAID_LOST ||
             said->outcome == MP_SAID_SERVER_ERROR) &&
-           r->settings->report_ambiguous && p->kind == MP_CUMULATIVE;
+           r->settings->report_ambiguous && p->kind == MP_NON_IDEMPOTENT;
 }
 
 /* True if others were taken while this one was forbidden. */
@@ -295,7 +295,7 @@ static inline bool is_singled_out(const mp_batch *batch) {
 static inline fate rig_judge(const rig *r, const mp_batch *batch, const page *p,
                              const word *said) {
     bool alone = batch->count == 1;
-    if (is_ended_by_doubt(r, p, said))
+    if (is_ended_in_doubt(r, p, said))
         return REJECTED;
     switch (said->outcome) {
     case MP_SAID_DELIVERED:
@@ -305,7 +305,7 @@ static inline fate rig_judge(const rig *r, const mp_batch *batch, const page *p,
     case MP_SAID_REJECTED:
         return REJECTED;
     case MP_SAID_REFUSED:
-        return alone || p->kind == MP_CUMULATIVE ? REJECTED : WAITING;
+        return alone || p->kind == MP_NON_IDEMPOTENT ? REJECTED : WAITING;
     case MP_SAID_BAD:
     case MP_SAID_TOO_LARGE:
         return alone ? REJECTED : WAITING;

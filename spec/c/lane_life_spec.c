@@ -35,7 +35,7 @@ static void add_anything(rig *r, uint32_t n) {
         if (chance(0.2) && r->id <= MP_LANE_IMPORT)
             kind = MP_IDENTITY;
         else if (chance(0.2) && r->id == MP_LANE_PEOPLE)
-            kind = MP_CUMULATIVE;
+            kind = MP_NON_IDEMPOTENT;
         bool event = r->id <= MP_LANE_IMPORT;
         int64_t age_ms = (int64_t)(mp_rng_unit(&dice) * 7 * DAY_MS);
         rig_put(r, kind, (uint32_t)(mp_rng_unit(&dice) * 6),
@@ -138,7 +138,7 @@ static word takes_little(rig *r, const mp_batch *batch) {
 static bool act_without(uint32_t nth, mp_lane_id id) {
     rig *r = rig_open(id);
     r->settings->max_batch_size = 40;
-    mp_kind other = id == MP_LANE_PEOPLE   ? MP_CUMULATIVE
+    mp_kind other = id == MP_LANE_PEOPLE   ? MP_NON_IDEMPOTENT
                     : id == MP_LANE_GROUPS ? MP_PLAIN
                                            : MP_IDENTITY;
     for (uint32_t i = 0; i < 100; i++) {

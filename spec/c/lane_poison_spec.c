@@ -344,7 +344,7 @@ CASE(only_updates_of_one_subject_wait_for_a_stuck_one) {
     mp_lane_hurry(r->lane, r->tickets);
     fail(r, 8, said_503);
     for (uint32_t i = 0; i < 9; i++)
-        rig_put(r, i % 2 ? MP_PLAIN : MP_CUMULATIVE, i / 3, 0, 50);
+        rig_put(r, i % 2 ? MP_PLAIN : MP_NON_IDEMPOTENT, i / 3, 0, 50);
     mp_lane_hurry(r->lane, r->tickets);
     while (r->stats.delivered < 6)
         rig_serve(r, said_ok);
@@ -358,9 +358,9 @@ CASE(order_is_kept_around_a_stuck_subject) {
     rig_put(r, MP_PLAIN, 1, 0, 50);
     mp_lane_hurry(r->lane, r->tickets);
     fail(r, 8, said_503);
-    rig_put(r, MP_PLAIN, 1, 0, 50);      /* 2 waits for 1 */
-    rig_put(r, MP_PLAIN, 2, 0, 50);      /* 3 is sent and fails */
-    rig_put(r, MP_CUMULATIVE, 2, 0, 50); /* 4 must wait for 3 */
+    rig_put(r, MP_PLAIN, 1, 0, 50);          /* 2 waits for 1 */
+    rig_put(r, MP_PLAIN, 2, 0, 50);          /* 3 is sent and fails */
+    rig_put(r, MP_NON_IDEMPOTENT, 2, 0, 50); /* 4 must wait for 3 */
     mp_lane_hurry(r->lane, r->tickets);
     mp_batch *batch = rig_next(r);
     CHECK(batch && mp_batch_ticket(batch) == 3 && batch->count == 1);

@@ -107,13 +107,13 @@ CASE(an_entry_says_what_a_record_is) {
                      .body_len = 2,
                      .time_ms = 1234567890123,
                      .subject = 77,
-                     .kind = MP_CUMULATIVE};
+                     .kind = MP_NON_IDEMPOTENT};
     mp_queue_add(&queue, &one, 1, 2000, 0);
     mp_queue_add(&queue, &one, 2, 2000, 0);
     CHECK_TEXT(queue.open->data, queue.open->used, "{\"a\":1},\n{\"a\":1},\n");
     const mp_entry *entry = &queue.open->entries[1];
     CHECK(entry->time_ms == one.time_ms && entry->subject == 77);
-    CHECK(entry->kind == MP_CUMULATIVE && entry->ticket == 2);
+    CHECK(entry->kind == MP_NON_IDEMPOTENT && entry->ticket == 2);
     CHECK(entry->offset == 9 && entry->length == 7);
     CHECK(mp_entry_bytes(entry) == 9);
     mp_queue_free(&queue);

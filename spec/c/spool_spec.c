@@ -56,7 +56,7 @@ CASE(a_sealed_batch_is_gzip_json_with_its_state_in_the_name) {
     char name[MP_STORED_NAME], command[4400], json[512] = "";
     CHECK(count_files("") == 1 && files(".json.gz", name) == 1);
     CHECK(mp_stored_parse(name, &seen));
-    CHECK(seen.count == 2 && seen.attempt == 0 && seen.doubt == 0);
+    CHECK(seen.count == 2 && seen.attempt == 0 && seen.in_doubt == 0);
     CHECK(seen.seq == ((base + tickets - 1) & MP_SEGMENT_SEQ));
     snprintf(command, sizeof command, "zcat %s/%s", run_path(), name);
     FILE *zcat = popen(command, "r");
@@ -67,12 +67,12 @@ CASE(a_sealed_batch_is_gzip_json_with_its_state_in_the_name) {
     snprintf(expected + n, sizeof expected - (size_t)n, "%s]", event(2));
     CHECK(strcmp(json, expected) == 0);
     segment->place.sealed = stored;
-    CHECK(mp_spool_mark(segment, true, MP_DOUBT_PLAIN, why) == 0);
+    CHECK(mp_spool_mark(segment, true, MP_IN_DOUBT_IDEMPOTENT, why) == 0);
     CHECK(files(".json.gz", name) == 1 && mp_stored_parse(name, &seen));
-    CHECK(seen.attempt == 1 && seen.doubt == MP_DOUBT_PLAIN);
-    CHECK(mp_spool_mark(segment, false, MP_DOUBT_NONE, why) == 0);
+    CHECK(seen.attempt == 1 && seen.in_doubt == MP_IN_DOUBT_IDEMPOTENT);
+    CHECK(mp_spool_mark(segment, false, MP_IN_DOUBT_NONE, why) == 0);
     CHECK(files(".json.gz", name) == 1 && mp_stored_parse(name, &seen));
-    CHECK(seen.attempt == 1 && seen.doubt == MP_DOUBT_NONE);
+    CHECK(seen.attempt == 1 && seen.in_doubt == MP_IN_DOUBT_NONE);
     CHECK(mp_spool_discard(segment, why) == 0);
     CHECK(count_files("") == 0);
     mp_segment_free(segment);
@@ -116,8 +116,8 @@ CASE(a_batch_is_read_back_as_it_was) {
         CHECK(read->entries[i].length == segment->entries[i].length);
     }
     CHECK(read->entries[0].kind == MP_PLAIN);
-    CHECK(read->entries[1].kind == MP_CUMULATIVE);
-    CHECK(read->entries[2].kind == MP_CUMULATIVE);
+    CHECK(read->entries[1].kind == MP_NON_IDEMPOTENT);
+    CHECK(read->entries[2].kind == MP_NON_IDEMPOTENT);
     CHECK(read->entries[0].subject == read->entries[2].subject);
     CHECK(read->entries[0].subject != read->entries[1].subject);
     CHECK(read->place.sealed == stored && !read->adopted);

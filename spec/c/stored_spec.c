@@ -11,7 +11,8 @@ CASE(a_name_says_what_a_batch_is) {
     CHECK(mp_stored_parse(some_name, &seen));
     CHECK(seen.lane == 2 && seen.run == UINT64_C(0x019abcdef0123456));
     CHECK(seen.seq == 42 && seen.count == 17 && seen.attempt == 3);
-    CHECK(seen.doubt == MP_DOUBT_CUMULATIVE && seen.wall_ms == 1795460000123);
+    CHECK(seen.in_doubt == MP_IN_DOUBT_NON_IDEMPOTENT &&
+          seen.wall_ms == 1795460000123);
     mp_stored_name(&seen, name);
     CHECK(strcmp(name, some_name) == 0);
 }

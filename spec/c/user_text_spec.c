@@ -35,7 +35,7 @@ CASE(what_is_written_is_read_as_it_was) {
                 "\"{\\\"$ip\\\":\\\"1\\\",\\\"$add\\\":{\\\"n\\\":1}}\"]}\n");
 }
 
-CASE(held_updates_know_how_they_may_be_sent) {
+CASE(pending_updates_know_if_they_are_idempotent) {
     mp_user user;
     char why[MP_MESSAGE];
     CHECK(read_text(&user,
@@ -47,8 +47,8 @@ CASE(held_updates_know_how_they_may_be_sent) {
     const mp_held_update *updates = user.held.updates;
     CHECK(user.held.count == 3);
     CHECK(updates[0].kind == MP_PLAIN && !updates[0].has_ip);
-    CHECK(updates[1].kind == MP_CUMULATIVE && updates[1].has_ip);
-    CHECK(updates[2].kind == MP_CUMULATIVE && !updates[2].has_ip);
+    CHECK(updates[1].kind == MP_NON_IDEMPOTENT && updates[1].has_ip);
+    CHECK(updates[2].kind == MP_NON_IDEMPOTENT && !updates[2].has_ip);
     CHECK_TEXT(updates[2].body, updates[2].len, ",\"$add\":{\"n\":1}}");
     mp_user_free(&user);
 }
@@ -193,7 +193,7 @@ CASE(a_timer_counts_on_the_clock_that_was_running) {
 
 int main(void) {
     RUN(what_is_written_is_read_as_it_was);
-    RUN(held_updates_know_how_they_may_be_sent);
+    RUN(pending_updates_know_if_they_are_idempotent);
     RUN(what_is_no_state_says_why);
     RUN(a_consent_is_read_whatever_the_rest_is);
     RUN(no_damage_does_harm);

@@ -7,8 +7,8 @@
 const mp_operation mp_operations[MP_OPERATIONS] = {
     [MP_SET] = {"$set", MP_PROPERTIES, MP_PLAIN, false},
     [MP_SET_ONCE] = {"$set_once", MP_PROPERTIES, MP_PLAIN, false},
-    [MP_ADD] = {"$add", MP_NUMBERS, MP_CUMULATIVE, true},
-    [MP_APPEND] = {"$append", MP_PROPERTIES, MP_CUMULATIVE, true},
+    [MP_ADD] = {"$add", MP_NUMBERS, MP_NON_IDEMPOTENT, true},
+    [MP_APPEND] = {"$append", MP_PROPERTIES, MP_NON_IDEMPOTENT, true},
     [MP_UNION] = {"$union", MP_LISTS, MP_PLAIN, false},
     [MP_REMOVE] = {"$remove", MP_PROPERTIES, MP_PLAIN, false},
     [MP_UNSET] = {"$unset", MP_NAMES, MP_PLAIN, false},

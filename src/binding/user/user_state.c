@@ -22,7 +22,7 @@ enum {
 /* ---- in ---- */
 
 /* Renames what cannot be used, and says so. */
-static void set_aside(mp_user_handle *me, const char *why) {
+static void quarantine(mp_user_handle *me, const char *why) {
     char message[MP_MESSAGE], *aside = NULL;
     int err = ENOMEM;
     if (asprintf(&aside, "%s.%lld.bad", me->path,
@@ -114,7 +114,7 @@ mp_err mp_user_state_load(mp_user_handle *me, const char *path) {
     }
     keep_refusal(me, &user);
     if (failed != ENOENT)
-        set_aside(me, why);
+        quarantine(me, why);
     if (me->user.consent == MP_CONSENT_REFUSED)
         mp_user_save(me); /* no event will */
     return MP_OK;

@@ -109,10 +109,10 @@ void mp_lane_store(mp_lane *lane, mp_stored *stored);
  * three must follow. */
 mp_stored *mp_lane_wanted(mp_lane *lane);
 
-/* It was read: takes over the segment. `doubt` and `bytes`: of the batch.
+/* It was read: takes over the segment. `in_doubt` and `bytes`: of the batch.
  * False: out of memory, and nothing changed. */
 bool mp_lane_restore(mp_lane *lane, const mp_settings *settings,
-                     mp_segment *segment, mp_doubt doubt, uint64_t bytes);
+                     mp_segment *segment, mp_in_doubt in_doubt, uint64_t bytes);
 
 /* It cannot be read now: nothing is sent before `until_ms`. */
 void mp_lane_put_back(mp_lane *lane, int64_t until_ms);

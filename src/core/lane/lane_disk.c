@@ -92,19 +92,19 @@ mp_stored *mp_lane_wanted(mp_lane *lane) {
 }
 
 /* What was sent by a process that died before it heard what became of it. */
-static void settle_doubt(mp_lane *lane, const mp_settings *settings,
-                         mp_batch **batch) {
+static void resolve_in_doubt(mp_lane *lane, const mp_settings *settings,
+                             mp_batch **batch) {
     bool keep[MP_SEGMENT_RECORDS] = {false};
-    uint32_t cumulative = 0;
+    uint32_t non_idempotent = 0;
     for (uint32_t i = 0; i < (*batch)->count; i++) {
-        keep[i] = mp_batch_entry(*batch, i)->kind == MP_CUMULATIVE;
-        cumulative += keep[i];
+        keep[i] = mp_batch_entry(*batch, i)->kind == MP_NON_IDEMPOTENT;
+        non_idempotent += keep[i];
     }
-    if (cumulative == 0)
+    if (non_idempotent == 0)
         return;
     mp_batch *part = *batch;
-    if (cumulative < (*batch)->count)
-        part = mp_batch_part(*batch, keep, cumulative);
+    if (non_idempotent < (*batch)->count)
+        part = mp_batch_part(*batch, keep, non_idempotent);
     mp_news news = {MP_REPORT_AMBIGUOUS, 0, true,
                     "the process that sent these died before the reply"};
     lane->stats->ambiguous++;
@@ -123,7 +123,8 @@ static void settle_doubt(mp_lane *lane, const mp_settings *settings,
 }
 
 bool mp_lane_restore(mp_lane *lane, const mp_settings *settings,
-                     mp_segment *segment, mp_doubt doubt, uint64_t bytes) {
+                     mp_segment *segment, mp_in_doubt in_doubt,
+                     uint64_t bytes) {
     mp_batch *batch = mp_batch_new(segment);
     if (!batch)
         return false;
@@ -134,8 +135,8 @@ bool mp_lane_restore(mp_lane *lane, const mp_settings *settings,
     lane->stats->spooled_bytes -= bytes;
     lane->stats->queued += segment->count;
     lane->stats->queue_bytes += segment->used;
-    if (segment->adopted && doubt == MP_DOUBT_CUMULATIVE)
-        settle_doubt(lane, settings, &batch);
+    if (segment->adopted && in_doubt == MP_IN_DOUBT_NON_IDEMPOTENT)
+        resolve_in_doubt(lane, settings, &batch);
     if (batch)
         mp_lane_insert(&lane->ready, batch);
     return true;

@@ -65,7 +65,7 @@ static void halve(mp_lane *lane, mp_batch *batch, const mp_answer *answer,
                   int64_t now_ms) {
     bool alone = batch->count == 1;
     bool applied_maybe = answer->outcome == MP_SAID_REFUSED &&
-                         mp_batch_entry(batch, 0)->kind == MP_CUMULATIVE;
+                         mp_batch_entry(batch, 0)->kind == MP_NON_IDEMPOTENT;
     if (batch->trial)
         note_refusal(batch->trial, answer);
     if (alone || applied_maybe) {
@@ -97,7 +97,7 @@ static bool is_all_that_is_left(const mp_lane *lane, const mp_batch *batch) {
 }
 
 /* It may stay for days, and with it the segment. */
-static void set_aside(mp_lane *lane, mp_batch *batch, int64_t resume_ms) {
+static void defer(mp_lane *lane, mp_batch *batch, int64_t resume_ms) {
     batch->resume_ms = resume_ms;
     if (is_all_that_is_left(lane, batch))
         mp_batch_trim(batch);
@@ -152,7 +152,7 @@ static bool detour_closed(mp_lane *lane, mp_batch *batch,
         if (!batch->told_aside)
             mp_lane_tell(lane, batch, &news);
         batch->told_aside = true;
-        set_aside(lane, batch, until_ms);
+        defer(lane, batch, until_ms);
     }
     return true;
 }
@@ -193,12 +193,12 @@ static void follow(mp_lane *lane, mp_batch *batch, const mp_answer *answer,
         tell_stuck(lane, batch, answer);
         if (answer->outcome == MP_SAID_FORBIDDEN)
             distrust(lane, batch);
-        set_aside(lane, batch, now_ms + verdict->aside_ms);
+        defer(lane, batch, now_ms + verdict->aside_ms);
         break;
     case MP_DO_PAUSE:
         mp_lane_tell_pause(lane, batch, answer->status, answer->text);
         if (answer->outcome == MP_SAID_FORBIDDEN) /* it may be the body */
-            set_aside(lane, batch, now_ms + verdict->delay_ms);
+            defer(lane, batch, now_ms + verdict->delay_ms);
         else
             mp_lane_insert(&lane->ready, batch);
         break;
@@ -244,7 +244,7 @@ static bool tell_ambiguous(mp_lane *lane, const mp_settings *settings,
     mp_news news = {MP_REPORT_AMBIGUOUS, answer->status, true, answer->text};
     mp_lane_tell(lane, batch, &news);
     if (!settings->report_ambiguous ||
-        mp_batch_entry(batch, 0)->kind != MP_CUMULATIVE)
+        mp_batch_entry(batch, 0)->kind != MP_NON_IDEMPOTENT)
         return false;
     reject(lane, batch, answer, true);
     return true;

@@ -118,7 +118,7 @@ mp_err mp_request_make(mp_request *request, const mp_batch *batch,
         make_url(&request->url, lane, import, config, settings->geolocate);
     if (err == MP_OK)
         err = make_headers(request, config, gzip != NULL, import);
-    request->once = mp_batch_entry(batch, 0)->kind == MP_CUMULATIVE;
+    request->no_resend = mp_batch_entry(batch, 0)->kind == MP_NON_IDEMPOTENT;
     return err == MP_OK ? make_body(request, batch, gzip) : err;
 }
 

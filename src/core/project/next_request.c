@@ -328,7 +328,7 @@ static void handle_batch_reply(mp_project *project, const mp_flight *under_way,
     mp_project_unlock(project);
     if (under_way->first && was_not_taken(answer.outcome) &&
         !is_in(garbage, segment))
-        mp_project_no_doubt(project, segment);
+        mp_project_clear_in_doubt(project, segment);
     mp_project_free_segments(project, garbage);
     mp_answer_free(&answer);
 }

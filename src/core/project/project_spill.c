@@ -38,8 +38,8 @@ mp_stored *mp_project_seal(mp_project *project, mp_lane_id lane,
     return stored;
 }
 
-static bool is_cumulative(const mp_batch *batch) {
-    return mp_batch_entry(batch, 0)->kind == MP_CUMULATIVE;
+static bool is_non_idempotent(const mp_batch *batch) {
+    return mp_batch_entry(batch, 0)->kind == MP_NON_IDEMPOTENT;
 }
 
 /* RFC 1952, 2.3.1. A body is plain where gzip is not wanted or not allowed,
@@ -61,21 +61,22 @@ bool mp_project_before_request(mp_project *project, mp_lane_id lane,
         place->sealed = mp_project_seal(project, lane, segment,
                                         whole ? body : NULL, settings);
     }
-    mp_doubt before =
-        place->sealed ? place->sealed->doubt : (mp_doubt)place->doubt;
-    mp_doubt doubt =
-        is_cumulative(batch) ? MP_DOUBT_CUMULATIVE : MP_DOUBT_PLAIN;
-    if (mp_spool_mark(segment, true, before > doubt ? before : doubt,
+    mp_in_doubt before =
+        place->sealed ? place->sealed->in_doubt : (mp_in_doubt)place->in_doubt;
+    mp_in_doubt in_doubt = is_non_idempotent(batch) ? MP_IN_DOUBT_NON_IDEMPOTENT
+                                                    : MP_IN_DOUBT_IDEMPOTENT;
+    if (mp_spool_mark(segment, true, before > in_doubt ? before : in_doubt,
                       message) != 0)
         mp_project_trouble(project, message);
     mp_crash_point("send");
-    return before != MP_DOUBT_CUMULATIVE && doubt == MP_DOUBT_CUMULATIVE;
+    return before != MP_IN_DOUBT_NON_IDEMPOTENT &&
+           in_doubt == MP_IN_DOUBT_NON_IDEMPOTENT;
 }
 
 /* Its lane sends one batch at a time, so no other is in doubt. */
-void mp_project_no_doubt(mp_project *project, mp_segment *segment) {
+void mp_project_clear_in_doubt(mp_project *project, mp_segment *segment) {
     char message[MP_MESSAGE];
-    if (mp_spool_mark(segment, false, MP_DOUBT_PLAIN, message) != 0)
+    if (mp_spool_mark(segment, false, MP_IN_DOUBT_IDEMPOTENT, message) != 0)
         mp_project_trouble(project, message);
 }
 
@@ -249,7 +250,7 @@ void mp_project_fetch(mp_project *project, mp_lane_id id, mp_stored *stored,
              "older than max_age");
         return;
     }
-    mp_doubt doubt = stored->doubt;
+    mp_in_doubt in_doubt = stored->in_doubt;
     uint64_t bytes = stored->bytes;
     int64_t last_ms = stored->last_ms;
     int err = mp_spool_load(stored, &segment, message);
@@ -263,7 +264,7 @@ void mp_project_fetch(mp_project *project, mp_lane_id id, mp_stored *stored,
         segment->born_ms = segment->last_ms = last_ms;
     mp_project_lock(project);
     bool restored =
-        err == 0 && mp_lane_restore(lane, settings, segment, doubt, bytes);
+        err == 0 && mp_lane_restore(lane, settings, segment, in_doubt, bytes);
     if (!restored)
         mp_lane_put_back(lane, now_ms + RETRY_MS);
     mp_project_unlock(project);

@@ -149,13 +149,13 @@ void mp_project_fetch(mp_project *project, mp_lane_id id, mp_stored *stored,
                       const mp_settings *settings, int64_t now_ms);
 
 /* Notes on disk that a request with this batch and body goes out. True: it
- * puts records in doubt that may not be sent twice, and mp_project_no_doubt
- * must tell when the reply says that none was taken, while the segment is in
- * use. */
+ * puts records in doubt that may not be sent twice, and
+ * mp_project_clear_in_doubt must tell when the reply says that none was taken,
+ * while the segment is in use. */
 bool mp_project_before_request(mp_project *project, mp_lane_id lane,
                                const mp_batch *batch, const mp_buf *body,
                                const mp_settings *settings);
-void mp_project_no_doubt(mp_project *project, mp_segment *segment);
+void mp_project_clear_in_doubt(mp_project *project, mp_segment *segment);
 
 /* With the lock held: true if every record is in a file and nothing is or
  * will be under way before the deadline. */

@@ -37,7 +37,7 @@ static bool hash_text(const json_t *root, const char *key, uint32_t *hash) {
 static bool read_profile(const json_t *root, mp_record *out) {
     out->subject = MP_SUBJECT;
     if (json_object_get(root, "$add") || json_object_get(root, "$append"))
-        out->kind = MP_CUMULATIVE;
+        out->kind = MP_NON_IDEMPOTENT;
     return hash_text(root, "$distinct_id", &out->subject) ||
            (hash_text(root, "$group_key", &out->subject) &&
             hash_text(root, "$group_id", &out->subject));

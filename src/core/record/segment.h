@@ -30,10 +30,10 @@ enum {
 typedef struct mp_segment_header {
     char magic[8]; /* MP_SEGMENT_MAGIC */
     uint32_t version;
-    uint32_t to_end;       /* 1: the bytes go to the end of the file */
-    uint64_t seq;          /* of the first record: see stored.h */
-    uint32_t doubt;        /* mp_doubt, of records sent without being sealed */
-    uint32_t unused;       /* 0 */
+    uint32_t to_end;   /* 1: the bytes go to the end of the file */
+    uint64_t seq;      /* of the first record: see stored.h */
+    uint32_t in_doubt; /* mp_in_doubt, of records sent without being sealed */
+    uint32_t unused;   /* 0 */
     _Atomic uint64_t used; /* bytes; stored after they are */
 } mp_segment_header;
 
@@ -57,10 +57,10 @@ typedef struct mp_place {
     int dir;
     unsigned lane;
     uint64_t run, number;
-    uint64_t seq;   /* of the first record; 0: as its ticket says */
-    unsigned doubt; /* mp_doubt, while it is not sealed */
-    bool torn;      /* some record could not be written to the open one's
-                     * file; guarded by the project's lock */
+    uint64_t seq;      /* of the first record; 0: as its ticket says */
+    unsigned in_doubt; /* mp_in_doubt, while it is not sealed */
+    bool torn;         /* some record could not be written to the open one's
+                        * file; guarded by the project's lock */
     /* The file of the sealed one, the segment's; NULL: it is not sealed. */
     struct mp_stored *_Atomic sealed;
 } mp_place;
@@ -73,8 +73,8 @@ static inline bool mp_place_is_whole(const mp_place *place) {
 /* What must not travel in one request with records of another kind. */
 typedef enum mp_kind {
     MP_PLAIN,
-    MP_IDENTITY,  /* $identify, $create_alias, $merge */
-    MP_CUMULATIVE /* $add, $append: sending twice applies twice */
+    MP_IDENTITY,      /* $identify, $create_alias, $merge */
+    MP_NON_IDEMPOTENT /* $add, $append: sending twice applies twice */
 } mp_kind;
 
 /* A record on its way into a segment. Its JSON comes in two pieces, which

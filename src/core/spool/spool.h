@@ -64,7 +64,7 @@ int mp_spool_seal(mp_spool *spool, unsigned lane, mp_segment *segment,
 
 /* Notes on disk that a request with records of this segment is under way
  * (`started`), or what is in doubt now that one ended. */
-int mp_spool_mark(mp_segment *segment, bool started, mp_doubt doubt,
+int mp_spool_mark(mp_segment *segment, bool started, mp_in_doubt in_doubt,
                   char message[MP_MESSAGE]);
 
 /* Reads a batch back into a segment with the tickets that the batch says. The

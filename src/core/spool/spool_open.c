@@ -236,8 +236,9 @@ static int read_header(const mp_buf *file, mp_stored *stored, size_t *used,
     *used = header.to_end || said > there ? there : (size_t)said;
     *others = !header.to_end && said > there; /* it was cut short */
     stored->seq = header.seq;
-    stored->doubt =
-        header.doubt <= MP_DOUBT_CUMULATIVE ? (mp_doubt)header.doubt : 0;
+    stored->in_doubt = header.in_doubt <= MP_IN_DOUBT_NON_IDEMPOTENT
+                           ? (mp_in_doubt)header.in_doubt
+                           : 0;
     return 0;
 }
 

@@ -63,7 +63,7 @@ static mp_stored describe(const mp_segment *segment, unsigned lane,
         .run = place->run ? place->run : run->id,
         .seq = place->seq ? place->seq : ticket & MP_SEGMENT_SEQ,
         .count = segment->count,
-        .doubt = (mp_doubt)place->doubt,
+        .in_doubt = (mp_in_doubt)place->in_doubt,
         .wall_ms = wall_ms > 0 ? wall_ms : 0, /* a name has no sign */
         .first = ticket,
         .last = segment->entries[segment->count - 1].ticket,
@@ -140,17 +140,17 @@ static int rename_to(const mp_stored *from, const mp_stored *to,
     return err == 0 ? 0 : mp_spool_say(message, "cannot rename", old, err);
 }
 
-int mp_spool_mark(mp_segment *segment, bool started, mp_doubt doubt,
+int mp_spool_mark(mp_segment *segment, bool started, mp_in_doubt in_doubt,
                   char message[MP_MESSAGE]) {
     mp_place *place = &segment->place;
     if (!place->sealed) {
-        place->doubt = doubt;
+        place->in_doubt = in_doubt;
         if (place->header)
-            place->header->doubt = doubt;
+            place->header->in_doubt = in_doubt;
         return 0;
     }
     mp_stored marked = *place->sealed;
-    marked.doubt = doubt;
+    marked.in_doubt = in_doubt;
     marked.attempt += started;
     int err = rename_to(place->sealed, &marked, "", message);
     if (err == 0)
@@ -222,7 +222,7 @@ void mp_spool_locate(mp_segment *segment, const mp_stored *open) {
     segment->place.run = open->run;
     segment->place.number = open->number;
     segment->place.seq = open->seq;
-    segment->place.doubt = open->doubt;
+    segment->place.in_doubt = open->in_doubt;
 }
 
 /* A batch that is still the file of an open segment. */

@@ -22,7 +22,7 @@ void mp_stored_name(const mp_stored *stored, char out[MP_STORED_NAME]) {
              "%s-%016" PRIx64 "-%012" PRIu64 "-%" PRIu32 "-%" PRIu32
              "-%d-%" PRId64 ".v1.json.gz",
              lanes[stored->lane], stored->run, stored->seq, stored->count,
-             stored->attempt, (int)stored->doubt, stored->wall_ms);
+             stored->attempt, (int)stored->in_doubt, stored->wall_ms);
 }
 
 void mp_stored_open_name(unsigned lane, uint64_t run, uint64_t number,
@@ -68,21 +68,21 @@ static const char *parse_number(const char *at, int base, char end,
  * no second spelling. */
 bool mp_stored_parse(const char *name, mp_stored *out) {
     char again[MP_STORED_NAME];
-    uint64_t count, attempt, doubt, ms;
+    uint64_t count, attempt, in_doubt, ms;
     *out = (mp_stored){0};
     const char *at = parse_lane(name, &out->lane);
     at = parse_number(at, 16, '-', &out->run);
     at = parse_number(at, 10, '-', &out->seq);
     at = parse_number(at, 10, '-', &count);
     at = parse_number(at, 10, '-', &attempt);
-    at = parse_number(at, 10, '-', &doubt);
+    at = parse_number(at, 10, '-', &in_doubt);
     at = parse_number(at, 10, '.', &ms);
-    if (!at || doubt > MP_DOUBT_CUMULATIVE || count == 0 ||
+    if (!at || in_doubt > MP_IN_DOUBT_NON_IDEMPOTENT || count == 0 ||
         count > MP_STORED_RECORDS || attempt > UINT32_MAX || ms > INT64_MAX)
         return false;
     out->count = (uint32_t)count;
     out->attempt = (uint32_t)attempt;
-    out->doubt = (mp_doubt)doubt;
+    out->in_doubt = (mp_in_doubt)in_doubt;
     out->wall_ms = (int64_t)ms;
     mp_stored_name(out, again);
     return strcmp(name, again) == 0;

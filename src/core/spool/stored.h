@@ -14,11 +14,11 @@ enum {
 };
 
 /* Which of a batch's records were in a request whose fate is not known. */
-typedef enum mp_doubt {
-    MP_DOUBT_NONE,
-    MP_DOUBT_PLAIN,     /* only such as may be sent twice */
-    MP_DOUBT_CUMULATIVE /* $add and $append too */
-} mp_doubt;
+typedef enum mp_in_doubt {
+    MP_IN_DOUBT_NONE,
+    MP_IN_DOUBT_IDEMPOTENT,    /* only such as may be sent twice */
+    MP_IN_DOUBT_NON_IDEMPOTENT /* $add and $append too */
+} mp_in_doubt;
 
 /* A sealed batch on disk. Whoever holds it owns it. */
 typedef struct mp_stored mp_stored;
@@ -31,7 +31,7 @@ struct mp_stored {
     uint64_t seq; /* rising within run and lane */
     uint32_t count;
     uint32_t attempt; /* requests made with records of it */
-    mp_doubt doubt;
+    mp_in_doubt in_doubt;
     int64_t wall_ms; /* of the last record */
 
     /* in this process only */

@@ -172,8 +172,8 @@ static bool set_options(mp_http *http, transfer *t, const mp_request *request,
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
     /* libcurl repeats a request by itself, and tells nobody, when a kept
      * connection breaks before the reply; never on a new one. */
-    curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, (long)request->once);
-    curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, (long)request->once);
+    curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, (long)request->no_resend);
+    curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, (long)request->no_resend);
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, http);
     curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, close_socket);

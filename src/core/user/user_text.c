@@ -264,7 +264,7 @@ static bool classify(mp_held_update *update) {
             return false;
         update->has_ip |= i == 0;
         if (i == 1 || i == 2)
-            update->kind = MP_CUMULATIVE;
+            update->kind = MP_NON_IDEMPOTENT;
         any = true;
         at = name_end < end ? mp_json_skip(name_end + 1, end) + 1 : end;
     }

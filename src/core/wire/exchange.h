@@ -20,7 +20,7 @@ typedef struct mp_request {
                                  * first empty one ends them */
     mp_buf body;
     size_t raw_bytes; /* of the body before compression */
-    bool once;        /* may apply twice if it is sent twice: a transport that
+    bool no_resend;   /* may apply twice if it is sent twice: a transport that
                        * repeats requests by itself must not repeat this one */
 } mp_request;
 
