@@ -36,7 +36,7 @@ static mp_batch *part(mp_batch *batch, uint64_t mask) {
         keep[i] = mask >> batch->index[i] & 1;
         kept += keep[i];
     }
-    return mp_batch_part(batch, keep, kept);
+    return mp_batch_split(batch, keep, kept);
 }
 
 static uint64_t mask_of(const mp_batch *batch) {
@@ -78,7 +78,7 @@ CASE(a_batch_holds_all_records_of_a_segment) {
     mp_batch *batch = batch_of(5);
     CHECK(batch->count == 5 && batch->segment->refs == 1);
     CHECK(batch->sends == 0 && batch->server_errors == 0);
-    CHECK(!batch->trial && !batch->via_import && !batch->next);
+    CHECK(!batch->bisection && !batch->via_import && !batch->next);
     CHECK(mp_batch_ticket(batch) == 100);
     CHECK(mp_batch_entry(batch, 4)->ticket == 104);
     CHECK(is_rising(batch));
@@ -156,50 +156,51 @@ CASE(joining_restores_the_order) {
     }
 }
 
-CASE(parts_share_a_trial) {
+CASE(parts_share_a_bisection) {
     mp_batch *rest = batch_of(4);
-    CHECK(mp_batch_suspect(rest));
-    mp_trial *trial = rest->trial;
-    CHECK(trial->refs == 1 && trial->requests == 0 && !trial->accepted);
-    CHECK(mp_batch_suspect(rest) && rest->trial == trial);
+    CHECK(mp_batch_start_bisection(rest));
+    mp_bisection *bisection = rest->bisection;
+    CHECK(bisection->refs == 1 && bisection->requests == 0 &&
+          !bisection->accepted);
+    CHECK(mp_batch_start_bisection(rest) && rest->bisection == bisection);
     mp_batch *some = part(rest, 3);
-    CHECK(some->trial == trial && trial->refs == 2);
+    CHECK(some->bisection == bisection && bisection->refs == 2);
     drop(rest, false);
-    CHECK(trial->refs == 1);
+    CHECK(bisection->refs == 1);
     drop(some, true);
 }
 
-CASE(an_acquitted_part_leaves_the_trial_to_the_others) {
+CASE(a_part_that_leaves_keeps_the_bisection_for_the_others) {
     mp_batch *rest = batch_of(4);
-    mp_batch_acquit(rest);
-    CHECK(mp_batch_suspect(rest));
+    mp_batch_leave_bisection(rest);
+    CHECK(mp_batch_start_bisection(rest));
     mp_batch *some = part(rest, 3);
-    mp_batch_acquit(some);
-    CHECK(!some->trial && rest->trial->refs == 1);
-    mp_batch_acquit(rest);
-    CHECK(!rest->trial);
+    mp_batch_leave_bisection(some);
+    CHECK(!some->bisection && rest->bisection->refs == 1);
+    mp_batch_leave_bisection(rest);
+    CHECK(!rest->bisection);
     drop(some, false);
     drop(rest, true);
 }
 
-CASE(joining_gives_up_one_share_of_the_trial) {
+CASE(joining_gives_up_one_share_of_the_bisection) {
     mp_batch *rest = batch_of(4);
-    mp_batch_suspect(rest);
+    mp_batch_start_bisection(rest);
     mp_batch *some = part(rest, 9);
     CHECK(mp_batch_join(&rest, some));
-    CHECK(rest->trial->refs == 1);
+    CHECK(rest->bisection->refs == 1);
     drop(rest, true);
 }
 
 /* Parts and joins at random what once was one batch; the parts must always
  * cover it, each record once. */
-CASE(any_parts_and_joins_keep_every_record) {
+CASE(any_splits_and_joins_keep_every_record) {
     mp_rng rng = {mp_rng_seed()};
     printf("batch_spec seed %llu\n", (unsigned long long)rng.state);
     for (int round = 0; round < 30; round++) {
         mp_batch *parts[MOST] = {batch_of(MOST)};
         size_t n = 1;
-        mp_batch_suspect(parts[0]);
+        mp_batch_start_bisection(parts[0]);
         for (int step = 0; step < 200; step++) {
             size_t at = (size_t)(mp_rng_unit(&rng) * (double)n);
             uint64_t all = mask_of(parts[at]);
@@ -219,7 +220,7 @@ CASE(any_parts_and_joins_keep_every_record) {
             }
             CHECK(seen == UINT64_MAX && count == MOST);
             CHECK(parts[0]->segment->refs == n);
-            CHECK(parts[0]->trial->refs == n);
+            CHECK(parts[0]->bisection->refs == n);
             check_body(parts[at < n ? at : 0]);
         }
         while (n-- > 0)
@@ -247,10 +248,10 @@ int main(void) {
     RUN(a_part_leaves_the_others);
     RUN(bodies_with_any_gaps_are_right);
     RUN(joining_restores_the_order);
-    RUN(parts_share_a_trial);
-    RUN(an_acquitted_part_leaves_the_trial_to_the_others);
-    RUN(joining_gives_up_one_share_of_the_trial);
-    RUN(any_parts_and_joins_keep_every_record);
+    RUN(parts_share_a_bisection);
+    RUN(a_part_that_leaves_keeps_the_bisection_for_the_others);
+    RUN(joining_gives_up_one_share_of_the_bisection);
+    RUN(any_splits_and_joins_keep_every_record);
     RUN(a_full_segment_makes_one_body);
     return unit_result();
 }

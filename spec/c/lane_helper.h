@@ -201,7 +201,7 @@ static inline void rig_notice_gone(rig *r, fate fate_now) {
             rig_mark(r, t, fate_now);
 }
 
-/* The end of a trial, or of patience. */
+/* The end of a bisection, or of patience. */
 static inline void rig_notice_given_up(rig *r) {
     if (r->stats.rejected != r->counts[REJECTED])
         rig_notice_gone(r, REJECTED);
@@ -288,7 +288,8 @@ static inline bool is_ended_in_doubt(const rig *r, const page *p,
 
 /* True if others were taken while this one was forbidden. */
 static inline bool is_singled_out(const mp_batch *batch) {
-    return batch->trial && (batch->trial->accepted || batch->trial->forbidden);
+    return batch->bisection &&
+           (batch->bisection->accepted || batch->bisection->forbidden);
 }
 
 /* What becomes of one record of a batch by this word. */

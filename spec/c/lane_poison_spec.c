@@ -2,7 +2,7 @@
 
 enum {
     MINUTE = 60 * 1000,
-    TRIAL = 64 /* requests spent on one batch at the most */
+    BISECTION = 64 /* requests spent on one batch at the most */
 };
 
 /* ---- model servers ---- */
@@ -102,14 +102,14 @@ CASE(side_by_side_the_search_keeps_its_bound) {
         while (n-- > 0)
             rig_say(r, under_way[n], refuses_poison(r, under_way[n]));
     }
-    CHECK(r->requests == TRIAL && is_sorted_out(r));
+    CHECK(r->requests == BISECTION && is_sorted_out(r));
     rig_finish(r);
 }
 
 CASE(the_rest_is_rejected_when_all_refusals_are_one) {
     rig *r = open_with(MP_LANE_EVENTS, 2000);
-    CHECK(rig_run(r, refuses_all, TRIAL));
-    CHECK(r->stats.rejected == 2000 && r->requests == TRIAL);
+    CHECK(rig_run(r, refuses_all, BISECTION));
+    CHECK(r->stats.rejected == 2000 && r->requests == BISECTION);
     rig_add_due(r, 1);
     CHECK(!rig_next(r) && r->next_ms == MINUTE);
     rig_finish(r);
@@ -119,9 +119,9 @@ CASE(the_rest_starts_over_when_some_were_taken) {
     rig *r = open_with(MP_LANE_EVENTS, 300);
     for (uint64_t t = 2; t <= r->tickets; t++)
         r->book[t].poison = true;
-    CHECK(rig_run(r, refuses_poison, 5 * TRIAL));
+    CHECK(rig_run(r, refuses_poison, 5 * BISECTION));
     CHECK(fate_of(r, 1) == DELIVERED && r->stats.rejected == 299);
-    CHECK(r->requests > TRIAL);
+    CHECK(r->requests > BISECTION);
     rig_finish(r);
 }
 
@@ -153,14 +153,14 @@ CASE(an_outage_does_not_end_a_search) {
         rig *r = open_with(MP_LANE_EVENTS, 100);
         r->book[7].poison = true;
         rig_serve(r, said_no);
-        for (int k = 0; k < 2 * TRIAL && r->stats.rejected == 0; k++) {
+        for (int k = 0; k < 2 * BISECTION && r->stats.rejected == 0; k++) {
             rig_serve(r, *troubles[i]);
             r->now_ms += 10 * MINUTE;
             if (mp_lane_empty(r->lane))
                 break;
         }
         CHECK(r->stats.rejected == 0);
-        CHECK(rig_run(r, refuses_poison, TRIAL) && is_sorted_out(r));
+        CHECK(rig_run(r, refuses_poison, BISECTION) && is_sorted_out(r));
         rig_finish(r);
     }
 }
@@ -181,9 +181,9 @@ CASE(what_is_forbidden_altogether_is_kept) {
         rig *r = open_with(MP_LANE_EVENTS, 1);
         rig_serve(r, said_ok);
         rig_add_due(r, sizes[i]);
-        CHECK(!rig_run(r, forbids_all, TRIAL - 1));
+        CHECK(!rig_run(r, forbids_all, BISECTION - 1));
         rig_add_due(r, sizes[i]);
-        CHECK(!rig_run(r, forbids_all, TRIAL - 1));
+        CHECK(!rig_run(r, forbids_all, BISECTION - 1));
         CHECK(r->stats.rejected == 0);
         rig_finish(r);
     }
@@ -211,14 +211,14 @@ CASE(what_is_forbidden_goes_behind_the_others) {
     rig_add_due(r, 300);
     for (uint64_t t = 2; t <= r->tickets; t++)
         r->book[t].poison = true;
-    CHECK(!rig_run(r, forbids_poison, TRIAL - 1));
+    CHECK(!rig_run(r, forbids_poison, BISECTION - 1));
     rig_add_due(r, 10);
     rig_sleep(r);
     rig_serve(r, said_ok);
     CHECK(r->stats.delivered == 11);
     for (int i = 0; i < 40 && r->stats.rejected < 300; i++) {
         rig_add_due(r, 1);
-        rig_run(r, forbids_poison, TRIAL + 2);
+        rig_run(r, forbids_poison, BISECTION + 2);
     }
     CHECK(is_sorted_out(r));
     rig_finish(r);

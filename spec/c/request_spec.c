@@ -299,7 +299,7 @@ CASE(every_level_gives_the_same_body) {
 CASE(a_part_of_a_segment_is_sent_alone) {
     scene s = open_scene();
     bool keep[RECORDS] = {[3] = true, [100] = true};
-    mp_batch *part = mp_batch_part(s.batch, keep, 2), *rest = s.batch;
+    mp_batch *part = mp_batch_split(s.batch, keep, 2), *rest = s.batch;
     s.batch = part;
     make(&s, MP_LANE_PEOPLE);
     CHECK_TEXT(s.request.body.data, s.request.body.len,

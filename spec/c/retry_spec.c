@@ -38,7 +38,7 @@ static int64_t delay_asked(mp_outcome outcome, int64_t retry_after_ms) {
 
 CASE(each_outcome_has_its_action) {
     CHECK(action(MP_SAID_DELIVERED) == MP_DO_DELIVER);
-    CHECK(action(MP_SAID_PARTLY) == MP_DO_PART);
+    CHECK(action(MP_SAID_PARTLY) == MP_DO_DELIVER_PARTLY);
     CHECK(action(MP_SAID_REFUSED) == MP_DO_HALVE);
     CHECK(action(MP_SAID_BAD) == MP_DO_HALVE);
     CHECK(action(MP_SAID_TOO_LARGE) == MP_DO_HALVE);

@@ -104,7 +104,7 @@ static void resolve_in_doubt(mp_lane *lane, const mp_settings *settings,
         return;
     mp_batch *part = *batch;
     if (non_idempotent < (*batch)->count)
-        part = mp_batch_part(*batch, keep, non_idempotent);
+        part = mp_batch_split(*batch, keep, non_idempotent);
     mp_news news = {MP_REPORT_AMBIGUOUS, 0, true,
                     "the process that sent these died before the reply"};
     lane->stats->ambiguous++;
@@ -184,8 +184,9 @@ void mp_lane_spilled(mp_lane *lane, mp_stored *stored) {
 static mp_batch *find_whole(mp_batch *list) {
     mp_batch *last = NULL;
     for (mp_batch *b = list; b; b = b->next)
-        if (b->segment->place.sealed && b->segment->refs == 1 && !b->trial &&
-            b->count == b->segment->count && !b->told_stuck && !b->told_aside)
+        if (b->segment->place.sealed && b->segment->refs == 1 &&
+            !b->bisection && b->count == b->segment->count && !b->told_stuck &&
+            !b->told_aside)
             last = b;
     return last;
 }

@@ -7,11 +7,11 @@ enum {
     LIMIT_MS = 3600 * 1000 /* whoever answered 413 may have been mended */
 };
 
-static void finish_part(mp_lane *lane, mp_batch *batch,
-                        const mp_answer *answer) {
+static void deliver_partly(mp_lane *lane, mp_batch *batch,
+                           const mp_answer *answer) {
     uint32_t delivered = batch->count - answer->failed_count;
-    if (batch->trial)
-        batch->trial->accepted |= delivered > 0;
+    if (batch->bisection)
+        batch->bisection->accepted |= delivered > 0;
     mp_lane_tell_failed(lane, batch, answer);
     mp_lane_tell_delivered(lane, batch, delivered, answer);
     lane->stats->rejected += answer->failed_count;
@@ -20,8 +20,8 @@ static void finish_part(mp_lane *lane, mp_batch *batch,
 }
 
 static void deliver(mp_lane *lane, mp_batch *batch, const mp_answer *answer) {
-    if (batch->trial)
-        batch->trial->accepted = true;
+    if (batch->bisection)
+        batch->bisection->accepted = true;
     mp_lane_tell_delivered(lane, batch, batch->count, answer);
     mp_lane_finish(lane, batch, &lane->stats->delivered);
 }
@@ -42,22 +42,22 @@ static size_t body_bytes(const mp_batch *batch) {
 
 /* Parts a batch of at least two in the middle. Out of memory it stays whole,
  * which costs only a request more. */
-static void part_in_middle(mp_lane *lane, mp_batch *batch) {
+static void split_in_middle(mp_lane *lane, mp_batch *batch) {
     bool keep[MP_SEGMENT_RECORDS] = {false};
     uint32_t half = batch->count / 2;
     memset(keep, true, half);
-    mp_batch *part = mp_batch_part(batch, keep, half);
+    mp_batch *part = mp_batch_split(batch, keep, half);
     mp_lane_insert(&lane->ready, batch);
     if (part)
         mp_lane_insert(&lane->ready, part);
 }
 
-static void note_refusal(mp_trial *trial, const mp_answer *answer) {
-    if (trial->status == 0) {
-        trial->status = answer->status;
-        memcpy(trial->text, answer->text, MP_MESSAGE);
-    } else if (strcmp(trial->text, answer->text) != 0) {
-        trial->mixed = true;
+static void note_refusal(mp_bisection *bisection, const mp_answer *answer) {
+    if (bisection->status == 0) {
+        bisection->status = answer->status;
+        memcpy(bisection->text, answer->text, MP_MESSAGE);
+    } else if (strcmp(bisection->text, answer->text) != 0) {
+        bisection->mixed = true;
     }
 }
 
@@ -66,8 +66,8 @@ static void halve(mp_lane *lane, mp_batch *batch, const mp_answer *answer,
     bool alone = batch->count == 1;
     bool applied_maybe = answer->outcome == MP_SAID_REFUSED &&
                          mp_batch_entry(batch, 0)->kind == MP_NON_IDEMPOTENT;
-    if (batch->trial)
-        note_refusal(batch->trial, answer);
+    if (batch->bisection)
+        note_refusal(batch->bisection, answer);
     if (alone || applied_maybe) {
         reject(lane, batch, answer, applied_maybe);
         return;
@@ -81,11 +81,11 @@ static void halve(mp_lane *lane, mp_batch *batch, const mp_answer *answer,
     }
     if (answer->outcome == MP_SAID_SERVER_ERROR) {
         batch->server_errors = 0;
-    } else if (!batch->trial && mp_batch_suspect(batch)) {
-        batch->trial->requests = 1;
-        note_refusal(batch->trial, answer);
+    } else if (!batch->bisection && mp_batch_start_bisection(batch)) {
+        batch->bisection->requests = 1;
+        note_refusal(batch->bisection, answer);
     }
-    part_in_middle(lane, batch);
+    split_in_middle(lane, batch);
 }
 
 /* True if nobody needs the segment's other records: they have ended, and its
@@ -123,8 +123,8 @@ static mp_verdict judge(mp_lane *lane, const mp_settings *settings,
         .server_errors = batch->server_errors,
         .unreadable = lane->unreadable,
         .lane_trusted = lane->trusted,
-        .singled_out =
-            batch->trial && (batch->trial->accepted || batch->trial->forbidden),
+        .singled_out = batch->bisection && (batch->bisection->accepted ||
+                                            batch->bisection->forbidden),
         .retry_after_ms = retry_after_ms,
         .max_delay_ms = settings->max_retry_delay_ms,
         .random = mp_rng_unit(&lane->rng),
@@ -170,8 +170,8 @@ static void tell_stuck(mp_lane *lane, mp_batch *batch,
  * search that it still does not are at fault. */
 static void distrust(mp_lane *lane, mp_batch *batch) {
     lane->trusted = false;
-    if (mp_batch_suspect(batch))
-        batch->trial->forbidden = true;
+    if (mp_batch_start_bisection(batch))
+        batch->bisection->forbidden = true;
 }
 
 static void follow(mp_lane *lane, mp_batch *batch, const mp_answer *answer,
@@ -180,8 +180,8 @@ static void follow(mp_lane *lane, mp_batch *batch, const mp_answer *answer,
     case MP_DO_DELIVER:
         deliver(lane, batch, answer);
         break;
-    case MP_DO_PART:
-        finish_part(lane, batch, answer);
+    case MP_DO_DELIVER_PARTLY:
+        deliver_partly(lane, batch, answer);
         break;
     case MP_DO_REJECT:
         reject(lane, batch, answer, false);
@@ -265,8 +265,8 @@ static void note_health(mp_lane *lane, mp_batch *batch,
     if (verdict->delay_ms > 0)
         mp_lane_rest(lane, now_ms + verdict->delay_ms);
     /* An outage says nothing of the records and is no part of a search. */
-    if (batch->trial && verdict->action != MP_DO_HALVE && failed)
-        batch->trial->requests--;
+    if (batch->bisection && verdict->action != MP_DO_HALVE && failed)
+        batch->bisection->requests--;
 }
 
 void mp_lane_handle_reply(mp_lane *lane, const mp_settings *settings,
@@ -288,8 +288,8 @@ void mp_lane_undo(mp_lane *lane, mp_batch *batch, int64_t now_ms) {
     take_back(lane, batch);
     if (--batch->sends > 0)
         lane->stats->retried -= batch->count;
-    if (batch->trial)
-        batch->trial->requests--;
+    if (batch->bisection)
+        batch->bisection->requests--;
     mp_lane_insert(&lane->ready, batch);
     mp_lane_rest(lane, now_ms + MP_LANE_NO_MEMORY_MS);
 }

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 enum {
-    TRIAL_REQUESTS = 64, /* spent on the refused records of one batch */
+    BISECTION_REQUESTS = 64, /* spent on the refused records of one batch */
     HOUR_MS = 3600 * 1000,
     SUBJECT_BITS = 32768 /* many times the records of a segment */
 };
@@ -17,26 +17,27 @@ static bool rests(const mp_lane *lane, int64_t now_ms) {
     return now_ms < lane->resume_ms;
 }
 
-static bool shares_trial(const mp_batch *list, const mp_trial *trial) {
+static bool shares_bisection(const mp_batch *list,
+                             const mp_bisection *bisection) {
     for (; list; list = list->next)
-        if (list->trial == trial)
+        if (list->bisection == bisection)
             return true;
     return false;
 }
 
 static bool is_exhausted(const mp_batch *batch) {
-    return batch->trial && batch->trial->requests >= TRIAL_REQUESTS;
+    return batch->bisection && batch->bisection->requests >= BISECTION_REQUESTS;
 }
 
-/* Joins all parts that share the trial of *first into one batch without a
- * trial, which is in `ready`. False: out of memory, some may be joined. */
+/* Joins all parts that share the bisection of *first into one batch without a
+ * bisection, which is in `ready`. False: out of memory, some may be joined. */
 static bool reunite(mp_lane *lane, mp_batch **first) {
-    const mp_trial *trial = (*first)->trial;
+    const mp_bisection *bisection = (*first)->bisection;
     mp_lane_take_out(&lane->ready, *first);
     bool whole = true;
     for (mp_batch *part = lane->ready, *next; part && whole; part = next) {
         next = part->next;
-        if (part->trial != trial)
+        if (part->bisection != bisection)
             continue;
         mp_lane_take_out(&lane->ready, part);
         whole = mp_batch_join(first, part);
@@ -44,26 +45,27 @@ static bool reunite(mp_lane *lane, mp_batch **first) {
             mp_lane_insert(&lane->ready, part);
     }
     if (whole)
-        mp_batch_acquit(*first);
+        mp_batch_leave_bisection(*first);
     mp_lane_insert(&lane->ready, *first);
     return whole;
 }
 
-static void reject_trial(mp_lane *lane, mp_trial *trial) {
-    trial->refs++; /* it is compared with to the end of the loop */
+static void reject_bisection(mp_lane *lane, mp_bisection *bisection) {
+    bisection->refs++; /* it is compared with to the end of the loop */
     for (mp_batch *part = lane->ready, *next; part; part = next) {
         next = part->next;
-        if (part->trial != trial)
+        if (part->bisection != bisection)
             continue;
         mp_lane_take_out(&lane->ready, part);
-        mp_news news = {MP_REPORT_REJECTED, trial->status, false, trial->text};
+        mp_news news = {MP_REPORT_REJECTED, bisection->status, false,
+                        bisection->text};
         mp_lane_end(lane, part, &lane->stats->rejected, &news);
     }
-    if (--trial->refs == 0)
-        free(trial);
+    if (--bisection->refs == 0)
+        free(bisection);
 }
 
-/* Ends a trial that spent its requests.
+/* Ends a bisection that spent its requests.
  *
  * If some record was taken, or the refusals differ, the rest starts over as a
  * batch like any other. Else the fault is not in single records. When all was
@@ -72,17 +74,17 @@ static void reject_trial(mp_lane *lane, mp_trial *trial) {
  * again. Otherwise the rest is rejected. Either way the lane rests. */
 static void conclude(mp_lane *lane, const mp_settings *settings,
                      mp_batch *first, int64_t now_ms) {
-    mp_trial *trial = first->trial;
-    int status = trial->status;
-    bool forbidden = (status == 403 || status == 404) && !trial->accepted;
-    if (!forbidden && !trial->accepted && !trial->mixed) {
-        mp_lane_tell_pause(lane, NULL, status, trial->text);
-        reject_trial(lane, trial);
+    mp_bisection *bisection = first->bisection;
+    int status = bisection->status;
+    bool forbidden = (status == 403 || status == 404) && !bisection->accepted;
+    if (!forbidden && !bisection->accepted && !bisection->mixed) {
+        mp_lane_tell_pause(lane, NULL, status, bisection->text);
+        reject_bisection(lane, bisection);
         mp_lane_rest(lane, now_ms + settings->max_retry_delay_ms);
         return;
     }
     if (forbidden)
-        mp_lane_tell_pause(lane, first, status, trial->text);
+        mp_lane_tell_pause(lane, first, status, bisection->text);
     if (!reunite(lane, &first)) {
         mp_lane_rest(lane, now_ms + MP_LANE_NO_MEMORY_MS);
     } else if (forbidden) {
@@ -94,10 +96,11 @@ static void conclude(mp_lane *lane, const mp_settings *settings,
     }
 }
 
-static void conclude_trials(mp_lane *lane, const mp_settings *settings,
-                            int64_t now_ms) {
+static void conclude_bisections(mp_lane *lane, const mp_settings *settings,
+                                int64_t now_ms) {
     for (mp_batch *batch = lane->ready; batch;) {
-        if (is_exhausted(batch) && !shares_trial(lane->sent, batch->trial)) {
+        if (is_exhausted(batch) &&
+            !shares_bisection(lane->sent, batch->bisection)) {
             conclude(lane, settings, batch, now_ms);
             if (rests(lane, now_ms))
                 return;
@@ -219,7 +222,7 @@ static mp_batch *cut(mp_lane *lane, const mp_settings *settings,
     mp_batch *part = batch;
     mp_lane_take_out(&lane->ready, batch);
     if (kept < batch->count) {
-        part = mp_batch_part(batch, keep, kept);
+        part = mp_batch_split(batch, keep, kept);
         mp_lane_insert(&lane->ready, batch);
     }
     if (part)
@@ -326,7 +329,7 @@ mp_batch *mp_lane_next(mp_lane *lane, const mp_settings *settings,
     if (now_ms >= lane->limit_ms)
         lane->limit_bytes = SIZE_MAX;
     if (!rests(lane, now_ms)) {
-        conclude_trials(lane, settings, now_ms);
+        conclude_bisections(lane, settings, now_ms);
         mp_lane_tell_dropped(lane, 0, now_ms);
     }
     if (!rests(lane, now_ms))
@@ -343,8 +346,8 @@ mp_batch *mp_lane_next(mp_lane *lane, const mp_settings *settings,
     lane->stats->in_flight += batch->count;
     if (batch->sends++ > 0)
         lane->stats->retried += batch->count;
-    if (batch->trial)
-        batch->trial->requests++;
+    if (batch->bisection)
+        batch->bisection->requests++;
     batch->sent_ms = now_ms;
     return batch;
 }

@@ -17,7 +17,7 @@ mp_batch *mp_batch_new(mp_segment *segment) {
     return batch;
 }
 
-mp_batch *mp_batch_part(mp_batch *batch, const bool *keep, uint32_t kept) {
+mp_batch *mp_batch_split(mp_batch *batch, const bool *keep, uint32_t kept) {
     mp_batch *part = allocate(kept);
     if (!part)
         return NULL;
@@ -33,8 +33,8 @@ mp_batch *mp_batch_part(mp_batch *batch, const bool *keep, uint32_t kept) {
     }
     batch->count = left;
     mp_segment_retain(part->segment);
-    if (part->trial)
-        part->trial->refs++;
+    if (part->bisection)
+        part->bisection->refs++;
     return part;
 }
 
@@ -57,25 +57,25 @@ bool mp_batch_join(mp_batch **batch, mp_batch *other) {
     return true;
 }
 
-bool mp_batch_suspect(mp_batch *batch) {
-    if (batch->trial)
+bool mp_batch_start_bisection(mp_batch *batch) {
+    if (batch->bisection)
         return true;
-    batch->trial = calloc(1, sizeof *batch->trial);
-    if (!batch->trial)
+    batch->bisection = calloc(1, sizeof *batch->bisection);
+    if (!batch->bisection)
         return false;
-    batch->trial->refs = 1;
+    batch->bisection->refs = 1;
     return true;
 }
 
-void mp_batch_acquit(mp_batch *batch) {
-    if (batch->trial && --batch->trial->refs == 0)
-        free(batch->trial);
-    batch->trial = NULL;
+void mp_batch_leave_bisection(mp_batch *batch) {
+    if (batch->bisection && --batch->bisection->refs == 0)
+        free(batch->bisection);
+    batch->bisection = NULL;
 }
 
 mp_segment *mp_batch_free(mp_batch *batch) {
     mp_segment *segment = batch->segment;
-    mp_batch_acquit(batch);
+    mp_batch_leave_bisection(batch);
     free(batch);
     return mp_segment_release(segment) ? segment : NULL;
 }

@@ -11,7 +11,7 @@
 
 /* The search for refused records in what once was one batch; shared by all
  * its parts. */
-typedef struct mp_trial {
+typedef struct mp_bisection {
     uint32_t refs;
     uint32_t requests;     /* spent so far */
     bool accepted;         /* some record was taken */
@@ -19,20 +19,20 @@ typedef struct mp_trial {
     bool forbidden;        /* a record alone, when nobody knew if others are */
     int status;            /* of the first refusal; 0: none yet */
     char text[MP_MESSAGE]; /* of that refusal */
-} mp_trial;
+} mp_bisection;
 
 typedef struct mp_batch mp_batch;
 struct mp_batch {
     mp_batch *next; /* for whoever holds the batch */
     mp_segment *segment;
-    mp_trial *trial;        /* NULL: not under suspicion */
-    int64_t sent_ms;        /* mp_clock_mono_ms; of the last request */
-    int64_t resume_ms;      /* of a stuck record: not before */
-    uint32_t sends;         /* requests made with these records */
-    uint32_t server_errors; /* answers of 5xx */
-    bool told_stuck;        /* a report named it */
-    bool told_aside;        /* the same, as old events without an /import */
-    bool via_import;        /* the request in flight goes to /import */
+    mp_bisection *bisection; /* NULL: not under bisection */
+    int64_t sent_ms;         /* mp_clock_mono_ms; of the last request */
+    int64_t resume_ms;       /* of a stuck record: not before */
+    uint32_t sends;          /* requests made with these records */
+    uint32_t server_errors;  /* answers of 5xx */
+    bool told_stuck;         /* a report named it */
+    bool told_aside;         /* the same, as old events without an /import */
+    bool via_import;         /* the request in flight goes to /import */
     uint32_t count;
     uint16_t index[]; /* into the segment, rising */
 };
@@ -42,17 +42,18 @@ struct mp_batch {
 mp_batch *mp_batch_new(mp_segment *segment);
 
 /* The records of `batch` for which keep[i] is true, as a batch of their own
- * that shares trial and history; `batch` keeps the others. Both must end up
+ * that shares bisection and history; `batch` keeps the others. Both must end up
  * with at least one. NULL: out of memory, nothing changed. */
-mp_batch *mp_batch_part(mp_batch *batch, const bool *keep, uint32_t kept);
+mp_batch *mp_batch_split(mp_batch *batch, const bool *keep, uint32_t kept);
 
 /* Adds the records of `other`, which came from the same segment and is
  * freed, to those of *batch. False: out of memory, nothing changed. */
 bool mp_batch_join(mp_batch **batch, mp_batch *other);
 
-/* Puts the batch under a trial if it is under none. False: out of memory. */
-bool mp_batch_suspect(mp_batch *batch);
-void mp_batch_acquit(mp_batch *batch);
+/* Puts the batch under a bisection if it is under none. False: out of memory.
+ */
+bool mp_batch_start_bisection(mp_batch *batch);
+void mp_batch_leave_bisection(mp_batch *batch);
 
 /* Frees the batch; the segment is returned when this was its last reference,
  * else NULL. */

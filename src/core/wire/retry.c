@@ -46,7 +46,7 @@ static mp_action act(const mp_attempt *attempt) {
     case MP_SAID_DELIVERED:
         return MP_DO_DELIVER;
     case MP_SAID_PARTLY:
-        return MP_DO_PART;
+        return MP_DO_DELIVER_PARTLY;
     case MP_SAID_REFUSED:
     case MP_SAID_BAD:
     case MP_SAID_TOO_LARGE:

@@ -25,8 +25,8 @@ typedef enum mp_outcome {
 
 typedef enum mp_action {
     MP_DO_DELIVER,
-    MP_DO_PART,  /* reject the named ones, deliver the others */
-    MP_DO_HALVE, /* find the culprits; a record alone is rejected */
+    MP_DO_DELIVER_PARTLY, /* reject the named ones, deliver the others */
+    MP_DO_HALVE,          /* find the culprits; a record alone is rejected */
     MP_DO_REJECT,
     MP_DO_RETRY, /* the same bytes after delay_ms */
     MP_DO_STUCK, /* a record alone that may be at fault: behind the others */
