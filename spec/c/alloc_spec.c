@@ -254,7 +254,7 @@ static void use_project(void) {
         CHECK(err == MP_OK || err == MP_MEMORY);
         accepted += err == MP_OK ? 3 : 0;
     }
-    mp_project_hurry(project, UINT64_MAX);
+    mp_project_flush_up_to(project, UINT64_MAX);
     int64_t now_ms = 0;
     CHECK(carry(project, &now_ms));
     mp_project_ask(project);

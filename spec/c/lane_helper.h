@@ -188,7 +188,7 @@ static inline void rig_add(rig *r, uint32_t n) {
 /* The same, as a batch that is due. */
 static inline void rig_add_due(rig *r, uint32_t n) {
     rig_add(r, n);
-    mp_lane_hurry(r->lane, r->tickets);
+    mp_lane_flush_up_to(r->lane, r->tickets);
 }
 
 /* ---- batches out ---- */
@@ -400,7 +400,7 @@ static inline bool rig_run(rig *r, server serve, uint32_t requests) {
 
 /* The end: all that is left is taken, and every counter says so. */
 static inline void rig_finish(rig *r) {
-    mp_lane_hurry(r->lane, r->tickets);
+    mp_lane_flush_up_to(r->lane, r->tickets);
     CHECK(rig_run(r, server_ok, RIG_RECORDS));
     CHECK(r->stats.queue_bytes == 0 && mp_lane_empty(r->lane));
     CHECK(mp_lane_in_flight(r->lane) == 0);

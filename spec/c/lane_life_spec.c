@@ -54,8 +54,8 @@ static void live(mp_lane_id id) {
         if (chance(0.1))
             add_anything(r, (uint32_t)(mp_rng_unit(&dice) * 60));
         if (chance(0.02))
-            mp_lane_hurry(r->lane,
-                          (uint64_t)(mp_rng_unit(&dice) * (double)r->tickets));
+            mp_lane_flush_up_to(
+                r->lane, (uint64_t)(mp_rng_unit(&dice) * (double)r->tickets));
         if (chance(0.002))
             rig_drop_oldest(r);
         if (chance(0.01))
@@ -147,7 +147,7 @@ static bool act_without(uint32_t nth, mp_lane_id id) {
                 i % 40 < 15 ? 250 : 50);
         r->book[r->tickets].poison = i % 7 == 3 || i >= 60;
     }
-    mp_lane_hurry(r->lane, r->tickets);
+    mp_lane_flush_up_to(r->lane, r->tickets);
     failing = nth;
     CHECK(rig_run(r, takes_little, 1000));
     bool came = failing == 0;

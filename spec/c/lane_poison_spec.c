@@ -196,7 +196,7 @@ CASE(what_is_forbidden_first_goes_behind_the_others) {
         rig *r = open_with((mp_lane_id)id, 5);
         rig_serve(r, said_403);
         rig_put(r, MP_PLAIN, 60, 0, 50);
-        mp_lane_hurry(r->lane, r->tickets);
+        mp_lane_flush_up_to(r->lane, r->tickets);
         rig_sleep(r);
         mp_batch *batch = rig_next(r);
         CHECK(batch && mp_batch_ticket(batch) == 6);
@@ -264,7 +264,7 @@ CASE(what_was_too_large_is_tried_again_after_an_hour) {
 CASE(a_record_that_is_too_large_alone_teaches_nothing) {
     rig *r = rig_open(MP_LANE_EVENTS);
     rig_put(r, MP_PLAIN, 5, 0, 2 * ROOM);
-    mp_lane_hurry(r->lane, r->tickets);
+    mp_lane_flush_up_to(r->lane, r->tickets);
     rig_serve(r, said_large);
     CHECK(r->stats.rejected == 1);
     rig_add_due(r, 80);
@@ -341,11 +341,11 @@ CASE(only_updates_of_one_subject_wait_for_a_stuck_one) {
     rig *r = rig_open(MP_LANE_PEOPLE);
     rig_put(r, MP_PLAIN, 1, 0, 50);
     r->book[1].poison = true;
-    mp_lane_hurry(r->lane, r->tickets);
+    mp_lane_flush_up_to(r->lane, r->tickets);
     fail(r, 8, said_503);
     for (uint32_t i = 0; i < 9; i++)
         rig_put(r, i % 2 ? MP_PLAIN : MP_NON_IDEMPOTENT, i / 3, 0, 50);
-    mp_lane_hurry(r->lane, r->tickets);
+    mp_lane_flush_up_to(r->lane, r->tickets);
     while (r->stats.delivered < 6)
         rig_serve(r, said_ok);
     CHECK(fate_of(r, 5) == WAITING && fate_of(r, 7) == WAITING);
@@ -356,12 +356,12 @@ CASE(only_updates_of_one_subject_wait_for_a_stuck_one) {
 CASE(order_is_kept_around_a_stuck_subject) {
     rig *r = rig_open(MP_LANE_PEOPLE);
     rig_put(r, MP_PLAIN, 1, 0, 50);
-    mp_lane_hurry(r->lane, r->tickets);
+    mp_lane_flush_up_to(r->lane, r->tickets);
     fail(r, 8, said_503);
     rig_put(r, MP_PLAIN, 1, 0, 50);          /* 2 waits for 1 */
     rig_put(r, MP_PLAIN, 2, 0, 50);          /* 3 is sent and fails */
     rig_put(r, MP_NON_IDEMPOTENT, 2, 0, 50); /* 4 must wait for 3 */
-    mp_lane_hurry(r->lane, r->tickets);
+    mp_lane_flush_up_to(r->lane, r->tickets);
     mp_batch *batch = rig_next(r);
     CHECK(batch && mp_batch_ticket(batch) == 3 && batch->count == 1);
     rig_say(r, batch, said_429);

@@ -11,7 +11,7 @@ enum {
 
 /* ---- when a batch goes ---- */
 
-CASE(records_wait_for_company) {
+CASE(records_linger) {
     rig *r = rig_open(MP_LANE_EVENTS);
     CHECK(!rig_next(r) && r->next_ms == INT64_MAX);
     r->now_ms = 1000;
@@ -36,14 +36,14 @@ CASE(the_interval_may_change_while_records_wait) {
     rig_finish(r);
 }
 
-CASE(a_hurry_ends_the_wait_up_to_its_ticket) {
+CASE(a_flush_ends_the_linger_up_to_its_seq) {
     rig *r = rig_open(MP_LANE_EVENTS);
     rig_add(r, 3);
-    mp_lane_hurry(r->lane, 2);
+    mp_lane_flush_up_to(r->lane, 2);
     rig_serve(r, said_ok);
     CHECK(r->stats.delivered == 3);
     rig_add(r, 1);
-    mp_lane_hurry(r->lane, 1);
+    mp_lane_flush_up_to(r->lane, 1);
     CHECK(!rig_next(r) && r->next_ms == 5000);
     rig_finish(r);
 }
@@ -106,7 +106,7 @@ CASE(on_disk_a_lane_wants_a_spare_from_its_first_record_on_and_then_a_few) {
 CASE(a_smaller_batch_size_cuts_what_is_full) {
     rig *r = rig_open(MP_LANE_PEOPLE);
     rig_add_due(r, 25);
-    mp_lane_hurry(r->lane, r->tickets);
+    mp_lane_flush_up_to(r->lane, r->tickets);
     r->settings->max_batch_size = 10;
     for (int i = 0; i < 3; i++)
         rig_serve(r, said_ok);
@@ -239,7 +239,7 @@ CASE(nothing_shortens_retry_after) {
     rig_say(r, a, asking(said_429, 10 * MINUTE));
     rig_say(r, b, said_ok);
     rig_say(r, c, asking(said_503, 1000));
-    mp_lane_hurry(r->lane, r->tickets);
+    mp_lane_flush_up_to(r->lane, r->tickets);
     CHECK(!rig_next(r) && r->next_ms == 10 * MINUTE);
     r->now_ms = MINUTE;
     rig_add_due(r, 20);
@@ -320,7 +320,7 @@ CASE(the_oldest_is_the_first_without_an_outcome) {
     static const int64_t oldest[] = {0, 20, 40};
     for (int i = 0; i < 3; i++) {
         CHECK(mp_lane_oldest(r->lane) == oldest[i]);
-        mp_lane_hurry(r->lane, r->tickets);
+        mp_lane_flush_up_to(r->lane, r->tickets);
         mp_batch *batch = rig_next(r);
         CHECK(mp_lane_oldest(r->lane) == oldest[i]);
         rig_say(r, batch, said_gone);
@@ -373,9 +373,9 @@ CASE(a_child_forgets_segments_without_touching_them) {
 }
 
 int main(void) {
-    RUN(records_wait_for_company);
+    RUN(records_linger);
     RUN(the_interval_may_change_while_records_wait);
-    RUN(a_hurry_ends_the_wait_up_to_its_ticket);
+    RUN(a_flush_ends_the_linger_up_to_its_seq);
     RUN(a_full_batch_goes_at_once);
     RUN(the_record_that_fills_a_batch_says_so);
     RUN(a_lane_that_filled_a_segment_wants_a_spare_until_it_is_given_one);

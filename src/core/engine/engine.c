@@ -85,10 +85,10 @@ static bool find_left(mp_project *project, void *user) {
     return !*any;
 }
 
-static bool hurry(mp_project *project, void *user) {
+static bool flush_up_to(mp_project *project, void *user) {
     (void)user;
-    mp_project_hurry(project, UINT64_MAX);
-    mp_project_hurry_saves(project);
+    mp_project_flush_up_to(project, UINT64_MAX);
+    mp_project_flush_saves(project);
     return true;
 }
 
@@ -122,7 +122,7 @@ static void at_exit(void) {
     atomic_store(&engine.over, true);
     mp_projects_each(engine.projects, find_left, &any_left);
     if (any_left && mp_supervisor_start()) {
-        mp_projects_each(engine.projects, hurry, NULL);
+        mp_projects_each(engine.projects, flush_up_to, NULL);
         mp_supervisor_wake();
         mp_projects_each(engine.projects, await, &end);
     }
@@ -197,7 +197,7 @@ mp_err mp_engine_push(mp_project *project, mp_lane_id lane,
 }
 
 static mp_err send_now(mp_project *project, uint64_t ticket) {
-    mp_project_hurry(project, ticket);
+    mp_project_flush_up_to(project, ticket);
     if (is_manual(project))
         return MP_OK;
     if (atomic_load(&engine.over))
@@ -274,7 +274,7 @@ mp_err mp_engine_save(mp_project *project, const char *path, mp_buf *text) {
 mp_err mp_engine_await_save(mp_project *project, const char *path,
                             int64_t timeout_ms, char message[MP_MESSAGE]) {
     int64_t deadline_ms = mp_clock_mono_ms() + timeout_ms;
-    mp_project_hurry_save(project, path);
+    mp_project_flush_save(project, path);
     if (!mp_supervisor_start()) {
         snprintf(message, MP_MESSAGE, "the sending thread cannot be started");
         return MP_MEMORY;
@@ -288,7 +288,7 @@ mp_err mp_engine_flush_at_close(mp_project *project, int64_t timeout_ms,
     int64_t budget = budget_ms(project);
     bool by_budget = timeout_ms < 0;
     int64_t start_ms = mp_clock_mono_ms();
-    mp_project_hurry_saves(project);
+    mp_project_flush_saves(project);
     mp_err err =
         flush(project, by_budget ? budget : timeout_ms, by_budget, left);
     if (*left > 0 && err == MP_OK && by_budget)

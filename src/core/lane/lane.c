@@ -222,9 +222,9 @@ void mp_lane_rest(mp_lane *lane, int64_t until_ms) {
         lane->resume_ms = until_ms;
 }
 
-void mp_lane_hurry(mp_lane *lane, uint64_t ticket) {
-    if (ticket > lane->hurry)
-        lane->hurry = ticket;
+void mp_lane_flush_up_to(mp_lane *lane, uint64_t ticket) {
+    if (ticket > lane->flush_up_to)
+        lane->flush_up_to = ticket;
 }
 
 /* ---- questions ---- */

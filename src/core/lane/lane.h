@@ -86,8 +86,8 @@ void mp_lane_handle_reply(mp_lane *lane, const mp_settings *settings,
 /* Takes back a batch for which no request could be made. */
 void mp_lane_undo(mp_lane *lane, mp_batch *batch, int64_t now_ms);
 
-/* Records up to `ticket` wait for no company from now on. */
-void mp_lane_hurry(mp_lane *lane, uint64_t ticket);
+/* Records up to `ticket` do not linger from now on. */
+void mp_lane_flush_up_to(mp_lane *lane, uint64_t ticket);
 
 /* ---- batches on disk ---- */
 

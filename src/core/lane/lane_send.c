@@ -239,7 +239,7 @@ static bool is_due(const mp_lane *lane, const mp_settings *settings,
     const mp_segment *open = lane->queue.open;
     if (!open || open->count == 0)
         return false;
-    *due_ms = open->entries[0].ticket <= lane->hurry
+    *due_ms = open->entries[0].ticket <= lane->flush_up_to
                   ? now_ms
                   : open->born_ms + settings->flush_interval_ms;
     return *due_ms <= now_ms;

@@ -42,7 +42,7 @@ struct mp_lane {
     uint64_t untold_drops;
     int64_t told_drops_ms; /* INT64_MIN: never */
     mp_reports *reports;   /* NULL: nobody wants to know */
-    uint64_t hurry;        /* tickets up to this one wait for no company */
+    uint64_t flush_up_to;  /* tickets up to this one do not linger */
     mp_segment *garbage;
 
     /* On disk. What is being read or written counts as the lane's still. */

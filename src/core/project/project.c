@@ -197,10 +197,10 @@ uint64_t mp_project_left(mp_project *project, uint64_t ticket) {
     return left;
 }
 
-void mp_project_hurry(mp_project *project, uint64_t ticket) {
+void mp_project_flush_up_to(mp_project *project, uint64_t ticket) {
     mp_project_lock(project);
     for (int i = 0; i < MP_LANES; i++)
-        mp_lane_hurry(project->lanes[i], ticket);
+        mp_lane_flush_up_to(project->lanes[i], ticket);
     mp_project_unlock(project);
 }
 

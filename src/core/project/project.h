@@ -43,7 +43,7 @@ uint64_t mp_project_left(mp_project *project, uint64_t ticket);
 
 /* Asks for everything up to `ticket` to be sent without waiting for
  * company. Never shortens a pause that the API asked for. */
-void mp_project_hurry(mp_project *project, uint64_t ticket);
+void mp_project_flush_up_to(mp_project *project, uint64_t ticket);
 
 /* As mp_project_wait, but only as long as there is hope: with a spool, records
  * that cannot be sent before the deadline are safe where they are. For
@@ -81,7 +81,7 @@ mp_err mp_project_save(mp_project *project, const char *path, mp_buf *text,
                        bool *wake);
 
 /* Makes what waits for this path due now. */
-void mp_project_hurry_save(mp_project *project, const char *path);
+void mp_project_flush_save(mp_project *project, const char *path);
 
 /* Waits until nothing waits for this path, at most until `deadline_ms`.
  * MP_TIMEOUT; MP_STATE when writing failed meanwhile; both with a message. */
@@ -89,7 +89,7 @@ mp_err mp_project_await_save(mp_project *project, const char *path,
                              int64_t deadline_ms, char message[MP_MESSAGE]);
 
 /* Makes all that waits due now. */
-void mp_project_hurry_saves(mp_project *project);
+void mp_project_flush_saves(mp_project *project);
 
 /* Waits until each file that is due was written, or could not be, at most until
  * `deadline_ms`. */

@@ -35,7 +35,7 @@ mp_err mp_project_save(mp_project *project, const char *path, mp_buf *text,
     return err;
 }
 
-void mp_project_hurry_save(mp_project *project, const char *path) {
+void mp_project_flush_save(mp_project *project, const char *path) {
     mp_project_lock(project);
     mp_save *save = mp_saves_find(&project->saves, path);
     if (save)
@@ -65,9 +65,9 @@ mp_err mp_project_await_save(mp_project *project, const char *path,
     return err;
 }
 
-void mp_project_hurry_saves(mp_project *project) {
+void mp_project_flush_saves(mp_project *project) {
     mp_project_lock(project);
-    mp_saves_hurry(&project->saves, mp_clock_mono_ms());
+    mp_saves_flush(&project->saves, mp_clock_mono_ms());
     mp_project_unlock(project);
 }
 
@@ -102,7 +102,7 @@ bool mp_project_write_saves(mp_project *project, bool all) {
     bool any = false;
     mp_project_lock(project);
     if (all)
-        mp_saves_hurry(&project->saves, now_ms);
+        mp_saves_flush(&project->saves, now_ms);
     for (;;) {
         mp_buf text;
         mp_save *save = mp_saves_take(&project->saves, now_ms, &text);

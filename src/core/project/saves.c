@@ -51,7 +51,7 @@ int64_t mp_saves_due(const mp_saves *saves) {
     return due_ms;
 }
 
-void mp_saves_hurry(mp_saves *saves, int64_t now_ms) {
+void mp_saves_flush(mp_saves *saves, int64_t now_ms) {
     for (mp_save *save = saves->list; save; save = save->next)
         save->due_ms = now_ms;
 }

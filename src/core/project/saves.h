@@ -37,7 +37,7 @@ mp_err mp_saves_put(mp_saves *saves, const char *path, mp_buf *text,
 int64_t mp_saves_due(const mp_saves *saves);
 
 /* Makes all that wait due now. */
-void mp_saves_hurry(mp_saves *saves, int64_t now_ms);
+void mp_saves_flush(mp_saves *saves, int64_t now_ms);
 
 /* True if one is being written or due. */
 bool mp_saves_are_due(const mp_saves *saves, int64_t now_ms);
