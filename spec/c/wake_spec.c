@@ -79,7 +79,7 @@ CASE(while_all_requests_are_under_way_a_reply_comes_first) {
     mp_project_release(project);
 }
 
-CASE(while_a_lane_rests_the_end_of_that_comes_first) {
+CASE(while_a_lane_backs_off_the_end_of_that_comes_first) {
     mp_project *project = open_project();
     int64_t now_ms = mp_clock_mono_ms(), next_ms;
     answer(project, fill(project, now_ms), 503, now_ms);
@@ -136,7 +136,7 @@ CASE(a_late_reply_to_a_question_does_not_undo_a_newer_one) {
 int main(void) {
     RUN(the_first_record_wakes_and_the_one_that_fills_a_batch);
     RUN(while_all_requests_are_under_way_a_reply_comes_first);
-    RUN(while_a_lane_rests_the_end_of_that_comes_first);
+    RUN(while_a_lane_backs_off_the_end_of_that_comes_first);
     RUN(new_settings_may_allow_more);
     RUN(a_late_reply_to_a_question_does_not_undo_a_newer_one);
     return unit_result();

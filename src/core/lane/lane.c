@@ -217,7 +217,7 @@ uint64_t mp_lane_droppable(const mp_lane *lane) {
     return oldest;
 }
 
-void mp_lane_rest(mp_lane *lane, int64_t until_ms) {
+void mp_lane_back_off(mp_lane *lane, int64_t until_ms) {
     if (until_ms > lane->resume_ms)
         lane->resume_ms = until_ms;
 }

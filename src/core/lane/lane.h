@@ -164,7 +164,7 @@ void mp_lane_retire(mp_lane *lane, mp_segment *segment);
 /* ---- questions ---- */
 
 /* Nothing is sent before (mp_clock_mono_ms). */
-int64_t mp_lane_rests_until(const mp_lane *lane);
+int64_t mp_lane_backoff_until(const mp_lane *lane);
 
 uint32_t mp_lane_in_flight(const mp_lane *lane); /* batches */
 bool mp_lane_empty(const mp_lane *lane);

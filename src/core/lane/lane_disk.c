@@ -147,7 +147,7 @@ void mp_lane_put_back(mp_lane *lane, int64_t until_ms) {
     lane->reading = NULL;
     count_out(lane, stored);
     mp_lane_store(lane, stored);
-    mp_lane_rest(lane, until_ms);
+    mp_lane_back_off(lane, until_ms);
 }
 
 void mp_lane_lose(mp_lane *lane, uint64_t *counter, mp_report_outcome outcome,
@@ -283,6 +283,6 @@ bool mp_lane_wastes_disk(const mp_lane *lane) {
     return n > WASTED_MOST;
 }
 
-int64_t mp_lane_rests_until(const mp_lane *lane) {
+int64_t mp_lane_backoff_until(const mp_lane *lane) {
     return lane->resume_ms;
 }

@@ -263,7 +263,7 @@ static void note_health(mp_lane *lane, mp_batch *batch,
         lane->told_pause = false;
     }
     if (verdict->delay_ms > 0)
-        mp_lane_rest(lane, now_ms + verdict->delay_ms);
+        mp_lane_back_off(lane, now_ms + verdict->delay_ms);
     /* An outage says nothing of the records and is no part of a search. */
     if (batch->bisection && verdict->action != MP_DO_HALVE && failed)
         batch->bisection->requests--;
@@ -291,5 +291,5 @@ void mp_lane_undo(mp_lane *lane, mp_batch *batch, int64_t now_ms) {
     if (batch->bisection)
         batch->bisection->requests--;
     mp_lane_insert(&lane->ready, batch);
-    mp_lane_rest(lane, now_ms + MP_LANE_NO_MEMORY_MS);
+    mp_lane_back_off(lane, now_ms + MP_LANE_NO_MEMORY_MS);
 }

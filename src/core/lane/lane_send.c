@@ -13,7 +13,7 @@ enum {
  * track events); the hour is for the way there and for a wrong clock. */
 static const int64_t TRACK_MAX_AGE_MS = (int64_t)(5 * 24 - 1) * HOUR_MS;
 
-static bool rests(const mp_lane *lane, int64_t now_ms) {
+static bool is_backing_off(const mp_lane *lane, int64_t now_ms) {
     return now_ms < lane->resume_ms;
 }
 
@@ -71,7 +71,7 @@ static void reject_bisection(mp_lane *lane, mp_bisection *bisection) {
  * batch like any other. Else the fault is not in single records. When all was
  * forbidden somebody stands between us and the API, for now: the rest goes
  * behind the others, and no batch is halved for this until one is taken
- * again. Otherwise the rest is rejected. Either way the lane rests. */
+ * again. Otherwise the rest is rejected. Either way the lane backs off. */
 static void conclude(mp_lane *lane, const mp_settings *settings,
                      mp_batch *first, int64_t now_ms) {
     mp_bisection *bisection = first->bisection;
@@ -80,19 +80,19 @@ static void conclude(mp_lane *lane, const mp_settings *settings,
     if (!forbidden && !bisection->accepted && !bisection->mixed) {
         mp_lane_tell_pause(lane, NULL, status, bisection->text);
         reject_bisection(lane, bisection);
-        mp_lane_rest(lane, now_ms + settings->max_retry_delay_ms);
+        mp_lane_back_off(lane, now_ms + settings->max_retry_delay_ms);
         return;
     }
     if (forbidden)
         mp_lane_tell_pause(lane, first, status, bisection->text);
     if (!reunite(lane, &first)) {
-        mp_lane_rest(lane, now_ms + MP_LANE_NO_MEMORY_MS);
+        mp_lane_back_off(lane, now_ms + MP_LANE_NO_MEMORY_MS);
     } else if (forbidden) {
         lane->trusted = false;
         mp_lane_take_out(&lane->ready, first);
         first->resume_ms = now_ms + settings->max_retry_delay_ms;
         mp_lane_insert(&lane->stuck, first);
-        mp_lane_rest(lane, first->resume_ms);
+        mp_lane_back_off(lane, first->resume_ms);
     }
 }
 
@@ -102,7 +102,7 @@ static void conclude_bisections(mp_lane *lane, const mp_settings *settings,
         if (is_exhausted(batch) &&
             !shares_bisection(lane->sent, batch->bisection)) {
             conclude(lane, settings, batch, now_ms);
-            if (rests(lane, now_ms))
+            if (is_backing_off(lane, now_ms))
                 return;
             batch = lane->ready;
         } else {
@@ -212,7 +212,7 @@ static uint32_t mark_fitting(const mp_lane *lane, const mp_settings *settings,
 }
 
 /* Takes from a batch in `ready` what may travel in one request. NULL: all of
- * it is held up, or memory ran out and the lane rests. */
+ * it is held up, or memory ran out and the lane backs off. */
 static mp_batch *cut(mp_lane *lane, const mp_settings *settings,
                      mp_batch *batch, int64_t now_ms, int64_t wall_ms) {
     bool keep[MP_SEGMENT_RECORDS] = {false};
@@ -230,7 +230,7 @@ static mp_batch *cut(mp_lane *lane, const mp_settings *settings,
             lane->id == MP_LANE_EVENTS &&
             class_of(lane, mp_batch_entry(part, 0), wall_ms) == 1;
     else
-        mp_lane_rest(lane, now_ms + MP_LANE_NO_MEMORY_MS);
+        mp_lane_back_off(lane, now_ms + MP_LANE_NO_MEMORY_MS);
     return part;
 }
 
@@ -261,7 +261,7 @@ static mp_batch *load(mp_lane *lane, const mp_settings *settings,
     mp_batch *batch = mp_batch_new(segment);
     if (!batch) {
         mp_queue_untake(&lane->queue, segment);
-        mp_lane_rest(lane, now_ms + MP_LANE_NO_MEMORY_MS);
+        mp_lane_back_off(lane, now_ms + MP_LANE_NO_MEMORY_MS);
         return NULL;
     }
     mp_lane_insert(&lane->ready, batch);
@@ -272,8 +272,8 @@ static mp_batch *load(mp_lane *lane, const mp_settings *settings,
 static mp_batch *choose_ready(mp_lane *lane, const mp_settings *settings,
                               int64_t now_ms, int64_t wall_ms) {
     mp_batch *part = NULL;
-    for (mp_batch *b = lane->ready, *next; b && !part && !rests(lane, now_ms);
-         b = next) {
+    for (mp_batch *b = lane->ready, *next;
+         b && !part && !is_backing_off(lane, now_ms); b = next) {
         next = b->next;
         if (!is_exhausted(b))
             part = cut(lane, settings, b, now_ms, wall_ms);
@@ -307,11 +307,11 @@ static mp_batch *choose(mp_lane *lane, const mp_settings *settings,
         if (lane->wants_disk)
             return NULL;
         part = choose_ready(lane, settings, now_ms, wall_ms);
-    } while (!part && !rests(lane, now_ms) &&
+    } while (!part && !is_backing_off(lane, now_ms) &&
              load(lane, settings, now_ms, next_ms));
-    if (!part && !rests(lane, now_ms))
+    if (!part && !is_backing_off(lane, now_ms))
         part = choose_stuck(lane, settings, now_ms, wall_ms, next_ms);
-    if (!part && !rests(lane, now_ms))
+    if (!part && !is_backing_off(lane, now_ms))
         lane->wants_disk = mp_lane_disk_next(lane);
     return part;
 }
@@ -328,14 +328,14 @@ mp_batch *mp_lane_next(mp_lane *lane, const mp_settings *settings,
     mp_batch *batch = NULL;
     if (now_ms >= lane->limit_ms)
         lane->limit_bytes = SIZE_MAX;
-    if (!rests(lane, now_ms)) {
+    if (!is_backing_off(lane, now_ms)) {
         conclude_bisections(lane, settings, now_ms);
         mp_lane_tell_dropped(lane, 0, now_ms);
     }
-    if (!rests(lane, now_ms))
+    if (!is_backing_off(lane, now_ms))
         batch = choose(lane, settings, now_ms, wall_ms, next_ms);
     if (!batch) {
-        lane->waits = rests(lane, now_ms) && !mp_lane_empty(lane);
+        lane->waits = is_backing_off(lane, now_ms) && !mp_lane_empty(lane);
         if (lane->waits)
             *next_ms = lane->resume_ms;
         return NULL;

@@ -69,8 +69,8 @@ bool mp_lane_disk_next(const mp_lane *lane);
 /* How many records fill a batch of this lane. */
 uint32_t mp_lane_batch_limit(const mp_lane *lane, const mp_settings *settings);
 
-/* Nothing is sent before `until_ms`; never shortens a rest. */
-void mp_lane_rest(mp_lane *lane, int64_t until_ms);
+/* Nothing is sent before `until_ms`; never shortens a backoff. */
+void mp_lane_back_off(mp_lane *lane, int64_t until_ms);
 
 /* Every record of the batch, which is queued and in no list, ends here and
  * is counted in *counter. */
@@ -94,8 +94,8 @@ void mp_lane_end(mp_lane *lane, mp_batch *batch, uint64_t *counter,
 void mp_lane_tell_count(mp_lane *lane, mp_report_outcome outcome,
                         uint64_t count, const char *message);
 
-/* Tells why the lane rests: once, until a request succeeds again. `batch` may
- * be NULL. */
+/* Tells why the lane backs off: once, until a request succeeds again. `batch`
+ * may be NULL. */
 void mp_lane_tell_pause(mp_lane *lane, const mp_batch *batch, int status,
                         const char *message);
 

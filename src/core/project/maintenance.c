@@ -247,7 +247,7 @@ bool mp_project_safe_until(mp_project *project, int64_t deadline_ms) {
         return false;
     for (int i = 0; i < MP_LANES; i++) {
         mp_lane *lane = project->lanes[i];
-        if (!mp_lane_empty(lane) && mp_lane_rests_until(lane) <= deadline_ms)
+        if (!mp_lane_empty(lane) && mp_lane_backoff_until(lane) <= deadline_ms)
             return false;
     }
     return !has_volatile(project);
