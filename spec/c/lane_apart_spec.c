@@ -136,7 +136,7 @@ CASE(events_grow_old_between_tries) {
     rig_finish(r);
 }
 
-CASE(stuck_events_grow_old_too) {
+CASE(deferred_events_grow_old_too) {
     rig *r = rig_open(MP_LANE_EVENTS);
     rig_put(r, MP_PLAIN, 0, r->wall_ms, 50);
     mp_lane_flush_up_to(r->lane, r->tickets);
@@ -297,7 +297,7 @@ int main(void) {
     RUN(old_events_travel_to_import);
     RUN(five_days_less_an_hour_is_old);
     RUN(events_grow_old_between_tries);
-    RUN(stuck_events_grow_old_too);
+    RUN(deferred_events_grow_old_too);
     RUN(a_custom_host_without_import_drops_old_events);
     RUN(what_import_refuses_does_not_stop_young_events);
     RUN(identity_travels_apart_on_import);

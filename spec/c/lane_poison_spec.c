@@ -319,7 +319,7 @@ CASE(eight_server_errors_halve_a_batch) {
     rig_finish(r);
 }
 
-CASE(a_stuck_event_goes_behind_the_others) {
+CASE(a_deferred_event_goes_behind_the_others) {
     rig *r = open_with(MP_LANE_EVENTS, 1);
     r->book[1].poison = true;
     fail(r, 8, said_503);
@@ -337,7 +337,7 @@ CASE(a_stuck_event_goes_behind_the_others) {
     rig_finish(r);
 }
 
-CASE(only_updates_of_one_subject_wait_for_a_stuck_one) {
+CASE(only_updates_of_one_key_wait_for_a_deferred_one) {
     rig *r = rig_open(MP_LANE_PEOPLE);
     rig_put(r, MP_PLAIN, 1, 0, 50);
     r->book[1].poison = true;
@@ -353,7 +353,7 @@ CASE(only_updates_of_one_subject_wait_for_a_stuck_one) {
     rig_finish(r);
 }
 
-CASE(order_is_kept_around_a_stuck_subject) {
+CASE(order_is_kept_around_a_deferred_key) {
     rig *r = rig_open(MP_LANE_PEOPLE);
     rig_put(r, MP_PLAIN, 1, 0, 50);
     mp_lane_flush_up_to(r->lane, r->tickets);
@@ -383,7 +383,7 @@ CASE(a_record_that_breaks_the_server_stays_alone) {
     }
 }
 
-CASE(a_stuck_record_does_not_shorten_retry_after) {
+CASE(a_deferred_record_does_not_shorten_retry_after) {
     rig *r = open_with(MP_LANE_EVENTS, 1);
     fail(r, 7, said_503);
     rig_sleep(r);
@@ -417,10 +417,10 @@ int main(void) {
     RUN(all_records_may_be_named);
     RUN(names_may_come_in_the_middle_of_a_search);
     RUN(eight_server_errors_halve_a_batch);
-    RUN(a_stuck_event_goes_behind_the_others);
-    RUN(only_updates_of_one_subject_wait_for_a_stuck_one);
-    RUN(order_is_kept_around_a_stuck_subject);
+    RUN(a_deferred_event_goes_behind_the_others);
+    RUN(only_updates_of_one_key_wait_for_a_deferred_one);
+    RUN(order_is_kept_around_a_deferred_key);
     RUN(a_record_that_breaks_the_server_stays_alone);
-    RUN(a_stuck_record_does_not_shorten_retry_after);
+    RUN(a_deferred_record_does_not_shorten_retry_after);
     return unit_result();
 }

@@ -145,28 +145,28 @@ CASE(eight_server_errors_halve_a_batch) {
     CHECK(verdict.ambiguous);
 }
 
-CASE(eight_server_errors_leave_a_single_record_stuck) {
+CASE(eight_server_errors_defer_a_single_record) {
     mp_attempt attempt = first(MP_SAID_SERVER_ERROR);
     attempt.records = 1;
     attempt.server_errors = 7;
     CHECK(mp_retry(&attempt).action == MP_DO_RETRY);
     attempt.server_errors = 8;
     attempt.retry_after_ms = MINUTE;
-    CHECK(mp_retry(&attempt).action == MP_DO_STUCK);
-    CHECK(mp_retry(&attempt).aside_ms == MINUTE);
+    CHECK(mp_retry(&attempt).action == MP_DO_DEFER);
+    CHECK(mp_retry(&attempt).defer_ms == MINUTE);
     CHECK(mp_retry(&attempt).delay_ms == MINUTE);
     attempt.server_errors = 80;
-    CHECK(mp_retry(&attempt).action == MP_DO_STUCK);
+    CHECK(mp_retry(&attempt).action == MP_DO_DEFER);
 }
 
-CASE(a_stuck_record_waits_longer_each_time_but_not_the_lane) {
+CASE(a_deferred_record_waits_longer_each_time_but_not_the_lane) {
     static const int64_t aside[] = {3000,  5000,  9000, 17000,
                                     33000, 61000, 61000};
     mp_attempt attempt = first(MP_SAID_SERVER_ERROR);
     attempt.records = 1;
     for (uint32_t i = 0; i < 7; i++) {
         attempt.server_errors = 8 + i;
-        CHECK(mp_retry(&attempt).aside_ms == aside[i]);
+        CHECK(mp_retry(&attempt).defer_ms == aside[i]);
         CHECK(mp_retry(&attempt).delay_ms == 0);
     }
 }
@@ -188,9 +188,9 @@ CASE(trust_decides_what_403_and_404_mean) {
     CHECK(mp_retry(&attempt).action == MP_DO_HALVE);
     CHECK(mp_retry(&attempt).delay_ms == 0);
     attempt.records = 1;
-    CHECK(mp_retry(&attempt).action == MP_DO_STUCK);
+    CHECK(mp_retry(&attempt).action == MP_DO_DEFER);
     CHECK(mp_retry(&attempt).delay_ms == 0);
-    CHECK(mp_retry(&attempt).aside_ms == MINUTE);
+    CHECK(mp_retry(&attempt).defer_ms == MINUTE);
     attempt.singled_out = true;
     CHECK(mp_retry(&attempt).action == MP_DO_HALVE);
     attempt.outcome = MP_SAID_UNAUTHORIZED;
@@ -229,8 +229,8 @@ int main(void) {
     RUN(retry_after_is_clamped_to_an_hour);
     RUN(a_short_ceiling_does_not_shorten_retry_after);
     RUN(eight_server_errors_halve_a_batch);
-    RUN(eight_server_errors_leave_a_single_record_stuck);
-    RUN(a_stuck_record_waits_longer_each_time_but_not_the_lane);
+    RUN(eight_server_errors_defer_a_single_record);
+    RUN(a_deferred_record_waits_longer_each_time_but_not_the_lane);
     RUN(other_failures_never_halve);
     RUN(trust_decides_what_403_and_404_mean);
     RUN(the_third_unreadable_answer_pauses);

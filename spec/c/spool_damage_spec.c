@@ -31,7 +31,7 @@ CASE(a_truncated_segment_gives_what_is_left_of_it) {
     leave(spool);
 }
 
-CASE(a_file_of_zeros_is_set_aside) {
+CASE(a_file_of_zeros_is_quarantined) {
     mp_spool *spool = enter();
     mp_adopted got;
     static const char zeros[MP_SEGMENT_FILE];
@@ -103,13 +103,13 @@ static void check_unreadable(void) {
     CHECK(length(adopt(spool, &got)) == 1);
     got.list->first = 1;
     CHECK(mp_spool_load(got.list, &read, why) == EBADMSG && why[0]);
-    CHECK(mp_spool_set_aside(got.list, why) == 0);
+    CHECK(mp_spool_quarantine(got.list, why) == 0);
     CHECK(count_files(".json.gz.bad") == 1 && count_files("") == 1);
     free_list(got.list);
     mp_spool_free(spool);
 }
 
-CASE(a_damaged_batch_is_set_aside_whole) {
+CASE(a_damaged_batch_is_quarantined_whole) {
     static const char *const ways[] = {"cut", "flipped", "empty", "zeros"};
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
         mp_spool *spool = enter();
@@ -131,7 +131,7 @@ CASE(a_damaged_batch_is_set_aside_whole) {
     }
 }
 
-CASE(a_batch_with_another_count_is_set_aside) {
+CASE(a_batch_with_another_count_is_quarantined) {
     mp_spool *spool = enter();
     char name[MP_STORED_NAME], other[MP_STORED_NAME], from[4400], to[4400];
     mp_segment *a = with_events(spool, 1, 3);
@@ -168,12 +168,12 @@ CASE(a_planted_link_is_not_followed) {
 
 int main(void) {
     RUN(a_truncated_segment_gives_what_is_left_of_it);
-    RUN(a_file_of_zeros_is_set_aside);
+    RUN(a_file_of_zeros_is_quarantined);
     RUN(a_line_that_is_no_record_does_not_cost_the_others);
     RUN(a_segment_of_a_future_version_is_left_as_it_is);
     RUN(a_batch_of_a_future_version_is_left_as_it_is);
-    RUN(a_damaged_batch_is_set_aside_whole);
-    RUN(a_batch_with_another_count_is_set_aside);
+    RUN(a_damaged_batch_is_quarantined_whole);
+    RUN(a_batch_with_another_count_is_quarantined);
     RUN(a_planted_link_is_not_followed);
     return unit_result();
 }

@@ -80,7 +80,7 @@ static void free_batches(mp_batch *batch, void (*drop)(mp_segment *)) {
 /* All but what the queue holds. */
 static void free_contents(mp_lane *lane, void (*drop)(mp_segment *)) {
     free_batches(lane->ready, drop);
-    free_batches(lane->stuck, drop);
+    free_batches(lane->deferred, drop);
     free_batches(lane->sent, drop);
     free_stored(lane->stored);
     free(lane->reading);
@@ -167,13 +167,13 @@ void mp_lane_end(mp_lane *lane, mp_batch *batch, uint64_t *counter,
     mp_lane_finish(lane, batch, counter);
 }
 
-/* The list, `ready` or `stuck`, whose first batch is older than what the
+/* The list, `ready` or `deferred`, whose first batch is older than what the
  * other and the queue hold; NULL: neither is. */
 static mp_batch **oldest_list(mp_lane *lane) {
     mp_batch **list = &lane->ready;
-    if (lane->stuck && (!lane->ready || mp_batch_ticket(lane->stuck) <
-                                            mp_batch_ticket(lane->ready)))
-        list = &lane->stuck;
+    if (lane->deferred && (!lane->ready || mp_batch_ticket(lane->deferred) <
+                                               mp_batch_ticket(lane->ready)))
+        list = &lane->deferred;
     return *list && mp_batch_ticket(*list) == mp_lane_droppable(lane) ? list
                                                                       : NULL;
 }
@@ -205,7 +205,7 @@ uint64_t mp_lane_droppable(const mp_lane *lane) {
     const mp_queue *queue = &lane->queue;
     uint64_t tickets[] = {
         lane->ready ? mp_batch_ticket(lane->ready) : UINT64_MAX,
-        lane->stuck ? mp_batch_ticket(lane->stuck) : UINT64_MAX,
+        lane->deferred ? mp_batch_ticket(lane->deferred) : UINT64_MAX,
         queue->sealed ? queue->sealed->entries[0].ticket : UINT64_MAX,
         queue->open && queue->open->count > 0 ? queue->open->entries[0].ticket
                                               : UINT64_MAX,
@@ -243,7 +243,7 @@ uint32_t mp_lane_in_flight(const mp_lane *lane) {
 
 bool mp_lane_empty(const mp_lane *lane) {
     const mp_queue *queue = &lane->queue;
-    return !lane->ready && !lane->stuck && !lane->sent && !lane->stored &&
+    return !lane->ready && !lane->deferred && !lane->sent && !lane->stored &&
            !lane->reading && !lane->writing && !queue->sealed &&
            (!queue->open || queue->open->count == 0);
 }
@@ -290,7 +290,7 @@ uint64_t mp_lane_left(const mp_lane *lane, uint64_t ticket) {
            left_on_disk(lane->reading, ticket) +
            left_in_segments(lane->writing, ticket) +
            left_in_batches(lane->ready, ticket) +
-           left_in_batches(lane->stuck, ticket) +
+           left_in_batches(lane->deferred, ticket) +
            left_in_batches(lane->sent, ticket) +
            left_in_segments(lane->queue.sealed, ticket) +
            left_in_segments(lane->queue.open, ticket);
@@ -308,7 +308,7 @@ int64_t mp_lane_oldest(const mp_lane *lane) {
     const mp_segment *open = lane->queue.open;
     int64_t candidates[] = {
         oldest_batch(lane->ready),
-        oldest_batch(lane->stuck),
+        oldest_batch(lane->deferred),
         oldest_batch(lane->sent),
         lane->queue.sealed ? lane->queue.sealed->born_ms : INT64_MAX,
         open && open->count > 0 ? open->born_ms : INT64_MAX,

@@ -185,17 +185,17 @@ static mp_batch *find_whole(mp_batch *list) {
     mp_batch *last = NULL;
     for (mp_batch *b = list; b; b = b->next)
         if (b->segment->place.sealed && b->segment->refs == 1 &&
-            !b->bisection && b->count == b->segment->count && !b->told_stuck &&
-            !b->told_aside)
+            !b->bisection && b->count == b->segment->count &&
+            !b->reported_deferred && !b->reported_detour)
             last = b;
     return last;
 }
 
 bool mp_lane_unload(mp_lane *lane) {
     mp_batch *last = find_whole(lane->ready);
-    mp_batch **list = last ? &lane->ready : &lane->stuck;
+    mp_batch **list = last ? &lane->ready : &lane->deferred;
     if (!last)
-        last = find_whole(lane->stuck);
+        last = find_whole(lane->deferred);
     if (!last)
         return false;
     mp_lane_take_out(list, last);
@@ -253,7 +253,7 @@ void mp_lane_each_segment(mp_lane *lane,
                           void *user) {
     visit_batches(lane->sent, visit, user);
     visit_batches(lane->ready, visit, user);
-    visit_batches(lane->stuck, visit, user);
+    visit_batches(lane->deferred, visit, user);
     visit_list(lane->queue.sealed, visit, user);
     if (lane->queue.open)
         visit(lane->queue.open, user);

@@ -101,7 +101,7 @@ static void defer(mp_lane *lane, mp_batch *batch, int64_t resume_ms) {
     batch->resume_ms = resume_ms;
     if (is_all_that_is_left(lane, batch))
         mp_batch_trim(batch);
-    mp_lane_insert(&lane->stuck, batch);
+    mp_lane_insert(&lane->deferred, batch);
 }
 
 /* Requests that left before the last failure came in belong to the same
@@ -149,21 +149,21 @@ static bool detour_closed(mp_lane *lane, mp_batch *batch,
         /* Once a batch: the young ones that are taken would open the lane
          * for another report each time. */
         mp_news news = {MP_REPORT_PAUSED, answer->status, false, answer->text};
-        if (!batch->told_aside)
+        if (!batch->reported_detour)
             mp_lane_tell(lane, batch, &news);
-        batch->told_aside = true;
+        batch->reported_detour = true;
         defer(lane, batch, until_ms);
     }
     return true;
 }
 
 /* Once a record: it may stay so for days. */
-static void tell_stuck(mp_lane *lane, mp_batch *batch,
-                       const mp_answer *answer) {
+static void report_deferred(mp_lane *lane, mp_batch *batch,
+                            const mp_answer *answer) {
     mp_news news = {MP_REPORT_STUCK, answer->status, false, answer->text};
-    if (!batch->told_stuck)
+    if (!batch->reported_deferred)
         mp_lane_tell(lane, batch, &news);
-    batch->told_stuck = true;
+    batch->reported_deferred = true;
 }
 
 /* The door may be closed to all. Once it lets another pass, those of this
@@ -189,11 +189,11 @@ static void follow(mp_lane *lane, mp_batch *batch, const mp_answer *answer,
     case MP_DO_HALVE:
         halve(lane, batch, answer, now_ms);
         break;
-    case MP_DO_STUCK:
-        tell_stuck(lane, batch, answer);
+    case MP_DO_DEFER:
+        report_deferred(lane, batch, answer);
         if (answer->outcome == MP_SAID_FORBIDDEN)
             distrust(lane, batch);
-        defer(lane, batch, now_ms + verdict->aside_ms);
+        defer(lane, batch, now_ms + verdict->defer_ms);
         break;
     case MP_DO_PAUSE:
         mp_lane_tell_pause(lane, batch, answer->status, answer->text);
@@ -258,7 +258,7 @@ static void note_health(mp_lane *lane, mp_batch *batch,
     if (failed) {
         lane->failures += is_news(lane, batch);
         lane->failed_ms = now_ms;
-    } else if (verdict->action != MP_DO_STUCK) {
+    } else if (verdict->action != MP_DO_DEFER) {
         lane->failures = 0;
         lane->told_pause = false;
     }

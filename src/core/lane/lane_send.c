@@ -91,7 +91,7 @@ static void conclude(mp_lane *lane, const mp_settings *settings,
         lane->trusted = false;
         mp_lane_take_out(&lane->ready, first);
         first->resume_ms = now_ms + settings->max_retry_delay_ms;
-        mp_lane_insert(&lane->stuck, first);
+        mp_lane_insert(&lane->deferred, first);
         mp_lane_back_off(lane, first->resume_ms);
     }
 }
@@ -149,13 +149,13 @@ static bool precedes(const mp_batch *batch, const mp_entry *entry) {
 }
 
 /* In order, an update waits for earlier ones of its subject: those that are
- * stuck, and those that were cut out of the middle of its batch, were sent
+ * deferred, and those that were cut out of the middle of its batch, were sent
  * and came back, and so stand behind it in `ready`. */
 static bool is_held_up(const mp_lane *lane, const mp_batch *batch,
                        const mp_entry *entry) {
     if (!lane->ordered)
         return false;
-    for (const mp_batch *b = lane->stuck; b; b = b->next)
+    for (const mp_batch *b = lane->deferred; b; b = b->next)
         if (precedes(b, entry))
             return true;
     for (const mp_batch *b = batch->next;
@@ -282,12 +282,12 @@ static mp_batch *choose_ready(mp_lane *lane, const mp_settings *settings,
 }
 
 /* What is due again travels like anything else: it may have grown old. */
-static mp_batch *choose_stuck(mp_lane *lane, const mp_settings *settings,
-                              int64_t now_ms, int64_t wall_ms,
-                              int64_t *next_ms) {
-    for (mp_batch *b = lane->stuck; b; b = b->next) {
+static mp_batch *choose_deferred(mp_lane *lane, const mp_settings *settings,
+                                 int64_t now_ms, int64_t wall_ms,
+                                 int64_t *next_ms) {
+    for (mp_batch *b = lane->deferred; b; b = b->next) {
         if (b->resume_ms <= now_ms) {
-            mp_lane_take_out(&lane->stuck, b);
+            mp_lane_take_out(&lane->deferred, b);
             mp_lane_insert(&lane->ready, b);
             return cut(lane, settings, b, now_ms, wall_ms);
         }
@@ -300,7 +300,7 @@ static mp_batch *choose_stuck(mp_lane *lane, const mp_settings *settings,
 static mp_batch *choose(mp_lane *lane, const mp_settings *settings,
                         int64_t now_ms, int64_t wall_ms, int64_t *next_ms) {
     mp_batch *part;
-    drop_expired(lane, settings, &lane->stuck, now_ms);
+    drop_expired(lane, settings, &lane->deferred, now_ms);
     do {
         drop_expired(lane, settings, &lane->ready, now_ms);
         lane->wants_disk = mp_lane_disk_first(lane);
@@ -310,7 +310,7 @@ static mp_batch *choose(mp_lane *lane, const mp_settings *settings,
     } while (!part && !is_backing_off(lane, now_ms) &&
              load(lane, settings, now_ms, next_ms));
     if (!part && !is_backing_off(lane, now_ms))
-        part = choose_stuck(lane, settings, now_ms, wall_ms, next_ms);
+        part = choose_deferred(lane, settings, now_ms, wall_ms, next_ms);
     if (!part && !is_backing_off(lane, now_ms))
         lane->wants_disk = mp_lane_disk_next(lane);
     return part;

@@ -9,7 +9,7 @@
  *
  * A batch is always in exactly one place: `sent` while its request is under
  * way; `ready`, by rising ticket, while it waits for its turn, so that what
- * comes back takes its old place; `stuck` when it would hold up the others.
+ * comes back takes its old place; `deferred` when it would hold up the others.
  * Records that no batch holds yet are in the queue.
  *
  * Back-off belongs to the lane: after a failure one probe goes out, and only
@@ -30,7 +30,7 @@ struct mp_lane {
     mp_stats *stats;
     mp_rng rng;
     mp_queue queue;
-    mp_batch *ready, *stuck, *sent;
+    mp_batch *ready, *deferred, *sent;
     uint32_t in_flight;
     uint32_t failures;   /* in a row */
     uint32_t unreadable; /* in a row */

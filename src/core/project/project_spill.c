@@ -218,7 +218,7 @@ static void give_up(mp_project *project, mp_lane *lane, mp_stored *stored,
              "somebody else removed their file from the spool");
         return;
     }
-    if (mp_spool_set_aside(stored, message) != 0)
+    if (mp_spool_quarantine(stored, message) != 0)
         mp_project_trouble(project, message);
     mp_project_lock(project);
     project->stats.quarantined++;

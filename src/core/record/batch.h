@@ -27,11 +27,11 @@ struct mp_batch {
     mp_segment *segment;
     mp_bisection *bisection; /* NULL: not under bisection */
     int64_t sent_ms;         /* mp_clock_mono_ms; of the last request */
-    int64_t resume_ms;       /* of a stuck record: not before */
+    int64_t resume_ms;       /* of a deferred record: not before */
     uint32_t sends;          /* requests made with these records */
     uint32_t server_errors;  /* answers of 5xx */
-    bool told_stuck;         /* a report named it */
-    bool told_aside;         /* the same, as old events without an /import */
+    bool reported_deferred;  /* a report named it */
+    bool reported_detour;    /* the same, as old events without an /import */
     bool via_import;         /* the request in flight goes to /import */
     uint32_t count;
     uint16_t index[]; /* into the segment, rising */

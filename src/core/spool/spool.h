@@ -77,7 +77,7 @@ int mp_spool_load(mp_stored *stored, mp_segment **out,
 int mp_spool_remove(const mp_stored *stored, char message[MP_MESSAGE]);
 
 /* Renames the file to *.bad: it is never read again, and never removed. */
-int mp_spool_set_aside(const mp_stored *stored, char message[MP_MESSAGE]);
+int mp_spool_quarantine(const mp_stored *stored, char message[MP_MESSAGE]);
 
 /* ---- the dead ---- */
 

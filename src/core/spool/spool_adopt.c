@@ -104,7 +104,7 @@ static void take(adoption *a, mp_stored *stored, const struct stat *seen) {
 
 static void quarantine(const adoption *a, const mp_stored *stored) {
     char message[MP_MESSAGE];
-    if (mp_spool_set_aside(stored, message) != 0)
+    if (mp_spool_quarantine(stored, message) != 0)
         tell(a, message);
     a->out->quarantined++;
 }

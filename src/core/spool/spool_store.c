@@ -158,7 +158,7 @@ int mp_spool_mark(mp_segment *segment, bool started, mp_in_doubt in_doubt,
     return err;
 }
 
-int mp_spool_set_aside(const mp_stored *stored, char message[MP_MESSAGE]) {
+int mp_spool_quarantine(const mp_stored *stored, char message[MP_MESSAGE]) {
     return rename_to(stored, stored, ".bad", message);
 }
 

@@ -61,11 +61,11 @@ static mp_action act(const mp_attempt *attempt) {
         if (!attempt->lane_trusted)
             return MP_DO_PAUSE;
         return attempt->records > 1 || attempt->singled_out ? MP_DO_HALVE
-                                                            : MP_DO_STUCK;
+                                                            : MP_DO_DEFER;
     case MP_SAID_SERVER_ERROR:
         if (attempt->server_errors < PATIENCE)
             return MP_DO_RETRY;
-        return attempt->records > 1 ? MP_DO_HALVE : MP_DO_STUCK;
+        return attempt->records > 1 ? MP_DO_HALVE : MP_DO_DEFER;
     case MP_SAID_BUSY:
     case MP_SAID_NOTHING:
     case MP_SAID_LOST:
@@ -82,12 +82,12 @@ mp_verdict mp_retry(const mp_attempt *attempt) {
     if (verdict.action == MP_DO_PAUSE) {
         verdict.delay_ms = attempt->max_delay_ms;
     } else if (attempt->outcome == MP_SAID_FORBIDDEN) {
-        if (verdict.action == MP_DO_STUCK)
-            verdict.aside_ms = attempt->max_delay_ms;
-    } else if (verdict.action == MP_DO_STUCK) {
+        if (verdict.action == MP_DO_DEFER)
+            verdict.defer_ms = attempt->max_delay_ms;
+    } else if (verdict.action == MP_DO_DEFER) {
         /* Its own trouble: the lane goes on, unless the host said when. */
         uint32_t failures = attempt->server_errors - PATIENCE;
-        verdict.aside_ms = longer(back_off(attempt, failures), asked_ms);
+        verdict.defer_ms = longer(back_off(attempt, failures), asked_ms);
         verdict.delay_ms = asked_ms;
     } else if (verdict.action == MP_DO_RETRY ||
                attempt->outcome == MP_SAID_SERVER_ERROR) {

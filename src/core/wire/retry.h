@@ -29,7 +29,7 @@ typedef enum mp_action {
     MP_DO_HALVE,          /* find the culprits; a record alone is rejected */
     MP_DO_REJECT,
     MP_DO_RETRY, /* the same bytes after delay_ms */
-    MP_DO_STUCK, /* a record alone that may be at fault: behind the others */
+    MP_DO_DEFER, /* a record alone that may be at fault: behind the others */
     MP_DO_PAUSE  /* keep the records, leave the lane alone for delay_ms */
 } mp_action;
 
@@ -49,7 +49,7 @@ typedef struct mp_attempt {
 typedef struct mp_verdict {
     mp_action action;
     int64_t delay_ms; /* before the lane goes on; 0: at once */
-    int64_t aside_ms; /* before a stuck record is tried again; else 0 */
+    int64_t defer_ms; /* before a deferred record is tried again; else 0 */
     bool ambiguous;   /* the records may have been taken all the same */
 } mp_verdict;
 
