@@ -164,7 +164,7 @@ static void sort_out(void) {
     resume_failing();
     CHECK(rig_run(r, serve, 200));
     pause_failing();
-    for (uint64_t t = 1; t <= r->tickets; t++)
+    for (uint64_t t = 1; t <= r->seqs; t++)
         CHECK(r->book[t].fate == (r->book[t].poison ? REJECTED : DELIVERED));
     mp_report report;
     uint64_t told = 0;

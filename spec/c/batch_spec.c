@@ -9,7 +9,7 @@ enum {
     MOST = 64
 };
 
-/* Records {"n":0}, {"n":1}, ... with tickets 100, 101, ... */
+/* Records {"n":0}, {"n":1}, ... with sequence numbers 100, 101, ... */
 static mp_segment *segment_of(uint32_t n) {
     mp_segment *segment = mp_segment_new();
     for (uint32_t i = 0; i < n; i++) {
@@ -79,8 +79,8 @@ CASE(a_batch_holds_all_records_of_a_segment) {
     CHECK(batch->count == 5 && batch->segment->refs == 1);
     CHECK(batch->sends == 0 && batch->server_errors == 0);
     CHECK(!batch->bisection && !batch->via_import && !batch->next);
-    CHECK(mp_batch_ticket(batch) == 100);
-    CHECK(mp_batch_entry(batch, 4)->ticket == 104);
+    CHECK(mp_batch_seq(batch) == 100);
+    CHECK(mp_batch_entry(batch, 4)->seq == 104);
     CHECK(is_rising(batch));
     drop(batch, true);
 }
@@ -128,7 +128,7 @@ CASE(a_part_leaves_the_others) {
     CHECK(is_rising(odd) && is_rising(rest));
     CHECK(odd->sends == 3 && odd->server_errors == 2);
     CHECK(odd->segment == rest->segment && odd->segment->refs == 2);
-    CHECK(mp_batch_ticket(odd) == 101 && mp_batch_ticket(rest) == 100);
+    CHECK(mp_batch_seq(odd) == 101 && mp_batch_seq(rest) == 100);
     check_body(odd);
     check_body(rest);
     drop(rest, false);

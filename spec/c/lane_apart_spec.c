@@ -17,7 +17,7 @@ static void check_pauses(mp_lane_id id, word said, bool trusted) {
     for (int i = 0; i < 3; i++) {
         int64_t asked_ms = r->now_ms;
         rig_serve(r, said);
-        mp_lane_flush_up_to(r->lane, r->tickets);
+        mp_lane_flush_up_to(r->lane, r->seqs);
         rig_sleep(r);
         CHECK(r->now_ms == asked_ms + MINUTE);
     }
@@ -90,7 +90,7 @@ static rig *open_with_old_events(bool custom_host, uint32_t n) {
                          : rig_open(MP_LANE_EVENTS);
     for (uint32_t i = 0; i < n; i++)
         rig_put(r, MP_PLAIN, 0, i % 2 ? old_ms : RIG_WALL_MS, 50);
-    mp_lane_flush_up_to(r->lane, r->tickets);
+    mp_lane_flush_up_to(r->lane, r->seqs);
     return r;
 }
 
@@ -113,7 +113,7 @@ CASE(five_days_less_an_hour_is_old) {
     rig_put(r, MP_PLAIN, 0, edge_ms - 1, 50);
     rig_put(r, MP_IDENTITY, 0, edge_ms - DAY_MS, 50);
     rig_put(r, MP_PLAIN, 0, 0, 50);
-    mp_lane_flush_up_to(r->lane, r->tickets);
+    mp_lane_flush_up_to(r->lane, r->seqs);
     mp_batch *young = rig_next(r), *old = rig_next(r);
     CHECK(young && young->count == 3 && old && old->count == 1);
     rig_say(r, young, said_ok);
@@ -124,7 +124,7 @@ CASE(five_days_less_an_hour_is_old) {
 CASE(events_grow_old_between_tries) {
     rig *r = rig_open(MP_LANE_EVENTS);
     rig_put(r, MP_PLAIN, 0, r->wall_ms, 50);
-    mp_lane_flush_up_to(r->lane, r->tickets);
+    mp_lane_flush_up_to(r->lane, r->seqs);
     mp_batch *batch = rig_next(r);
     CHECK(batch && !batch->via_import);
     rig_say(r, batch, said_429);
@@ -139,7 +139,7 @@ CASE(events_grow_old_between_tries) {
 CASE(deferred_events_grow_old_too) {
     rig *r = rig_open(MP_LANE_EVENTS);
     rig_put(r, MP_PLAIN, 0, r->wall_ms, 50);
-    mp_lane_flush_up_to(r->lane, r->tickets);
+    mp_lane_flush_up_to(r->lane, r->seqs);
     for (int i = 0; i < 9; i++) {
         rig_serve(r, said_503);
         rig_sleep(r);
@@ -181,7 +181,7 @@ CASE(identity_travels_apart_on_import) {
     rig *r = rig_open(MP_LANE_IMPORT);
     for (int i = 0; i < 12; i++)
         rig_put(r, i % 3 ? MP_PLAIN : MP_IDENTITY, 0, old_ms, 50);
-    mp_lane_flush_up_to(r->lane, r->tickets);
+    mp_lane_flush_up_to(r->lane, r->seqs);
     mp_batch *identity = rig_next(r), *plain = rig_next(r);
     CHECK(identity && identity->count == 4 && !identity->via_import);
     CHECK(plain && plain->count == 8 && !plain->via_import);
@@ -196,12 +196,12 @@ CASE(what_adds_up_travels_apart_in_order) {
     rig *r = rig_open(MP_LANE_PEOPLE);
     for (const char *kind = kinds; *kind; kind++)
         rig_put(r, *kind == 'a' ? MP_NON_IDEMPOTENT : MP_PLAIN, 1, 0, 50);
-    mp_lane_flush_up_to(r->lane, r->tickets);
+    mp_lane_flush_up_to(r->lane, r->seqs);
     uint64_t last = 0;
     for (int i = 0; i < 5; i++) {
         mp_batch *batch = rig_next(r);
         CHECK(batch && batch->count == counts[i]);
-        CHECK(mp_batch_ticket(batch) == last + 1);
+        CHECK(mp_batch_seq(batch) == last + 1);
         last += batch->count;
         rig_say(r, batch, said_ok);
     }
@@ -216,7 +216,7 @@ CASE(non_idempotent_waits_only_for_its_own_key) {
         rig_put(r, MP_NON_IDEMPOTENT, i, 0, 50);
     }
     rig_put(r, MP_PLAIN, 7, 0, 50); /* 81 waits for 16 */
-    mp_lane_flush_up_to(r->lane, r->tickets);
+    mp_lane_flush_up_to(r->lane, r->seqs);
     rig_serve(r, said_503);
     rig_sleep(r);
     static const uint32_t counts[] = {40, 40, 1};
@@ -234,7 +234,7 @@ CASE(what_adds_up_is_not_sent_again_when_refused) {
     rig *r = rig_open(MP_LANE_PEOPLE);
     for (int i = 0; i < 4; i++)
         rig_put(r, i < 2 ? MP_NON_IDEMPOTENT : MP_PLAIN, 1, 0, 50);
-    mp_lane_flush_up_to(r->lane, r->tickets);
+    mp_lane_flush_up_to(r->lane, r->seqs);
     rig_serve(r, said_no);
     CHECK(r->stats.rejected == 2 && r->requests == 1);
     rig_serve(r, said_ok);
@@ -244,7 +244,7 @@ CASE(what_adds_up_is_not_sent_again_when_refused) {
 CASE(what_adds_up_is_sent_again_when_it_may_have_failed) {
     rig *r = rig_open(MP_LANE_PEOPLE);
     rig_put(r, MP_NON_IDEMPOTENT, 1, 0, 50);
-    mp_lane_flush_up_to(r->lane, r->tickets);
+    mp_lane_flush_up_to(r->lane, r->seqs);
     rig_serve(r, said_lost);
     rig_sleep(r);
     rig_serve(r, said_ok);
@@ -259,7 +259,7 @@ CASE(in_doubt_ends_non_idempotent_records_with_report) {
         r->settings->report_ambiguous = true;
         for (int k = 0; k < 4; k++)
             rig_put(r, k < 2 ? MP_NON_IDEMPOTENT : MP_PLAIN, 1, 0, 50);
-        mp_lane_flush_up_to(r->lane, r->tickets);
+        mp_lane_flush_up_to(r->lane, r->seqs);
         rig_serve(r, *words[i]);
         CHECK(r->stats.rejected == 2 && r->stats.ambiguous == 1);
         r->now_ms += MINUTE;

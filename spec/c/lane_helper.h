@@ -28,13 +28,14 @@ typedef enum fate {
     FATES
 } fate;
 
-/* A record in the book, by its ticket. */
+/* A record in the book, by its sequence number. */
 typedef struct page {
     fate fate;
     bool poison; /* for model servers */
     mp_kind kind;
     int64_t time_ms;
-    uint64_t before; /* the ticket of the subject's record before; 0: none */
+    uint64_t before; /* the sequence number of the subject's record before; 0:
+                        none */
     size_t bytes;
 } page;
 
@@ -45,7 +46,7 @@ typedef struct rig {
     mp_stats stats;
     bool custom_host, trusted;
     int64_t now_ms, wall_ms, next_ms;
-    uint64_t tickets;
+    uint64_t seqs;
     uint32_t requests, most_bytes; /* most_bytes: of one request since reset */
     uint64_t counts[FATES];
     uint64_t last_of[RIG_SUBJECTS];
@@ -116,9 +117,9 @@ static inline void rig_close(rig *r) {
 
 /* ---- the book ---- */
 
-static inline uint64_t rig_left(const rig *r, uint64_t ticket) {
+static inline uint64_t rig_left(const rig *r, uint64_t seq) {
     uint64_t left = 0;
-    for (uint64_t t = 1; t <= ticket && t <= r->tickets; t++)
+    for (uint64_t t = 1; t <= seq && t <= r->seqs; t++)
         left += r->book[t].fate <= TRAVELLING;
     return left;
 }
@@ -138,19 +139,19 @@ static inline void rig_check(const rig *r) {
     CHECK((mp_lane_oldest(r->lane) == INT64_MAX) == empty);
     CHECK((s->queue_bytes == 0) == empty);
     CHECK(mp_lane_left(r->lane, UINT64_MAX) == s->queued + s->in_flight);
-    uint64_t some = r->tickets * 2 / 3;
+    uint64_t some = r->seqs * 2 / 3;
     CHECK(mp_lane_left(r->lane, some) == rig_left(r, some));
 }
 
-static inline void rig_mark(rig *r, uint64_t ticket, fate fate_now) {
-    CHECK(r->book[ticket].fate <= TRAVELLING);
-    r->counts[r->book[ticket].fate]--;
+static inline void rig_mark(rig *r, uint64_t seq, fate fate_now) {
+    CHECK(r->book[seq].fate <= TRAVELLING);
+    r->counts[r->book[seq].fate]--;
     r->counts[fate_now]++;
-    r->book[ticket].fate = fate_now;
+    r->book[seq].fate = fate_now;
 }
 
-static inline fate fate_of(const rig *r, uint64_t ticket) {
-    return r->book[ticket].fate;
+static inline fate fate_of(const rig *r, uint64_t seq) {
+    return r->book[seq].fate;
 }
 
 /* ---- records in ---- */
@@ -165,37 +166,37 @@ static inline bool rig_put(rig *r, mp_kind kind, uint32_t subject,
                         .subject = subject,
                         .kind = kind};
     uint32_t missing = mp_lane_missing(r->lane, r->settings, &record, 1);
-    CHECK(missing <= 1 && r->tickets < RIG_RECORDS);
+    CHECK(missing <= 1 && r->seqs < RIG_RECORDS);
     if (missing)
         mp_lane_give(r->lane, mp_segment_new());
     r->stats.accepted++;
     r->counts[WAITING]++;
-    r->book[++r->tickets] = (page){.kind = kind,
-                                   .time_ms = time_ms,
-                                   .before = r->last_of[subject],
-                                   .bytes = bytes + 2};
-    r->last_of[subject] = r->tickets;
-    return mp_lane_add(r->lane, r->settings, &record, r->tickets, r->now_ms);
+    r->book[++r->seqs] = (page){.kind = kind,
+                                .time_ms = time_ms,
+                                .before = r->last_of[subject],
+                                .bytes = bytes + 2};
+    r->last_of[subject] = r->seqs;
+    return mp_lane_add(r->lane, r->settings, &record, r->seqs, r->now_ms);
 }
 
 /* `n` plain records, each of a subject of its own as far as there are any. */
 static inline void rig_add(rig *r, uint32_t n) {
     for (uint32_t i = 0; i < n; i++)
-        rig_put(r, MP_PLAIN, (uint32_t)(r->tickets + 1) % RIG_SUBJECTS, 0, 98);
+        rig_put(r, MP_PLAIN, (uint32_t)(r->seqs + 1) % RIG_SUBJECTS, 0, 98);
     rig_check(r);
 }
 
 /* The same, as a batch that is due. */
 static inline void rig_add_due(rig *r, uint32_t n) {
     rig_add(r, n);
-    mp_lane_flush_up_to(r->lane, r->tickets);
+    mp_lane_flush_up_to(r->lane, r->seqs);
 }
 
 /* ---- batches out ---- */
 
 /* Records that the lane gave up by itself. */
 static inline void rig_notice_gone(rig *r, fate fate_now) {
-    for (uint64_t t = 1; t <= r->tickets; t++)
+    for (uint64_t t = 1; t <= r->seqs; t++)
         if (r->book[t].fate == WAITING &&
             mp_lane_left(r->lane, t) == mp_lane_left(r->lane, t - 1))
             rig_mark(r, t, fate_now);
@@ -212,9 +213,9 @@ static inline void rig_notice_given_up(rig *r) {
 /* Makes room; what goes must be the oldest that is not in a request. */
 static inline void rig_drop_oldest(rig *r) {
     uint64_t oldest = 1;
-    while (oldest <= r->tickets && r->book[oldest].fate != WAITING)
+    while (oldest <= r->seqs && r->book[oldest].fate != WAITING)
         oldest++;
-    bool some = oldest <= r->tickets;
+    bool some = oldest <= r->seqs;
     CHECK(mp_lane_droppable(r->lane) == (some ? oldest : UINT64_MAX));
     CHECK(mp_lane_drop_oldest(r->lane, r->now_ms) == some);
     rig_sweep(r);
@@ -239,17 +240,17 @@ static inline void rig_check_batch(rig *r, const mp_batch *batch) {
     uint64_t last = 0;
     uint32_t bytes = 0;
     CHECK(batch->count > 0 && batch->count <= rig_limit(r));
-    const page *first = &r->book[mp_batch_ticket(batch)];
+    const page *first = &r->book[mp_batch_seq(batch)];
     for (uint32_t i = 0; i < batch->count; i++) {
-        uint64_t ticket = mp_batch_entry(batch, i)->ticket;
-        const page *p = &r->book[ticket];
-        CHECK(ticket > last);
-        last = ticket;
+        uint64_t seq = mp_batch_entry(batch, i)->seq;
+        const page *p = &r->book[seq];
+        CHECK(seq > last);
+        last = seq;
         CHECK(p->fate == WAITING);
         CHECK(batch->via_import == is_old(r, p));
         CHECK(r->id == MP_LANE_EVENTS || p->kind == first->kind);
         bytes += (uint32_t)p->bytes;
-        rig_mark(r, ticket, TRAVELLING);
+        rig_mark(r, seq, TRAVELLING);
         if (ordered && p->before > 0)
             CHECK(fate_of(r, p->before) != WAITING);
     }
@@ -335,10 +336,10 @@ static inline void rig_say(rig *r, mp_batch *batch, word said) {
                       said.outcome == MP_SAID_PARTLY ||
                       said.outcome == MP_SAID_REFUSED;
     for (uint32_t i = 0; i < batch->count; i++) {
-        uint64_t ticket = mp_batch_entry(batch, i)->ticket;
-        if (said.outcome == MP_SAID_PARTLY && r->book[ticket].poison)
+        uint64_t seq = mp_batch_entry(batch, i)->seq;
+        if (said.outcome == MP_SAID_PARTLY && r->book[seq].poison)
             failed[answer.failed_count++] = (mp_failed){.index = i};
-        rig_mark(r, ticket, rig_judge(r, batch, &r->book[ticket], &said));
+        rig_mark(r, seq, rig_judge(r, batch, &r->book[seq], &said));
     }
     if (said.outcome == MP_SAID_FORBIDDEN && batch->count == 1 &&
         !batch->via_import && !is_singled_out(batch))
@@ -400,7 +401,7 @@ static inline bool rig_run(rig *r, server serve, uint32_t requests) {
 
 /* The end: all that is left is taken, and every counter says so. */
 static inline void rig_finish(rig *r) {
-    mp_lane_flush_up_to(r->lane, r->tickets);
+    mp_lane_flush_up_to(r->lane, r->seqs);
     CHECK(rig_run(r, server_ok, RIG_RECORDS));
     CHECK(r->stats.queue_bytes == 0 && mp_lane_empty(r->lane));
     CHECK(mp_lane_in_flight(r->lane) == 0);

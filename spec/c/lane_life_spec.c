@@ -20,7 +20,7 @@ static word says_anything(rig *r, const mp_batch *batch) {
     if (import && chance(0.3))
         return said_partly;
     if (poisons_in(r, batch) && chance(0.9))
-        return r->book[mp_batch_ticket(batch)].bytes % 2 ? said_no : said_503;
+        return r->book[mp_batch_seq(batch)].bytes % 2 ? said_no : said_503;
     if (chance(0.5))
         return said_ok;
     word said = *words[(size_t)(mp_rng_unit(&dice) * (double)n)];
@@ -30,7 +30,7 @@ static word says_anything(rig *r, const mp_batch *batch) {
 }
 
 static void add_anything(rig *r, uint32_t n) {
-    for (; n > 0 && r->tickets < 1500; n--) {
+    for (; n > 0 && r->seqs < 1500; n--) {
         mp_kind kind = MP_PLAIN;
         if (chance(0.2) && r->id <= MP_LANE_IMPORT)
             kind = MP_IDENTITY;
@@ -41,7 +41,7 @@ static void add_anything(rig *r, uint32_t n) {
         rig_put(r, kind, (uint32_t)(mp_rng_unit(&dice) * 6),
                 event ? r->wall_ms - age_ms : 0,
                 (size_t)(mp_rng_unit(&dice) * (chance(0.02) ? 300000 : 300)));
-        r->book[r->tickets].poison = chance(0.01);
+        r->book[r->seqs].poison = chance(0.01);
     }
 }
 
@@ -55,7 +55,7 @@ static void live(mp_lane_id id) {
             add_anything(r, (uint32_t)(mp_rng_unit(&dice) * 60));
         if (chance(0.02))
             mp_lane_flush_up_to(
-                r->lane, (uint64_t)(mp_rng_unit(&dice) * (double)r->tickets));
+                r->lane, (uint64_t)(mp_rng_unit(&dice) * (double)r->seqs));
         if (chance(0.002))
             rig_drop_oldest(r);
         if (chance(0.01))
@@ -145,14 +145,14 @@ static bool act_without(uint32_t nth, mp_lane_id id) {
         mp_kind kind = i / 8 % 2 ? other : MP_PLAIN;
         rig_put(r, kind, i % 5, i % 2 ? RIG_WALL_MS : 1,
                 i % 40 < 15 ? 250 : 50);
-        r->book[r->tickets].poison = i % 7 == 3 || i >= 60;
+        r->book[r->seqs].poison = i % 7 == 3 || i >= 60;
     }
-    mp_lane_flush_up_to(r->lane, r->tickets);
+    mp_lane_flush_up_to(r->lane, r->seqs);
     failing = nth;
     CHECK(rig_run(r, takes_little, 1000));
     bool came = failing == 0;
     failing = 0;
-    for (uint64_t t = 1; t <= r->tickets; t++)
+    for (uint64_t t = 1; t <= r->seqs; t++)
         CHECK(r->book[t].poison || id == MP_LANE_PEOPLE ||
               r->book[t].fate == DELIVERED);
     rig_finish(r);

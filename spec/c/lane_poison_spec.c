@@ -49,7 +49,7 @@ static rig *open_with(mp_lane_id id, uint32_t n) {
 
 /* True if exactly the poisonous were rejected and all else delivered. */
 static bool is_sorted_out(const rig *r) {
-    for (uint64_t t = 1; t <= r->tickets; t++)
+    for (uint64_t t = 1; t <= r->seqs; t++)
         if (r->book[t].fate != (r->book[t].poison ? REJECTED : DELIVERED))
             return false;
     return true;
@@ -90,7 +90,7 @@ CASE(several_poisons_are_found) {
 
 CASE(side_by_side_the_search_keeps_its_bound) {
     rig *r = open_with(MP_LANE_EVENTS, 2000);
-    for (uint64_t t = 1; t <= r->tickets; t++)
+    for (uint64_t t = 1; t <= r->seqs; t++)
         r->book[t].poison = true;
     while (!mp_lane_empty(r->lane)) {
         mp_batch *under_way[4];
@@ -117,7 +117,7 @@ CASE(the_rest_is_rejected_when_all_refusals_are_one) {
 
 CASE(the_rest_starts_over_when_some_were_taken) {
     rig *r = open_with(MP_LANE_EVENTS, 300);
-    for (uint64_t t = 2; t <= r->tickets; t++)
+    for (uint64_t t = 2; t <= r->seqs; t++)
         r->book[t].poison = true;
     CHECK(rig_run(r, refuses_poison, 5 * BISECTION));
     CHECK(fate_of(r, 1) == DELIVERED && r->stats.rejected == 299);
@@ -196,10 +196,10 @@ CASE(what_is_forbidden_first_goes_behind_the_others) {
         rig *r = open_with((mp_lane_id)id, 5);
         rig_serve(r, said_403);
         rig_put(r, MP_PLAIN, 60, 0, 50);
-        mp_lane_flush_up_to(r->lane, r->tickets);
+        mp_lane_flush_up_to(r->lane, r->seqs);
         rig_sleep(r);
         mp_batch *batch = rig_next(r);
-        CHECK(batch && mp_batch_ticket(batch) == 6);
+        CHECK(batch && mp_batch_seq(batch) == 6);
         rig_say(r, batch, said_ok);
         rig_finish(r);
     }
@@ -209,7 +209,7 @@ CASE(what_is_forbidden_goes_behind_the_others) {
     rig *r = open_with(MP_LANE_EVENTS, 1);
     rig_serve(r, said_ok);
     rig_add_due(r, 300);
-    for (uint64_t t = 2; t <= r->tickets; t++)
+    for (uint64_t t = 2; t <= r->seqs; t++)
         r->book[t].poison = true;
     CHECK(!rig_run(r, forbids_poison, BISECTION - 1));
     rig_add_due(r, 10);
@@ -264,7 +264,7 @@ CASE(what_was_too_large_is_tried_again_after_an_hour) {
 CASE(a_record_that_is_too_large_alone_teaches_nothing) {
     rig *r = rig_open(MP_LANE_EVENTS);
     rig_put(r, MP_PLAIN, 5, 0, 2 * ROOM);
-    mp_lane_flush_up_to(r->lane, r->tickets);
+    mp_lane_flush_up_to(r->lane, r->seqs);
     rig_serve(r, said_large);
     CHECK(r->stats.rejected == 1);
     rig_add_due(r, 80);
@@ -314,7 +314,7 @@ CASE(eight_server_errors_halve_a_batch) {
     CHECK(r->stats.ambiguous == 8);
     rig_sleep(r);
     mp_batch *half = rig_next(r);
-    CHECK(half && half->count == 5 && mp_batch_ticket(half) == 1);
+    CHECK(half && half->count == 5 && mp_batch_seq(half) == 1);
     rig_say(r, half, said_ok);
     rig_finish(r);
 }
@@ -341,11 +341,11 @@ CASE(only_updates_of_one_key_wait_for_a_deferred_one) {
     rig *r = rig_open(MP_LANE_PEOPLE);
     rig_put(r, MP_PLAIN, 1, 0, 50);
     r->book[1].poison = true;
-    mp_lane_flush_up_to(r->lane, r->tickets);
+    mp_lane_flush_up_to(r->lane, r->seqs);
     fail(r, 8, said_503);
     for (uint32_t i = 0; i < 9; i++)
         rig_put(r, i % 2 ? MP_PLAIN : MP_NON_IDEMPOTENT, i / 3, 0, 50);
-    mp_lane_flush_up_to(r->lane, r->tickets);
+    mp_lane_flush_up_to(r->lane, r->seqs);
     while (r->stats.delivered < 6)
         rig_serve(r, said_ok);
     CHECK(fate_of(r, 5) == WAITING && fate_of(r, 7) == WAITING);
@@ -356,18 +356,18 @@ CASE(only_updates_of_one_key_wait_for_a_deferred_one) {
 CASE(order_is_kept_around_a_deferred_key) {
     rig *r = rig_open(MP_LANE_PEOPLE);
     rig_put(r, MP_PLAIN, 1, 0, 50);
-    mp_lane_flush_up_to(r->lane, r->tickets);
+    mp_lane_flush_up_to(r->lane, r->seqs);
     fail(r, 8, said_503);
     rig_put(r, MP_PLAIN, 1, 0, 50);          /* 2 waits for 1 */
     rig_put(r, MP_PLAIN, 2, 0, 50);          /* 3 is sent and fails */
     rig_put(r, MP_NON_IDEMPOTENT, 2, 0, 50); /* 4 must wait for 3 */
-    mp_lane_flush_up_to(r->lane, r->tickets);
+    mp_lane_flush_up_to(r->lane, r->seqs);
     mp_batch *batch = rig_next(r);
-    CHECK(batch && mp_batch_ticket(batch) == 3 && batch->count == 1);
+    CHECK(batch && mp_batch_seq(batch) == 3 && batch->count == 1);
     rig_say(r, batch, said_429);
     rig_sleep(r);
     batch = rig_next(r);
-    CHECK(batch && mp_batch_ticket(batch) == 3);
+    CHECK(batch && mp_batch_seq(batch) == 3);
     rig_say(r, batch, said_ok);
     rig_finish(r);
 }

@@ -7,7 +7,7 @@
 static inline uint32_t poisons_in(const rig *r, const mp_batch *batch) {
     uint32_t n = 0;
     for (uint32_t i = 0; i < batch->count; i++)
-        n += r->book[mp_batch_entry(batch, i)->ticket].poison;
+        n += r->book[mp_batch_entry(batch, i)->seq].poison;
     return n;
 }
 
@@ -18,7 +18,7 @@ static inline word refuses_poison(rig *r, const mp_batch *batch) {
 static inline size_t bytes_of(const rig *r, const mp_batch *batch) {
     size_t bytes = 0;
     for (uint32_t i = 0; i < batch->count; i++)
-        bytes += r->book[mp_batch_entry(batch, i)->ticket].bytes;
+        bytes += r->book[mp_batch_entry(batch, i)->seq].bytes;
     return bytes;
 }
 

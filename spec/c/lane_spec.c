@@ -106,7 +106,7 @@ CASE(on_disk_a_lane_wants_a_spare_from_its_first_record_on_and_then_a_few) {
 CASE(a_smaller_batch_size_cuts_what_is_full) {
     rig *r = rig_open(MP_LANE_PEOPLE);
     rig_add_due(r, 25);
-    mp_lane_flush_up_to(r->lane, r->tickets);
+    mp_lane_flush_up_to(r->lane, r->seqs);
     r->settings->max_batch_size = 10;
     for (int i = 0; i < 3; i++)
         rig_serve(r, said_ok);
@@ -124,8 +124,7 @@ CASE(events_go_side_by_side) {
     CHECK(!rig_next_of(r, 0));
     for (int i = 0; i < 3; i++) {
         batches[i] = rig_next_of(r, 1);
-        CHECK(batches[i] &&
-              mp_batch_ticket(batches[i]) == (uint64_t)i * 10 + 1);
+        CHECK(batches[i] && mp_batch_seq(batches[i]) == (uint64_t)i * 10 + 1);
     }
     CHECK(mp_lane_in_flight(r->lane) == 3);
     for (int i = 2; i >= 0; i--)
@@ -163,9 +162,9 @@ CASE(order_is_kept_through_failures_and_halving) {
             continue;
         }
         bool taken = batch->count == 1 || ++i % 3 == 0;
-        CHECK(mp_batch_ticket(batch) == last + 1);
+        CHECK(mp_batch_seq(batch) == last + 1);
         if (taken)
-            last = mp_batch_entry(batch, batch->count - 1)->ticket;
+            last = mp_batch_entry(batch, batch->count - 1)->seq;
         rig_say(r, batch, taken ? said_ok : words[i % 6]);
     }
     CHECK(r->stats.delivered == 64);
@@ -202,7 +201,7 @@ CASE(one_probe_goes_out_after_a_failure) {
     for (int failures = 1; failures < 4; failures++) {
         rig_sleep(r);
         mp_batch *probe = rig_next(r);
-        CHECK(probe && mp_batch_ticket(probe) == 1);
+        CHECK(probe && mp_batch_seq(probe) == 1);
         CHECK(!rig_next(r) && r->next_ms == INT64_MAX);
         rig_say(r, probe, failures < 3 ? said_nothing : said_ok);
     }
@@ -239,7 +238,7 @@ CASE(nothing_shortens_retry_after) {
     rig_say(r, a, asking(said_429, 10 * MINUTE));
     rig_say(r, b, said_ok);
     rig_say(r, c, asking(said_503, 1000));
-    mp_lane_flush_up_to(r->lane, r->tickets);
+    mp_lane_flush_up_to(r->lane, r->seqs);
     CHECK(!rig_next(r) && r->next_ms == 10 * MINUTE);
     r->now_ms = MINUTE;
     rig_add_due(r, 20);
@@ -285,7 +284,7 @@ CASE(old_batches_end_at_max_age) {
     r->now_ms = HOUR + 10 * 1000;
     mp_batch *batch = rig_next(r);
     CHECK(r->stats.dropped_expired == 5);
-    CHECK(batch && mp_batch_ticket(batch) == 6 && batch->count == 3);
+    CHECK(batch && mp_batch_seq(batch) == 6 && batch->count == 3);
     rig_say(r, batch, said_429);
     r->now_ms += HOUR;
     CHECK(!rig_next(r) && mp_lane_empty(r->lane));
@@ -320,7 +319,7 @@ CASE(the_oldest_is_the_first_without_an_outcome) {
     static const int64_t oldest[] = {0, 20, 40};
     for (int i = 0; i < 3; i++) {
         CHECK(mp_lane_oldest(r->lane) == oldest[i]);
-        mp_lane_flush_up_to(r->lane, r->tickets);
+        mp_lane_flush_up_to(r->lane, r->seqs);
         mp_batch *batch = rig_next(r);
         CHECK(mp_lane_oldest(r->lane) == oldest[i]);
         rig_say(r, batch, said_gone);
@@ -336,7 +335,7 @@ CASE(a_cleared_lane_is_new) {
     mp_lane_clear(r->lane, 1);
     memset(&r->stats, 0, sizeof r->stats);
     memset(r->counts, 0, sizeof r->counts);
-    r->tickets = 0;
+    r->seqs = 0;
     CHECK(mp_lane_empty(r->lane) && mp_lane_left(r->lane, UINT64_MAX) == 0);
     rig_add_due(r, 3);
     rig_serve(r, said_ok);

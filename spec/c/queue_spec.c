@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 static char text[MP_RECORD_MAX];
-static uint64_t tickets;
+static uint64_t seqs;
 
 static mp_record record(size_t len) {
     return (mp_record){.head = text,
@@ -30,7 +30,7 @@ static void give(mp_queue *queue, uint32_t n) {
 static bool add(mp_queue *queue, size_t len, uint32_t limit, int64_t now_ms) {
     mp_record one = record(len);
     give(queue, mp_queue_missing(queue, &one, 1, limit));
-    return mp_queue_add(queue, &one, ++tickets, limit, now_ms);
+    return mp_queue_add(queue, &one, ++seqs, limit, now_ms);
 }
 
 CASE(an_empty_queue_holds_nothing) {
@@ -113,7 +113,7 @@ CASE(an_entry_says_what_a_record_is) {
     CHECK_TEXT(queue.open->data, queue.open->used, "{\"a\":1},\n{\"a\":1},\n");
     const mp_entry *entry = &queue.open->entries[1];
     CHECK(entry->time_ms == one.time_ms && entry->subject == 77);
-    CHECK(entry->kind == MP_NON_IDEMPOTENT && entry->ticket == 2);
+    CHECK(entry->kind == MP_NON_IDEMPOTENT && entry->seq == 2);
     CHECK(entry->offset == 9 && entry->length == 7);
     CHECK(mp_entry_bytes(entry) == 9);
     mp_queue_free(&queue);
@@ -142,7 +142,7 @@ CASE(a_lower_limit_seals_what_is_open) {
 
 CASE(segments_leave_in_the_order_of_age) {
     mp_queue queue = {0};
-    tickets = 0;
+    seqs = 0;
     for (int i = 0; i < 10; i++)
         add(&queue, 10, 2, 0);
     add(&queue, 10, 2, 0);
@@ -150,7 +150,7 @@ CASE(segments_leave_in_the_order_of_age) {
     mp_queue_seal(&queue);
     uint64_t expected = 1;
     for (mp_segment *s; (s = mp_queue_take(&queue)); expected += 2) {
-        CHECK(s->entries[0].ticket == expected);
+        CHECK(s->entries[0].seq == expected);
         mp_segment_free(s);
     }
     CHECK(expected == 13);
@@ -188,7 +188,7 @@ static uint32_t add_all(mp_queue *queue, const mp_record *records, size_t n,
                         uint32_t limit) {
     uint32_t spares = length(queue->spares);
     for (size_t i = 0; i < n; i++)
-        mp_queue_add(queue, &records[i], ++tickets, limit, 0);
+        mp_queue_add(queue, &records[i], ++seqs, limit, 0);
     return spares - length(queue->spares);
 }
 
@@ -221,7 +221,7 @@ CASE(missing_is_exactly_what_add_needs) {
 CASE(no_record_is_lost_or_changes_its_place) {
     mp_queue queue = {0};
     mp_rng rng = {7};
-    tickets = 0;
+    seqs = 0;
     for (int i = 0; i < 5000; i++)
         add(&queue, (size_t)(mp_rng_unit(&rng) * 2000), 700, 0);
     mp_queue_seal(&queue);
@@ -229,7 +229,7 @@ CASE(no_record_is_lost_or_changes_its_place) {
     for (mp_segment *s; (s = mp_queue_take(&queue)); mp_segment_free(s)) {
         uint32_t offset = 0;
         for (uint32_t i = 0; i < s->count; i++) {
-            CHECK(s->entries[i].ticket == next++);
+            CHECK(s->entries[i].seq == next++);
             CHECK(s->entries[i].offset == offset);
             offset += (uint32_t)mp_entry_bytes(&s->entries[i]);
         }

@@ -112,11 +112,11 @@ static inline int count_files(const char *ending) {
 }
 
 static const uint64_t base = UINT64_C(1) << 40;
-static uint64_t tickets;
+static uint64_t seqs;
 
 static inline void add(mp_segment *segment, const char *json) {
     mp_record record = {.head = json, .head_len = strlen(json)};
-    mp_segment_add(segment, &record, base + ++tickets);
+    mp_segment_add(segment, &record, base + ++seqs);
     if (segment->place.fd >= 0) {
         const mp_entry *entry = &segment->entries[segment->count - 1];
         CHECK(mp_spool_write(segment, entry->offset,

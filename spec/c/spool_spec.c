@@ -57,7 +57,7 @@ CASE(a_sealed_batch_is_gzip_json_with_its_state_in_the_name) {
     CHECK(count_files("") == 1 && files(".json.gz", name) == 1);
     CHECK(mp_stored_parse(name, &seen));
     CHECK(seen.count == 2 && seen.attempt == 0 && seen.in_doubt == 0);
-    CHECK(seen.seq == ((base + tickets - 1) & MP_SEGMENT_SEQ));
+    CHECK(seen.seq == ((base + seqs - 1) & MP_SEGMENT_SEQ));
     snprintf(command, sizeof command, "zcat %s/%s", run_path(), name);
     FILE *zcat = popen(command, "r");
     json[fread(json, 1, sizeof json - 1, zcat)] = '\0';
@@ -100,7 +100,7 @@ CASE(a_batch_from_before_1970_is_found_by_others) {
 CASE(a_batch_is_read_back_as_it_was) {
     mp_spool *spool = enter();
     mp_segment *segment = make(spool, 2), *read = NULL;
-    tickets = 0;
+    seqs = 0;
     add(segment, "{\"$token\":\"t\",\"$distinct_id\":\"a\",\"$set\":{}}");
     add(segment, "{\"$token\":\"t\",\"$distinct_id\":\"b\",\"$add\":{\"n\":"
                  "18446744073709551615}}");
@@ -111,7 +111,7 @@ CASE(a_batch_is_read_back_as_it_was) {
     CHECK(read->count == 3 && read->used == segment->used);
     CHECK(memcmp(read->data, segment->data, segment->used) == 0);
     for (uint32_t i = 0; i < 3; i++) {
-        CHECK(read->entries[i].ticket == base + i + 1);
+        CHECK(read->entries[i].seq == base + i + 1);
         CHECK(read->entries[i].offset == segment->entries[i].offset);
         CHECK(read->entries[i].length == segment->entries[i].length);
     }
@@ -171,7 +171,7 @@ CASE(what_a_dead_process_left_is_adopted_in_order) {
         CHECK(mp_spool_load(s, &read, why) == 0);
         CHECK(read->adopted && read->count == s->count);
         CHECK(memcmp(read->data, event((int)s->first), 20) == 0);
-        CHECK(read->entries[0].ticket == s->first);
+        CHECK(read->entries[0].seq == s->first);
         mp_spool_discard(read, why);
         mp_segment_free(read);
     }

@@ -76,15 +76,15 @@ static int mark(lua_State *L) {
 static int done(lua_State *L) {
     const mp_client *client = mp_handle_client(L);
     char shown[MP_SHOWN];
-    lua_Number ticket = lua_tonumber(L, 2);
+    lua_Number seq = lua_tonumber(L, 2);
     if (lua_type(L, 2) != LUA_TNUMBER)
         mp_raise_type(L, 2, "ticket: number");
-    if (!(ticket >= 0 && ticket < 9007199254740992.0)) /* 2^53 */
+    if (!(seq >= 0 && seq < 9007199254740992.0)) /* 2^53 */
         mp_raise(L, 2, "ticket: got %s, expected what mark() returned",
                  mp_fault_show(L, 2, shown));
     if (!client->project)
         return mp_fail_closed(L);
-    lua_pushboolean(L, mp_project_left(client->project, (uint64_t)ticket) == 0);
+    lua_pushboolean(L, mp_project_left(client->project, (uint64_t)seq) == 0);
     return 1;
 }
 

@@ -196,8 +196,8 @@ mp_err mp_engine_push(mp_project *project, mp_lane_id lane,
     return err;
 }
 
-static mp_err send_now(mp_project *project, uint64_t ticket) {
-    mp_project_flush_up_to(project, ticket);
+static mp_err send_now(mp_project *project, uint64_t seq) {
+    mp_project_flush_up_to(project, seq);
     if (is_manual(project))
         return MP_OK;
     if (atomic_load(&engine.over))
@@ -209,10 +209,10 @@ static mp_err send_now(mp_project *project, uint64_t ticket) {
 }
 
 uint64_t mp_engine_mark(mp_project *project) {
-    uint64_t ticket = mp_project_mark(project);
-    if (mp_project_left(project, ticket) > 0)
-        send_now(project, ticket);
-    return ticket;
+    uint64_t seq = mp_project_mark(project);
+    if (mp_project_left(project, seq) > 0)
+        send_now(project, seq);
+    return seq;
 }
 
 /* With a spool there may be something of dead processes. */
@@ -225,20 +225,20 @@ static void look_at_disk(const mp_project *project) {
 /* `hopeful`: see mp_project_wait_hopeful. */
 static mp_err flush(mp_project *project, int64_t timeout_ms, bool hopeful,
                     uint64_t *left) {
-    uint64_t ticket = mp_project_mark(project);
-    *left = mp_project_left(project, ticket);
+    uint64_t seq = mp_project_mark(project);
+    *left = mp_project_left(project, seq);
     if (*left == 0) {
         look_at_disk(project);
         return MP_OK;
     }
-    mp_err err = send_now(project, ticket);
+    mp_err err = send_now(project, seq);
     if (err == MP_OK && is_manual(project))
         return MP_TIMEOUT; /* only the host can do something about it */
     if (err != MP_OK || timeout_ms == 0)
         return err;
     int64_t deadline_ms = mp_clock_mono_ms() + timeout_ms;
-    *left = hopeful ? mp_project_wait_hopeful(project, ticket, deadline_ms)
-                    : mp_project_wait(project, ticket, deadline_ms);
+    *left = hopeful ? mp_project_wait_hopeful(project, seq, deadline_ms)
+                    : mp_project_wait(project, seq, deadline_ms);
     return *left == 0 ? MP_OK : MP_TIMEOUT;
 }
 

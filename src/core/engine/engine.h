@@ -32,7 +32,7 @@ mp_err mp_engine_flush(mp_project *project, int64_t timeout_ms, uint64_t *left);
 /* As mp_project_configure; what waits may be due earlier now. */
 void mp_engine_configure(mp_project *project, mp_settings *settings);
 
-/* As mp_engine_flush with timeout 0, and returns a ticket for
+/* As mp_engine_flush with timeout 0, and returns a sequence number for
  * mp_project_left. */
 uint64_t mp_engine_mark(mp_project *project);
 

@@ -47,8 +47,8 @@ void mp_lane_report_to(mp_lane *lane, mp_reports *reports) {
 /* ---- lists ---- */
 
 void mp_lane_insert(mp_batch **list, mp_batch *batch) {
-    uint64_t ticket = mp_batch_ticket(batch);
-    while (*list && mp_batch_ticket(*list) < ticket)
+    uint64_t seq = mp_batch_seq(batch);
+    while (*list && mp_batch_seq(*list) < seq)
         list = &(*list)->next;
     batch->next = *list;
     *list = batch;
@@ -130,8 +130,8 @@ void mp_lane_give_spare(mp_lane *lane, mp_segment *spare) {
 }
 
 bool mp_lane_add(mp_lane *lane, const mp_settings *settings,
-                 const mp_record *record, uint64_t ticket, int64_t now_ms) {
-    bool full = mp_queue_add(&lane->queue, record, ticket,
+                 const mp_record *record, uint64_t seq, int64_t now_ms) {
+    bool full = mp_queue_add(&lane->queue, record, seq,
                              mp_lane_batch_limit(lane, settings), now_ms);
     lane->filled |= full;
     lane->used = true;
@@ -171,11 +171,11 @@ void mp_lane_end(mp_lane *lane, mp_batch *batch, uint64_t *counter,
  * other and the queue hold; NULL: neither is. */
 static mp_batch **oldest_list(mp_lane *lane) {
     mp_batch **list = &lane->ready;
-    if (lane->deferred && (!lane->ready || mp_batch_ticket(lane->deferred) <
-                                               mp_batch_ticket(lane->ready)))
+    if (lane->deferred && (!lane->ready || mp_batch_seq(lane->deferred) <
+                                               mp_batch_seq(lane->ready)))
         list = &lane->deferred;
-    return *list && mp_batch_ticket(*list) == mp_lane_droppable(lane) ? list
-                                                                      : NULL;
+    return *list && mp_batch_seq(*list) == mp_lane_droppable(lane) ? list
+                                                                   : NULL;
 }
 
 bool mp_lane_drop_oldest(mp_lane *lane, int64_t now_ms) {
@@ -203,17 +203,17 @@ bool mp_lane_drop_oldest(mp_lane *lane, int64_t now_ms) {
 
 uint64_t mp_lane_droppable(const mp_lane *lane) {
     const mp_queue *queue = &lane->queue;
-    uint64_t tickets[] = {
-        lane->ready ? mp_batch_ticket(lane->ready) : UINT64_MAX,
-        lane->deferred ? mp_batch_ticket(lane->deferred) : UINT64_MAX,
-        queue->sealed ? queue->sealed->entries[0].ticket : UINT64_MAX,
-        queue->open && queue->open->count > 0 ? queue->open->entries[0].ticket
+    uint64_t seqs[] = {
+        lane->ready ? mp_batch_seq(lane->ready) : UINT64_MAX,
+        lane->deferred ? mp_batch_seq(lane->deferred) : UINT64_MAX,
+        queue->sealed ? queue->sealed->entries[0].seq : UINT64_MAX,
+        queue->open && queue->open->count > 0 ? queue->open->entries[0].seq
                                               : UINT64_MAX,
     };
     uint64_t oldest = UINT64_MAX;
-    for (size_t i = 0; i < sizeof tickets / sizeof *tickets; i++)
-        if (tickets[i] < oldest)
-            oldest = tickets[i];
+    for (size_t i = 0; i < sizeof seqs / sizeof *seqs; i++)
+        if (seqs[i] < oldest)
+            oldest = seqs[i];
     return oldest;
 }
 
@@ -222,9 +222,9 @@ void mp_lane_back_off(mp_lane *lane, int64_t until_ms) {
         lane->resume_ms = until_ms;
 }
 
-void mp_lane_flush_up_to(mp_lane *lane, uint64_t ticket) {
-    if (ticket > lane->flush_up_to)
-        lane->flush_up_to = ticket;
+void mp_lane_flush_up_to(mp_lane *lane, uint64_t seq) {
+    if (seq > lane->flush_up_to)
+        lane->flush_up_to = seq;
 }
 
 /* ---- questions ---- */
@@ -248,52 +248,51 @@ bool mp_lane_empty(const mp_lane *lane) {
            (!queue->open || queue->open->count == 0);
 }
 
-/* Tickets rise within a batch and within a segment, so mostly their ends
- * say it all: a flush asks this after every reply, with the lock held. */
+/* Sequence numbers rise within a batch and within a segment, so mostly their
+ * ends say it all: a flush asks this after every reply, with the lock held. */
 
-static uint64_t left_in_batches(const mp_batch *batch, uint64_t ticket) {
+static uint64_t left_in_batches(const mp_batch *batch, uint64_t seq) {
     uint64_t left = 0;
     for (; batch; batch = batch->next) {
         uint32_t n = batch->count;
-        while (n > 0 && mp_batch_entry(batch, n - 1)->ticket > ticket)
-            n = mp_batch_ticket(batch) > ticket ? 0 : n - 1;
+        while (n > 0 && mp_batch_entry(batch, n - 1)->seq > seq)
+            n = mp_batch_seq(batch) > seq ? 0 : n - 1;
         left += n;
     }
     return left;
 }
 
-static uint64_t left_in_segments(const mp_segment *segment, uint64_t ticket) {
+static uint64_t left_in_segments(const mp_segment *segment, uint64_t seq) {
     uint64_t left = 0;
     for (; segment; segment = segment->next) {
         uint32_t n = segment->count;
-        while (n > 0 && segment->entries[n - 1].ticket > ticket)
-            n = segment->entries[0].ticket > ticket ? 0 : n - 1;
+        while (n > 0 && segment->entries[n - 1].seq > seq)
+            n = segment->entries[0].seq > seq ? 0 : n - 1;
         left += n;
     }
     return left;
 }
 
-/* The tickets between the first and the last of a batch on disk are not
- * known: at most so many. */
-static uint64_t left_on_disk(const mp_stored *stored, uint64_t ticket) {
+/* The sequence numbers between the first and the last of a batch on disk are
+ * not known: at most so many. */
+static uint64_t left_on_disk(const mp_stored *stored, uint64_t seq) {
     uint64_t left = 0;
-    for (; stored && stored->first <= ticket; stored = stored->next) {
-        uint64_t most = ticket - stored->first + 1;
-        left += stored->last > ticket && most < stored->count ? most
-                                                              : stored->count;
+    for (; stored && stored->first <= seq; stored = stored->next) {
+        uint64_t most = seq - stored->first + 1;
+        left +=
+            stored->last > seq && most < stored->count ? most : stored->count;
     }
     return left;
 }
 
-uint64_t mp_lane_left(const mp_lane *lane, uint64_t ticket) {
-    return left_on_disk(lane->stored, ticket) +
-           left_on_disk(lane->reading, ticket) +
-           left_in_segments(lane->writing, ticket) +
-           left_in_batches(lane->ready, ticket) +
-           left_in_batches(lane->deferred, ticket) +
-           left_in_batches(lane->sent, ticket) +
-           left_in_segments(lane->queue.sealed, ticket) +
-           left_in_segments(lane->queue.open, ticket);
+uint64_t mp_lane_left(const mp_lane *lane, uint64_t seq) {
+    return left_on_disk(lane->stored, seq) + left_on_disk(lane->reading, seq) +
+           left_in_segments(lane->writing, seq) +
+           left_in_batches(lane->ready, seq) +
+           left_in_batches(lane->deferred, seq) +
+           left_in_batches(lane->sent, seq) +
+           left_in_segments(lane->queue.sealed, seq) +
+           left_in_segments(lane->queue.open, seq);
 }
 
 static int64_t oldest_batch(const mp_batch *batch) {

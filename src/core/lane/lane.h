@@ -51,13 +51,13 @@ void mp_lane_give(mp_lane *lane, mp_segment *segment);
 
 /* Adds a record for which nothing is missing. True: a batch is full. */
 bool mp_lane_add(mp_lane *lane, const mp_settings *settings,
-                 const mp_record *record, uint64_t ticket, int64_t now_ms);
+                 const mp_record *record, uint64_t seq, int64_t now_ms);
 
 /* Drops the oldest records that are not in a request: what is left of their
  * batch, or a whole segment. False: there are none. */
 bool mp_lane_drop_oldest(mp_lane *lane, int64_t now_ms);
 
-/* The ticket of the record that mp_lane_drop_oldest would drop first;
+/* The sequence number of the record that mp_lane_drop_oldest would drop first;
  * UINT64_MAX: none. */
 uint64_t mp_lane_droppable(const mp_lane *lane);
 
@@ -86,13 +86,14 @@ void mp_lane_handle_reply(mp_lane *lane, const mp_settings *settings,
 /* Takes back a batch for which no request could be made. */
 void mp_lane_undo(mp_lane *lane, mp_batch *batch, int64_t now_ms);
 
-/* Records up to `ticket` do not linger from now on. */
-void mp_lane_flush_up_to(mp_lane *lane, uint64_t ticket);
+/* Records up to `seq` do not linger from now on. */
+void mp_lane_flush_up_to(mp_lane *lane, uint64_t seq);
 
 /* ---- batches on disk ---- */
 
-/* Tickets of adopted records on lanes without order: later than any that a
- * process gives. On lanes with order they are earlier, see mp_lane_adopt. */
+/* Sequence numbers of adopted records on lanes without order: later than any
+ * that a process gives. On lanes with order they are earlier, see
+ * mp_lane_adopt. */
 #define MP_LANE_LATER (UINT64_C(1) << 62)
 
 /* From now on segments may have files, which the sender removes, and what
@@ -100,7 +101,7 @@ void mp_lane_flush_up_to(mp_lane *lane, uint64_t ticket);
 void mp_lane_on_disk(mp_lane *lane, mp_buf *rejected);
 
 /* Takes over a batch that is on disk only: of another process, which gets
- * tickets, in the order of the calls; or of this one. */
+ * sequence numbers, in the order of the calls; or of this one. */
 void mp_lane_adopt(mp_lane *lane, mp_stored *stored);
 void mp_lane_store(mp_lane *lane, mp_stored *stored);
 
@@ -169,8 +170,8 @@ int64_t mp_lane_backoff_until(const mp_lane *lane);
 uint32_t mp_lane_in_flight(const mp_lane *lane); /* batches */
 bool mp_lane_empty(const mp_lane *lane);
 
-/* How many records up to `ticket` have no outcome yet. */
-uint64_t mp_lane_left(const mp_lane *lane, uint64_t ticket);
+/* How many records up to `seq` have no outcome yet. */
+uint64_t mp_lane_left(const mp_lane *lane, uint64_t seq);
 
 /* When the oldest record without outcome came in, rounded down to the birth
  * of its segment (mp_clock_mono_ms); INT64_MAX: there is none. */

@@ -63,13 +63,13 @@ void mp_lane_adopt(mp_lane *lane, mp_stored *stored) {
 
 static bool comes_before(const mp_stored *stored, const mp_segment *segment) {
     return !segment || segment->count == 0 ||
-           stored->first < segment->entries[0].ticket;
+           stored->first < segment->entries[0].seq;
 }
 
 bool mp_lane_disk_first(const mp_lane *lane) {
     const mp_stored *first = lane->stored;
     return first &&
-           (!lane->ready || first->first < mp_batch_ticket(lane->ready)) &&
+           (!lane->ready || first->first < mp_batch_seq(lane->ready)) &&
            (lane->queue.sealed || lane->queue.open || lane->ready) &&
            comes_before(first, lane->queue.sealed) &&
            comes_before(first, lane->queue.open);

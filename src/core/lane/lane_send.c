@@ -140,7 +140,7 @@ static int class_of(const mp_lane *lane, const mp_entry *entry,
 static bool precedes(const mp_batch *batch, const mp_entry *entry) {
     for (uint32_t i = 0; i < batch->count; i++) {
         const mp_entry *other = mp_batch_entry(batch, i);
-        if (other->ticket >= entry->ticket)
+        if (other->seq >= entry->seq)
             return false;
         if (other->subject == entry->subject)
             return true;
@@ -158,8 +158,8 @@ static bool is_held_up(const mp_lane *lane, const mp_batch *batch,
     for (const mp_batch *b = lane->deferred; b; b = b->next)
         if (precedes(b, entry))
             return true;
-    for (const mp_batch *b = batch->next;
-         b && mp_batch_ticket(b) < entry->ticket; b = b->next)
+    for (const mp_batch *b = batch->next; b && mp_batch_seq(b) < entry->seq;
+         b = b->next)
         if (precedes(b, entry))
             return true;
     return false;
@@ -239,7 +239,7 @@ static bool is_due(const mp_lane *lane, const mp_settings *settings,
     const mp_segment *open = lane->queue.open;
     if (!open || open->count == 0)
         return false;
-    *due_ms = open->entries[0].ticket <= lane->flush_up_to
+    *due_ms = open->entries[0].seq <= lane->flush_up_to
                   ? now_ms
                   : open->born_ms + settings->flush_interval_ms;
     return *due_ms <= now_ms;

@@ -8,9 +8,9 @@
 /* DESIGN
  *
  * A batch is always in exactly one place: `sent` while its request is under
- * way; `ready`, by rising ticket, while it waits for its turn, so that what
- * comes back takes its old place; `deferred` when it would hold up the others.
- * Records that no batch holds yet are in the queue.
+ * way; `ready`, by rising sequence number, while it waits for its turn, so that
+ * what comes back takes its old place; `deferred` when it would hold up the
+ * others. Records that no batch holds yet are in the queue.
  *
  * Back-off belongs to the lane: after a failure one probe goes out, and only
  * its success opens the lane again. */
@@ -42,7 +42,7 @@ struct mp_lane {
     uint64_t untold_drops;
     int64_t told_drops_ms; /* INT64_MIN: never */
     mp_reports *reports;   /* NULL: nobody wants to know */
-    uint64_t flush_up_to;  /* tickets up to this one do not linger */
+    uint64_t flush_up_to;  /* sequence numbers up to this one do not linger */
     mp_segment *garbage;
 
     /* On disk. What is being read or written counts as the lane's still. */
@@ -50,14 +50,14 @@ struct mp_lane {
     bool used;              /* a record came */
     bool wants_disk;        /* see mp_lane_wanted */
     mp_buf *rejected;       /* NULL: nobody keeps them */
-    mp_stored *stored;      /* by rising ticket */
+    mp_stored *stored;      /* by rising sequence number */
     mp_stored *last_stored; /* of that list */
     mp_stored *reading;
     mp_segment *writing;
     uint64_t adopted; /* records so far */
 };
 
-/* By rising ticket. */
+/* By rising sequence number. */
 void mp_lane_insert(mp_batch **list, mp_batch *batch);
 void mp_lane_take_out(mp_batch **list, mp_batch *batch);
 

@@ -115,7 +115,7 @@ void mp_project_in_child(mp_project *project, int refs) {
         project->handed_out = next;
     }
     memset(&project->stats, 0, sizeof project->stats);
-    project->ticket = 0;
+    project->seq = 0;
     project->looks_ms = INT64_MAX;
     mp_project_disk_in_child(project);
     mp_reports_clear(project->reports);
@@ -170,45 +170,45 @@ int64_t mp_project_exit_timeout(mp_project *project) {
 
 uint64_t mp_project_mark(mp_project *project) {
     mp_project_lock(project);
-    uint64_t ticket = project->ticket;
+    uint64_t seq = project->seq;
     mp_project_unlock(project);
-    return ticket;
+    return seq;
 }
 
 /* With the lock held. */
-static uint64_t count_left(const mp_project *project, uint64_t ticket) {
-    if (ticket >= project->ticket && !project->spool)
+static uint64_t count_left(const mp_project *project, uint64_t seq) {
+    if (seq >= project->seq && !project->spool)
         return project->stats.queued + project->stats.in_flight;
-    if (ticket >= MP_LANE_LATER) /* those are adopted, and so are these: */
-        ticket = MP_LANE_LATER - 1;
+    if (seq >= MP_LANE_LATER) /* those are adopted, and so are these: */
+        seq = MP_LANE_LATER - 1;
     uint64_t left = 0;
     for (int i = 0; i < MP_LANES; i++) {
-        left += mp_lane_left(project->lanes[i], ticket);
+        left += mp_lane_left(project->lanes[i], seq);
         if (project->base > 0)
             left -= mp_lane_left(project->lanes[i], project->base);
     }
     return left;
 }
 
-uint64_t mp_project_left(mp_project *project, uint64_t ticket) {
+uint64_t mp_project_left(mp_project *project, uint64_t seq) {
     mp_project_lock(project);
-    uint64_t left = count_left(project, ticket);
+    uint64_t left = count_left(project, seq);
     mp_project_unlock(project);
     return left;
 }
 
-void mp_project_flush_up_to(mp_project *project, uint64_t ticket) {
+void mp_project_flush_up_to(mp_project *project, uint64_t seq) {
     mp_project_lock(project);
     for (int i = 0; i < MP_LANES; i++)
-        mp_lane_flush_up_to(project->lanes[i], ticket);
+        mp_lane_flush_up_to(project->lanes[i], seq);
     mp_project_unlock(project);
 }
 
-uint64_t mp_project_wait(mp_project *project, uint64_t ticket,
+uint64_t mp_project_wait(mp_project *project, uint64_t seq,
                          int64_t deadline_ms) {
     mp_project_lock(project);
     uint64_t left;
-    while ((left = count_left(project, ticket)) > 0 &&
+    while ((left = count_left(project, seq)) > 0 &&
            mp_wait_until(&project->wait, deadline_ms))
         continue;
     mp_project_unlock(project);
@@ -221,12 +221,12 @@ static uint64_t count_all(const mp_project *project) {
     return stats->queued + stats->in_flight + stats->spooled;
 }
 
-uint64_t mp_project_wait_hopeful(mp_project *project, uint64_t ticket,
+uint64_t mp_project_wait_hopeful(mp_project *project, uint64_t seq,
                                  int64_t deadline_ms) {
     mp_project_lock(project);
     uint64_t left;
-    while ((left = ticket == UINT64_MAX ? count_all(project)
-                                        : count_left(project, ticket)) > 0 &&
+    while ((left = seq == UINT64_MAX ? count_all(project)
+                                     : count_left(project, seq)) > 0 &&
            !mp_project_safe_until(project, deadline_ms) &&
            mp_wait_until(&project->wait, deadline_ms))
         continue;

@@ -35,25 +35,25 @@ bool mp_project_reject_invalid(const mp_project *project);
 mp_err mp_project_push(mp_project *project, mp_lane_id lane,
                        const mp_record *records, size_t n, bool *wake);
 
-/* The ticket of the last record accepted; 0: none yet. */
+/* The sequence number of the last record accepted; 0: none yet. */
 uint64_t mp_project_mark(mp_project *project);
 
-/* How many records up to `ticket` have no outcome yet. */
-uint64_t mp_project_left(mp_project *project, uint64_t ticket);
+/* How many records up to `seq` have no outcome yet. */
+uint64_t mp_project_left(mp_project *project, uint64_t seq);
 
-/* Asks for everything up to `ticket` to be sent without waiting for
+/* Asks for everything up to `seq` to be sent without waiting for
  * company. Never shortens a pause that the API asked for. */
-void mp_project_flush_up_to(mp_project *project, uint64_t ticket);
+void mp_project_flush_up_to(mp_project *project, uint64_t seq);
 
 /* As mp_project_wait, but only as long as there is hope: with a spool, records
  * that cannot be sent before the deadline are safe where they are. For
  * UINT64_MAX it waits for adopted records too. */
-uint64_t mp_project_wait_hopeful(mp_project *project, uint64_t ticket,
+uint64_t mp_project_wait_hopeful(mp_project *project, uint64_t seq,
                                  int64_t deadline_ms);
 
-/* Waits until every record up to `ticket` has an outcome, at most until
+/* Waits until every record up to `seq` has an outcome, at most until
  * `deadline` (mp_clock_mono_ms), and returns how many have none. */
-uint64_t mp_project_wait(mp_project *project, uint64_t ticket,
+uint64_t mp_project_wait(mp_project *project, uint64_t seq,
                          int64_t deadline_ms);
 
 /* True if everything without an outcome is in the files of a spool. */

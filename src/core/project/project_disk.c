@@ -24,7 +24,7 @@ mp_err mp_project_open_disk(mp_project *project) {
         return MP_MEMORY;
     project->rejected.limit = MP_PROJECT_REJECTED;
     project->base = MP_PROJECT_BASE;
-    project->ticket = project->base;
+    project->seq = project->base;
     for (int i = 0; i < MP_LANES; i++)
         mp_lane_on_disk(project->lanes[i], &project->rejected);
     return MP_OK;
@@ -34,7 +34,7 @@ void mp_project_disk_in_child(mp_project *project) {
     if (!project->spool)
         return;
     mp_spool_reborn(project->spool);
-    project->ticket = project->base;
+    project->seq = project->base;
     project->adopt_ms = project->sync_ms = project->store_ms = 0;
     project->adopt_pause_ms = 0;
     project->untold_evicted = 0;

@@ -83,7 +83,7 @@ static bool add_all(mp_project *project, mp_lane *lane,
     bool full = false;
     for (size_t i = 0; i < n; i++) {
         full |= mp_lane_add(lane, project->settings, &records[i],
-                            ++project->ticket, now_ms);
+                            ++project->seq, now_ms);
         project->stats.repaired += records[i].repaired;
         if (writes)
             mp_project_note_write(&writes[i], mp_lane_last_segment(lane),

@@ -11,8 +11,8 @@
 
 #include <stdatomic.h>
 
-/* The ticket before the first of a project with a spool: lower ones are for
- * adopted records that go before it. */
+/* The sequence number before the first of a project with a spool: lower ones
+ * are for adopted records that go before it. */
 #define MP_PROJECT_BASE (UINT64_C(1) << 40)
 
 /* A report that was made: see project_disk.c. */
@@ -57,8 +57,8 @@ struct mp_project {
     mp_stats stats;
     mp_reports *reports;
     mp_saves saves;
-    uint64_t base;    /* the ticket before the first; 0 without a spool */
-    uint64_t ticket;  /* of the last record accepted */
+    uint64_t base; /* the sequence number before the first; 0 without a spool */
+    uint64_t seq;  /* of the last record accepted */
     int64_t looks_ms; /* when the sender asks next without being woken */
     unsigned turn;    /* the lane that is asked first */
 

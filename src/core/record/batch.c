@@ -84,8 +84,8 @@ const mp_entry *mp_batch_entry(const mp_batch *batch, uint32_t i) {
     return &batch->segment->entries[batch->index[i]];
 }
 
-uint64_t mp_batch_ticket(const mp_batch *batch) {
-    return mp_batch_entry(batch, 0)->ticket;
+uint64_t mp_batch_seq(const mp_batch *batch) {
+    return mp_batch_entry(batch, 0)->seq;
 }
 
 void mp_batch_trim(const mp_batch *batch) {

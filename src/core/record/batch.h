@@ -60,7 +60,7 @@ void mp_batch_leave_bisection(mp_batch *batch);
 mp_segment *mp_batch_free(mp_batch *batch);
 
 const mp_entry *mp_batch_entry(const mp_batch *batch, uint32_t i);
-uint64_t mp_batch_ticket(const mp_batch *batch); /* of its first record */
+uint64_t mp_batch_seq(const mp_batch *batch); /* of its first record */
 
 /* Gives back the memory of the segment's other records, which have ended. */
 void mp_batch_trim(const mp_batch *batch);

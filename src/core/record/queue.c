@@ -31,7 +31,7 @@ uint32_t mp_queue_missing(const mp_queue *queue, const mp_record *records,
     return need;
 }
 
-bool mp_queue_add(mp_queue *queue, const mp_record *record, uint64_t ticket,
+bool mp_queue_add(mp_queue *queue, const mp_record *record, uint64_t seq,
                   uint32_t limit, int64_t now_ms) {
     bool sealed = false;
     if (queue->open &&
@@ -48,7 +48,7 @@ bool mp_queue_add(mp_queue *queue, const mp_record *record, uint64_t ticket,
     if (queue->open->count == 0)
         queue->open->born_ms = now_ms;
     queue->open->last_ms = now_ms;
-    mp_segment_add(queue->open, record, ticket);
+    mp_segment_add(queue->open, record, seq);
     if (is_full(queue->open, limit)) {
         mp_queue_seal(queue);
         sealed = true;

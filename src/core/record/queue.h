@@ -22,7 +22,7 @@ uint32_t mp_queue_missing(const mp_queue *queue, const mp_record *records,
 
 /* Appends a record, for which nothing is missing. True if that sealed a
  * segment: there is a full batch to send. */
-bool mp_queue_add(mp_queue *queue, const mp_record *record, uint64_t ticket,
+bool mp_queue_add(mp_queue *queue, const mp_record *record, uint64_t seq,
                   uint32_t limit, int64_t now_ms);
 
 /* Seals the open segment if it holds anything. */

@@ -109,16 +109,16 @@ bool mp_segment_fits(const mp_segment *segment, size_t len) {
 }
 
 /* Whoever finds the file after a crash sees the record from here on. */
-static void publish(mp_segment *segment, uint64_t ticket) {
+static void publish(mp_segment *segment, uint64_t seq) {
     mp_segment_header *header = segment->place.header;
     mp_crash_point("track");
     if (segment->count == 1)
-        header->seq = ticket & MP_SEGMENT_SEQ;
+        header->seq = seq & MP_SEGMENT_SEQ;
     atomic_store_explicit(&header->used, segment->used, memory_order_release);
 }
 
 void mp_segment_add(mp_segment *segment, const mp_record *record,
-                    uint64_t ticket) {
+                    uint64_t seq) {
     char *at = segment->data + segment->used;
     memcpy(at, record->head, record->head_len);
     at += record->head_len;
@@ -128,7 +128,7 @@ void mp_segment_add(mp_segment *segment, const mp_record *record,
     size_t len = record->head_len + record->body_len;
     segment->entries[segment->count++] = (mp_entry){
         .time_ms = record->time_ms,
-        .ticket = ticket,
+        .seq = seq,
         .offset = (uint32_t)segment->used,
         .length = (uint32_t)len,
         .subject = record->subject,
@@ -136,5 +136,5 @@ void mp_segment_add(mp_segment *segment, const mp_record *record,
     };
     segment->used += len + SEPARATOR;
     if (segment->place.header)
-        publish(segment, ticket);
+        publish(segment, seq);
 }

@@ -39,7 +39,7 @@ typedef struct mp_segment_header {
 
 #define MP_SEGMENT_MAGIC "mpsegmnt"
 
-/* The bits of a ticket that number a segment within its run. */
+/* The bits of a sequence number that number a segment within its run. */
 #define MP_SEGMENT_SEQ ((UINT64_C(1) << 40) - 1)
 
 enum {
@@ -57,7 +57,7 @@ typedef struct mp_place {
     int dir;
     unsigned lane;
     uint64_t run, number;
-    uint64_t seq;      /* of the first record; 0: as its ticket says */
+    uint64_t seq;      /* of the first record; 0: as its sequence number says */
     unsigned in_doubt; /* mp_in_doubt, while it is not sealed */
     bool torn;         /* some record could not be written to the open one's
                         * file; guarded by the project's lock */
@@ -90,7 +90,7 @@ typedef struct mp_record {
 
 typedef struct mp_entry {
     int64_t time_ms;
-    uint64_t ticket; /* the record's number within its project, from 1 */
+    uint64_t seq;    /* the record's number within its project, from 1 */
     uint32_t offset; /* of its first byte */
     uint32_t length; /* of its JSON, without ",\n" */
     uint32_t subject;
@@ -142,8 +142,7 @@ void mp_segment_forget(mp_segment *segment); /* NULL is allowed */
 bool mp_segment_fits(const mp_segment *segment, size_t len);
 
 /* Appends a record that fits. */
-void mp_segment_add(mp_segment *segment, const mp_record *record,
-                    uint64_t ticket);
+void mp_segment_add(mp_segment *segment, const mp_record *record, uint64_t seq);
 
 /* The body's bytes that a record takes, its ",\n" included. */
 static inline size_t mp_entry_bytes(const mp_entry *entry) {

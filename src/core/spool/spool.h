@@ -67,9 +67,9 @@ int mp_spool_seal(mp_spool *spool, unsigned lane, mp_segment *segment,
 int mp_spool_mark(mp_segment *segment, bool started, mp_in_doubt in_doubt,
                   char message[MP_MESSAGE]);
 
-/* Reads a batch back into a segment with the tickets that the batch says. The
- * batch is the segment's then, unless it still was the file of an open
- * segment. EBADMSG: the file is damaged. */
+/* Reads a batch back into a segment with the sequence numbers that the batch
+ * says. The batch is the segment's then, unless it still was the file of an
+ * open segment. EBADMSG: the file is damaged. */
 int mp_spool_load(mp_stored *stored, mp_segment **out,
                   char message[MP_MESSAGE]);
 

@@ -105,10 +105,10 @@ int mp_spool_segment(mp_spool *spool, unsigned lane, mp_segment **out,
                                    spool->path, err);
 }
 
-static int write_header(int fd, uint64_t ticket) {
+static int write_header(int fd, uint64_t seq) {
     mp_segment_header header;
     fill_header(&header, true);
-    header.seq = ticket & MP_SEGMENT_SEQ;
+    header.seq = seq & MP_SEGMENT_SEQ;
     return mp_file_write(fd, &header, sizeof header, 0);
 }
 
@@ -118,7 +118,7 @@ int mp_spool_write(const mp_segment *segment, size_t from, size_t to,
     int err = 0;
     mp_crash_point("track");
     if (from == 0)
-        err = write_header(place->fd, segment->entries[0].ticket);
+        err = write_header(place->fd, segment->entries[0].seq);
     if (err == 0)
         err = mp_file_write(place->fd, segment->data + from, to - from,
                             (int64_t)(MP_SEGMENT_HEADER + from));

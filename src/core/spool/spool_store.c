@@ -57,16 +57,16 @@ static int write_batch(int dir, const char *name, const mp_buf *body,
 static mp_stored describe(const mp_segment *segment, unsigned lane,
                           const mp_run *run, int64_t wall_ms) {
     const mp_place *place = &segment->place;
-    uint64_t ticket = segment->entries[0].ticket;
+    uint64_t seq = segment->entries[0].seq;
     return (mp_stored){
         .lane = lane,
         .run = place->run ? place->run : run->id,
-        .seq = place->seq ? place->seq : ticket & MP_SEGMENT_SEQ,
+        .seq = place->seq ? place->seq : seq & MP_SEGMENT_SEQ,
         .count = segment->count,
         .in_doubt = (mp_in_doubt)place->in_doubt,
         .wall_ms = wall_ms > 0 ? wall_ms : 0, /* a name has no sign */
-        .first = ticket,
-        .last = segment->entries[segment->count - 1].ticket,
+        .first = seq,
+        .last = segment->entries[segment->count - 1].seq,
         .dir = run->dir,
     };
 }
@@ -164,12 +164,11 @@ int mp_spool_quarantine(const mp_stored *stored, char message[MP_MESSAGE]) {
 
 /* ---- loading ---- */
 
-/* Gives the records of a segment the tickets of their batch. */
+/* Gives the records of a segment the sequence numbers of their batch. */
 static void number(mp_segment *segment, const mp_stored *stored) {
     for (uint32_t i = 0; i < segment->count; i++) {
-        uint64_t ticket = stored->first + i;
-        segment->entries[i].ticket =
-            ticket < stored->last ? ticket : stored->last;
+        uint64_t seq = stored->first + i;
+        segment->entries[i].seq = seq < stored->last ? seq : stored->last;
     }
 }
 

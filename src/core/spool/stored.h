@@ -35,7 +35,7 @@ struct mp_stored {
     int64_t wall_ms; /* of the last record */
 
     /* in this process only */
-    uint64_t first, last; /* tickets */
+    uint64_t first, last; /* sequence numbers */
     uint64_t bytes;       /* on disk */
     int64_t last_ms;      /* mp_clock_mono_ms of the last record */
     bool adopted;
