@@ -12,7 +12,7 @@
 
 enum {
     RIG_RECORDS = 8192, /* at the most, per rig */
-    RIG_SUBJECTS = 64,
+    RIG_KEYS = 64,
     DAY_MS = 24 * 3600 * 1000
 };
 
@@ -34,8 +34,8 @@ typedef struct page {
     bool poison; /* for model servers */
     mp_kind kind;
     int64_t time_ms;
-    uint64_t before; /* the sequence number of the subject's record before; 0:
-                        none */
+    uint64_t before; /* the sequence number of the ordering key's record before;
+                        0: none */
     size_t bytes;
 } page;
 
@@ -49,7 +49,7 @@ typedef struct rig {
     uint64_t seqs;
     uint32_t requests, most_bytes; /* most_bytes: of one request since reset */
     uint64_t counts[FATES];
-    uint64_t last_of[RIG_SUBJECTS];
+    uint64_t last_of[RIG_KEYS];
     page book[RIG_RECORDS + 1];
 } rig;
 
@@ -157,13 +157,13 @@ static inline fate fate_of(const rig *r, uint64_t seq) {
 /* ---- records in ---- */
 
 /* Adds a record of `bytes` bytes of JSON; true if that filled a batch. */
-static inline bool rig_put(rig *r, mp_kind kind, uint32_t subject,
+static inline bool rig_put(rig *r, mp_kind kind, uint32_t ordering_key,
                            int64_t time_ms, size_t bytes) {
     static char json[MP_RECORD_MAX];
     mp_record record = {.head = json,
                         .head_len = bytes,
                         .time_ms = time_ms,
-                        .subject = subject,
+                        .ordering_key = ordering_key,
                         .kind = kind};
     uint32_t missing = mp_lane_missing(r->lane, r->settings, &record, 1);
     CHECK(missing <= 1 && r->seqs < RIG_RECORDS);
@@ -173,16 +173,17 @@ static inline bool rig_put(rig *r, mp_kind kind, uint32_t subject,
     r->counts[WAITING]++;
     r->book[++r->seqs] = (page){.kind = kind,
                                 .time_ms = time_ms,
-                                .before = r->last_of[subject],
+                                .before = r->last_of[ordering_key],
                                 .bytes = bytes + 2};
-    r->last_of[subject] = r->seqs;
+    r->last_of[ordering_key] = r->seqs;
     return mp_lane_add(r->lane, r->settings, &record, r->seqs, r->now_ms);
 }
 
-/* `n` plain records, each of a subject of its own as far as there are any. */
+/* `n` plain records, each of a ordering key of its own as far as there are any.
+ */
 static inline void rig_add(rig *r, uint32_t n) {
     for (uint32_t i = 0; i < n; i++)
-        rig_put(r, MP_PLAIN, (uint32_t)(r->seqs + 1) % RIG_SUBJECTS, 0, 98);
+        rig_put(r, MP_PLAIN, (uint32_t)(r->seqs + 1) % RIG_KEYS, 0, 98);
     rig_check(r);
 }
 

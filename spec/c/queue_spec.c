@@ -106,13 +106,13 @@ CASE(an_entry_says_what_a_record_is) {
                      .body = "1}",
                      .body_len = 2,
                      .time_ms = 1234567890123,
-                     .subject = 77,
+                     .ordering_key = 77,
                      .kind = MP_NON_IDEMPOTENT};
     mp_queue_add(&queue, &one, 1, 2000, 0);
     mp_queue_add(&queue, &one, 2, 2000, 0);
     CHECK_TEXT(queue.open->data, queue.open->used, "{\"a\":1},\n{\"a\":1},\n");
     const mp_entry *entry = &queue.open->entries[1];
-    CHECK(entry->time_ms == one.time_ms && entry->subject == 77);
+    CHECK(entry->time_ms == one.time_ms && entry->ordering_key == 77);
     CHECK(entry->kind == MP_NON_IDEMPOTENT && entry->seq == 2);
     CHECK(entry->offset == 9 && entry->length == 7);
     CHECK(mp_entry_bytes(entry) == 9);

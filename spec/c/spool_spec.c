@@ -118,8 +118,8 @@ CASE(a_batch_is_read_back_as_it_was) {
     CHECK(read->entries[0].kind == MP_PLAIN);
     CHECK(read->entries[1].kind == MP_NON_IDEMPOTENT);
     CHECK(read->entries[2].kind == MP_NON_IDEMPOTENT);
-    CHECK(read->entries[0].subject == read->entries[2].subject);
-    CHECK(read->entries[0].subject != read->entries[1].subject);
+    CHECK(read->entries[0].ordering_key == read->entries[2].ordering_key);
+    CHECK(read->entries[0].ordering_key != read->entries[1].ordering_key);
     CHECK(read->place.sealed == stored && !read->adopted);
     CHECK(mp_spool_discard(read, why) == 0);
     mp_segment_free(read);

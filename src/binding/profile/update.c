@@ -48,15 +48,16 @@ static int check_modifiers(lua_State *L, int arg) {
 
 /* ---- records ---- */
 
-/* Updates of one subject must keep their order. */
+/* Updates of one ordering key must keep their order. */
 static mp_err read_ids(mp_update *u) {
-    u->subject = MP_SUBJECT;
+    u->ordering_key = MP_ORDERING_KEY;
     for (int i = 0; i < u->target->ids; i++) {
         u->e.fault.root = u->target->names[i];
         mp_err err = mp_id_argument(u->e.L, 2 + i, &u->ids[i], &u->e.fault);
         if (err != MP_OK)
             return err;
-        u->subject = mp_line_subject(u->subject, u->ids[i].text, u->ids[i].len);
+        u->ordering_key = mp_line_ordering_key(u->ordering_key, u->ids[i].text,
+                                               u->ids[i].len);
     }
     return MP_OK;
 }
@@ -129,7 +130,7 @@ static mp_err compose(mp_update *u, mp_record *record) {
         .head_len = scratch->head.len,
         .body = scratch->body.data,
         .body_len = scratch->body.len,
-        .subject = u->subject,
+        .ordering_key = u->ordering_key,
         .repaired = u->e.repaired,
         .kind = u->kind,
     };

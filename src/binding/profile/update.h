@@ -15,7 +15,7 @@ typedef struct mp_owner {
      * is. */
     int (*refuse)(lua_State *L);
     /* Writes the record's first part where the encoder is, and hashes the
-     * subject. */
+     * ordering key. */
     mp_err (*head)(mp_update *u);
     /* Queues the record, or does what else is to be done with it. */
     mp_err (*accept)(mp_update *u, const mp_record *record);
@@ -39,8 +39,8 @@ struct mp_update {
     mp_encode e;
     mp_kind kind;
     bool has_ip;
-    bool nothing;     /* all that there was to update is excluded */
-    uint32_t subject; /* hash of the ids */
+    bool nothing;          /* all that there was to update is excluded */
+    uint32_t ordering_key; /* hash of the ids */
     mp_id ids[2];
 };
 

@@ -116,7 +116,7 @@ static mp_err send_deletion(mp_user_handle *me) {
             .head_len = head.len,
             .body = body,
             .body_len = sizeof body - 1,
-            .subject = mp_user_subject(me),
+            .ordering_key = mp_user_ordering_key(me),
         };
         err = mp_engine_push(me->client->project, MP_LANE_PEOPLE, &record, 1);
     }

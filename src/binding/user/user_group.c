@@ -18,8 +18,10 @@ static int refuse(lua_State *L) {
 
 static mp_err put_head(mp_update *u) {
     const mp_id *ids = self(u->e.L)->ids;
-    u->subject = mp_line_subject(MP_SUBJECT, ids[0].text, ids[0].len);
-    u->subject = mp_line_subject(u->subject, ids[1].text, ids[1].len);
+    u->ordering_key =
+        mp_line_ordering_key(MP_ORDERING_KEY, ids[0].text, ids[0].len);
+    u->ordering_key =
+        mp_line_ordering_key(u->ordering_key, ids[1].text, ids[1].len);
     return mp_profile_head(&u->e, mp_project_config(u->client->project)->token,
                            ids, 2);
 }

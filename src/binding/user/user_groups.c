@@ -296,7 +296,7 @@ static mp_err perform(call *c) {
             .head_len = head.len,
             .body = c->scratch->body.data,
             .body_len = c->scratch->body.len,
-            .subject = mp_user_subject(me),
+            .ordering_key = mp_user_ordering_key(me),
             .repaired = c->e.repaired,
         };
         err = mp_user_people_accept(me, &record, false, &c->e.fault);

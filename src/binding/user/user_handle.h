@@ -111,7 +111,7 @@ bool mp_user_is_disabled(const mp_user_handle *me, const char *name,
 mp_err mp_user_people_head(const mp_user_handle *me, mp_buf *out);
 
 /* The hash of whom an update of the profile concerns. */
-uint32_t mp_user_subject(const mp_user_handle *me);
+uint32_t mp_user_ordering_key(const mp_user_handle *me);
 
 /* Sends an update, ,"$set":{...}} with what is in front of it, or holds it
  * until the user is identified. MP_QUEUE_FULL with a fault when too many are

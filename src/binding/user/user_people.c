@@ -37,9 +37,9 @@ mp_err mp_user_people_head(const mp_user_handle *me, mp_buf *out) {
     return err;
 }
 
-uint32_t mp_user_subject(const mp_user_handle *me) {
+uint32_t mp_user_ordering_key(const mp_user_handle *me) {
     const mp_buf *id = &me->user.ids.distinct_id;
-    return mp_line_subject(MP_SUBJECT, id->data, id->len);
+    return mp_line_ordering_key(MP_ORDERING_KEY, id->data, id->len);
 }
 
 /* ---- holding and releasing ---- */
@@ -84,7 +84,7 @@ static mp_record *make_records(const mp_user_handle *me, mp_buf *head,
             .head_len = update->has_ip || geolocate ? *plain_len : head->len,
             .body = update->body,
             .body_len = update->len,
-            .subject = mp_user_subject(me),
+            .ordering_key = mp_user_ordering_key(me),
             .repaired = update->repaired,
             .kind = update->kind,
         };
@@ -141,7 +141,7 @@ static mp_err put_head(mp_update *u) {
     const mp_user_handle *me = self(u->e.L)->me;
     if (mp_user_is_gone(me))
         return MP_CLOSED;
-    u->subject = mp_user_subject(me);
+    u->ordering_key = mp_user_ordering_key(me);
     mp_err err = mp_user_people_head(me, u->e.out);
     if (err == MP_OK && !u->has_ip &&
         !mp_project_geolocate(me->client->project))

@@ -6,7 +6,7 @@
 enum {
     BISECTION_REQUESTS = 64, /* spent on the refused records of one batch */
     HOUR_MS = 3600 * 1000,
-    SUBJECT_BITS = 32768 /* many times the records of a segment */
+    KEY_BITS = 32768 /* many times the records of a segment */
 };
 
 /* /track drops events older than five days without a word (Mixpanel docs,
@@ -136,21 +136,22 @@ static int class_of(const mp_lane *lane, const mp_entry *entry,
     return (int)entry->kind;
 }
 
-/* True if the batch holds an update of the same subject that came before. */
+/* True if the batch holds an update of the same ordering key that came before.
+ */
 static bool precedes(const mp_batch *batch, const mp_entry *entry) {
     for (uint32_t i = 0; i < batch->count; i++) {
         const mp_entry *other = mp_batch_entry(batch, i);
         if (other->seq >= entry->seq)
             return false;
-        if (other->subject == entry->subject)
+        if (other->ordering_key == entry->ordering_key)
             return true;
     }
     return false;
 }
 
-/* In order, an update waits for earlier ones of its subject: those that are
- * deferred, and those that were cut out of the middle of its batch, were sent
- * and came back, and so stand behind it in `ready`. */
+/* In order, an update waits for earlier ones of its ordering key: those that
+ * are deferred, and those that were cut out of the middle of its batch, were
+ * sent and came back, and so stand behind it in `ready`. */
 static bool is_held_up(const mp_lane *lane, const mp_batch *batch,
                        const mp_entry *entry) {
     if (!lane->ordered)
@@ -167,17 +168,17 @@ static bool is_held_up(const mp_lane *lane, const mp_batch *batch,
 
 /* Those of which an update stays behind, so that later ones must too. Two may
  * share a bit: then one of them travels a request later than it could. */
-typedef struct subjects {
-    uint8_t bits[SUBJECT_BITS / 8];
-} subjects;
+typedef struct key_set {
+    uint8_t bits[KEY_BITS / 8];
+} key_set;
 
-static bool has_subject(const subjects *set, const mp_entry *entry) {
-    uint32_t bit = entry->subject % SUBJECT_BITS;
+static bool has_key(const key_set *set, const mp_entry *entry) {
+    uint32_t bit = entry->ordering_key % KEY_BITS;
     return set->bits[bit / 8] >> bit % 8 & 1;
 }
 
-static void add_subject(subjects *set, const mp_entry *entry) {
-    uint32_t bit = entry->subject % SUBJECT_BITS;
+static void add_key(key_set *set, const mp_entry *entry) {
+    uint32_t bit = entry->ordering_key % KEY_BITS;
     set->bits[bit / 8] |= (uint8_t)(1u << bit % 8);
 }
 
@@ -189,17 +190,17 @@ static uint32_t mark_fitting(const mp_lane *lane, const mp_settings *settings,
     uint32_t limit = mp_lane_batch_limit(lane, settings), kept = 0;
     size_t bytes = 0;
     int class = -1;
-    subjects behind = {{0}};
+    key_set behind = {{0}};
     for (uint32_t i = 0; i < batch->count && kept < limit; i++) {
         const mp_entry *entry = mp_batch_entry(batch, i);
         if (is_held_up(lane, batch, entry) ||
-            (lane->ordered && has_subject(&behind, entry)))
+            (lane->ordered && has_key(&behind, entry)))
             continue;
         int own = class_of(lane, entry, wall_ms);
         if (class < 0)
             class = own;
         if (own != class) {
-            add_subject(&behind, entry);
+            add_key(&behind, entry);
             continue;
         }
         if (kept > 0 && bytes + mp_entry_bytes(entry) > lane->limit_bytes)

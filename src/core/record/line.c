@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-uint32_t mp_line_subject(uint32_t hash, const char *id, size_t len) {
+uint32_t mp_line_ordering_key(uint32_t hash, const char *id, size_t len) {
     for (size_t i = 0; i < len; i++)
         hash = (hash ^ (unsigned char)id[i]) * 16777619U;
     return hash * 16777619U; /* the NUL */
@@ -29,18 +29,18 @@ static bool hash_text(const json_t *root, const char *key, uint32_t *hash) {
     const json_t *text = json_object_get(root, key);
     if (!json_is_string(text))
         return false;
-    *hash = mp_line_subject(*hash, json_string_value(text),
-                            json_string_length(text));
+    *hash = mp_line_ordering_key(*hash, json_string_value(text),
+                                 json_string_length(text));
     return true;
 }
 
 static bool read_profile(const json_t *root, mp_record *out) {
-    out->subject = MP_SUBJECT;
+    out->ordering_key = MP_ORDERING_KEY;
     if (json_object_get(root, "$add") || json_object_get(root, "$append"))
         out->kind = MP_NON_IDEMPOTENT;
-    return hash_text(root, "$distinct_id", &out->subject) ||
-           (hash_text(root, "$group_key", &out->subject) &&
-            hash_text(root, "$group_id", &out->subject));
+    return hash_text(root, "$distinct_id", &out->ordering_key) ||
+           (hash_text(root, "$group_key", &out->ordering_key) &&
+            hash_text(root, "$group_id", &out->ordering_key));
 }
 
 /* The encoder writes 64-bit integers without a sign, which jansson takes only

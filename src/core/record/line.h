@@ -5,10 +5,10 @@
 
 #include "core/record/segment.h"
 
-/* The hash of a subject, an id or a group's key and then its id: FNV-1a with
- * the NULs. */
-#define MP_SUBJECT UINT32_C(2166136261) /* to begin with */
-uint32_t mp_line_subject(uint32_t hash, const char *id, size_t len);
+/* The hash of a ordering key, an id or a group's key and then its id: FNV-1a
+ * with the NULs. */
+#define MP_ORDERING_KEY UINT32_C(2166136261) /* to begin with */
+uint32_t mp_line_ordering_key(uint32_t hash, const char *id, size_t len);
 
 /* Fills in the record of `json`, which stays the caller's; `profile`: it is
  * of people or groups. MP_INVALID: it is no such record; MP_MEMORY. */

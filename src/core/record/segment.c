@@ -131,7 +131,7 @@ void mp_segment_add(mp_segment *segment, const mp_record *record,
         .seq = seq,
         .offset = (uint32_t)segment->used,
         .length = (uint32_t)len,
-        .subject = record->subject,
+        .ordering_key = record->ordering_key,
         .kind = record->kind,
     };
     segment->used += len + SEPARATOR;

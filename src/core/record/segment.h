@@ -82,9 +82,9 @@ typedef enum mp_kind {
 typedef struct mp_record {
     const char *head, *body;
     size_t head_len, body_len;
-    int64_t time_ms;   /* of an event; 0 for what has no age */
-    uint32_t subject;  /* hash of the profile's or group's id */
-    uint32_t repaired; /* values that were replaced to make valid JSON */
+    int64_t time_ms;       /* of an event; 0 for what has no age */
+    uint32_t ordering_key; /* hash of the profile's or group's id */
+    uint32_t repaired;     /* values that were replaced to make valid JSON */
     mp_kind kind;
 } mp_record;
 
@@ -93,7 +93,7 @@ typedef struct mp_entry {
     uint64_t seq;    /* the record's number within its project, from 1 */
     uint32_t offset; /* of its first byte */
     uint32_t length; /* of its JSON, without ",\n" */
-    uint32_t subject;
+    uint32_t ordering_key;
     mp_kind kind;
 } mp_entry;
 
