@@ -44,8 +44,8 @@ CASE(pending_updates_know_if_they_are_idempotent) {
                     "\"{\\\"$ip\\\":\\\"1\\\",\\\"$append\\\":{\\\"n\\\":1}}\","
                     "\"{\\\"$add\\\":{\\\"n\\\":1}}\"]}",
                     why) == MP_OK);
-    const mp_held_update *updates = user.held.updates;
-    CHECK(user.held.count == 3);
+    const mp_pending_update *updates = user.pending.updates;
+    CHECK(user.pending.count == 3);
     CHECK(updates[0].kind == MP_PLAIN && !updates[0].has_ip);
     CHECK(updates[1].kind == MP_NON_IDEMPOTENT && updates[1].has_ip);
     CHECK(updates[2].kind == MP_NON_IDEMPOTENT && !updates[2].has_ip);
@@ -159,22 +159,23 @@ CASE(what_could_not_be_sent_is_no_state) {
     free(text);
 }
 
-CASE(no_more_is_held_than_the_limits_allow) {
-    mp_held held = {0};
-    mp_held_update update = {.body = ",\"$set\":{\"a\":1}}", .len = 16};
-    for (int i = 0; i < MP_HELD_MAX; i++)
-        CHECK(mp_held_add(&held, &update) == MP_OK);
-    CHECK(mp_held_add(&held, &update) == MP_QUEUE_FULL);
-    CHECK(held.count == MP_HELD_MAX && held.bytes == 16 * MP_HELD_MAX);
-    mp_held_clear(&held);
-    char *large = malloc(MP_HELD_BYTES);
-    memset(large, 'x', MP_HELD_BYTES);
-    update = (mp_held_update){.body = large, .len = MP_HELD_BYTES - 15};
-    CHECK(mp_held_add(&held, &update) == MP_OK);
-    update = (mp_held_update){.body = ",\"$set\":{\"a\":1}}", .len = 16};
-    CHECK(mp_held_add(&held, &update) == MP_QUEUE_FULL);
-    CHECK(held.count == 1);
-    mp_held_clear(&held);
+CASE(no_more_is_pending_than_the_limits_allow) {
+    mp_pending pending = {0};
+    mp_pending_update update = {.body = ",\"$set\":{\"a\":1}}", .len = 16};
+    for (int i = 0; i < MP_PENDING_MAX; i++)
+        CHECK(mp_pending_add(&pending, &update) == MP_OK);
+    CHECK(mp_pending_add(&pending, &update) == MP_QUEUE_FULL);
+    CHECK(pending.count == MP_PENDING_MAX &&
+          pending.bytes == 16 * MP_PENDING_MAX);
+    mp_pending_clear(&pending);
+    char *large = malloc(MP_PENDING_BYTES);
+    memset(large, 'x', MP_PENDING_BYTES);
+    update = (mp_pending_update){.body = large, .len = MP_PENDING_BYTES - 15};
+    CHECK(mp_pending_add(&pending, &update) == MP_OK);
+    update = (mp_pending_update){.body = ",\"$set\":{\"a\":1}}", .len = 16};
+    CHECK(mp_pending_add(&pending, &update) == MP_QUEUE_FULL);
+    CHECK(pending.count == 1);
+    mp_pending_clear(&pending);
     free(large);
 }
 
@@ -199,7 +200,7 @@ int main(void) {
     RUN(no_damage_does_harm);
     RUN(who_opted_out_is_forgotten);
     RUN(what_could_not_be_sent_is_no_state);
-    RUN(no_more_is_held_than_the_limits_allow);
+    RUN(no_more_is_pending_than_the_limits_allow);
     RUN(a_timer_counts_on_the_clock_that_was_running);
     return unit_result();
 }

@@ -122,8 +122,9 @@ void mp_user_changed(mp_user_handle *me) {
 }
 
 void mp_user_forget(mp_user_handle *me, mp_ids *ids) {
-    if (me->user.held.count > 0)
-        mp_project_count_held_dropped(me->client->project, me->user.held.count);
+    if (me->user.pending.count > 0)
+        mp_project_count_pending_dropped(me->client->project,
+                                         me->user.pending.count);
     mp_user_become(&me->user, ids);
 }
 

@@ -87,7 +87,7 @@ static int release(lua_State *L, mp_user_handle *me) {
         mp_fault_set(&fault,
                      "the id was taken, but the queue is full: %u profile "
                      "updates are still held",
-                     me->user.held.count);
+                     me->user.pending.count);
     return mp_user_result(L, err, &fault);
 }
 

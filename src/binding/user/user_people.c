@@ -44,16 +44,16 @@ uint32_t mp_user_ordering_key(const mp_user_handle *me) {
 
 /* ---- holding and releasing ---- */
 
-static mp_err hold(mp_user_handle *me, const mp_record *record, bool has_ip,
-                   mp_fault *fault) {
-    const mp_held_update update = {
+static mp_err add_pending(mp_user_handle *me, const mp_record *record,
+                          bool has_ip, mp_fault *fault) {
+    const mp_pending_update update = {
         .body = record->body,
         .len = record->body_len,
         .kind = record->kind,
         .has_ip = has_ip,
         .repaired = record->repaired,
     };
-    mp_err err = mp_held_add(&me->user.held, &update);
+    mp_err err = mp_pending_add(&me->user.pending, &update);
     if (err == MP_OK) {
         mp_user_save(me);
     } else if (err == MP_QUEUE_FULL) {
@@ -61,24 +61,24 @@ static mp_err hold(mp_user_handle *me, const mp_record *record, bool has_ip,
         mp_fault_set(fault,
                      "%u updates wait for identify already: at most %d, or %d "
                      "bytes, are held",
-                     me->user.held.count, MP_HELD_MAX, MP_HELD_BYTES);
+                     me->user.pending.count, MP_PENDING_MAX, MP_PENDING_BYTES);
     }
     return err;
 }
 
-/* The records of all held updates; each points to one of two heads. */
+/* The records of all pending updates; each points to one of two heads. */
 static mp_record *make_records(const mp_user_handle *me, mp_buf *head,
                                size_t *plain_len) {
-    const mp_held *held = &me->user.held;
+    const mp_pending *pending = &me->user.pending;
     bool geolocate = mp_project_geolocate(me->client->project);
-    mp_record *records = calloc(held->count, sizeof *records);
+    mp_record *records = calloc(pending->count, sizeof *records);
     if (!records || mp_user_people_head(me, head) != MP_OK)
         goto fail;
     *plain_len = head->len;
     if (mp_buf_puts(head, MP_PROFILE_NO_IP) != MP_OK)
         goto fail;
-    for (uint32_t i = 0; i < held->count; i++) {
-        const mp_held_update *update = &held->updates[i];
+    for (uint32_t i = 0; i < pending->count; i++) {
+        const mp_pending_update *update = &pending->updates[i];
         records[i] = (mp_record){
             .head = head->data,
             .head_len = update->has_ip || geolocate ? *plain_len : head->len,
@@ -98,18 +98,18 @@ fail:
 mp_err mp_user_people_release(mp_user_handle *me) {
     mp_buf head = {0};
     size_t plain_len = 0;
-    mp_held *held = &me->user.held;
-    if (!me->user.identified || held->count == 0)
+    mp_pending *pending = &me->user.pending;
+    if (!me->user.identified || pending->count == 0)
         return MP_OK;
     mp_record *records = make_records(me, &head, &plain_len);
     mp_err err = MP_MEMORY;
     if (records)
         err = mp_engine_push(me->client->project, MP_LANE_PEOPLE, records,
-                             held->count);
+                             pending->count);
     free(records);
     mp_buf_free(&head);
     if (err == MP_OK) {
-        mp_held_clear(held);
+        mp_pending_clear(pending);
         mp_user_save(me);
     }
     return err;
@@ -118,7 +118,7 @@ mp_err mp_user_people_release(mp_user_handle *me) {
 mp_err mp_user_people_accept(mp_user_handle *me, const mp_record *record,
                              bool has_ip, mp_fault *fault) {
     if (!me->user.identified)
-        return hold(me, record, has_ip, fault);
+        return add_pending(me, record, has_ip, fault);
     mp_err err = mp_user_people_release(me); /* what was held goes first */
     if (err == MP_OK)
         err = mp_engine_push(me->client->project, MP_LANE_PEOPLE, record, 1);

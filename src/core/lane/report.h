@@ -29,9 +29,9 @@ typedef struct mp_stats {
     uint64_t adopted;             /* left by processes that died */
     uint64_t refused_full;        /* calls refused with queue_full */
     uint64_t retried;             /* records sent once more */
-    uint64_t ambiguous;    /* batches that may have been applied already */
-    uint64_t repaired;     /* values replaced, tokens left out */
-    uint64_t held_dropped; /* updates of users that were never released */
+    uint64_t ambiguous;       /* batches that may have been applied already */
+    uint64_t repaired;        /* values replaced, tokens left out */
+    uint64_t pending_dropped; /* updates of users that were never released */
     uint64_t requests;
     uint64_t bytes_raw;     /* of request bodies before gzip */
     uint64_t bytes_sent;    /* of request bodies as sent */

@@ -25,28 +25,28 @@ static int result(int returned) {
 /* ---- descriptors that a forked child must give up ---- */
 
 enum {
-    HELD = 512
+    PENDING = 512
 };
 
 /* Read by the child without a lock: another thread of the parent may have
  * been changing it. An entry is the descriptor + 1, so that zero is free. */
-static atomic_int held[HELD];
+static atomic_int pending[PENDING];
 static atomic_uint forks; /* begun and ended so far: odd while one goes on */
 
 bool mp_file_hold(int fd) {
-    for (size_t i = 0; i < HELD; i++) {
+    for (size_t i = 0; i < PENDING; i++) {
         int empty = 0;
-        if (atomic_load(&held[i]) == 0 &&
-            atomic_compare_exchange_strong(&held[i], &empty, fd + 1))
+        if (atomic_load(&pending[i]) == 0 &&
+            atomic_compare_exchange_strong(&pending[i], &empty, fd + 1))
             return true;
     }
     return false;
 }
 
 static void let_go(int fd) {
-    for (size_t i = 0; i < HELD; i++) {
+    for (size_t i = 0; i < PENDING; i++) {
         int entry = fd + 1;
-        if (atomic_compare_exchange_strong(&held[i], &entry, 0))
+        if (atomic_compare_exchange_strong(&pending[i], &entry, 0))
             return;
     }
 }
@@ -61,8 +61,8 @@ void mp_file_in_parent(void) {
 
 void mp_file_in_child(void) {
     atomic_store(&forks, 0);
-    for (size_t i = 0; i < HELD; i++) {
-        int entry = atomic_exchange(&held[i], 0);
+    for (size_t i = 0; i < PENDING; i++) {
+        int entry = atomic_exchange(&pending[i], 0);
         if (entry > 0)
             close(entry - 1);
     }

@@ -256,9 +256,9 @@ void mp_project_stats(mp_project *project, mp_stats *out) {
         out->last_error_ms < now_ms ? now_ms - out->last_error_ms : 0;
 }
 
-void mp_project_count_held_dropped(mp_project *project, uint32_t n) {
+void mp_project_count_pending_dropped(mp_project *project, uint32_t n) {
     mp_project_lock(project);
-    project->stats.held_dropped += n;
+    project->stats.pending_dropped += n;
     mp_project_unlock(project);
 }
 

@@ -98,8 +98,8 @@ void mp_project_await_saves(mp_project *project, int64_t deadline_ms);
 /* Reports what is wrong with a state. */
 void mp_project_tell_state(mp_project *project, const char *message);
 
-/* Counts held updates that will never be sent. */
-void mp_project_count_held_dropped(mp_project *project, uint32_t n);
+/* Counts pending updates that will never be sent. */
+void mp_project_count_pending_dropped(mp_project *project, uint32_t n);
 
 /* ---- for whoever sends the requests: one thread at a time ---- */
 

@@ -5,7 +5,7 @@ void mp_user_free(mp_user *user) {
     mp_dict_clear(&user->kept);
     mp_dict_clear(&user->session);
     mp_dict_clear(&user->timers.dict);
-    mp_held_clear(&user->held);
+    mp_pending_clear(&user->pending);
     *user = (mp_user){0};
 }
 

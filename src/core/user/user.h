@@ -4,8 +4,8 @@
 #define MP_USER_H
 
 #include "core/base/dict.h"
-#include "core/user/held.h"
 #include "core/user/ids.h"
+#include "core/user/pending.h"
 #include "core/user/timers.h"
 
 typedef enum mp_consent {
@@ -23,7 +23,7 @@ typedef struct mp_user {
      * Those of the session go before those that are kept. */
     mp_dict kept, session;
     mp_timers timers;
-    mp_held held;
+    mp_pending pending;
 } mp_user;
 
 /* Forgets everything but the consent, then takes over `ids`. */

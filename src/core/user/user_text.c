@@ -76,12 +76,12 @@ static mp_err put_timers(mp_buf *out, const mp_timers *timers) {
     return err == MP_OK && timers->dict.count > 0 ? mp_buf_puts(out, "}") : err;
 }
 
-static mp_err put_held(mp_buf *out, const mp_held *held) {
-    if (held->count == 0)
+static mp_err put_pending(mp_buf *out, const mp_pending *pending) {
+    if (pending->count == 0)
         return MP_OK;
     mp_err err = mp_buf_puts(out, ",\"held\":[");
     if (err == MP_OK)
-        err = mp_buf_add(out, held->json.data, held->json.len);
+        err = mp_buf_add(out, pending->json.data, pending->json.len);
     return err == MP_OK ? mp_buf_puts(out, "]") : err;
 }
 
@@ -104,7 +104,7 @@ mp_err mp_user_write(const mp_user *user, mp_buf *out) {
         if (err == MP_OK)
             err = put_timers(out, &user->timers);
         if (err == MP_OK)
-            err = put_held(out, &user->held);
+            err = put_pending(out, &user->pending);
     }
     return err == MP_OK ? mp_buf_puts(out, "}\n") : err;
 }
@@ -241,7 +241,7 @@ static mp_err get_timers(const json_t *state, mp_user *user,
 
 /* Reads from the names in an update how it may be sent. False for one without
  * names, or with other names, as those that say whose it is. */
-static bool classify(mp_held_update *update) {
+static bool classify(mp_pending_update *update) {
     static const char *const names[] = {
         "\"$ip\"",          "\"$add\"",          "\"$append\"",
         "\"$set\"",         "\"$set_once\"",     "\"$union\"",
@@ -282,17 +282,17 @@ static mp_err get_update(mp_user *user, const json_t *string,
     mp_buf body = {0};
     err = mp_buf_add(&body, json_string_value(string), len);
     if (err == MP_OK) {
-        mp_held_update update = {.body = body.data, .len = len};
+        mp_pending_update update = {.body = body.data, .len = len};
         body.data[0] = ',';
-        err = classify(&update) ? mp_held_add(&user->held, &update)
+        err = classify(&update) ? mp_pending_add(&user->pending, &update)
                                 : refuse(message, "held");
     }
     mp_buf_free(&body);
     return err == MP_QUEUE_FULL ? refuse(message, "held") : err;
 }
 
-static mp_err get_held(const json_t *state, mp_user *user,
-                       char message[MP_MESSAGE]) {
+static mp_err get_pending(const json_t *state, mp_user *user,
+                          char message[MP_MESSAGE]) {
     json_t *all = json_object_get(state, "held");
     size_t i;
     json_t *value;
@@ -318,7 +318,7 @@ static mp_err get_all(const json_t *state, mp_user *user,
         err = get_properties(state, user, message);
     if (err == MP_OK)
         err = get_timers(state, user, message);
-    return err == MP_OK ? get_held(state, user, message) : err;
+    return err == MP_OK ? get_pending(state, user, message) : err;
 }
 
 mp_err mp_user_read(mp_user *user, const char *text, size_t len,

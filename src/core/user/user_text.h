@@ -5,7 +5,7 @@
  *      "properties":{"plan":"\"pro\""},"timers":{"Level":1795460000123},
  *      "held":["{\"$set\":{…}}"]}
  *
- * The values of properties, and held updates, are strings that hold JSON, so
+ * The values of properties, and pending updates, are strings that hold JSON, so
  * that no reader can cost a number its digits. What is empty is left out. */
 #ifndef MP_USER_TEXT_H
 #define MP_USER_TEXT_H
