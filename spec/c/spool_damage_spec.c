@@ -1,11 +1,11 @@
 #include "spool_helper.h"
 
-#include "core/spool/stored.h"
+#include "core/spool/batch_file.h"
 
 /* Overwrites or cuts the only file of the dead run. */
 static void damage(const char *ending, off_t cut, off_t at, const char *bytes,
                    size_t n) {
-    char name[MP_STORED_NAME], path[4400];
+    char name[MP_BATCH_FILE_NAME], path[4400];
     CHECK(files(ending, name) == 1);
     snprintf(path, sizeof path, "%s/%s", run_path(), name);
     int fd = open(path, O_RDWR);
@@ -80,7 +80,7 @@ CASE(a_segment_of_a_future_version_is_left_as_it_is) {
 CASE(a_batch_of_a_future_version_is_left_as_it_is) {
     mp_spool *spool = enter();
     mp_adopted got;
-    char name[MP_STORED_NAME], from[4400], to[4400];
+    char name[MP_BATCH_FILE_NAME], from[4400], to[4400];
     mp_segment *a = with_events(spool, 1, 3);
     free(seal(spool, a));
     mp_segment_free(a);
@@ -114,7 +114,7 @@ CASE(a_damaged_batch_is_quarantined_whole) {
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
         mp_spool *spool = enter();
         mp_segment *a = with_events(spool, 1, 3);
-        mp_stored *stored = seal(spool, a);
+        mp_batch_file *file = seal(spool, a);
         mp_segment_free(a);
         die(spool);
         if (i == 0)
@@ -126,43 +126,44 @@ CASE(a_damaged_batch_is_quarantined_whole) {
         else
             damage(".gz", -1, 0, "\0\0\0\0\0\0\0\0", 8);
         check_unreadable();
-        free(stored);
+        free(file);
         leave(spool);
     }
 }
 
 CASE(a_batch_with_another_count_is_quarantined) {
     mp_spool *spool = enter();
-    char name[MP_STORED_NAME], other[MP_STORED_NAME], from[4400], to[4400];
+    char name[MP_BATCH_FILE_NAME], other[MP_BATCH_FILE_NAME], from[4400],
+        to[4400];
     mp_segment *a = with_events(spool, 1, 3);
-    mp_stored *stored = seal(spool, a), renamed = *stored;
+    mp_batch_file *file = seal(spool, a), renamed = *file;
     mp_segment_free(a);
-    mp_stored_name(stored, name);
+    mp_batch_file_name(file, name);
     renamed.count = 4;
-    mp_stored_name(&renamed, other);
+    mp_batch_file_name(&renamed, other);
     snprintf(from, sizeof from, "%s/%s", run_path(), name);
     snprintf(to, sizeof to, "%s/%s", run_path(), other);
     CHECK(rename(from, to) == 0);
     die(spool);
     check_unreadable();
-    free(stored);
+    free(file);
     leave(spool);
 }
 
 CASE(a_planted_link_is_not_followed) {
     mp_spool *spool = enter();
-    char name[MP_STORED_NAME], path[4400], secret[128];
+    char name[MP_BATCH_FILE_NAME], path[4400], secret[128];
     mp_segment *a = with_events(spool, 1, 3);
-    mp_stored *stored = seal(spool, a);
+    mp_batch_file *file = seal(spool, a);
     mp_segment_free(a);
-    mp_stored_name(stored, name);
+    mp_batch_file_name(file, name);
     snprintf(path, sizeof path, "%s/%s", run_path(), name);
     snprintf(secret, sizeof secret, "%s.secret", home);
     CHECK(rename(path, secret) == 0 && symlink(secret, path) == 0);
     die(spool);
     check_unreadable();
     CHECK(unlink(secret) == 0);
-    free(stored);
+    free(file);
     leave(spool);
 }
 

@@ -144,16 +144,16 @@ static mp_segment *accept_records(mp_spool *spool, int from, int to) {
 }
 
 /* Seals; on failure the segment's own file must still do. */
-static mp_stored *seal_records(mp_spool *spool, mp_segment *segment, int from,
-                               int to) {
-    mp_stored *stored = NULL;
+static mp_batch_file *seal_records(mp_spool *spool, mp_segment *segment,
+                                   int from, int to) {
+    mp_batch_file *file = NULL;
     bool good = fine(mp_spool_seal(spool, 0, segment, NULL, 1795460000123, true,
-                                   &stored, why));
-    CHECK(!good || stored);
-    removal_failed |= !good && stored;
-    for (int i = from; i <= to && stored; i++)
+                                   &file, why));
+    CHECK(!good || file);
+    removal_failed |= !good && file;
+    for (int i = from; i <= to && file; i++)
         durable[i] = true;
-    return stored;
+    return file;
 }
 
 static void end_records(mp_segment *segment, int from, int to) {
@@ -189,15 +189,15 @@ static void live(mp_spool *spool) {
     fine(mp_spool_mark(delivered, true, MP_IN_DOUBT_IDEMPOTENT, why));
     fine(mp_spool_mark(delivered, false, MP_IN_DOUBT_NONE, why));
     end_records(delivered, 1, 3);
-    mp_stored *stored = seal_records(spool, waiting, 4, 6);
-    if (stored) {
+    mp_batch_file *file = seal_records(spool, waiting, 4, 6);
+    if (file) {
         mp_segment *read = NULL;
-        if (fine(mp_spool_load(stored, &read, why))) {
+        if (fine(mp_spool_load(file, &read, why))) {
             CHECK(read->count == 3);
             read->place.sealed = NULL;
             mp_segment_free(read);
         }
-        free(stored);
+        free(file);
     }
     fine(mp_spool_adopt(spool, true, &teller, &got, why));
     CHECK(got.list == NULL);
@@ -210,7 +210,7 @@ static void live(mp_spool *spool) {
 static void inherit(mp_spool *spool) {
     mp_adopted got;
     fine(mp_spool_adopt(spool, true, &teller, &got, why));
-    for (mp_stored *s = got.list, *next; s; s = next) {
+    for (mp_batch_file *s = got.list, *next; s; s = next) {
         next = s->next;
         s->first = 1;
         s->last = 9;
@@ -236,7 +236,7 @@ static void collect(mp_spool *spool) {
     tellings = 0;
     CHECK(mp_spool_adopt(spool, false, &teller, &got, why) == 0);
     CHECK(tellings == 0 && got.quarantined == 0);
-    for (mp_stored *s = got.list, *next; s; s = next) {
+    for (mp_batch_file *s = got.list, *next; s; s = next) {
         next = s->next;
         s->first = 1;
         s->last = 9;

@@ -90,14 +90,14 @@ static inline const char *run_path(void) {
 }
 
 /* The names of the files of the only run whose ends match, and how many. */
-static inline int files(const char *ending, char name[MP_STORED_NAME]) {
+static inline int files(const char *ending, char name[MP_BATCH_FILE_NAME]) {
     DIR *list = opendir(run_path());
     int n = 0;
     for (struct dirent *e; list && (e = readdir(list));) {
         size_t len = strlen(e->d_name), m = strlen(ending);
         if (e->d_name[0] != '.' && len >= m &&
             strcmp(e->d_name + len - m, ending) == 0) {
-            snprintf(name, MP_STORED_NAME, "%.127s", e->d_name);
+            snprintf(name, MP_BATCH_FILE_NAME, "%.127s", e->d_name);
             n++;
         }
     }
@@ -107,7 +107,7 @@ static inline int files(const char *ending, char name[MP_STORED_NAME]) {
 }
 
 static inline int count_files(const char *ending) {
-    char name[MP_STORED_NAME];
+    char name[MP_BATCH_FILE_NAME];
     return files(ending, name);
 }
 
@@ -147,14 +147,14 @@ static inline mp_segment *with_events(mp_spool *spool, int from, int to) {
     return segment;
 }
 
-static inline mp_stored *seal(mp_spool *spool, mp_segment *segment) {
-    mp_stored *stored = NULL;
+static inline mp_batch_file *seal(mp_spool *spool, mp_segment *segment) {
+    mp_batch_file *file = NULL;
     CHECK(mp_spool_seal(spool, segment->place.lane, segment, NULL,
-                        1795460000123, false, &stored, why) == 0);
-    return stored;
+                        1795460000123, false, &file, why) == 0);
+    return file;
 }
 
-static inline int length(const mp_stored *list) {
+static inline int length(const mp_batch_file *list) {
     int n = 0;
     for (; list; list = list->next)
         n++;
@@ -162,14 +162,14 @@ static inline int length(const mp_stored *list) {
 }
 
 /* Adopts, and takes the first of the batches out of the list. */
-static inline mp_stored *adopt(mp_spool *spool, mp_adopted *got) {
+static inline mp_batch_file *adopt(mp_spool *spool, mp_adopted *got) {
     CHECK(mp_spool_adopt(spool, false, &teller, got, why) == 0);
     return got->list;
 }
 
-static inline void free_list(mp_stored *list) {
+static inline void free_list(mp_batch_file *list) {
     while (list) {
-        mp_stored *next = list->next;
+        mp_batch_file *next = list->next;
         free(list);
         list = next;
     }

@@ -1,6 +1,6 @@
 #include "spool_helper.h"
 
-#include "core/spool/stored.h"
+#include "core/spool/batch_file.h"
 
 #include <sys/wait.h>
 
@@ -20,7 +20,7 @@ CASE(a_spool_touches_no_file_before_it_is_needed) {
 CASE(what_is_in_an_open_segment_is_in_its_file) {
     mp_spool *spool = enter();
     mp_segment *segment = with_events(spool, 1, 1);
-    char name[MP_STORED_NAME];
+    char name[MP_BATCH_FILE_NAME];
     mp_buf file = {0};
     int dir;
     CHECK(segment->place.header != NULL);
@@ -52,10 +52,10 @@ CASE(a_run_that_ends_with_nothing_left_removes_its_directories) {
 CASE(a_sealed_batch_is_gzip_json_with_its_state_in_the_name) {
     mp_spool *spool = enter();
     mp_segment *segment = with_events(spool, 1, 2);
-    mp_stored *stored = seal(spool, segment), seen;
-    char name[MP_STORED_NAME], command[4400], json[512] = "";
+    mp_batch_file *file = seal(spool, segment), seen;
+    char name[MP_BATCH_FILE_NAME], command[4400], json[512] = "";
     CHECK(count_files("") == 1 && files(".json.gz", name) == 1);
-    CHECK(mp_stored_parse(name, &seen));
+    CHECK(mp_batch_file_parse(name, &seen));
     CHECK(seen.count == 2 && seen.attempt == 0 && seen.in_doubt == 0);
     CHECK(seen.seq == ((base + seqs - 1) & MP_SEGMENT_SEQ));
     snprintf(command, sizeof command, "zcat %s/%s", run_path(), name);
@@ -66,12 +66,12 @@ CASE(a_sealed_batch_is_gzip_json_with_its_state_in_the_name) {
     int n = snprintf(expected, sizeof expected, "[%s,\n", event(1));
     snprintf(expected + n, sizeof expected - (size_t)n, "%s]", event(2));
     CHECK(strcmp(json, expected) == 0);
-    segment->place.sealed = stored;
+    segment->place.sealed = file;
     CHECK(mp_spool_mark(segment, true, MP_IN_DOUBT_IDEMPOTENT, why) == 0);
-    CHECK(files(".json.gz", name) == 1 && mp_stored_parse(name, &seen));
+    CHECK(files(".json.gz", name) == 1 && mp_batch_file_parse(name, &seen));
     CHECK(seen.attempt == 1 && seen.in_doubt == MP_IN_DOUBT_IDEMPOTENT);
     CHECK(mp_spool_mark(segment, false, MP_IN_DOUBT_NONE, why) == 0);
-    CHECK(files(".json.gz", name) == 1 && mp_stored_parse(name, &seen));
+    CHECK(files(".json.gz", name) == 1 && mp_batch_file_parse(name, &seen));
     CHECK(seen.attempt == 1 && seen.in_doubt == MP_IN_DOUBT_NONE);
     CHECK(mp_spool_discard(segment, why) == 0);
     CHECK(count_files("") == 0);
@@ -83,14 +83,13 @@ CASE(a_sealed_batch_is_gzip_json_with_its_state_in_the_name) {
 CASE(a_batch_from_before_1970_is_found_by_others) {
     mp_spool *spool = enter();
     mp_segment *segment = with_events(spool, 1, 2);
-    mp_stored *stored = NULL;
+    mp_batch_file *file = NULL;
     mp_adopted got;
-    CHECK(mp_spool_seal(spool, 0, segment, NULL, -69, false, &stored, why) ==
-          0);
-    free(stored);
+    CHECK(mp_spool_seal(spool, 0, segment, NULL, -69, false, &file, why) == 0);
+    free(file);
     mp_segment_free(segment);
     die(spool);
-    mp_stored *adopted = adopt(spool, &got);
+    mp_batch_file *adopted = adopt(spool, &got);
     CHECK(length(adopted) == 1 && adopted->count == 2);
     CHECK(tellings == 0);
     free_list(adopted);
@@ -106,8 +105,8 @@ CASE(a_batch_is_read_back_as_it_was) {
                  "18446744073709551615}}");
     add(segment, "{\"$token\":\"t\",\"$distinct_id\":\"a\",\"$append\":{\"x\":"
                  "\"\\u0000\"}}");
-    mp_stored *stored = seal(spool, segment);
-    CHECK(mp_spool_load(stored, &read, why) == 0);
+    mp_batch_file *file = seal(spool, segment);
+    CHECK(mp_spool_load(file, &read, why) == 0);
     CHECK(read->count == 3 && read->used == segment->used);
     CHECK(memcmp(read->data, segment->data, segment->used) == 0);
     for (uint32_t i = 0; i < 3; i++) {
@@ -120,7 +119,7 @@ CASE(a_batch_is_read_back_as_it_was) {
     CHECK(read->entries[2].kind == MP_NON_IDEMPOTENT);
     CHECK(read->entries[0].ordering_key == read->entries[2].ordering_key);
     CHECK(read->entries[0].ordering_key != read->entries[1].ordering_key);
-    CHECK(read->place.sealed == stored && !read->adopted);
+    CHECK(read->place.sealed == file && !read->adopted);
     CHECK(mp_spool_discard(read, why) == 0);
     mp_segment_free(read);
     mp_segment_free(segment);
@@ -133,8 +132,8 @@ CASE(an_event_read_back_has_its_time_and_kind) {
     add(segment, event(1));
     add(segment, "{\"event\":\"$identify\",\"properties\":{}}");
     add(segment, "{\"event\":\"$merge\",\"properties\":{\"time\":-5}}");
-    mp_stored *stored = seal(spool, segment);
-    CHECK(mp_spool_load(stored, &read, why) == 0);
+    mp_batch_file *file = seal(spool, segment);
+    CHECK(mp_spool_load(file, &read, why) == 0);
     CHECK(read->entries[0].time_ms == 1795460000123);
     CHECK(read->entries[0].kind == MP_PLAIN);
     CHECK(read->entries[1].kind == MP_IDENTITY &&
@@ -153,17 +152,17 @@ CASE(what_a_dead_process_left_is_adopted_in_order) {
     mp_spool *spool = enter();
     mp_adopted got;
     mp_segment *a = with_events(spool, 1, 3), *b = with_events(spool, 4, 5);
-    mp_stored *sealed = seal(spool, a);
+    mp_batch_file *sealed = seal(spool, a);
     free(sealed);
     mp_segment_free(a);
     mp_segment_free(b); /* its file stays open */
     die(spool);
-    mp_stored *first = adopt(spool, &got);
+    mp_batch_file *first = adopt(spool, &got);
     CHECK(length(first) == 2 && tellings == 0 && got.quarantined == 0);
     CHECK(first->count == 3 && first->next->count == 2);
     CHECK(first->adopted && first->bytes == 4096);
     CHECK(count_files("") == 2 && count_files(".json.gz") == 2);
-    for (mp_stored *s = first, *next; s; s = next) {
+    for (mp_batch_file *s = first, *next; s; s = next) {
         mp_segment *read = NULL;
         next = s->next;
         s->first = s == first ? 1 : 4;
@@ -210,7 +209,7 @@ CASE(another_project_s_files_are_counted_and_left_alone) {
 CASE(an_open_segment_of_a_sealed_batch_is_not_adopted) {
     mp_spool *spool = enter();
     mp_adopted got;
-    char name[MP_STORED_NAME], from[4400], to[4400];
+    char name[MP_BATCH_FILE_NAME], from[4400], to[4400];
     mp_segment *a = with_events(spool, 1, 3);
     CHECK(files(".open", name) == 1);
     snprintf(from, sizeof from, "%s/%s", run_path(), name);
@@ -297,11 +296,11 @@ CASE(a_directory_that_vanished_is_made_again) {
     b = with_events(spool, 4, 5);
     CHECK(count_files(".open") == 1);
     remove_tree(home);
-    mp_stored *stored = seal(spool, a);
+    mp_batch_file *file = seal(spool, a);
     CHECK(count_files(".json.gz") == 1);
     CHECK(mp_spool_discard(b, why) == 0);
-    CHECK(mp_spool_remove(stored, why) == 0);
-    free(stored);
+    CHECK(mp_spool_remove(file, why) == 0);
+    free(file);
     mp_segment_free(a);
     mp_segment_free(b);
     leave(spool);
@@ -341,7 +340,7 @@ CASE(runs_of_the_same_moment_have_directories_of_their_own) {
 CASE(rejected_records_are_kept_short) {
     mp_spool *spool = enter();
     mp_buf lines = {0};
-    char name[MP_STORED_NAME];
+    char name[MP_BATCH_FILE_NAME];
     for (int i = 0; i < 4096; i++)
         mp_buf_puts(&lines, "{\"message\":\"no\"}\n");
     for (int i = 0; i < 64; i++)

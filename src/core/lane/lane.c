@@ -61,11 +61,11 @@ void mp_lane_take_out(mp_batch **list, mp_batch *batch) {
     batch->next = NULL;
 }
 
-static void free_stored(mp_stored *stored) {
-    while (stored) {
-        mp_stored *next = stored->next;
-        free(stored);
-        stored = next;
+static void free_files(mp_batch_file *file) {
+    while (file) {
+        mp_batch_file *next = file->next;
+        free(file);
+        file = next;
     }
 }
 
@@ -82,7 +82,7 @@ static void free_contents(mp_lane *lane, void (*drop)(mp_segment *)) {
     free_batches(lane->ready, drop);
     free_batches(lane->deferred, drop);
     free_batches(lane->sent, drop);
-    free_stored(lane->stored);
+    free_files(lane->file);
     free(lane->reading);
     if (lane->writing)
         drop(lane->writing);
@@ -243,7 +243,7 @@ uint32_t mp_lane_in_flight(const mp_lane *lane) {
 
 bool mp_lane_empty(const mp_lane *lane) {
     const mp_queue *queue = &lane->queue;
-    return !lane->ready && !lane->deferred && !lane->sent && !lane->stored &&
+    return !lane->ready && !lane->deferred && !lane->sent && !lane->file &&
            !lane->reading && !lane->writing && !queue->sealed &&
            (!queue->open || queue->open->count == 0);
 }
@@ -275,18 +275,17 @@ static uint64_t left_in_segments(const mp_segment *segment, uint64_t seq) {
 
 /* The sequence numbers between the first and the last of a batch on disk are
  * not known: at most so many. */
-static uint64_t left_on_disk(const mp_stored *stored, uint64_t seq) {
+static uint64_t left_on_disk(const mp_batch_file *file, uint64_t seq) {
     uint64_t left = 0;
-    for (; stored && stored->first <= seq; stored = stored->next) {
-        uint64_t most = seq - stored->first + 1;
-        left +=
-            stored->last > seq && most < stored->count ? most : stored->count;
+    for (; file && file->first <= seq; file = file->next) {
+        uint64_t most = seq - file->first + 1;
+        left += file->last > seq && most < file->count ? most : file->count;
     }
     return left;
 }
 
 uint64_t mp_lane_left(const mp_lane *lane, uint64_t seq) {
-    return left_on_disk(lane->stored, seq) + left_on_disk(lane->reading, seq) +
+    return left_on_disk(lane->file, seq) + left_on_disk(lane->reading, seq) +
            left_in_segments(lane->writing, seq) +
            left_in_batches(lane->ready, seq) +
            left_in_batches(lane->deferred, seq) +
@@ -311,7 +310,7 @@ int64_t mp_lane_oldest(const mp_lane *lane) {
         oldest_batch(lane->sent),
         lane->queue.sealed ? lane->queue.sealed->born_ms : INT64_MAX,
         open && open->count > 0 ? open->born_ms : INT64_MAX,
-        lane->stored ? lane->stored->last_ms : INT64_MAX,
+        lane->file ? lane->file->last_ms : INT64_MAX,
         lane->reading ? lane->reading->last_ms : INT64_MAX,
         lane->writing ? lane->writing->born_ms : INT64_MAX,
     };

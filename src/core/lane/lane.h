@@ -12,7 +12,7 @@
 #include "core/lane/report.h"
 #include "core/record/batch.h"
 #include "core/record/queue.h"
-#include "core/spool/stored.h"
+#include "core/spool/batch_file.h"
 #include "core/wire/answer.h"
 
 typedef enum mp_lane_id {
@@ -102,13 +102,13 @@ void mp_lane_on_disk(mp_lane *lane, mp_buf *rejected);
 
 /* Takes over a batch that is on disk only: of another process, which gets
  * sequence numbers, in the order of the calls; or of this one. */
-void mp_lane_adopt(mp_lane *lane, mp_stored *stored);
-void mp_lane_store(mp_lane *lane, mp_stored *stored);
+void mp_lane_adopt(mp_lane *lane, mp_batch_file *file);
+void mp_lane_add_file(mp_lane *lane, mp_batch_file *file);
 
 /* The batch that must be read before mp_lane_next, which has just returned
  * NULL, can go on; NULL: none. It still counts as the lane's; one of the next
  * three must follow. */
-mp_stored *mp_lane_wanted(mp_lane *lane);
+mp_batch_file *mp_lane_wanted(mp_lane *lane);
 
 /* It was read: takes over the segment. `in_doubt` and `bytes`: of the batch.
  * False: out of memory, and nothing changed. */
@@ -127,7 +127,7 @@ void mp_lane_lose(mp_lane *lane, uint64_t *counter, mp_report_outcome outcome,
  * mp_lane_spilled must follow, with the batch that holds it now or, when that
  * failed, NULL. */
 mp_segment *mp_lane_spill(mp_lane *lane);
-void mp_lane_spilled(mp_lane *lane, mp_stored *stored);
+void mp_lane_spilled(mp_lane *lane, mp_batch_file *file);
 
 /* Lets the memory of a batch go that waits to be sent again and stands on
  * disk whole. False: there is none. */
@@ -138,10 +138,10 @@ void mp_lane_seal(mp_lane *lane);
 
 /* The oldest batch that is on disk only; NULL: none is. There may be very many
  * to look through, and only the sender changes them: it needs no lock here. */
-mp_stored *mp_lane_oldest_stored(const mp_lane *lane);
+mp_batch_file *mp_lane_oldest_file(const mp_lane *lane);
 
 /* Takes it out of the lane, its records counted as evicted. */
-void mp_lane_evict(mp_lane *lane, mp_stored *oldest);
+void mp_lane_evict(mp_lane *lane, mp_batch_file *oldest);
 
 /* Visits every segment at least once, those under way and spares too; the
  * visit may not change the lane. */

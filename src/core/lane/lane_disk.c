@@ -15,59 +15,59 @@ void mp_lane_on_disk(mp_lane *lane, mp_buf *rejected) {
 
 /* ---- batches on disk ---- */
 
-void mp_lane_store(mp_lane *lane, mp_stored *stored) {
-    mp_stored **at = &lane->stored;
-    if (lane->last_stored && lane->last_stored->first < stored->first)
-        at = &lane->last_stored->next; /* mostly */
-    while (*at && (*at)->first < stored->first)
+void mp_lane_add_file(mp_lane *lane, mp_batch_file *file) {
+    mp_batch_file **at = &lane->file;
+    if (lane->last_file && lane->last_file->first < file->first)
+        at = &lane->last_file->next; /* mostly */
+    while (*at && (*at)->first < file->first)
         at = &(*at)->next;
-    stored->next = *at;
-    *at = stored;
-    if (!stored->next)
-        lane->last_stored = stored;
-    lane->stats->spooled += stored->count;
-    lane->stats->spooled_bytes += stored->bytes;
+    file->next = *at;
+    *at = file;
+    if (!file->next)
+        lane->last_file = file;
+    lane->stats->spooled += file->count;
+    lane->stats->spooled_bytes += file->bytes;
 }
 
-static void take_stored(mp_lane *lane, mp_stored *stored) {
-    mp_stored **at = &lane->stored, *before = NULL;
-    while (*at != stored) {
+static void take_file(mp_lane *lane, mp_batch_file *file) {
+    mp_batch_file **at = &lane->file, *before = NULL;
+    while (*at != file) {
         before = *at;
         at = &(*at)->next;
     }
-    *at = stored->next;
-    stored->next = NULL;
-    if (lane->last_stored == stored)
-        lane->last_stored = before;
+    *at = file->next;
+    file->next = NULL;
+    if (lane->last_file == file)
+        lane->last_file = before;
 }
 
 /* No longer on disk only. */
-static void count_out(mp_lane *lane, const mp_stored *stored) {
-    lane->stats->spooled -= stored->count;
-    lane->stats->spooled_bytes -= stored->bytes;
+static void count_out(mp_lane *lane, const mp_batch_file *file) {
+    lane->stats->spooled -= file->count;
+    lane->stats->spooled_bytes -= file->bytes;
 }
 
-void mp_lane_adopt(mp_lane *lane, mp_stored *stored) {
-    stored->first = lane->adopted + 1;
-    lane->adopted += stored->count;
-    stored->last = lane->adopted;
+void mp_lane_adopt(mp_lane *lane, mp_batch_file *file) {
+    file->first = lane->adopted + 1;
+    lane->adopted += file->count;
+    file->last = lane->adopted;
     if (!lane->ordered) { /* behind what this process accepts */
-        stored->first += MP_LANE_LATER;
-        stored->last += MP_LANE_LATER;
+        file->first += MP_LANE_LATER;
+        file->last += MP_LANE_LATER;
     }
-    lane->stats->adopted += stored->count;
-    mp_lane_store(lane, stored);
+    lane->stats->adopted += file->count;
+    mp_lane_add_file(lane, file);
 }
 
 /* ---- reading them back ---- */
 
-static bool comes_before(const mp_stored *stored, const mp_segment *segment) {
+static bool comes_before(const mp_batch_file *file, const mp_segment *segment) {
     return !segment || segment->count == 0 ||
-           stored->first < segment->entries[0].seq;
+           file->first < segment->entries[0].seq;
 }
 
 bool mp_lane_disk_first(const mp_lane *lane) {
-    const mp_stored *first = lane->stored;
+    const mp_batch_file *first = lane->file;
     return first &&
            (!lane->ready || first->first < mp_batch_seq(lane->ready)) &&
            (lane->queue.sealed || lane->queue.open || lane->ready) &&
@@ -79,15 +79,15 @@ bool mp_lane_disk_next(const mp_lane *lane) {
     uint32_t n = 0;
     for (const mp_batch *b = lane->ready; b; b = b->next)
         n++;
-    return lane->stored && n < READY_MOST;
+    return lane->file && n < READY_MOST;
 }
 
-mp_stored *mp_lane_wanted(mp_lane *lane) {
+mp_batch_file *mp_lane_wanted(mp_lane *lane) {
     if (!lane->wants_disk)
         return NULL;
     lane->wants_disk = false;
-    lane->reading = lane->stored;
-    take_stored(lane, lane->reading);
+    lane->reading = lane->file;
+    take_file(lane, lane->reading);
     return lane->reading;
 }
 
@@ -143,20 +143,20 @@ bool mp_lane_restore(mp_lane *lane, const mp_settings *settings,
 }
 
 void mp_lane_put_back(mp_lane *lane, int64_t until_ms) {
-    mp_stored *stored = lane->reading;
+    mp_batch_file *file = lane->reading;
     lane->reading = NULL;
-    count_out(lane, stored);
-    mp_lane_store(lane, stored);
+    count_out(lane, file);
+    mp_lane_add_file(lane, file);
     mp_lane_back_off(lane, until_ms);
 }
 
 void mp_lane_lose(mp_lane *lane, uint64_t *counter, mp_report_outcome outcome,
                   const char *why) {
-    const mp_stored *stored = lane->reading;
+    const mp_batch_file *file = lane->reading;
     lane->reading = NULL;
-    count_out(lane, stored);
-    *counter += stored->count;
-    mp_lane_tell_count(lane, outcome, stored->count, why);
+    count_out(lane, file);
+    *counter += file->count;
+    mp_lane_tell_count(lane, outcome, file->count, why);
 }
 
 /* ---- sealed segments that leave memory ---- */
@@ -166,15 +166,15 @@ mp_segment *mp_lane_spill(mp_lane *lane) {
     return lane->writing;
 }
 
-void mp_lane_spilled(mp_lane *lane, mp_stored *stored) {
+void mp_lane_spilled(mp_lane *lane, mp_batch_file *file) {
     mp_segment *segment = lane->writing;
     lane->writing = NULL;
-    if (!stored) {
+    if (!file) {
         mp_queue_untake(&lane->queue, segment);
         return;
     }
     lane->stats->queued -= segment->count;
-    mp_lane_store(lane, stored);
+    mp_lane_add_file(lane, file);
     if (mp_segment_release(segment))
         mp_lane_retire(lane, segment);
 }
@@ -199,14 +199,14 @@ bool mp_lane_unload(mp_lane *lane) {
     if (!last)
         return false;
     mp_lane_take_out(list, last);
-    mp_stored *stored = last->segment->place.sealed;
+    mp_batch_file *file = last->segment->place.sealed;
     last->segment->place.sealed = NULL;
     /* Or what always draws a 5xx would never be halved. */
-    stored->sends = last->sends;
-    stored->server_errors = last->server_errors;
+    file->sends = last->sends;
+    file->server_errors = last->server_errors;
     lane->stats->queued -= last->count;
     mp_lane_retire(lane, mp_batch_free(last));
-    mp_lane_store(lane, stored);
+    mp_lane_add_file(lane, file);
     return true;
 }
 
@@ -216,16 +216,16 @@ void mp_lane_seal(mp_lane *lane) {
 
 /* ---- eviction ---- */
 
-mp_stored *mp_lane_oldest_stored(const mp_lane *lane) {
-    mp_stored *oldest = lane->stored;
-    for (mp_stored *s = oldest; s; s = s->next)
+mp_batch_file *mp_lane_oldest_file(const mp_lane *lane) {
+    mp_batch_file *oldest = lane->file;
+    for (mp_batch_file *s = oldest; s; s = s->next)
         if (s->last_ms < oldest->last_ms)
             oldest = s;
     return oldest;
 }
 
-void mp_lane_evict(mp_lane *lane, mp_stored *oldest) {
-    take_stored(lane, oldest);
+void mp_lane_evict(mp_lane *lane, mp_batch_file *oldest) {
+    take_file(lane, oldest);
     count_out(lane, oldest);
     lane->stats->dropped_evicted += oldest->count;
 }

@@ -47,12 +47,12 @@ struct mp_lane {
 
     /* On disk. What is being read or written counts as the lane's still. */
     bool on_disk;
-    bool used;              /* a record came */
-    bool wants_disk;        /* see mp_lane_wanted */
-    mp_buf *rejected;       /* NULL: nobody keeps them */
-    mp_stored *stored;      /* by rising sequence number */
-    mp_stored *last_stored; /* of that list */
-    mp_stored *reading;
+    bool used;                /* a record came */
+    bool wants_disk;          /* see mp_lane_wanted */
+    mp_buf *rejected;         /* NULL: nobody keeps them */
+    mp_batch_file *file;      /* by rising sequence number */
+    mp_batch_file *last_file; /* of that list */
+    mp_batch_file *reading;
     mp_segment *writing;
     uint64_t adopted; /* records so far */
 };

@@ -38,11 +38,11 @@ static void adopt(mp_project *project, const mp_settings *settings,
     if (mp_spool_adopt(project->spool, settings->power, &teller, &got,
                        message) != 0)
         mp_project_tell_once(project, message);
-    for (mp_stored *s = got.list; s; s = s->next)
+    for (mp_batch_file *s = got.list; s; s = s->next)
         s->last_ms = mono_of(s->wall_ms);
     mp_project_lock(project);
     while (got.list) {
-        mp_stored *next = got.list->next;
+        mp_batch_file *next = got.list->next;
         mp_lane_adopt(project->lanes[got.list->lane], got.list);
         got.list = next;
     }

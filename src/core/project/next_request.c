@@ -74,8 +74,8 @@ static bool may_read(const mp_project *project, mp_lane_id id) {
 
 /* With the lock held, when there is no next batch: one on disk that must be
  * read first. */
-static mp_stored *wanted_batch(mp_project *project, mp_lane_id *id) {
-    mp_stored *wanted = NULL;
+static mp_batch_file *wanted_batch(mp_project *project, mp_lane_id *id) {
+    mp_batch_file *wanted = NULL;
     for (int i = 0; i < MP_LANES && !wanted; i++) {
         *id = (mp_lane_id)i;
         if (may_read(project, *id))
@@ -204,7 +204,7 @@ typedef struct choice {
     uint64_t question;
     mp_lane_id id;
     mp_batch *batch;
-    mp_stored *wanted;
+    mp_batch_file *wanted;
 } choice;
 
 static choice choose(mp_project *project, int64_t now_ms, int64_t wall_ms,

@@ -22,20 +22,20 @@ static int64_t wall_of(int64_t mono_ms) {
 
 /* The segment's batch on disk, which is the segment's from then on; NULL:
  * that failed, and was told. `body`: see mp_spool_seal. */
-mp_stored *mp_project_seal(mp_project *project, mp_lane_id lane,
-                           mp_segment *segment, const mp_buf *body,
-                           const mp_settings *settings) {
+mp_batch_file *mp_project_seal(mp_project *project, mp_lane_id lane,
+                               mp_segment *segment, const mp_buf *body,
+                               const mp_settings *settings) {
     char message[MP_MESSAGE];
-    mp_stored *stored;
+    mp_batch_file *file;
     if (mp_spool_seal(project->spool, lane, segment, body,
-                      wall_of(segment->last_ms), settings->power, &stored,
+                      wall_of(segment->last_ms), settings->power, &file,
                       message) != 0)
         mp_project_trouble(project, message);
-    if (stored) {
-        stored->last_ms = segment->last_ms;
-        stored->adopted = segment->adopted;
+    if (file) {
+        file->last_ms = segment->last_ms;
+        file->adopted = segment->adopted;
     }
-    return stored;
+    return file;
 }
 
 static bool is_non_idempotent(const mp_batch *batch) {
@@ -126,26 +126,26 @@ bool mp_project_spill(mp_project *project, const mp_settings *settings,
     mp_project_unlock(project);
     if (!segment)
         return false;
-    mp_stored *stored = segment->place.sealed;
-    if (!stored)
-        stored =
+    mp_batch_file *file = segment->place.sealed;
+    if (!file)
+        file =
             mp_project_seal(project, (mp_lane_id)lane, segment, NULL, settings);
     segment->place.sealed = NULL;
     mp_project_lock(project);
-    mp_lane_spilled(project->lanes[lane], stored);
-    if (stored)
+    mp_lane_spilled(project->lanes[lane], file);
+    if (file)
         mp_wait_changed(&project->wait); /* fewer are in memory only */
     else
         project->store_ms = now_ms + RETRY_MS;
     mp_project_unlock(project);
-    return stored != NULL;
+    return file != NULL;
 }
 
 /* The oldest batch on disk and, in *lane, whose it is. */
-static mp_stored *find_oldest(const mp_project *project, mp_lane **lane) {
-    mp_stored *oldest = NULL;
+static mp_batch_file *find_oldest(const mp_project *project, mp_lane **lane) {
+    mp_batch_file *oldest = NULL;
     for (int i = 0; i < MP_LANES; i++) {
-        mp_stored *s = mp_lane_oldest_stored(project->lanes[i]);
+        mp_batch_file *s = mp_lane_oldest_file(project->lanes[i]);
         if (s && (!oldest || s->last_ms < oldest->last_ms)) {
             oldest = s;
             *lane = project->lanes[i];
@@ -185,45 +185,45 @@ void mp_project_evict(mp_project *project, const mp_settings *settings,
     char message[MP_MESSAGE];
     while (is_too_much(project, settings, now_ms)) {
         mp_lane *lane = NULL;
-        mp_stored *stored = find_oldest(project, &lane);
+        mp_batch_file *file = find_oldest(project, &lane);
         mp_project_lock(project);
-        mp_lane_evict(lane, stored);
-        tell_evicted(project, stored->count, now_ms);
+        mp_lane_evict(lane, file);
+        tell_evicted(project, file->count, now_ms);
         mp_wait_changed(&project->wait);
         mp_project_unlock(project);
-        if (mp_spool_remove(stored, message) != 0)
+        if (mp_spool_remove(file, message) != 0)
             mp_project_trouble(project, message);
-        free(stored);
+        free(file);
     }
 }
 
 /* ---- and back ---- */
 
-static void lose(mp_project *project, mp_lane *lane, mp_stored *stored,
+static void lose(mp_project *project, mp_lane *lane, mp_batch_file *file,
                  uint64_t *counter, const char *why) {
     mp_project_lock(project);
     mp_lane_lose(lane, counter, MP_REPORT_DROPPED, why);
     mp_wait_changed(&project->wait);
     mp_project_unlock(project);
-    free(stored);
+    free(file);
 }
 
 /* What cannot be read is set aside, or is gone already. */
-static void give_up(mp_project *project, mp_lane *lane, mp_stored *stored,
+static void give_up(mp_project *project, mp_lane *lane, mp_batch_file *file,
                     int err, const char *why) {
     char message[MP_MESSAGE];
     mp_project_trouble(project, why);
     if (err == ENOENT) {
-        lose(project, lane, stored, &project->stats.dropped_evicted,
+        lose(project, lane, file, &project->stats.dropped_evicted,
              "somebody else removed their file from the spool");
         return;
     }
-    if (mp_spool_quarantine(stored, message) != 0)
+    if (mp_spool_quarantine(file, message) != 0)
         mp_project_trouble(project, message);
     mp_project_lock(project);
     project->stats.quarantined++;
     mp_project_unlock(project);
-    lose(project, lane, stored, &project->stats.dropped_quarantined,
+    lose(project, lane, file, &project->stats.dropped_quarantined,
          "their file in the spool is damaged; it is kept as *.bad");
 }
 
@@ -232,30 +232,30 @@ static bool is_passing(int err) {
            err == EINTR;
 }
 
-static bool is_expired(const mp_stored *stored, const mp_settings *settings,
+static bool is_expired(const mp_batch_file *file, const mp_settings *settings,
                        int64_t now_ms) {
     return settings->max_age_ms > 0 &&
-           stored->last_ms <= now_ms - settings->max_age_ms;
+           file->last_ms <= now_ms - settings->max_age_ms;
 }
 
-void mp_project_fetch(mp_project *project, mp_lane_id id, mp_stored *stored,
+void mp_project_fetch(mp_project *project, mp_lane_id id, mp_batch_file *file,
                       const mp_settings *settings, int64_t now_ms) {
     char message[MP_MESSAGE];
     mp_lane *lane = project->lanes[id];
     mp_segment *segment = NULL;
-    if (is_expired(stored, settings, now_ms)) {
-        if (mp_spool_remove(stored, message) != 0)
+    if (is_expired(file, settings, now_ms)) {
+        if (mp_spool_remove(file, message) != 0)
             mp_project_trouble(project, message);
-        lose(project, lane, stored, &project->stats.dropped_expired,
+        lose(project, lane, file, &project->stats.dropped_expired,
              "older than max_age");
         return;
     }
-    mp_in_doubt in_doubt = stored->in_doubt;
-    uint64_t bytes = stored->bytes;
-    int64_t last_ms = stored->last_ms;
-    int err = mp_spool_load(stored, &segment, message);
+    mp_in_doubt in_doubt = file->in_doubt;
+    uint64_t bytes = file->bytes;
+    int64_t last_ms = file->last_ms;
+    int err = mp_spool_load(file, &segment, message);
     if (err != 0 && !is_passing(err)) {
-        give_up(project, lane, stored, err, message);
+        give_up(project, lane, file, err, message);
         return;
     }
     if (err != 0)
@@ -272,6 +272,6 @@ void mp_project_fetch(mp_project *project, mp_lane_id id, mp_stored *stored,
         segment->place.sealed = NULL;
         mp_segment_free(segment);
     } else if (restored && !segment->place.sealed) {
-        free(stored); /* it was the file of an open segment */
+        free(file); /* it was the file of an open segment */
     }
 }

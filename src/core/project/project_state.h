@@ -123,9 +123,9 @@ void mp_project_tell_once(void *project, const char *message);
 
 /* The segment's batch on disk, which is the caller's; NULL: that failed, and
  * was told. `body`: see mp_spool_seal. */
-mp_stored *mp_project_seal(mp_project *project, mp_lane_id lane,
-                           mp_segment *segment, const mp_buf *body,
-                           const mp_settings *settings);
+mp_batch_file *mp_project_seal(mp_project *project, mp_lane_id lane,
+                               mp_segment *segment, const mp_buf *body,
+                               const mp_settings *settings);
 
 /* Lets a segment go from memory to the disk if there are too many, or if it
  * is in no file. False: nothing to do, or it failed. */
@@ -145,7 +145,7 @@ int64_t mp_project_maintain_after(mp_project *project,
                                   const mp_settings *settings, int64_t now_ms);
 
 /* Reads a batch back that its lane wants. */
-void mp_project_fetch(mp_project *project, mp_lane_id id, mp_stored *stored,
+void mp_project_fetch(mp_project *project, mp_lane_id id, mp_batch_file *file,
                       const mp_settings *settings, int64_t now_ms);
 
 /* Notes on disk that a request with this batch and body goes out. True: it

@@ -62,7 +62,7 @@ typedef struct mp_place {
     bool torn;         /* some record could not be written to the open one's
                         * file; guarded by the project's lock */
     /* The file of the sealed one, the segment's; NULL: it is not sealed. */
-    struct mp_stored *_Atomic sealed;
+    struct mp_batch_file *_Atomic sealed;
 } mp_place;
 
 /* True if every record is in a file. The project's lock is held. */

@@ -3,7 +3,7 @@
 #include "core/os/clock.h"
 #include "core/os/file.h"
 #include "core/os/rng.h"
-#include "core/spool/stored.h"
+#include "core/spool/batch_file.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -62,7 +62,7 @@ static int enter_project(const char *path, const char *project, bool make,
 
 static bool find_last(const char *name, void *user) {
     uint64_t *last = user, run;
-    if (mp_stored_parse_run(name, &run) && run > *last)
+    if (mp_batch_file_parse_run(name, &run) && run > *last)
         *last = run;
     return true;
 }
@@ -70,11 +70,11 @@ static bool find_last(const char *name, void *user) {
 /* Makes and locks a run's directory. Until it is locked it looks like that of
  * a dead run, which others remove: ENOENT or EWOULDBLOCK then. */
 static int try_new(int project, mp_run *out) {
-    char name[MP_STORED_NAME];
+    char name[MP_BATCH_FILE_NAME];
     uint64_t last = 0;
     mp_file_list(project, find_last, &last); /* else the clock must do */
-    out->id = mp_stored_new_run(mp_clock_wall_ms(), mp_rng_seed(), last);
-    mp_stored_run_name(out->id, name);
+    out->id = mp_batch_file_new_run(mp_clock_wall_ms(), mp_rng_seed(), last);
+    mp_batch_file_run_name(out->id, name);
     int err = mp_file_mkdir(project, name);
     if (err == 0) {
         err = mp_file_lock_dir(project, name, &out->dir);
@@ -109,11 +109,11 @@ int mp_run_new(const char *path, const char *project, mp_run *out,
 }
 
 void mp_run_end(const char *path, const char *project, mp_run *run) {
-    char name[MP_STORED_NAME], ignored[MP_MESSAGE];
+    char name[MP_BATCH_FILE_NAME], ignored[MP_MESSAGE];
     int root, dir;
     if (run->dir < 0)
         return;
-    mp_stored_run_name(run->id, name);
+    mp_batch_file_run_name(run->id, name);
     /* Each fails while there is something in the directory. */
     if (enter_project(path, project, false, &root, &dir, ignored) == 0 &&
         mp_file_rmdir(dir, name) == 0)
@@ -136,7 +136,7 @@ typedef struct names {
 static bool collect_run(const char *name, void *user) {
     names *all = user;
     uint64_t run;
-    if (!mp_stored_parse_run(name, &run))
+    if (!mp_batch_file_parse_run(name, &run))
         return true;
     if (all->count == all->room) {
         size_t room = all->room ? 2 * all->room : 64;
@@ -160,9 +160,9 @@ static int by_start(const void *a, const void *b) {
 static void visit_run(int project, uint64_t id,
                       void (*visit)(const mp_run *dead, void *user), void *user,
                       const mp_teller *teller) {
-    char name[MP_STORED_NAME], message[MP_MESSAGE];
+    char name[MP_BATCH_FILE_NAME], message[MP_MESSAGE];
     mp_run dead = {.id = id};
-    mp_stored_run_name(id, name);
+    mp_batch_file_run_name(id, name);
     int err = mp_file_lock_dir(project, name, &dead.dir);
     if (err == EWOULDBLOCK || err == ENOENT) /* alive, or just adopted */
         return;

@@ -134,11 +134,11 @@ uint64_t mp_spool_bytes(uint64_t bytes) {
     return (bytes + BLOCK - 1) / BLOCK * BLOCK;
 }
 
-int mp_spool_remove(const mp_stored *stored, char message[MP_MESSAGE]) {
-    char name[MP_STORED_NAME];
-    mp_stored_name(stored, name);
+int mp_spool_remove(const mp_batch_file *file, char message[MP_MESSAGE]) {
+    char name[MP_BATCH_FILE_NAME];
+    mp_batch_file_name(file, name);
     mp_crash_point("unlink");
-    int err = mp_file_unlink(stored->dir, name);
+    int err = mp_file_unlink(file->dir, name);
     if (err == 0 || err == ENOENT)
         return 0;
     return mp_spool_say(message, "cannot remove", name, err);

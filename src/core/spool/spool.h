@@ -10,8 +10,8 @@
 
 #include "core/config/config.h"
 #include "core/record/segment.h"
+#include "core/spool/batch_file.h"
 #include "core/spool/run.h"
-#include "core/spool/stored.h"
 
 typedef struct mp_spool mp_spool;
 
@@ -60,7 +60,7 @@ int mp_spool_discard(mp_segment *segment, char message[MP_MESSAGE]);
  * something else failed. */
 int mp_spool_seal(mp_spool *spool, unsigned lane, mp_segment *segment,
                   const mp_buf *body, int64_t wall_ms, bool durable,
-                  mp_stored **out, char message[MP_MESSAGE]);
+                  mp_batch_file **out, char message[MP_MESSAGE]);
 
 /* Notes on disk that a request with records of this segment is under way
  * (`started`), or what is in doubt now that one ended. */
@@ -70,19 +70,19 @@ int mp_spool_mark(mp_segment *segment, bool started, mp_in_doubt in_doubt,
 /* Reads a batch back into a segment with the sequence numbers that the batch
  * says. The batch is the segment's then, unless it still was the file of an
  * open segment. EBADMSG: the file is damaged. */
-int mp_spool_load(mp_stored *stored, mp_segment **out,
+int mp_spool_load(mp_batch_file *file, mp_segment **out,
                   char message[MP_MESSAGE]);
 
 /* Removes the file. */
-int mp_spool_remove(const mp_stored *stored, char message[MP_MESSAGE]);
+int mp_spool_remove(const mp_batch_file *file, char message[MP_MESSAGE]);
 
 /* Renames the file to *.bad: it is never read again, and never removed. */
-int mp_spool_quarantine(const mp_stored *stored, char message[MP_MESSAGE]);
+int mp_spool_quarantine(const mp_batch_file *file, char message[MP_MESSAGE]);
 
 /* ---- the dead ---- */
 
 typedef struct mp_adopted {
-    mp_stored *list;      /* in the order of acceptance; the caller's */
+    mp_batch_file *list;  /* in the order of acceptance; the caller's */
     uint64_t quarantined; /* files */
     uint64_t foreign;     /* other projects with files in this spool */
 } mp_adopted;

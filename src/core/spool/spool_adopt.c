@@ -16,16 +16,16 @@ typedef struct adoption {
     const mp_teller *teller;
     bool durable;
     mp_adopted *out;
-    mp_stored *sealed, *open; /* found in the run at hand */
-    int dir;                  /* of that run */
+    mp_batch_file *sealed, *open; /* found in the run at hand */
+    int dir;                      /* of that run */
 } adoption;
 
 static void tell(const adoption *a, const char *message) {
     a->teller->tell(a->teller->user, message);
 }
 
-static bool keep(mp_stored **list, const mp_stored *found) {
-    mp_stored *copy = malloc(sizeof *copy);
+static bool keep(mp_batch_file **list, const mp_batch_file *found) {
+    mp_batch_file *copy = malloc(sizeof *copy);
     if (!copy)
         return false;
     *copy = *found;
@@ -66,12 +66,12 @@ static void handle_other(const adoption *a, const char *name) {
 
 static bool find(const char *name, void *user) {
     adoption *a = user;
-    mp_stored found;
+    mp_batch_file found;
     bool kept = true;
-    if (mp_stored_parse(name, &found)) {
+    if (mp_batch_file_parse(name, &found)) {
         found.dir = a->dir;
         kept = keep(&a->sealed, &found);
-    } else if (mp_stored_parse_open(name, &found)) {
+    } else if (mp_batch_file_parse_open(name, &found)) {
         found.dir = a->dir;
         kept = keep(&a->open, &found);
     } else {
@@ -81,13 +81,13 @@ static bool find(const char *name, void *user) {
 }
 
 /* Moves the file into this process's run. */
-static bool move(const adoption *a, mp_stored *stored) {
-    char name[MP_STORED_NAME], message[MP_MESSAGE];
-    mp_stored_name(stored, name);
+static bool move(const adoption *a, mp_batch_file *file) {
+    char name[MP_BATCH_FILE_NAME], message[MP_MESSAGE];
+    mp_batch_file_name(file, name);
     mp_crash_point("adopt");
-    int err = mp_file_rename(stored->dir, name, a->own->dir, name);
+    int err = mp_file_rename(file->dir, name, a->own->dir, name);
     if (err == 0)
-        stored->dir = a->own->dir;
+        file->dir = a->own->dir;
     else if (err != ENOENT) {
         mp_spool_say(message, "cannot move", name, err);
         tell(a, message);
@@ -95,22 +95,22 @@ static bool move(const adoption *a, mp_stored *stored) {
     return err == 0;
 }
 
-static void take(adoption *a, mp_stored *stored, const struct stat *seen) {
-    stored->bytes = mp_spool_bytes((uint64_t)seen->st_size);
-    stored->adopted = true;
-    stored->next = a->out->list;
-    a->out->list = stored;
+static void take(adoption *a, mp_batch_file *file, const struct stat *seen) {
+    file->bytes = mp_spool_bytes((uint64_t)seen->st_size);
+    file->adopted = true;
+    file->next = a->out->list;
+    a->out->list = file;
 }
 
-static void quarantine(const adoption *a, const mp_stored *stored) {
+static void quarantine(const adoption *a, const mp_batch_file *file) {
     char message[MP_MESSAGE];
-    if (mp_spool_quarantine(stored, message) != 0)
+    if (mp_spool_quarantine(file, message) != 0)
         tell(a, message);
     a->out->quarantined++;
 }
 
-static bool has_twin(const adoption *a, const mp_stored *open) {
-    for (const mp_stored *s = a->sealed; s; s = s->next)
+static bool has_twin(const adoption *a, const mp_batch_file *open) {
+    for (const mp_batch_file *s = a->sealed; s; s = s->next)
         if (s->lane == open->lane && s->run == open->run && s->seq == open->seq)
             return true;
     return false;
@@ -118,12 +118,12 @@ static bool has_twin(const adoption *a, const mp_stored *open) {
 
 /* Makes a sealed batch of the records of an open segment. When that fails
  * the file stays what it is, and is the batch unless it is damaged. */
-static void seal(adoption *a, mp_stored *open, mp_segment *segment,
+static void seal(adoption *a, mp_batch_file *open, mp_segment *segment,
                  bool damaged) {
-    char name[MP_STORED_NAME], message[MP_MESSAGE];
+    char name[MP_BATCH_FILE_NAME], message[MP_MESSAGE];
     struct stat seen;
-    mp_stored *sealed;
-    mp_stored_name(open, name);
+    mp_batch_file *sealed;
+    mp_batch_file_name(open, name);
     if (mp_file_look(open->dir, name, &seen) != 0)
         seen = (struct stat){0};
     mp_spool_locate(segment, open);
@@ -146,10 +146,10 @@ static void seal(adoption *a, mp_stored *open, mp_segment *segment,
     }
 }
 
-static void tell_damage(const adoption *a, const mp_stored *open,
+static void tell_damage(const adoption *a, const mp_batch_file *open,
                         uint32_t others) {
-    char name[MP_STORED_NAME], message[MP_MESSAGE];
-    mp_stored_name(open, name);
+    char name[MP_BATCH_FILE_NAME], message[MP_MESSAGE];
+    mp_batch_file_name(open, name);
     snprintf(message, sizeof message,
              "spool: %.110s is damaged: %u records of it were read, %u pieces "
              "were not; it is kept as *.bad",
@@ -157,7 +157,7 @@ static void tell_damage(const adoption *a, const mp_stored *open,
     tell(a, message);
 }
 
-static void remove_open(const adoption *a, mp_stored *open) {
+static void remove_open(const adoption *a, mp_batch_file *open) {
     char message[MP_MESSAGE];
     if (mp_spool_remove(open, message) != 0)
         tell(a, message);
@@ -165,7 +165,7 @@ static void remove_open(const adoption *a, mp_stored *open) {
 }
 
 /* Takes over the batch, which goes to the caller's list or is freed. */
-static void adopt_open(adoption *a, mp_stored *open) {
+static void adopt_open(adoption *a, mp_batch_file *open) {
     char message[MP_MESSAGE];
     mp_segment *segment;
     uint32_t others;
@@ -193,14 +193,14 @@ static void adopt_open(adoption *a, mp_stored *open) {
     mp_segment_free(segment);
 }
 
-static void adopt_sealed(adoption *a, mp_stored *stored) {
-    char name[MP_STORED_NAME];
+static void adopt_sealed(adoption *a, mp_batch_file *file) {
+    char name[MP_BATCH_FILE_NAME];
     struct stat seen;
-    mp_stored_name(stored, name);
-    if (move(a, stored) && mp_file_look(stored->dir, name, &seen) == 0)
-        take(a, stored, &seen);
+    mp_batch_file_name(file, name);
+    if (move(a, file) && mp_file_look(file->dir, name, &seen) == 0)
+        take(a, file, &seen);
     else
-        free(stored);
+        free(file);
 }
 
 static void visit(const mp_run *dead, void *user) {
@@ -213,33 +213,34 @@ static void visit(const mp_run *dead, void *user) {
         tell(a, message);
     }
     while (a->open) { /* first: their twins must be in the same place */
-        mp_stored *open = a->open;
+        mp_batch_file *open = a->open;
         a->open = open->next;
         adopt_open(a, open);
     }
     while (a->sealed) {
-        mp_stored *sealed = a->sealed;
+        mp_batch_file *sealed = a->sealed;
         a->sealed = sealed->next;
         adopt_sealed(a, sealed);
     }
 }
 
 static int by_acceptance(const void *a, const void *b) {
-    const mp_stored *x = *(mp_stored *const *)a, *y = *(mp_stored *const *)b;
-    return mp_stored_before(x, y) ? -1 : mp_stored_before(y, x);
+    const mp_batch_file *x = *(mp_batch_file *const *)a,
+                        *y = *(mp_batch_file *const *)b;
+    return mp_batch_file_before(x, y) ? -1 : mp_batch_file_before(y, x);
 }
 
 /* Out of memory the list stays as it is: each run's files together. */
-static void sort(mp_stored **list) {
+static void sort(mp_batch_file **list) {
     size_t n = 0, i = 0;
-    for (const mp_stored *s = *list; s; s = s->next)
+    for (const mp_batch_file *s = *list; s; s = s->next)
         n++;
-    mp_stored **all = n > 1 ? malloc(n * sizeof(mp_stored *)) : NULL;
+    mp_batch_file **all = n > 1 ? malloc(n * sizeof(mp_batch_file *)) : NULL;
     if (!all)
         return;
-    for (mp_stored *s = *list; s; s = s->next)
+    for (mp_batch_file *s = *list; s; s = s->next)
         all[i++] = s;
-    qsort(all, n, sizeof(mp_stored *), by_acceptance);
+    qsort(all, n, sizeof(mp_batch_file *), by_acceptance);
     for (i = 0; i < n; i++)
         all[i]->next = i + 1 < n ? all[i + 1] : NULL;
     *list = all[0];

@@ -63,8 +63,8 @@ static void note_place(mp_segment *segment, const mp_run *run, unsigned lane,
 /* The file has another name until its header is whole. */
 static int make_segment(const mp_run *run, unsigned lane, uint64_t number,
                         mp_segment **out) {
-    char name[MP_STORED_NAME], fresh[MP_STORED_NAME + 4];
-    mp_stored_open_name(lane, run->id, number, name);
+    char name[MP_BATCH_FILE_NAME], fresh[MP_BATCH_FILE_NAME + 4];
+    mp_batch_file_open_name(lane, run->id, number, name);
     snprintf(fresh, sizeof fresh, "%s.new", name);
     int fd, err = mp_file_create(run->dir, fresh, &fd);
     if (err != 0)
@@ -140,10 +140,10 @@ int mp_spool_sync(const mp_segment *segment, char message[MP_MESSAGE]) {
 }
 
 bool mp_spool_is_there(const mp_segment *segment) {
-    char name[MP_STORED_NAME];
+    char name[MP_BATCH_FILE_NAME];
     struct stat seen;
     const mp_place *place = &segment->place;
-    mp_stored_open_name(place->lane, place->run, place->number, name);
+    mp_batch_file_open_name(place->lane, place->run, place->number, name);
     return mp_file_look(place->dir, name, &seen) != ENOENT;
 }
 
@@ -163,11 +163,11 @@ static int empty_file(const mp_place *place) {
 /* Removes the file of the open segment, whose records ended or stand in
  * another file. */
 static int discard_open(mp_segment *segment, char message[MP_MESSAGE]) {
-    char name[MP_STORED_NAME];
+    char name[MP_BATCH_FILE_NAME];
     mp_place *place = &segment->place;
     if (!place->open)
         return 0;
-    mp_stored_open_name(place->lane, place->run, place->number, name);
+    mp_batch_file_open_name(place->lane, place->run, place->number, name);
     int err = mp_file_unlink(place->dir, name);
     place->open = false;
     if (err == 0 || err == ENOENT)
@@ -178,7 +178,7 @@ static int discard_open(mp_segment *segment, char message[MP_MESSAGE]) {
 
 int mp_spool_discard(mp_segment *segment, char message[MP_MESSAGE]) {
     int err = discard_open(segment, message);
-    mp_stored *sealed = segment->place.sealed;
+    mp_batch_file *sealed = segment->place.sealed;
     segment->place.sealed = NULL;
     if (!sealed)
         return err;
@@ -221,47 +221,47 @@ mp_err mp_spool_read_lines(mp_segment *segment, const char *text, size_t len,
 }
 
 /* Reads the file's header and says where its bytes are. */
-static int read_header(const mp_buf *file, mp_stored *stored, size_t *used,
+static int read_header(const mp_buf *content, mp_batch_file *file, size_t *used,
                        uint32_t *others) {
     mp_segment_header header;
-    if (file->len < MP_SEGMENT_HEADER)
+    if (content->len < MP_SEGMENT_HEADER)
         return EBADMSG;
-    memcpy(&header, file->data, sizeof header);
+    memcpy(&header, content->data, sizeof header);
     if (memcmp(header.magic, MP_SEGMENT_MAGIC, sizeof header.magic) != 0)
         return EBADMSG;
     if (header.version != MP_SEGMENT_VERSION)
         return ENOTSUP;
-    size_t there = file->len - MP_SEGMENT_HEADER;
+    size_t there = content->len - MP_SEGMENT_HEADER;
     uint64_t said = atomic_load(&header.used);
     *used = header.to_end || said > there ? there : (size_t)said;
     *others = !header.to_end && said > there; /* it was cut short */
-    stored->seq = header.seq;
-    stored->in_doubt = header.in_doubt <= MP_IN_DOUBT_NON_IDEMPOTENT
-                           ? (mp_in_doubt)header.in_doubt
-                           : 0;
+    file->seq = header.seq;
+    file->in_doubt = header.in_doubt <= MP_IN_DOUBT_NON_IDEMPOTENT
+                         ? (mp_in_doubt)header.in_doubt
+                         : 0;
     return 0;
 }
 
-int mp_spool_recover(mp_stored *stored, mp_segment **out, uint32_t *others,
+int mp_spool_recover(mp_batch_file *file, mp_segment **out, uint32_t *others,
                      char message[MP_MESSAGE]) {
-    char name[MP_STORED_NAME];
-    mp_buf file = {0};
+    char name[MP_BATCH_FILE_NAME];
+    mp_buf content = {0};
     size_t used = 0;
     *others = 0;
     *out = NULL;
-    mp_stored_name(stored, name);
-    int err = mp_file_read(stored->dir, name, MP_SPOOL_FILE, &file);
+    mp_batch_file_name(file, name);
+    int err = mp_file_read(file->dir, name, MP_SPOOL_FILE, &content);
     if (err == 0)
-        err = read_header(&file, stored, &used, others);
+        err = read_header(&content, file, &used, others);
     if (err == 0 && !(*out = mp_segment_new()))
         err = ENOMEM;
     if (err == 0 &&
-        mp_spool_read_lines(*out, file.data + MP_SEGMENT_HEADER, used,
-                            mp_spool_is_profile(stored->lane), others) != MP_OK)
+        mp_spool_read_lines(*out, content.data + MP_SEGMENT_HEADER, used,
+                            mp_spool_is_profile(file->lane), others) != MP_OK)
         err = ENOMEM;
-    mp_buf_free(&file);
+    mp_buf_free(&content);
     if (err == 0) {
-        stored->count = (*out)->count;
+        file->count = (*out)->count;
         return 0;
     }
     mp_segment_free(*out);

@@ -43,14 +43,14 @@ mp_err mp_spool_read_lines(mp_segment *segment, const char *text, size_t len,
                            bool profile, uint32_t *others);
 
 /* Reads an open segment back from its file. What the file says of itself
- * goes into `stored`; `others`: see above. EBADMSG: it is no such file, or of
+ * goes into `file`; `others`: see above. EBADMSG: it is no such file, or of
  * another version. */
-int mp_spool_recover(mp_stored *stored, mp_segment **out, uint32_t *others,
+int mp_spool_recover(mp_batch_file *file, mp_segment **out, uint32_t *others,
                      char message[MP_MESSAGE]);
 
 /* Notes that the segment's records were read from the file of an open
  * one. */
-void mp_spool_locate(mp_segment *segment, const mp_stored *open);
+void mp_spool_locate(mp_segment *segment, const mp_batch_file *open);
 
 /* What a file of so many bytes takes up. */
 uint64_t mp_spool_bytes(uint64_t bytes);

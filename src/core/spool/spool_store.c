@@ -35,7 +35,7 @@ static int compress(mp_spool *spool, const mp_segment *segment, mp_buf *out) {
 /* Writes a file that appears whole or not at all. */
 static int write_batch(int dir, const char *name, const mp_buf *body,
                        bool durable) {
-    char fresh[MP_STORED_NAME + 4];
+    char fresh[MP_BATCH_FILE_NAME + 4];
     snprintf(fresh, sizeof fresh, "%s.new", name);
     int fd, err = mp_file_create(dir, fresh, &fd);
     if (err != 0)
@@ -54,11 +54,11 @@ static int write_batch(int dir, const char *name, const mp_buf *body,
 }
 
 /* What the file of a segment is called. */
-static mp_stored describe(const mp_segment *segment, unsigned lane,
-                          const mp_run *run, int64_t wall_ms) {
+static mp_batch_file describe(const mp_segment *segment, unsigned lane,
+                              const mp_run *run, int64_t wall_ms) {
     const mp_place *place = &segment->place;
     uint64_t seq = segment->entries[0].seq;
-    return (mp_stored){
+    return (mp_batch_file){
         .lane = lane,
         .run = place->run ? place->run : run->id,
         .seq = place->seq ? place->seq : seq & MP_SEGMENT_SEQ,
@@ -74,16 +74,16 @@ static mp_stored describe(const mp_segment *segment, unsigned lane,
 /* Writes the batch into the run in use, or in a new one if its directory was
  * removed. */
 static int store(mp_spool *spool, const mp_buf *body, bool durable,
-                 const mp_run *run, mp_stored *stored,
+                 const mp_run *run, mp_batch_file *file,
                  char message[MP_MESSAGE]) {
-    char name[MP_STORED_NAME];
-    mp_stored_name(stored, name);
+    char name[MP_BATCH_FILE_NAME];
+    mp_batch_file_name(file, name);
     int err = write_batch(run->dir, name, body, durable);
     if (err == ENOENT) {
         run = mp_spool_run(spool, run, &err, message);
         if (err != 0)
             return err;
-        stored->dir = run->dir;
+        file->dir = run->dir;
         err = write_batch(run->dir, name, body, durable);
     }
     if (err != 0)
@@ -93,33 +93,33 @@ static int store(mp_spool *spool, const mp_buf *body, bool durable,
 
 int mp_spool_seal(mp_spool *spool, unsigned lane, mp_segment *segment,
                   const mp_buf *body, int64_t wall_ms, bool durable,
-                  mp_stored **out, char message[MP_MESSAGE]) {
+                  mp_batch_file **out, char message[MP_MESSAGE]) {
     mp_buf own = {0};
     int err;
     *out = NULL;
     const mp_run *run = mp_spool_run(spool, NULL, &err, message);
     if (err != 0)
         return err;
-    mp_stored *stored = malloc(sizeof *stored);
-    if (stored && !body)
+    mp_batch_file *file = malloc(sizeof *file);
+    if (file && !body)
         err = compress(spool, segment, &own);
-    if (!stored || err != 0) {
-        free(stored);
+    if (!file || err != 0) {
+        free(file);
         mp_buf_free(&own);
         return mp_spool_say(message, "cannot write to", spool->path, ENOMEM);
     }
     if (!body)
         body = &own;
-    *stored = describe(segment, lane, run, wall_ms);
-    stored->bytes = mp_spool_bytes(body->len);
-    err = store(spool, body, durable, run, stored, message);
+    *file = describe(segment, lane, run, wall_ms);
+    file->bytes = mp_spool_bytes(body->len);
+    err = store(spool, body, durable, run, file, message);
     mp_buf_free(&own);
     if (err != 0) {
-        free(stored);
+        free(file);
         return err;
     }
-    *out = stored;
-    if (durable && (err = mp_file_sync(stored->dir)) != 0)
+    *out = file;
+    if (durable && (err = mp_file_sync(file->dir)) != 0)
         mp_spool_say(message, "cannot sync", spool->path, err);
     int other = mp_spool_discard(segment, message);
     return err != 0 ? err : other;
@@ -127,11 +127,12 @@ int mp_spool_seal(mp_spool *spool, unsigned lane, mp_segment *segment,
 
 /* ---- marks ---- */
 
-static int rename_to(const mp_stored *from, const mp_stored *to,
+static int rename_to(const mp_batch_file *from, const mp_batch_file *to,
                      const char *suffix, char message[MP_MESSAGE]) {
-    char old[MP_STORED_NAME], name[MP_STORED_NAME], fresh[MP_STORED_NAME + 4];
-    mp_stored_name(from, old);
-    mp_stored_name(to, name);
+    char old[MP_BATCH_FILE_NAME], name[MP_BATCH_FILE_NAME],
+        fresh[MP_BATCH_FILE_NAME + 4];
+    mp_batch_file_name(from, old);
+    mp_batch_file_name(to, name);
     snprintf(fresh, sizeof fresh, "%s%s", name, suffix);
     if (strcmp(old, fresh) == 0)
         return 0;
@@ -149,7 +150,7 @@ int mp_spool_mark(mp_segment *segment, bool started, mp_in_doubt in_doubt,
             place->header->in_doubt = in_doubt;
         return 0;
     }
-    mp_stored marked = *place->sealed;
+    mp_batch_file marked = *place->sealed;
     marked.in_doubt = in_doubt;
     marked.attempt += started;
     int err = rename_to(place->sealed, &marked, "", message);
@@ -158,34 +159,34 @@ int mp_spool_mark(mp_segment *segment, bool started, mp_in_doubt in_doubt,
     return err;
 }
 
-int mp_spool_quarantine(const mp_stored *stored, char message[MP_MESSAGE]) {
-    return rename_to(stored, stored, ".bad", message);
+int mp_spool_quarantine(const mp_batch_file *file, char message[MP_MESSAGE]) {
+    return rename_to(file, file, ".bad", message);
 }
 
 /* ---- loading ---- */
 
 /* Gives the records of a segment the sequence numbers of their batch. */
-static void number(mp_segment *segment, const mp_stored *stored) {
+static void number(mp_segment *segment, const mp_batch_file *file) {
     for (uint32_t i = 0; i < segment->count; i++) {
-        uint64_t seq = stored->first + i;
-        segment->entries[i].seq = seq < stored->last ? seq : stored->last;
+        uint64_t seq = file->first + i;
+        segment->entries[i].seq = seq < file->last ? seq : file->last;
     }
 }
 
 /* The records of a sealed batch. */
-static int read_sealed(const mp_stored *stored, const mp_buf *file,
+static int read_sealed(const mp_batch_file *file, const mp_buf *content,
                        mp_segment *segment) {
     mp_buf json = {0};
     uint32_t others = 0;
     mp_err err =
-        mp_gunzip_add(&json, file->data, file->len, MP_SEGMENT_BYTES + 2);
+        mp_gunzip_add(&json, content->data, content->len, MP_SEGMENT_BYTES + 2);
     if (err == MP_OK &&
         (json.len < 4 || json.data[0] != '[' || json.data[json.len - 1] != ']'))
         err = MP_INVALID;
     if (err == MP_OK)
         err = mp_spool_read_lines(segment, json.data + 1, json.len - 2,
-                                  mp_spool_is_profile(stored->lane), &others);
-    if (err == MP_OK && (others > 0 || segment->count != stored->count))
+                                  mp_spool_is_profile(file->lane), &others);
+    if (err == MP_OK && (others > 0 || segment->count != file->count))
         err = MP_INVALID;
     mp_buf_free(&json);
     if (err == MP_OK)
@@ -193,18 +194,18 @@ static int read_sealed(const mp_stored *stored, const mp_buf *file,
     return err == MP_MEMORY ? ENOMEM : EBADMSG;
 }
 
-static int load_sealed(mp_stored *stored, mp_segment **out,
+static int load_sealed(mp_batch_file *file, mp_segment **out,
                        char message[MP_MESSAGE]) {
-    char name[MP_STORED_NAME];
-    mp_buf file = {0};
-    mp_stored_name(stored, name);
-    int err = mp_file_read(stored->dir, name, MP_SPOOL_FILE, &file);
+    char name[MP_BATCH_FILE_NAME];
+    mp_buf content = {0};
+    mp_batch_file_name(file, name);
+    int err = mp_file_read(file->dir, name, MP_SPOOL_FILE, &content);
     mp_segment *segment = err == 0 ? mp_segment_new() : NULL;
     if (err == 0)
-        err = segment ? read_sealed(stored, &file, segment) : ENOMEM;
-    mp_buf_free(&file);
+        err = segment ? read_sealed(file, &content, segment) : ENOMEM;
+    mp_buf_free(&content);
     if (err == 0) {
-        segment->place.sealed = stored;
+        segment->place.sealed = file;
         *out = segment;
         return 0;
     }
@@ -214,7 +215,7 @@ static int load_sealed(mp_stored *stored, mp_segment **out,
     return err == ELOOP || err == EINVAL || err == EFBIG ? EBADMSG : err;
 }
 
-void mp_spool_locate(mp_segment *segment, const mp_stored *open) {
+void mp_spool_locate(mp_segment *segment, const mp_batch_file *open) {
     segment->place.open = true;
     segment->place.dir = open->dir;
     segment->place.lane = open->lane;
@@ -225,31 +226,31 @@ void mp_spool_locate(mp_segment *segment, const mp_stored *open) {
 }
 
 /* A batch that is still the file of an open segment. */
-static int load_open(mp_stored *stored, mp_segment **out,
+static int load_open(mp_batch_file *file, mp_segment **out,
                      char message[MP_MESSAGE]) {
     uint32_t others;
     mp_segment *segment;
-    mp_stored seen = *stored;
+    mp_batch_file seen = *file;
     int err = mp_spool_recover(&seen, &segment, &others, message);
     if (err != 0)
         return err;
-    if (segment->count != stored->count) {
+    if (segment->count != file->count) {
         mp_segment_free(segment);
         return EBADMSG;
     }
-    mp_spool_locate(segment, stored);
+    mp_spool_locate(segment, file);
     *out = segment;
     return 0;
 }
 
-int mp_spool_load(mp_stored *stored, mp_segment **out,
+int mp_spool_load(mp_batch_file *file, mp_segment **out,
                   char message[MP_MESSAGE]) {
-    int err = stored->number > 0 ? load_open(stored, out, message)
-                                 : load_sealed(stored, out, message);
+    int err = file->number > 0 ? load_open(file, out, message)
+                               : load_sealed(file, out, message);
     if (err != 0)
         return err;
-    number(*out, stored);
-    (*out)->adopted = stored->adopted;
+    number(*out, file);
+    (*out)->adopted = file->adopted;
     return 0;
 }
 

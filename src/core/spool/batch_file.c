@@ -1,4 +1,4 @@
-#include "core/spool/stored.h"
+#include "core/spool/batch_file.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -10,32 +10,35 @@ enum {
     RANDOM_BITS = 20 /* of a run's number; the others are its start in ms */
 };
 
-static const char *const lanes[MP_STORED_LANES] = {"events", "import", "people",
-                                                   "groups"};
+static const char *const lanes[MP_BATCH_FILE_LANES] = {"events", "import",
+                                                       "people", "groups"};
 
-void mp_stored_name(const mp_stored *stored, char out[MP_STORED_NAME]) {
-    if (stored->number > 0) {
-        mp_stored_open_name(stored->lane, stored->run, stored->number, out);
+void mp_batch_file_name(const mp_batch_file *file,
+                        char out[MP_BATCH_FILE_NAME]) {
+    if (file->number > 0) {
+        mp_batch_file_open_name(file->lane, file->run, file->number, out);
         return;
     }
-    snprintf(out, MP_STORED_NAME,
+    snprintf(out, MP_BATCH_FILE_NAME,
              "%s-%016" PRIx64 "-%012" PRIu64 "-%" PRIu32 "-%" PRIu32
              "-%d-%" PRId64 ".v1.json.gz",
-             lanes[stored->lane], stored->run, stored->seq, stored->count,
-             stored->attempt, (int)stored->in_doubt, stored->wall_ms);
+             lanes[file->lane], file->run, file->seq, file->count,
+             file->attempt, (int)file->in_doubt, file->wall_ms);
 }
 
-void mp_stored_open_name(unsigned lane, uint64_t run, uint64_t number,
-                         char out[MP_STORED_NAME]) {
-    snprintf(out, MP_STORED_NAME, "%s-%016" PRIx64 "-%012" PRIu64 ".v1.open",
-             lanes[lane], run, number);
+void mp_batch_file_open_name(unsigned lane, uint64_t run, uint64_t number,
+                             char out[MP_BATCH_FILE_NAME]) {
+    snprintf(out, MP_BATCH_FILE_NAME,
+             "%s-%016" PRIx64 "-%012" PRIu64 ".v1.open", lanes[lane], run,
+             number);
 }
 
-void mp_stored_run_name(uint64_t run, char out[MP_STORED_NAME]) {
-    snprintf(out, MP_STORED_NAME, "%016" PRIx64, run);
+void mp_batch_file_run_name(uint64_t run, char out[MP_BATCH_FILE_NAME]) {
+    snprintf(out, MP_BATCH_FILE_NAME, "%016" PRIx64, run);
 }
 
-uint64_t mp_stored_new_run(int64_t wall_ms, uint64_t random, uint64_t last) {
+uint64_t mp_batch_file_new_run(int64_t wall_ms, uint64_t random,
+                               uint64_t last) {
     uint64_t ms = (uint64_t)wall_ms;
     uint64_t next = (last >> RANDOM_BITS) + 1;
     if (ms < next && next <= UINT64_MAX >> RANDOM_BITS)
@@ -45,7 +48,7 @@ uint64_t mp_stored_new_run(int64_t wall_ms, uint64_t random, uint64_t last) {
 
 /* Reads the lane and its dash; NULL: there is none. */
 static const char *parse_lane(const char *name, unsigned *lane) {
-    for (*lane = 0; *lane < MP_STORED_LANES; ++*lane) {
+    for (*lane = 0; *lane < MP_BATCH_FILE_LANES; ++*lane) {
         size_t n = strlen(lanes[*lane]);
         if (strncmp(name, lanes[*lane], n) == 0 && name[n] == '-')
             return name + n + 1;
@@ -66,10 +69,10 @@ static const char *parse_number(const char *at, int base, char end,
 
 /* A name is only taken if it is what would be written: no sign, no blank and
  * no second spelling. */
-bool mp_stored_parse(const char *name, mp_stored *out) {
-    char again[MP_STORED_NAME];
+bool mp_batch_file_parse(const char *name, mp_batch_file *out) {
+    char again[MP_BATCH_FILE_NAME];
     uint64_t count, attempt, in_doubt, ms;
-    *out = (mp_stored){0};
+    *out = (mp_batch_file){0};
     const char *at = parse_lane(name, &out->lane);
     at = parse_number(at, 16, '-', &out->run);
     at = parse_number(at, 10, '-', &out->seq);
@@ -78,36 +81,36 @@ bool mp_stored_parse(const char *name, mp_stored *out) {
     at = parse_number(at, 10, '-', &in_doubt);
     at = parse_number(at, 10, '.', &ms);
     if (!at || in_doubt > MP_IN_DOUBT_NON_IDEMPOTENT || count == 0 ||
-        count > MP_STORED_RECORDS || attempt > UINT32_MAX || ms > INT64_MAX)
+        count > MP_BATCH_FILE_RECORDS || attempt > UINT32_MAX || ms > INT64_MAX)
         return false;
     out->count = (uint32_t)count;
     out->attempt = (uint32_t)attempt;
     out->in_doubt = (mp_in_doubt)in_doubt;
     out->wall_ms = (int64_t)ms;
-    mp_stored_name(out, again);
+    mp_batch_file_name(out, again);
     return strcmp(name, again) == 0;
 }
 
-bool mp_stored_parse_open(const char *name, mp_stored *out) {
-    char again[MP_STORED_NAME];
-    *out = (mp_stored){0};
+bool mp_batch_file_parse_open(const char *name, mp_batch_file *out) {
+    char again[MP_BATCH_FILE_NAME];
+    *out = (mp_batch_file){0};
     const char *at = parse_lane(name, &out->lane);
     at = parse_number(at, 16, '-', &out->run);
     at = parse_number(at, 10, '.', &out->number);
     if (!at || out->number == 0)
         return false;
-    mp_stored_name(out, again);
+    mp_batch_file_name(out, again);
     return strcmp(name, again) == 0;
 }
 
-bool mp_stored_parse_run(const char *name, uint64_t *run) {
-    char again[MP_STORED_NAME];
+bool mp_batch_file_parse_run(const char *name, uint64_t *run) {
+    char again[MP_BATCH_FILE_NAME];
     if (!parse_number(name, 16, '\0', run))
         return false;
-    mp_stored_run_name(*run, again);
+    mp_batch_file_run_name(*run, again);
     return strcmp(name, again) == 0;
 }
 
-bool mp_stored_before(const mp_stored *a, const mp_stored *b) {
+bool mp_batch_file_before(const mp_batch_file *a, const mp_batch_file *b) {
     return a->run != b->run ? a->run < b->run : a->seq < b->seq;
 }

@@ -1,16 +1,16 @@
 /* The names of the files of a spool: a sealed batch carries its whole state
  * in its name, so that renaming it changes the state in one step. Knows
  * nothing of files. */
-#ifndef MP_STORED_H
-#define MP_STORED_H
+#ifndef MP_BATCH_FILE_H
+#define MP_BATCH_FILE_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
 enum {
-    MP_STORED_LANES = 4, /* in the order of mp_lane_id */
-    MP_STORED_NAME = 128,
-    MP_STORED_RECORDS = 2000 /* MP_SEGMENT_RECORDS */
+    MP_BATCH_FILE_LANES = 4, /* in the order of mp_lane_id */
+    MP_BATCH_FILE_NAME = 128,
+    MP_BATCH_FILE_RECORDS = 2000 /* MP_SEGMENT_RECORDS */
 };
 
 /* Which of a batch's records were in a request whose fate is not known. */
@@ -21,9 +21,9 @@ typedef enum mp_in_doubt {
 } mp_in_doubt;
 
 /* A sealed batch on disk. Whoever holds it owns it. */
-typedef struct mp_stored mp_stored;
-struct mp_stored {
-    mp_stored *next; /* for whoever holds it */
+typedef struct mp_batch_file mp_batch_file;
+struct mp_batch_file {
+    mp_batch_file *next; /* for whoever holds it */
 
     /* in the name */
     unsigned lane;
@@ -46,25 +46,26 @@ struct mp_stored {
 };
 
 /* "events-019abc…-000000000001-2000-0-0-1795460000123.v1.json.gz", or what
- * mp_stored_open_name says while it has a `number`. */
-void mp_stored_name(const mp_stored *stored, char out[MP_STORED_NAME]);
+ * mp_batch_file_open_name says while it has a `number`. */
+void mp_batch_file_name(const mp_batch_file *file,
+                        char out[MP_BATCH_FILE_NAME]);
 
 /* An open segment: "events-019abc…-000000000001.v1.open". `number` only
  * tells the segments of a run apart. */
-void mp_stored_open_name(unsigned lane, uint64_t run, uint64_t number,
-                         char out[MP_STORED_NAME]);
+void mp_batch_file_open_name(unsigned lane, uint64_t run, uint64_t number,
+                             char out[MP_BATCH_FILE_NAME]);
 
 /* A run's directory: 16 hex digits that sort by the time of its start, and
  * behind `last`, the last of those that there are, whatever the clock says. */
-void mp_stored_run_name(uint64_t run, char out[MP_STORED_NAME]);
-uint64_t mp_stored_new_run(int64_t wall_ms, uint64_t random, uint64_t last);
+void mp_batch_file_run_name(uint64_t run, char out[MP_BATCH_FILE_NAME]);
+uint64_t mp_batch_file_new_run(int64_t wall_ms, uint64_t random, uint64_t last);
 
 /* False: not such a name. The batch is filled as far as the name goes. */
-bool mp_stored_parse(const char *name, mp_stored *out);
-bool mp_stored_parse_open(const char *name, mp_stored *out);
-bool mp_stored_parse_run(const char *name, uint64_t *run);
+bool mp_batch_file_parse(const char *name, mp_batch_file *out);
+bool mp_batch_file_parse_open(const char *name, mp_batch_file *out);
+bool mp_batch_file_parse_run(const char *name, uint64_t *run);
 
 /* True if a comes before b in the order in which they were accepted. */
-bool mp_stored_before(const mp_stored *a, const mp_stored *b);
+bool mp_batch_file_before(const mp_batch_file *a, const mp_batch_file *b);
 
 #endif
