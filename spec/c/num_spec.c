@@ -244,10 +244,10 @@ CASE(integers) {
     check_uint64(UINT64_MAX);
     for (uint64_t i = 0; i < 20000; i++)
         check_uint64(i);
-    uint64_t power = 1;
-    for (int i = 0; i < 20; i++, power *= 10)
+    uint64_t fsync = 1;
+    for (int i = 0; i < 20; i++, fsync *= 10)
         for (uint64_t d = 0; d < 5; d++)
-            check_uint64(power + d - 2);
+            check_uint64(fsync + d - 2);
     for (int i = 0; i < 64; i++)
         for (uint64_t d = 0; d < 5; d++)
             check_uint64((UINT64_C(1) << i) + d - 2);

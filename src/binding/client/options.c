@@ -50,7 +50,7 @@ static void read_spool(mp_option_reader *r, const mp_option *o) {
 
 static void read_durability(mp_option_reader *r, const mp_option *o) {
     static const char *const words[] = {"process", "power", NULL};
-    r->settings->power = mp_option_get_choice(r, o, words) == 1;
+    r->settings->fsync = mp_option_get_choice(r, o, words) == 1;
     r->needs_spool = o->name;
 }
 

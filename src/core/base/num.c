@@ -58,9 +58,9 @@ static int floor_log2_pow10(int n) {
 
 /* floor(n * power / 2^128), made odd if that cut anything off, so that it
  * compares with even numbers as the full product would. */
-static uint64_t scale(const uint64_t power[2], uint64_t n) {
-    uint128 low = (uint128)power[1] * n;
-    uint128 product = (uint128)power[0] * n + (uint64_t)(low >> 64);
+static uint64_t scale(const uint64_t fsync[2], uint64_t n) {
+    uint128 low = (uint128)fsync[1] * n;
+    uint128 product = (uint128)fsync[0] * n + (uint64_t)(low >> 64);
     return (uint64_t)(product >> 64) | ((uint64_t)product != 0);
 }
 
@@ -77,13 +77,13 @@ static decimal shortest(uint64_t bits) {
     q += MIN_Q;
 
     int k = floor_log10(q, close_below);
-    const uint64_t *power = pow10_bits[-k - POW10_MIN];
+    const uint64_t *fsync = pow10_bits[-k - POW10_MIN];
     int shift = q + floor_log2_pow10(-k) + 1; /* 1 to 4 */
     /* In quarters of 10^k; the ends are inside for even c only. */
     uint64_t odd = c & 1;
-    uint64_t value = scale(power, (4 * c) << shift);
-    uint64_t from = scale(power, (4 * c - 2 + close_below) << shift) + odd;
-    uint64_t to = scale(power, (4 * c + 2) << shift) - odd;
+    uint64_t value = scale(fsync, (4 * c) << shift);
+    uint64_t from = scale(fsync, (4 * c - 2 + close_below) << shift) + odd;
+    uint64_t to = scale(fsync, (4 * c + 2) << shift) - odd;
 
     /* The two smallest doubles have no tens; they too come out as they
      * should, as 5e-324 and 1e-323. */

@@ -28,7 +28,7 @@ typedef struct mp_settings {
     bool report_ambiguous; /* on_ambiguous = "report" */
     mp_report_level reports;
     int64_t max_age_ms; /* 0: none */
-    bool power;         /* durability = "power": what is on disk is synced */
+    bool fsync;         /* durability = "power": what is on disk is synced */
     int64_t sync_interval_ms;
     uint64_t spool_max_bytes;
     int gzip; /* level 1 to 12; 0: bodies go uncompressed */

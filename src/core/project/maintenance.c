@@ -35,7 +35,7 @@ static void adopt(mp_project *project, const mp_settings *settings,
     if (project->adopt_pause_ms > ADOPT_MS)
         project->adopt_pause_ms = ADOPT_MS;
     project->adopt_ms = now_ms + project->adopt_pause_ms;
-    if (mp_spool_adopt(project->spool, settings->power, &teller, &got,
+    if (mp_spool_adopt(project->spool, settings->fsync, &teller, &got,
                        message) != 0)
         mp_project_tell_once(project, message);
     for (mp_batch_file *s = got.list; s; s = s->next)
@@ -175,12 +175,12 @@ int64_t mp_project_maintain_after(mp_project *project,
                            * found by asking its lane */
     }
     mp_project_evict(project, settings, now_ms);
-    if (settings->power && now_ms >= project->sync_ms)
+    if (settings->fsync && now_ms >= project->sync_ms)
         sync(project, settings, now_ms);
     keep_rejected(project);
     mp_project_lock(project);
     unsynced waiting = {.n = 0};
-    if (settings->power)
+    if (settings->fsync)
         find_unsynced(project, &waiting);
     release_synced(project, &waiting, (bool[SYNCED]){false});
     if (wants_spares(project) && project->spare_ms < next_ms)
@@ -213,7 +213,7 @@ static void finish_segment(mp_segment *segment, void *user) {
              (place->open && !mp_spool_is_there(segment)))
         place->sealed = mp_project_seal(project, end->lane, segment, NULL,
                                         project->settings);
-    else if (project->settings->power && place->open)
+    else if (project->settings->fsync && place->open)
         mp_spool_sync(segment, message);
 }
 

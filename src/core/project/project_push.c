@@ -104,7 +104,7 @@ static int64_t due(const mp_project *project, const mp_lane *lane,
     int64_t due_ms = INT64_MAX;
     if (!mp_lane_waits(lane))
         due_ms = now_ms + settings->flush_interval_ms;
-    if (project->spool && settings->power &&
+    if (project->spool && settings->fsync &&
         now_ms + settings->sync_interval_ms < due_ms)
         due_ms = now_ms + settings->sync_interval_ms;
     return due_ms;

@@ -28,7 +28,7 @@ mp_batch_file *mp_project_seal(mp_project *project, mp_lane_id lane,
     char message[MP_MESSAGE];
     mp_batch_file *file;
     if (mp_spool_seal(project->spool, lane, segment, body,
-                      wall_of(segment->last_ms), settings->power, &file,
+                      wall_of(segment->last_ms), settings->fsync, &file,
                       message) != 0)
         mp_project_trouble(project, message);
     if (file) {
