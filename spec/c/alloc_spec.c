@@ -94,20 +94,21 @@ static mp_reply reply_of(int status, const char *body) {
 static const mp_reply *reply_under_test;
 
 static void read_reply(void) {
-    mp_answer right, answer;
+    mp_response right, response;
     pause_failing();
-    mp_answer_read(&right, reply_under_test, 3, true);
+    mp_response_read(&right, reply_under_test, 3, true);
     resume_failing();
-    mp_err err = mp_answer_read(&answer, reply_under_test, 3, true);
+    mp_err err = mp_response_read(&response, reply_under_test, 3, true);
     CHECK(err == MP_OK || err == MP_MEMORY);
     /* Less may be known, but nothing that is not so. */
-    CHECK(answer.outcome == right.outcome ||
-          answer.outcome == MP_SAID_UNREADABLE ||
-          (right.outcome == MP_SAID_PARTLY && answer.outcome == MP_SAID_BAD));
-    if (answer.outcome == MP_SAID_PARTLY)
-        CHECK(answer.failed_count == right.failed_count);
-    mp_answer_free(&answer);
-    mp_answer_free(&right);
+    CHECK(
+        response.result == right.result ||
+        response.result == MP_RESULT_UNREADABLE ||
+        (right.result == MP_RESULT_PARTLY && response.result == MP_RESULT_BAD));
+    if (response.result == MP_RESULT_PARTLY)
+        CHECK(response.failed_count == right.failed_count);
+    mp_response_free(&response);
+    mp_response_free(&right);
 }
 
 CASE(replies) {
@@ -136,15 +137,15 @@ CASE(replies) {
 /* ---- lanes ---- */
 
 static word names_poison(rig *r, const mp_batch *batch) {
-    return poisons_in(r, batch) ? said_partly : said_ok;
+    return poisons_in(r, batch) ? reply_partly : reply_ok;
 }
 
 static word hiccups(rig *r, const mp_batch *batch) {
-    return r->requests % 3 == 1 ? said_503 : refuses_poison(r, batch);
+    return r->requests % 3 == 1 ? reply_503 : refuses_poison(r, batch);
 }
 
 static word is_narrow(rig *r, const mp_batch *batch) {
-    return batch->count > 5 ? said_large : refuses_poison(r, batch);
+    return batch->count > 5 ? reply_large : refuses_poison(r, batch);
 }
 
 static mp_lane_id lane_under_test;

@@ -7,73 +7,73 @@ enum {
 
 /* ---- configuration ---- */
 
-static void check_pauses(mp_lane_id id, word said, bool trusted) {
+static void check_pauses(mp_lane_id id, word reply, bool trusted) {
     rig *r = rig_open(id);
     if (trusted) {
         rig_add_due(r, 1);
-        rig_serve(r, said_ok);
+        rig_serve(r, reply_ok);
     }
     rig_add_due(r, 2);
     for (int i = 0; i < 3; i++) {
         int64_t asked_ms = r->now_ms;
-        rig_serve(r, said);
+        rig_serve(r, reply);
         mp_lane_flush_up_to(r->lane, r->seqs);
         rig_sleep(r);
         CHECK(r->now_ms == asked_ms + MINUTE);
     }
-    CHECK(strcmp(r->stats.last_error, said.text) == 0);
+    CHECK(strcmp(r->stats.last_error, reply.text) == 0);
     CHECK(r->stats.rejected == 0);
     rig_finish(r);
 }
 
 CASE(wrong_credentials_pause_any_lane) {
     for (int id = 0; id < MP_LANES; id++) {
-        check_pauses((mp_lane_id)id, said_401, false);
-        check_pauses((mp_lane_id)id, said_401, true);
+        check_pauses((mp_lane_id)id, reply_401, false);
+        check_pauses((mp_lane_id)id, reply_401, true);
     }
 }
 
 CASE(a_lane_never_answered_200_pauses_at_403_and_404) {
-    check_pauses(MP_LANE_EVENTS, said_403, false);
-    check_pauses(MP_LANE_PEOPLE, said_404, false);
+    check_pauses(MP_LANE_EVENTS, reply_403, false);
+    check_pauses(MP_LANE_PEOPLE, reply_404, false);
 }
 
 CASE(a_lane_answered_200_halves_at_403_and_404) {
     for (int i = 0; i < 2; i++) {
         rig *r = rig_open(MP_LANE_EVENTS);
         rig_add_due(r, 1);
-        rig_serve(r, said_ok);
+        rig_serve(r, reply_ok);
         rig_add_due(r, 2);
         for (int k = 0; k < 2; k++)
-            rig_serve(r, i ? said_403 : said_404);
-        rig_serve(r, said_ok);
+            rig_serve(r, i ? reply_403 : reply_404);
+        rig_serve(r, reply_ok);
         CHECK(r->stats.rejected == 0 && r->stats.delivered == 2);
         rig_sleep(r);
-        rig_serve(r, i ? said_403 : said_404);
+        rig_serve(r, i ? reply_403 : reply_404);
         CHECK(r->stats.rejected == 1);
         rig_finish(r);
     }
 }
 
-CASE(the_third_unreadable_answer_pauses) {
+CASE(the_third_unreadable_response_pauses) {
     rig *r = rig_open(MP_LANE_EVENTS);
     rig_add_due(r, 5);
     for (int i = 0; i < 4; i++) {
         int64_t asked_ms = r->now_ms;
-        rig_serve(r, said_what);
+        rig_serve(r, reply_what);
         rig_sleep(r);
         CHECK((r->now_ms == asked_ms + MINUTE) == (i >= 2));
     }
-    rig_serve(r, said_ok);
+    rig_serve(r, reply_ok);
     rig_finish(r);
 }
 
-CASE(unreadable_answers_count_in_a_row) {
+CASE(unreadable_responses_count_in_a_row) {
     rig *r = rig_open(MP_LANE_EVENTS);
     rig_add_due(r, 5);
     for (int i = 0; i < 6; i++) {
         int64_t asked_ms = r->now_ms;
-        rig_serve(r, i == 2 ? said_429 : said_what);
+        rig_serve(r, i == 2 ? reply_429 : reply_what);
         rig_sleep(r);
         CHECK((r->now_ms == asked_ms + MINUTE) == (i == 5));
     }
@@ -100,8 +100,8 @@ CASE(old_events_travel_to_import) {
     CHECK(young && young->count == 5 && !young->via_import);
     CHECK(old && old->count == 5 && old->via_import);
     r->book[2].poison = true;
-    rig_say(r, old, said_partly);
-    rig_say(r, young, said_ok);
+    rig_say(r, old, reply_partly);
+    rig_say(r, young, reply_ok);
     CHECK(r->stats.rejected == 1 && r->stats.delivered == 9);
     rig_finish(r);
 }
@@ -116,8 +116,8 @@ CASE(five_days_less_an_hour_is_old) {
     mp_lane_flush_up_to(r->lane, r->seqs);
     mp_batch *young = rig_next(r), *old = rig_next(r);
     CHECK(young && young->count == 3 && old && old->count == 1);
-    rig_say(r, young, said_ok);
-    rig_say(r, old, said_ok);
+    rig_say(r, young, reply_ok);
+    rig_say(r, old, reply_ok);
     rig_finish(r);
 }
 
@@ -127,12 +127,12 @@ CASE(events_grow_old_between_tries) {
     mp_lane_flush_up_to(r->lane, r->seqs);
     mp_batch *batch = rig_next(r);
     CHECK(batch && !batch->via_import);
-    rig_say(r, batch, said_429);
+    rig_say(r, batch, reply_429);
     rig_sleep(r);
     r->wall_ms += 5 * (int64_t)DAY_MS;
     batch = rig_next(r);
     CHECK(batch && batch->via_import);
-    rig_say(r, batch, said_ok);
+    rig_say(r, batch, reply_ok);
     rig_finish(r);
 }
 
@@ -141,36 +141,36 @@ CASE(deferred_events_grow_old_too) {
     rig_put(r, MP_PLAIN, 0, r->wall_ms, 50);
     mp_lane_flush_up_to(r->lane, r->seqs);
     for (int i = 0; i < 9; i++) {
-        rig_serve(r, said_503);
+        rig_serve(r, reply_503);
         rig_sleep(r);
     }
     r->wall_ms += 5 * (int64_t)DAY_MS;
     mp_batch *batch = rig_next(r);
     CHECK(batch && batch->via_import);
     if (batch)
-        rig_say(r, batch, said_ok);
+        rig_say(r, batch, reply_ok);
     rig_finish(r);
 }
 
 CASE(a_custom_host_without_import_drops_old_events) {
     rig *r = open_with_old_events(true, 10);
-    rig_serve(r, said_ok);
-    rig_serve(r, said_404);
+    rig_serve(r, reply_ok);
+    rig_serve(r, reply_404);
     CHECK(r->stats.dropped_expired == 5 && r->stats.delivered == 5);
     rig_add_due(r, 1);
-    rig_serve(r, said_ok);
+    rig_serve(r, reply_ok);
     rig_finish(r);
 }
 
 CASE(what_import_refuses_does_not_stop_young_events) {
-    static const word *const words[] = {&said_401, &said_403, &said_404};
+    static const word *const words[] = {&reply_401, &reply_403, &reply_404};
     for (int i = 0; i < 3; i++) {
         rig *r = open_with_old_events(false, 10);
         mp_batch *young = rig_next(r), *old = rig_next(r);
         rig_say(r, old, *words[i]);
-        rig_say(r, young, said_ok);
+        rig_say(r, young, reply_ok);
         rig_add_due(r, 2);
-        rig_serve(r, said_ok);
+        rig_serve(r, reply_ok);
         CHECK(r->stats.delivered == 7 && r->stats.rejected == 0);
         CHECK(!rig_next(r) && r->next_ms == MINUTE);
         rig_finish(r);
@@ -185,8 +185,8 @@ CASE(identity_travels_apart_on_import) {
     mp_batch *identity = rig_next(r), *plain = rig_next(r);
     CHECK(identity && identity->count == 4 && !identity->via_import);
     CHECK(plain && plain->count == 8 && !plain->via_import);
-    rig_say(r, identity, said_ok);
-    rig_say(r, plain, said_ok);
+    rig_say(r, identity, reply_ok);
+    rig_say(r, plain, reply_ok);
     rig_finish(r);
 }
 
@@ -203,7 +203,7 @@ CASE(what_adds_up_travels_apart_in_order) {
         CHECK(batch && batch->count == counts[i]);
         CHECK(mp_batch_seq(batch) == last + 1);
         last += batch->count;
-        rig_say(r, batch, said_ok);
+        rig_say(r, batch, reply_ok);
     }
     rig_finish(r);
 }
@@ -217,14 +217,14 @@ CASE(non_idempotent_waits_only_for_its_own_key) {
     }
     rig_put(r, MP_PLAIN, 7, 0, 50); /* 81 waits for 16 */
     mp_lane_flush_up_to(r->lane, r->seqs);
-    rig_serve(r, said_503);
+    rig_serve(r, reply_503);
     rig_sleep(r);
     static const uint32_t counts[] = {40, 40, 1};
     for (int i = 0; i < 3; i++) {
         mp_batch *batch = rig_next(r);
         CHECK(batch && batch->count == counts[i]);
         if (batch)
-            rig_say(r, batch, said_ok);
+            rig_say(r, batch, reply_ok);
     }
     CHECK(r->stats.delivered == 81 && r->requests == 4);
     rig_finish(r);
@@ -235,9 +235,9 @@ CASE(what_adds_up_is_not_sent_again_when_refused) {
     for (int i = 0; i < 4; i++)
         rig_put(r, i < 2 ? MP_NON_IDEMPOTENT : MP_PLAIN, 1, 0, 50);
     mp_lane_flush_up_to(r->lane, r->seqs);
-    rig_serve(r, said_no);
+    rig_serve(r, reply_no);
     CHECK(r->stats.rejected == 2 && r->requests == 1);
-    rig_serve(r, said_ok);
+    rig_serve(r, reply_ok);
     rig_finish(r);
 }
 
@@ -245,15 +245,15 @@ CASE(what_adds_up_is_sent_again_when_it_may_have_failed) {
     rig *r = rig_open(MP_LANE_PEOPLE);
     rig_put(r, MP_NON_IDEMPOTENT, 1, 0, 50);
     mp_lane_flush_up_to(r->lane, r->seqs);
-    rig_serve(r, said_lost);
+    rig_serve(r, reply_lost);
     rig_sleep(r);
-    rig_serve(r, said_ok);
+    rig_serve(r, reply_ok);
     CHECK(r->stats.ambiguous == 1 && r->stats.delivered == 1);
     rig_finish(r);
 }
 
 CASE(in_doubt_ends_non_idempotent_records_with_report) {
-    static const word *const words[] = {&said_lost, &said_503};
+    static const word *const words[] = {&reply_lost, &reply_503};
     for (int i = 0; i < 2; i++) {
         rig *r = rig_open(MP_LANE_PEOPLE);
         r->settings->report_ambiguous = true;
@@ -271,8 +271,9 @@ CASE(in_doubt_ends_non_idempotent_records_with_report) {
 
 /* Else an outage would end one batch after the other. */
 CASE(in_doubt_records_that_end_back_off_too) {
-    static const word words[] = {{MP_SAID_LOST, 0, "timeout", 0},
-                                 {MP_SAID_SERVER_ERROR, 503, "x", 10 * MINUTE}};
+    static const word words[] = {
+        {MP_RESULT_LOST, 0, "timeout", 0},
+        {MP_RESULT_SERVER_ERROR, 503, "x", 10 * MINUTE}};
     for (int i = 0; i < 2; i++) {
         rig *r = rig_open(MP_LANE_PEOPLE);
         r->settings->report_ambiguous = true;
@@ -283,7 +284,7 @@ CASE(in_doubt_records_that_end_back_off_too) {
         mp_batch *early = rig_next(r);
         CHECK(!early && r->next_ms >= (i ? 10 * MINUTE : 3000));
         if (early)
-            rig_say(r, early, said_ok);
+            rig_say(r, early, reply_ok);
         rig_finish(r);
     }
 }
@@ -292,8 +293,8 @@ int main(void) {
     RUN(wrong_credentials_pause_any_lane);
     RUN(a_lane_never_answered_200_pauses_at_403_and_404);
     RUN(a_lane_answered_200_halves_at_403_and_404);
-    RUN(the_third_unreadable_answer_pauses);
-    RUN(unreadable_answers_count_in_a_row);
+    RUN(the_third_unreadable_response_pauses);
+    RUN(unreadable_responses_count_in_a_row);
     RUN(old_events_travel_to_import);
     RUN(five_days_less_an_hour_is_old);
     RUN(events_grow_old_between_tries);

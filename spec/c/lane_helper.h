@@ -55,30 +55,30 @@ typedef struct rig {
 
 /* What a model server says. */
 typedef struct word {
-    mp_outcome outcome;
+    mp_result result;
     int status;
     const char *text;
     int64_t retry_after_ms;
 } word;
 
-static const word said_ok = {MP_SAID_DELIVERED, 200, "", 0};
-static const word said_no = {MP_SAID_REFUSED, 200, "refused", 0};
-static const word said_bad = {MP_SAID_BAD, 400, "bad request", 0};
-static const word said_large = {MP_SAID_TOO_LARGE, 413, "too large", 0};
-static const word said_partly = {MP_SAID_PARTLY, 400, "some failed", 0};
-static const word said_gone = {MP_SAID_REJECTED, 410, "gone", 0};
-static const word said_what = {MP_SAID_UNREADABLE, 200, "HTTP 200: <", 0};
-static const word said_401 = {MP_SAID_UNAUTHORIZED, 401, "who?", 0};
-static const word said_403 = {MP_SAID_FORBIDDEN, 403, "forbidden", 0};
-static const word said_404 = {MP_SAID_FORBIDDEN, 404, "not found", 0};
-static const word said_429 = {MP_SAID_BUSY, 429, "too many", 0};
-static const word said_503 = {MP_SAID_SERVER_ERROR, 503, "HTTP 503", 0};
-static const word said_lost = {MP_SAID_LOST, 0, "timeout", 0};
-static const word said_nothing = {MP_SAID_NOTHING, 0, "refused", 0};
+static const word reply_ok = {MP_RESULT_DELIVERED, 200, "", 0};
+static const word reply_no = {MP_RESULT_REFUSED, 200, "refused", 0};
+static const word reply_bad = {MP_RESULT_BAD, 400, "bad request", 0};
+static const word reply_large = {MP_RESULT_TOO_LARGE, 413, "too large", 0};
+static const word reply_partly = {MP_RESULT_PARTLY, 400, "some failed", 0};
+static const word reply_gone = {MP_RESULT_REJECTED, 410, "gone", 0};
+static const word reply_what = {MP_RESULT_UNREADABLE, 200, "HTTP 200: <", 0};
+static const word reply_401 = {MP_RESULT_UNAUTHORIZED, 401, "who?", 0};
+static const word reply_403 = {MP_RESULT_FORBIDDEN, 403, "forbidden", 0};
+static const word reply_404 = {MP_RESULT_FORBIDDEN, 404, "not found", 0};
+static const word reply_429 = {MP_RESULT_BUSY, 429, "too many", 0};
+static const word reply_503 = {MP_RESULT_SERVER_ERROR, 503, "HTTP 503", 0};
+static const word reply_lost = {MP_RESULT_LOST, 0, "timeout", 0};
+static const word reply_nothing = {MP_RESULT_NOTHING, 0, "refused", 0};
 
-static inline word asking(word said, int64_t retry_after_ms) {
-    said.retry_after_ms = retry_after_ms;
-    return said;
+static inline word asking(word reply, int64_t retry_after_ms) {
+    reply.retry_after_ms = retry_after_ms;
+    return reply;
 }
 
 /* ---- life ---- */
@@ -282,9 +282,9 @@ static inline mp_batch *rig_next(rig *r) {
 
 /* True if what may have been taken is not to be sent again. */
 static inline bool is_ended_in_doubt(const rig *r, const page *p,
-                                     const word *said) {
-    return (said->outcome == MP_SAID_LOST ||
-            said->outcome == MP_SAID_SERVER_ERROR) &&
+                                     const word *reply) {
+    return (reply->result == MP_RESULT_LOST ||
+            reply->result == MP_RESULT_SERVER_ERROR) &&
            r->settings->report_ambiguous && p->kind == MP_NON_IDEMPOTENT;
 }
 
@@ -296,68 +296,68 @@ static inline bool is_singled_out(const mp_batch *batch) {
 
 /* What becomes of one record of a batch by this word. */
 static inline fate rig_judge(const rig *r, const mp_batch *batch, const page *p,
-                             const word *said) {
+                             const word *reply) {
     bool alone = batch->count == 1;
-    if (is_ended_in_doubt(r, p, said))
+    if (is_ended_in_doubt(r, p, reply))
         return REJECTED;
-    switch (said->outcome) {
-    case MP_SAID_DELIVERED:
+    switch (reply->result) {
+    case MP_RESULT_DELIVERED:
         return DELIVERED;
-    case MP_SAID_PARTLY:
+    case MP_RESULT_PARTLY:
         return p->poison ? REJECTED : DELIVERED;
-    case MP_SAID_REJECTED:
+    case MP_RESULT_REJECTED:
         return REJECTED;
-    case MP_SAID_REFUSED:
+    case MP_RESULT_REFUSED:
         return alone || p->kind == MP_NON_IDEMPOTENT ? REJECTED : WAITING;
-    case MP_SAID_BAD:
-    case MP_SAID_TOO_LARGE:
+    case MP_RESULT_BAD:
+    case MP_RESULT_TOO_LARGE:
         return alone ? REJECTED : WAITING;
-    case MP_SAID_FORBIDDEN:
+    case MP_RESULT_FORBIDDEN:
         if (batch->via_import)
-            return said->status == 404 && r->custom_host ? EXPIRED : WAITING;
+            return reply->status == 404 && r->custom_host ? EXPIRED : WAITING;
         return alone && r->trusted && is_singled_out(batch) ? REJECTED
                                                             : WAITING;
-    case MP_SAID_UNREADABLE:
-    case MP_SAID_UNAUTHORIZED:
-    case MP_SAID_BUSY:
-    case MP_SAID_SERVER_ERROR:
-    case MP_SAID_NOTHING:
-    case MP_SAID_LOST:
+    case MP_RESULT_UNREADABLE:
+    case MP_RESULT_UNAUTHORIZED:
+    case MP_RESULT_BUSY:
+    case MP_RESULT_SERVER_ERROR:
+    case MP_RESULT_NOTHING:
+    case MP_RESULT_LOST:
         break;
     }
     return WAITING;
 }
 
-static inline void rig_say(rig *r, mp_batch *batch, word said) {
+static inline void rig_say(rig *r, mp_batch *batch, word reply) {
     static mp_failed failed[MP_SEGMENT_RECORDS];
-    mp_answer answer = {.outcome = said.outcome, .status = said.status};
-    strcpy(answer.text, said.text);
+    mp_response response = {.result = reply.result, .status = reply.status};
+    strcpy(response.text, reply.text);
     if (!batch->via_import)
-        r->trusted |= said.outcome == MP_SAID_DELIVERED ||
-                      said.outcome == MP_SAID_PARTLY ||
-                      said.outcome == MP_SAID_REFUSED;
+        r->trusted |= reply.result == MP_RESULT_DELIVERED ||
+                      reply.result == MP_RESULT_PARTLY ||
+                      reply.result == MP_RESULT_REFUSED;
     for (uint32_t i = 0; i < batch->count; i++) {
         uint64_t seq = mp_batch_entry(batch, i)->seq;
-        if (said.outcome == MP_SAID_PARTLY && r->book[seq].poison)
-            failed[answer.failed_count++] = (mp_failed){.index = i};
-        rig_mark(r, seq, rig_judge(r, batch, &r->book[seq], &said));
+        if (reply.result == MP_RESULT_PARTLY && r->book[seq].poison)
+            failed[response.failed_count++] = (mp_failed){.index = i};
+        rig_mark(r, seq, rig_judge(r, batch, &r->book[seq], &reply));
     }
-    if (said.outcome == MP_SAID_FORBIDDEN && batch->count == 1 &&
+    if (reply.result == MP_RESULT_FORBIDDEN && batch->count == 1 &&
         !batch->via_import && !is_singled_out(batch))
         r->trusted = false;
-    answer.failed = answer.failed_count ? failed : NULL;
-    mp_lane_handle_reply(r->lane, r->settings, batch, &answer,
-                         said.retry_after_ms, r->now_ms);
+    response.failed = response.failed_count ? failed : NULL;
+    mp_lane_handle_reply(r->lane, r->settings, batch, &response,
+                         reply.retry_after_ms, r->now_ms);
     rig_sweep(r);
     rig_check(r);
 }
 
 /* Sends the next batch, which must be there, and answers it. */
-static inline void rig_serve(rig *r, word said) {
+static inline void rig_serve(rig *r, word reply) {
     mp_batch *batch = rig_next(r);
     CHECK(batch != NULL);
     if (batch)
-        rig_say(r, batch, said);
+        rig_say(r, batch, reply);
 }
 
 /* Sleeps until the lane wants to be asked again, and not a moment less. */
@@ -373,7 +373,7 @@ typedef word (*server)(rig *, const mp_batch *);
 
 static inline word server_ok(rig *r, const mp_batch *batch) {
     (void)r, (void)batch;
-    return said_ok;
+    return reply_ok;
 }
 
 /* Serves until nothing is left, one request at a time; false if that takes

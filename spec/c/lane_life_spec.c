@@ -10,23 +10,23 @@ static bool chance(double p) {
 
 static word says_anything(rig *r, const mp_batch *batch) {
     static const word *const words[] = {
-        &said_no,  &said_bad,  &said_large, &said_what,   &said_401,
-        &said_403, &said_404,  &said_429,   &said_503,    &said_503,
-        &said_503, &said_lost, &said_lost,  &said_nothing};
+        &reply_no,  &reply_bad,  &reply_large, &reply_what,   &reply_401,
+        &reply_403, &reply_404,  &reply_429,   &reply_503,    &reply_503,
+        &reply_503, &reply_lost, &reply_lost,  &reply_nothing};
     size_t n = sizeof words / sizeof *words;
     bool import = r->id == MP_LANE_IMPORT || batch->via_import;
     if (chance(0.01))
-        return said_gone;
+        return reply_gone;
     if (import && chance(0.3))
-        return said_partly;
+        return reply_partly;
     if (poisons_in(r, batch) && chance(0.9))
-        return r->book[mp_batch_seq(batch)].bytes % 2 ? said_no : said_503;
+        return r->book[mp_batch_seq(batch)].bytes % 2 ? reply_no : reply_503;
     if (chance(0.5))
-        return said_ok;
-    word said = *words[(size_t)(mp_rng_unit(&dice) * (double)n)];
-    if (said.outcome == MP_SAID_BUSY && chance(0.3))
-        said.retry_after_ms = (int64_t)(mp_rng_unit(&dice) * 100000);
-    return said;
+        return reply_ok;
+    word reply = *words[(size_t)(mp_rng_unit(&dice) * (double)n)];
+    if (reply.result == MP_RESULT_BUSY && chance(0.3))
+        reply.retry_after_ms = (int64_t)(mp_rng_unit(&dice) * 100000);
+    return reply;
 }
 
 static void add_anything(rig *r, uint32_t n) {
@@ -78,7 +78,7 @@ static void live(mp_lane_id id) {
         }
     }
     while (n > 0)
-        rig_say(r, under_way[--n], said_ok);
+        rig_say(r, under_way[--n], reply_ok);
     rig_finish(r);
 }
 
@@ -131,7 +131,7 @@ void *realloc(void *old, size_t size) {
 }
 
 static word takes_little(rig *r, const mp_batch *batch) {
-    return bytes_of(r, batch) > 4500 ? said_large : refuses_poison(r, batch);
+    return bytes_of(r, batch) > 4500 ? reply_large : refuses_poison(r, batch);
 }
 
 /* All ways a batch is cut, parted and joined; true if the failure came. */

@@ -8,27 +8,27 @@ enum {
 /* ---- model servers ---- */
 
 static word is_hurt_by_poison(rig *r, const mp_batch *batch) {
-    return poisons_in(r, batch) ? said_bad : said_ok;
+    return poisons_in(r, batch) ? reply_bad : reply_ok;
 }
 
 static word names_poison(rig *r, const mp_batch *batch) {
-    return poisons_in(r, batch) ? said_partly : said_ok;
+    return poisons_in(r, batch) ? reply_partly : reply_ok;
 }
 
 static word breaks_on_poison(rig *r, const mp_batch *batch) {
-    return poisons_in(r, batch) ? said_503 : said_ok;
+    return poisons_in(r, batch) ? reply_503 : reply_ok;
 }
 
 static word refuses_all(rig *r, const mp_batch *batch) {
     (void)r, (void)batch;
-    return said_no;
+    return reply_no;
 }
 
 static word refuses_all_variously(rig *r, const mp_batch *batch) {
     (void)batch;
-    word said = said_no;
-    said.text = r->requests % 2 ? "this" : "that";
-    return said;
+    word reply = reply_no;
+    reply.text = r->requests % 2 ? "this" : "that";
+    return reply;
 }
 
 enum {
@@ -36,7 +36,7 @@ enum {
 };
 
 static word is_small(rig *r, const mp_batch *batch) {
-    return bytes_of(r, batch) > ROOM ? said_large : said_ok;
+    return bytes_of(r, batch) > ROOM ? reply_large : reply_ok;
 }
 
 /* ---- helpers ---- */
@@ -140,19 +140,19 @@ CASE(what_comes_later_waits_for_no_search) {
     rig_add_due(r, 10);
     mp_batch *second = rig_next(r);
     CHECK(first && second);
-    rig_say(r, first, said_no);
-    rig_say(r, second, said_ok);
+    rig_say(r, first, reply_no);
+    rig_say(r, second, reply_ok);
     CHECK(rig_run(r, refuses_poison, 2 * 7) && is_sorted_out(r));
     rig_finish(r);
 }
 
 /* An outage is not a refusal: retries are no part of the search. */
 CASE(an_outage_does_not_end_a_search) {
-    static const word *const troubles[] = {&said_429, &said_nothing};
+    static const word *const troubles[] = {&reply_429, &reply_nothing};
     for (int i = 0; i < 2; i++) {
         rig *r = open_with(MP_LANE_EVENTS, 100);
         r->book[7].poison = true;
-        rig_serve(r, said_no);
+        rig_serve(r, reply_no);
         for (int k = 0; k < 2 * BISECTION && r->stats.rejected == 0; k++) {
             rig_serve(r, *troubles[i]);
             r->now_ms += 10 * MINUTE;
@@ -167,11 +167,11 @@ CASE(an_outage_does_not_end_a_search) {
 
 static word forbids_all(rig *r, const mp_batch *batch) {
     (void)r, (void)batch;
-    return said_403;
+    return reply_403;
 }
 
 static word forbids_poison(rig *r, const mp_batch *batch) {
-    return poisons_in(r, batch) ? said_403 : said_ok;
+    return poisons_in(r, batch) ? reply_403 : reply_ok;
 }
 
 /* Somebody in between closes the door for a while. */
@@ -179,7 +179,7 @@ CASE(what_is_forbidden_altogether_is_kept) {
     static const uint32_t sizes[] = {1, 2, 10, 30, 2000};
     for (int i = 0; i < 5; i++) {
         rig *r = open_with(MP_LANE_EVENTS, 1);
-        rig_serve(r, said_ok);
+        rig_serve(r, reply_ok);
         rig_add_due(r, sizes[i]);
         CHECK(!rig_run(r, forbids_all, BISECTION - 1));
         rig_add_due(r, sizes[i]);
@@ -194,27 +194,27 @@ CASE(what_is_forbidden_altogether_is_kept) {
 CASE(what_is_forbidden_first_goes_behind_the_others) {
     for (int id = 0; id < MP_LANES; id++) {
         rig *r = open_with((mp_lane_id)id, 5);
-        rig_serve(r, said_403);
+        rig_serve(r, reply_403);
         rig_put(r, MP_PLAIN, 60, 0, 50);
         mp_lane_flush_up_to(r->lane, r->seqs);
         rig_sleep(r);
         mp_batch *batch = rig_next(r);
         CHECK(batch && mp_batch_seq(batch) == 6);
-        rig_say(r, batch, said_ok);
+        rig_say(r, batch, reply_ok);
         rig_finish(r);
     }
 }
 
 CASE(what_is_forbidden_goes_behind_the_others) {
     rig *r = open_with(MP_LANE_EVENTS, 1);
-    rig_serve(r, said_ok);
+    rig_serve(r, reply_ok);
     rig_add_due(r, 300);
     for (uint64_t t = 2; t <= r->seqs; t++)
         r->book[t].poison = true;
     CHECK(!rig_run(r, forbids_poison, BISECTION - 1));
     rig_add_due(r, 10);
     rig_sleep(r);
-    rig_serve(r, said_ok);
+    rig_serve(r, reply_ok);
     CHECK(r->stats.delivered == 11);
     for (int i = 0; i < 40 && r->stats.rejected < 300; i++) {
         rig_add_due(r, 1);
@@ -248,8 +248,8 @@ CASE(one_oversized_record_is_rejected) {
 
 CASE(what_was_too_large_is_tried_again_after_an_hour) {
     rig *r = open_with(MP_LANE_EVENTS, 4);
-    rig_serve(r, said_large);
-    rig_serve(r, said_large); /* the first half */
+    rig_serve(r, reply_large);
+    rig_serve(r, reply_large); /* the first half */
     CHECK(rig_run(r, server_ok, 4));
     for (int hour = 0; hour < 2; hour++) {
         rig_add_due(r, 100);
@@ -265,10 +265,10 @@ CASE(a_record_that_is_too_large_alone_teaches_nothing) {
     rig *r = rig_open(MP_LANE_EVENTS);
     rig_put(r, MP_PLAIN, 5, 0, 2 * ROOM);
     mp_lane_flush_up_to(r->lane, r->seqs);
-    rig_serve(r, said_large);
+    rig_serve(r, reply_large);
     CHECK(r->stats.rejected == 1);
     rig_add_due(r, 80);
-    rig_serve(r, said_ok);
+    rig_serve(r, reply_ok);
     CHECK(r->stats.delivered == 80);
     rig_finish(r);
 }
@@ -292,7 +292,7 @@ CASE(all_records_may_be_named) {
 CASE(names_may_come_in_the_middle_of_a_search) {
     rig *r = open_with(MP_LANE_IMPORT, 100);
     r->book[20].poison = r->book[80].poison = true;
-    rig_serve(r, said_bad);
+    rig_serve(r, reply_bad);
     CHECK(rig_run(r, names_poison, 2) && is_sorted_out(r));
     rig_finish(r);
 }
@@ -300,38 +300,38 @@ CASE(names_may_come_in_the_middle_of_a_search) {
 /* ---- 5xx ---- */
 
 /* Sends the only thing there is to send, `n` times. */
-static void fail(rig *r, int n, word said) {
+static void fail(rig *r, int n, word reply) {
     for (int i = 0; i < n; i++) {
         if (i > 0)
             rig_sleep(r);
-        rig_serve(r, said);
+        rig_serve(r, reply);
     }
 }
 
 CASE(eight_server_errors_halve_a_batch) {
     rig *r = open_with(MP_LANE_EVENTS, 10);
-    fail(r, 8, said_503);
+    fail(r, 8, reply_503);
     CHECK(r->stats.ambiguous == 8);
     rig_sleep(r);
     mp_batch *half = rig_next(r);
     CHECK(half && half->count == 5 && mp_batch_seq(half) == 1);
-    rig_say(r, half, said_ok);
+    rig_say(r, half, reply_ok);
     rig_finish(r);
 }
 
 CASE(a_deferred_event_goes_behind_the_others) {
     rig *r = open_with(MP_LANE_EVENTS, 1);
     r->book[1].poison = true;
-    fail(r, 8, said_503);
+    fail(r, 8, reply_503);
     CHECK(!rig_next(r));
     rig_add_due(r, 5);
-    rig_serve(r, said_ok);
+    rig_serve(r, reply_ok);
     CHECK(r->stats.delivered == 5 && fate_of(r, 1) == WAITING);
     for (int i = 0; i < 20; i++) {
         rig_sleep(r);
-        rig_serve(r, said_503);
+        rig_serve(r, reply_503);
         rig_add_due(r, 5);
-        rig_serve(r, said_ok);
+        rig_serve(r, reply_ok);
     }
     CHECK(r->stats.rejected == 0 && r->stats.delivered == 105);
     rig_finish(r);
@@ -342,12 +342,12 @@ CASE(only_updates_of_one_key_wait_for_a_deferred_one) {
     rig_put(r, MP_PLAIN, 1, 0, 50);
     r->book[1].poison = true;
     mp_lane_flush_up_to(r->lane, r->seqs);
-    fail(r, 8, said_503);
+    fail(r, 8, reply_503);
     for (uint32_t i = 0; i < 9; i++)
         rig_put(r, i % 2 ? MP_PLAIN : MP_NON_IDEMPOTENT, i / 3, 0, 50);
     mp_lane_flush_up_to(r->lane, r->seqs);
     while (r->stats.delivered < 6)
-        rig_serve(r, said_ok);
+        rig_serve(r, reply_ok);
     CHECK(fate_of(r, 5) == WAITING && fate_of(r, 7) == WAITING);
     CHECK(!rig_next(r));
     rig_finish(r);
@@ -357,18 +357,18 @@ CASE(order_is_kept_around_a_deferred_key) {
     rig *r = rig_open(MP_LANE_PEOPLE);
     rig_put(r, MP_PLAIN, 1, 0, 50);
     mp_lane_flush_up_to(r->lane, r->seqs);
-    fail(r, 8, said_503);
+    fail(r, 8, reply_503);
     rig_put(r, MP_PLAIN, 1, 0, 50);          /* 2 waits for 1 */
     rig_put(r, MP_PLAIN, 2, 0, 50);          /* 3 is sent and fails */
     rig_put(r, MP_NON_IDEMPOTENT, 2, 0, 50); /* 4 must wait for 3 */
     mp_lane_flush_up_to(r->lane, r->seqs);
     mp_batch *batch = rig_next(r);
     CHECK(batch && mp_batch_seq(batch) == 3 && batch->count == 1);
-    rig_say(r, batch, said_429);
+    rig_say(r, batch, reply_429);
     rig_sleep(r);
     batch = rig_next(r);
     CHECK(batch && mp_batch_seq(batch) == 3);
-    rig_say(r, batch, said_ok);
+    rig_say(r, batch, reply_ok);
     rig_finish(r);
 }
 
@@ -385,15 +385,15 @@ CASE(a_record_that_breaks_the_server_stays_alone) {
 
 CASE(a_deferred_record_does_not_shorten_retry_after) {
     rig *r = open_with(MP_LANE_EVENTS, 1);
-    fail(r, 7, said_503);
+    fail(r, 7, reply_503);
     rig_sleep(r);
     int64_t asked_ms = r->now_ms;
-    rig_serve(r, asking(said_503, 30 * MINUTE));
+    rig_serve(r, asking(reply_503, 30 * MINUTE));
     rig_add_due(r, 5);
     mp_batch *early = rig_next(r);
     CHECK(!early && r->next_ms == asked_ms + 30 * MINUTE);
     if (early)
-        rig_say(r, early, said_ok);
+        rig_say(r, early, reply_ok);
     rig_finish(r);
 }
 

@@ -12,7 +12,7 @@ static inline uint32_t poisons_in(const rig *r, const mp_batch *batch) {
 }
 
 static inline word refuses_poison(rig *r, const mp_batch *batch) {
-    return poisons_in(r, batch) ? said_no : said_ok;
+    return poisons_in(r, batch) ? reply_no : reply_ok;
 }
 
 static inline size_t bytes_of(const rig *r, const mp_batch *batch) {

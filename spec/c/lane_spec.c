@@ -23,7 +23,7 @@ CASE(records_linger) {
     CHECK(r->now_ms == 6000);
     mp_batch *batch = rig_next(r);
     CHECK(batch && batch->count == 5);
-    rig_say(r, batch, said_ok);
+    rig_say(r, batch, reply_ok);
     CHECK(!rig_next(r) && r->next_ms == INT64_MAX);
     rig_finish(r);
 }
@@ -40,7 +40,7 @@ CASE(a_flush_ends_the_linger_up_to_its_seq) {
     rig *r = rig_open(MP_LANE_EVENTS);
     rig_add(r, 3);
     mp_lane_flush_up_to(r->lane, 2);
-    rig_serve(r, said_ok);
+    rig_serve(r, reply_ok);
     CHECK(r->stats.delivered == 3);
     rig_add(r, 1);
     mp_lane_flush_up_to(r->lane, 1);
@@ -52,8 +52,8 @@ CASE(a_full_batch_goes_at_once) {
     rig *r = rig_open(MP_LANE_EVENTS);
     r->settings->max_batch_size = 10;
     rig_add(r, 25);
-    rig_serve(r, said_ok);
-    rig_serve(r, said_ok);
+    rig_serve(r, reply_ok);
+    rig_serve(r, reply_ok);
     CHECK(r->stats.delivered == 20);
     CHECK(!rig_next(r) && r->next_ms == 5000);
     rig_finish(r);
@@ -64,7 +64,7 @@ CASE(the_record_that_fills_a_batch_says_so) {
     for (int i = 1; i < 200; i++)
         CHECK(!rig_put(r, MP_PLAIN, 0, 0, 10));
     CHECK(rig_put(r, MP_PLAIN, 0, 0, 10));
-    rig_serve(r, said_ok);
+    rig_serve(r, reply_ok);
     rig_finish(r);
 }
 
@@ -80,7 +80,7 @@ CASE(a_lane_that_filled_a_segment_wants_a_spare_until_it_is_given_one) {
     CHECK(!mp_lane_wants_spare(r->lane));
     rig_add(r, 1); /* which took the spare */
     CHECK(mp_lane_wants_spare(r->lane));
-    rig_serve(r, said_ok);
+    rig_serve(r, reply_ok);
     rig_finish(r);
 }
 
@@ -98,7 +98,7 @@ CASE(on_disk_a_lane_wants_a_spare_from_its_first_record_on_and_then_a_few) {
         mp_lane_give_spare(r->lane, mp_segment_new());
     }
     CHECK(!mp_lane_wants_spare(r->lane));
-    rig_serve(r, said_ok);
+    rig_serve(r, reply_ok);
     rig_sweep(r);
     rig_finish(r);
 }
@@ -109,7 +109,7 @@ CASE(a_smaller_batch_size_cuts_what_is_full) {
     mp_lane_flush_up_to(r->lane, r->seqs);
     r->settings->max_batch_size = 10;
     for (int i = 0; i < 3; i++)
-        rig_serve(r, said_ok);
+        rig_serve(r, reply_ok);
     CHECK(r->stats.delivered == 25 && r->stats.retried == 0);
     rig_finish(r);
 }
@@ -128,7 +128,7 @@ CASE(events_go_side_by_side) {
     }
     CHECK(mp_lane_in_flight(r->lane) == 3);
     for (int i = 2; i >= 0; i--)
-        rig_say(r, batches[i], said_ok);
+        rig_say(r, batches[i], reply_ok);
     rig_finish(r);
 }
 
@@ -139,18 +139,18 @@ CASE(profiles_and_groups_go_one_by_one) {
         rig_add(r, 30);
         mp_batch *batch = rig_next(r);
         CHECK(batch && !rig_next(r));
-        rig_say(r, batch, said_ok);
+        rig_say(r, batch, reply_ok);
         rig_finish(r);
     }
 }
 
 CASE(order_is_kept_through_failures_and_halving) {
-    static const word words[] = {{MP_SAID_SERVER_ERROR, 503, "x", 0},
-                                 {MP_SAID_REFUSED, 200, "x", 0},
-                                 {MP_SAID_LOST, 0, "x", 0},
-                                 {MP_SAID_TOO_LARGE, 413, "x", 0},
-                                 {MP_SAID_BAD, 400, "x", 0},
-                                 {MP_SAID_UNAUTHORIZED, 401, "x", 0}};
+    static const word words[] = {{MP_RESULT_SERVER_ERROR, 503, "x", 0},
+                                 {MP_RESULT_REFUSED, 200, "x", 0},
+                                 {MP_RESULT_LOST, 0, "x", 0},
+                                 {MP_RESULT_TOO_LARGE, 413, "x", 0},
+                                 {MP_RESULT_BAD, 400, "x", 0},
+                                 {MP_RESULT_UNAUTHORIZED, 401, "x", 0}};
     rig *r = rig_open(MP_LANE_PEOPLE);
     r->settings->max_batch_size = 16;
     rig_add(r, 64);
@@ -165,7 +165,7 @@ CASE(order_is_kept_through_failures_and_halving) {
         CHECK(mp_batch_seq(batch) == last + 1);
         if (taken)
             last = mp_batch_entry(batch, batch->count - 1)->seq;
-        rig_say(r, batch, taken ? said_ok : words[i % 6]);
+        rig_say(r, batch, taken ? reply_ok : words[i % 6]);
     }
     CHECK(r->stats.delivered == 64);
     rig_finish(r);
@@ -182,11 +182,11 @@ CASE(what_fails_together_counts_once) {
         batches[i] = rig_next(r);
     r->now_ms = 100;
     for (int i = 0; i < 4; i++)
-        rig_say(r, batches[i], said_lost);
+        rig_say(r, batches[i], reply_lost);
     rig_sleep(r);
     CHECK(r->now_ms >= 100 + 3000 && r->now_ms < 100 + 7000);
     int64_t failed_ms = r->now_ms;
-    rig_serve(r, said_lost);
+    rig_serve(r, reply_lost);
     rig_sleep(r);
     CHECK(r->now_ms >= failed_ms + 5000 && r->now_ms < failed_ms + 9000);
     CHECK(r->stats.ambiguous == 5 && r->stats.retried == 10);
@@ -197,18 +197,18 @@ CASE(one_probe_goes_out_after_a_failure) {
     rig *r = rig_open(MP_LANE_EVENTS);
     r->settings->max_batch_size = 10;
     rig_add(r, 40);
-    rig_serve(r, said_429);
+    rig_serve(r, reply_429);
     for (int failures = 1; failures < 4; failures++) {
         rig_sleep(r);
         mp_batch *probe = rig_next(r);
         CHECK(probe && mp_batch_seq(probe) == 1);
         CHECK(!rig_next(r) && r->next_ms == INT64_MAX);
-        rig_say(r, probe, failures < 3 ? said_nothing : said_ok);
+        rig_say(r, probe, failures < 3 ? reply_nothing : reply_ok);
     }
     mp_batch *a = rig_next(r), *b = rig_next(r);
     CHECK(a && b);
-    rig_say(r, a, said_ok);
-    rig_say(r, b, said_ok);
+    rig_say(r, a, reply_ok);
+    rig_say(r, b, reply_ok);
     rig_finish(r);
 }
 
@@ -218,14 +218,14 @@ CASE(delays_grow_to_the_ceiling_and_start_over) {
         rig_add_due(r, 1);
         int64_t base_ms = 2000;
         for (int i = 0; i < 9; i++) {
-            rig_serve(r, said_429);
+            rig_serve(r, reply_429);
             int64_t failed_ms = r->now_ms;
             rig_sleep(r);
             CHECK(r->now_ms >= failed_ms + base_ms + 1000);
             CHECK(r->now_ms < failed_ms + base_ms + 5000);
             base_ms = base_ms > 30000 ? 60000 : base_ms * 2;
         }
-        rig_serve(r, said_ok);
+        rig_serve(r, reply_ok);
     }
     rig_finish(r);
 }
@@ -235,9 +235,9 @@ CASE(nothing_shortens_retry_after) {
     r->settings->max_batch_size = 10;
     rig_add(r, 40);
     mp_batch *a = rig_next(r), *b = rig_next(r), *c = rig_next(r);
-    rig_say(r, a, asking(said_429, 10 * MINUTE));
-    rig_say(r, b, said_ok);
-    rig_say(r, c, asking(said_503, 1000));
+    rig_say(r, a, asking(reply_429, 10 * MINUTE));
+    rig_say(r, b, reply_ok);
+    rig_say(r, c, asking(reply_503, 1000));
     mp_lane_flush_up_to(r->lane, r->seqs);
     CHECK(!rig_next(r) && r->next_ms == 10 * MINUTE);
     r->now_ms = MINUTE;
@@ -250,7 +250,7 @@ CASE(nothing_shortens_retry_after) {
 CASE(a_long_retry_after_ends_within_the_hour) {
     rig *r = rig_open(MP_LANE_GROUPS);
     rig_add_due(r, 1);
-    rig_serve(r, asking(said_503, 24 * HOUR));
+    rig_serve(r, asking(reply_503, 24 * HOUR));
     CHECK(!rig_next(r) && r->next_ms == HOUR);
     rig_finish(r);
 }
@@ -265,7 +265,7 @@ CASE(a_request_that_was_not_made_was_not_sent) {
     rig_check(r);
     CHECK(!rig_next(r) && r->next_ms <= 1000);
     r->now_ms = r->next_ms;
-    rig_serve(r, said_ok);
+    rig_serve(r, reply_ok);
     CHECK(r->stats.retried == 0);
     rig_finish(r);
 }
@@ -276,16 +276,16 @@ CASE(old_batches_end_at_max_age) {
     rig *r = rig_open(MP_LANE_PEOPLE);
     r->settings->max_age_ms = HOUR;
     rig_add_due(r, 5);
-    rig_serve(r, said_503);
+    rig_serve(r, reply_503);
     r->now_ms = MINUTE;
     rig_add_due(r, 3);
     r->now_ms = HOUR - 1;
-    rig_serve(r, said_429);
+    rig_serve(r, reply_429);
     r->now_ms = HOUR + 10 * 1000;
     mp_batch *batch = rig_next(r);
     CHECK(r->stats.dropped_expired == 5);
     CHECK(batch && mp_batch_seq(batch) == 6 && batch->count == 3);
-    rig_say(r, batch, said_429);
+    rig_say(r, batch, reply_429);
     r->now_ms += HOUR;
     CHECK(!rig_next(r) && mp_lane_empty(r->lane));
     CHECK(r->stats.dropped_expired == 8 && r->next_ms == INT64_MAX);
@@ -297,13 +297,13 @@ CASE(the_oldest_make_room) {
     r->settings->max_batch_size = 10;
     rig_add(r, 45);
     mp_batch *first = rig_next(r), *second = rig_next(r);
-    rig_say(r, second, said_429);
+    rig_say(r, second, reply_429);
     static const uint64_t left[] = {35, 25, 15, 10, 10};
     for (int i = 0; i < 5; i++) {
         rig_drop_oldest(r);
         CHECK(rig_left(r, UINT64_MAX) == left[i]);
     }
-    rig_say(r, first, said_ok);
+    rig_say(r, first, reply_ok);
     rig_drop_oldest(r);
     CHECK(r->stats.dropped_overflow == 35 && r->stats.delivered == 10);
     rig_finish(r);
@@ -322,7 +322,7 @@ CASE(the_oldest_is_the_first_without_an_outcome) {
         mp_lane_flush_up_to(r->lane, r->seqs);
         mp_batch *batch = rig_next(r);
         CHECK(mp_lane_oldest(r->lane) == oldest[i]);
-        rig_say(r, batch, said_gone);
+        rig_say(r, batch, reply_gone);
     }
     rig_finish(r);
 }
@@ -330,7 +330,7 @@ CASE(the_oldest_is_the_first_without_an_outcome) {
 CASE(a_cleared_lane_is_new) {
     rig *r = rig_open(MP_LANE_EVENTS);
     rig_add_due(r, 5);
-    rig_serve(r, asking(said_429, HOUR));
+    rig_serve(r, asking(reply_429, HOUR));
     rig_add(r, 5);
     mp_lane_clear(r->lane, 1);
     memset(&r->stats, 0, sizeof r->stats);
@@ -338,7 +338,7 @@ CASE(a_cleared_lane_is_new) {
     r->seqs = 0;
     CHECK(mp_lane_empty(r->lane) && mp_lane_left(r->lane, UINT64_MAX) == 0);
     rig_add_due(r, 3);
-    rig_serve(r, said_ok);
+    rig_serve(r, reply_ok);
     rig_finish(r);
 }
 

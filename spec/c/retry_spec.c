@@ -7,71 +7,71 @@ enum {
 };
 
 /* The first answer of this kind to a batch of ten. */
-static mp_attempt first(mp_outcome outcome) {
+static mp_attempt first(mp_result result) {
     return (mp_attempt){
-        .outcome = outcome,
+        .result = result,
         .records = 10,
-        .server_errors = outcome == MP_SAID_SERVER_ERROR,
-        .unreadable = outcome == MP_SAID_UNREADABLE,
+        .server_errors = result == MP_RESULT_SERVER_ERROR,
+        .unreadable = result == MP_RESULT_UNREADABLE,
         .max_delay_ms = MINUTE,
     };
 }
 
-static mp_action action(mp_outcome outcome) {
-    mp_attempt attempt = first(outcome);
+static mp_action action(mp_result result) {
+    mp_attempt attempt = first(result);
     return mp_retry(&attempt).action;
 }
 
 static int64_t delay(uint32_t failures, double random, int64_t max_ms) {
-    mp_attempt attempt = first(MP_SAID_BUSY);
+    mp_attempt attempt = first(MP_RESULT_BUSY);
     attempt.lane_failures = failures;
     attempt.random = random;
     attempt.max_delay_ms = max_ms;
     return mp_retry(&attempt).delay_ms;
 }
 
-static int64_t delay_asked(mp_outcome outcome, int64_t retry_after_ms) {
-    mp_attempt attempt = first(outcome);
+static int64_t delay_asked(mp_result result, int64_t retry_after_ms) {
+    mp_attempt attempt = first(result);
     attempt.retry_after_ms = retry_after_ms;
     return mp_retry(&attempt).delay_ms;
 }
 
 CASE(each_outcome_has_its_action) {
-    CHECK(action(MP_SAID_DELIVERED) == MP_DO_DELIVER);
-    CHECK(action(MP_SAID_PARTLY) == MP_DO_DELIVER_PARTLY);
-    CHECK(action(MP_SAID_REFUSED) == MP_DO_HALVE);
-    CHECK(action(MP_SAID_BAD) == MP_DO_HALVE);
-    CHECK(action(MP_SAID_TOO_LARGE) == MP_DO_HALVE);
-    CHECK(action(MP_SAID_REJECTED) == MP_DO_REJECT);
-    CHECK(action(MP_SAID_UNREADABLE) == MP_DO_RETRY);
-    CHECK(action(MP_SAID_UNAUTHORIZED) == MP_DO_PAUSE);
-    CHECK(action(MP_SAID_FORBIDDEN) == MP_DO_PAUSE);
-    CHECK(action(MP_SAID_BUSY) == MP_DO_RETRY);
-    CHECK(action(MP_SAID_SERVER_ERROR) == MP_DO_RETRY);
-    CHECK(action(MP_SAID_NOTHING) == MP_DO_RETRY);
-    CHECK(action(MP_SAID_LOST) == MP_DO_RETRY);
+    CHECK(action(MP_RESULT_DELIVERED) == MP_DO_DELIVER);
+    CHECK(action(MP_RESULT_PARTLY) == MP_DO_DELIVER_PARTLY);
+    CHECK(action(MP_RESULT_REFUSED) == MP_DO_HALVE);
+    CHECK(action(MP_RESULT_BAD) == MP_DO_HALVE);
+    CHECK(action(MP_RESULT_TOO_LARGE) == MP_DO_HALVE);
+    CHECK(action(MP_RESULT_REJECTED) == MP_DO_REJECT);
+    CHECK(action(MP_RESULT_UNREADABLE) == MP_DO_RETRY);
+    CHECK(action(MP_RESULT_UNAUTHORIZED) == MP_DO_PAUSE);
+    CHECK(action(MP_RESULT_FORBIDDEN) == MP_DO_PAUSE);
+    CHECK(action(MP_RESULT_BUSY) == MP_DO_RETRY);
+    CHECK(action(MP_RESULT_SERVER_ERROR) == MP_DO_RETRY);
+    CHECK(action(MP_RESULT_NOTHING) == MP_DO_RETRY);
+    CHECK(action(MP_RESULT_LOST) == MP_DO_RETRY);
 }
 
 CASE(what_was_answered_for_good_waits_for_nothing) {
-    static const mp_outcome outcomes[] = {MP_SAID_DELIVERED, MP_SAID_PARTLY,
-                                          MP_SAID_REFUSED,   MP_SAID_BAD,
-                                          MP_SAID_TOO_LARGE, MP_SAID_REJECTED};
+    static const mp_result outcomes[] = {
+        MP_RESULT_DELIVERED, MP_RESULT_PARTLY,    MP_RESULT_REFUSED,
+        MP_RESULT_BAD,       MP_RESULT_TOO_LARGE, MP_RESULT_REJECTED};
     for (size_t i = 0; i < sizeof outcomes / sizeof *outcomes; i++)
         CHECK(delay_asked(outcomes[i], HOUR) == 0);
 }
 
 CASE(only_what_may_have_arrived_is_ambiguous) {
-    for (int i = MP_SAID_DELIVERED; i <= MP_SAID_LOST; i++) {
-        mp_attempt attempt = first((mp_outcome)i);
+    for (int i = MP_RESULT_DELIVERED; i <= MP_RESULT_LOST; i++) {
+        mp_attempt attempt = first((mp_result)i);
         CHECK(mp_retry(&attempt).ambiguous ==
-              (i == MP_SAID_SERVER_ERROR || i == MP_SAID_LOST));
+              (i == MP_RESULT_SERVER_ERROR || i == MP_RESULT_LOST));
     }
 }
 
 CASE(every_failure_that_passes_waits_alike) {
-    static const mp_outcome outcomes[] = {MP_SAID_UNREADABLE, MP_SAID_BUSY,
-                                          MP_SAID_SERVER_ERROR, MP_SAID_NOTHING,
-                                          MP_SAID_LOST};
+    static const mp_result outcomes[] = {MP_RESULT_UNREADABLE, MP_RESULT_BUSY,
+                                         MP_RESULT_SERVER_ERROR,
+                                         MP_RESULT_NOTHING, MP_RESULT_LOST};
     for (size_t i = 0; i < sizeof outcomes / sizeof *outcomes; i++)
         CHECK(delay_asked(outcomes[i], 0) == 3000);
 }
@@ -114,39 +114,39 @@ CASE(a_ceiling_below_a_minute_shrinks_start_and_jitter) {
 }
 
 CASE(retry_after_wins_when_longer) {
-    CHECK(delay_asked(MP_SAID_BUSY, 1000) == 3000);
-    CHECK(delay_asked(MP_SAID_BUSY, 2999) == 3000);
-    CHECK(delay_asked(MP_SAID_BUSY, 3001) == 3001);
-    CHECK(delay_asked(MP_SAID_SERVER_ERROR, 2 * MINUTE) == 2 * MINUTE);
+    CHECK(delay_asked(MP_RESULT_BUSY, 1000) == 3000);
+    CHECK(delay_asked(MP_RESULT_BUSY, 2999) == 3000);
+    CHECK(delay_asked(MP_RESULT_BUSY, 3001) == 3001);
+    CHECK(delay_asked(MP_RESULT_SERVER_ERROR, 2 * MINUTE) == 2 * MINUTE);
 }
 
 CASE(retry_after_is_clamped_to_an_hour) {
-    CHECK(delay_asked(MP_SAID_BUSY, HOUR - 1) == HOUR - 1);
-    CHECK(delay_asked(MP_SAID_BUSY, HOUR + 1) == HOUR);
-    CHECK(delay_asked(MP_SAID_BUSY, INT64_MAX) == HOUR);
-    CHECK(delay_asked(MP_SAID_BUSY, -1) == 3000);
+    CHECK(delay_asked(MP_RESULT_BUSY, HOUR - 1) == HOUR - 1);
+    CHECK(delay_asked(MP_RESULT_BUSY, HOUR + 1) == HOUR);
+    CHECK(delay_asked(MP_RESULT_BUSY, INT64_MAX) == HOUR);
+    CHECK(delay_asked(MP_RESULT_BUSY, -1) == 3000);
 }
 
 CASE(a_short_ceiling_does_not_shorten_retry_after) {
-    mp_attempt attempt = first(MP_SAID_BUSY);
+    mp_attempt attempt = first(MP_RESULT_BUSY);
     attempt.max_delay_ms = 1000;
     attempt.retry_after_ms = MINUTE;
     CHECK(mp_retry(&attempt).delay_ms == MINUTE);
 }
 
 CASE(eight_server_errors_halve_a_batch) {
-    mp_attempt attempt = first(MP_SAID_SERVER_ERROR);
+    mp_attempt attempt = first(MP_RESULT_SERVER_ERROR);
     for (attempt.server_errors = 1; attempt.server_errors < 8;
          attempt.server_errors++)
         CHECK(mp_retry(&attempt).action == MP_DO_RETRY);
-    mp_verdict verdict = mp_retry(&attempt);
-    CHECK(verdict.action == MP_DO_HALVE);
-    CHECK(verdict.delay_ms == 3000);
-    CHECK(verdict.ambiguous);
+    mp_decision decision = mp_retry(&attempt);
+    CHECK(decision.action == MP_DO_HALVE);
+    CHECK(decision.delay_ms == 3000);
+    CHECK(decision.ambiguous);
 }
 
 CASE(eight_server_errors_defer_a_single_record) {
-    mp_attempt attempt = first(MP_SAID_SERVER_ERROR);
+    mp_attempt attempt = first(MP_RESULT_SERVER_ERROR);
     attempt.records = 1;
     attempt.server_errors = 7;
     CHECK(mp_retry(&attempt).action == MP_DO_RETRY);
@@ -162,7 +162,7 @@ CASE(eight_server_errors_defer_a_single_record) {
 CASE(a_deferred_record_waits_longer_each_time_but_not_the_lane) {
     static const int64_t aside[] = {3000,  5000,  9000, 17000,
                                     33000, 61000, 61000};
-    mp_attempt attempt = first(MP_SAID_SERVER_ERROR);
+    mp_attempt attempt = first(MP_RESULT_SERVER_ERROR);
     attempt.records = 1;
     for (uint32_t i = 0; i < 7; i++) {
         attempt.server_errors = 8 + i;
@@ -172,16 +172,16 @@ CASE(a_deferred_record_waits_longer_each_time_but_not_the_lane) {
 }
 
 CASE(other_failures_never_halve) {
-    mp_attempt attempt = first(MP_SAID_LOST);
+    mp_attempt attempt = first(MP_RESULT_LOST);
     attempt.server_errors = 100;
     attempt.lane_failures = 100;
     CHECK(mp_retry(&attempt).action == MP_DO_RETRY);
-    attempt.outcome = MP_SAID_BUSY;
+    attempt.result = MP_RESULT_BUSY;
     CHECK(mp_retry(&attempt).action == MP_DO_RETRY);
 }
 
 CASE(trust_decides_what_403_and_404_mean) {
-    mp_attempt attempt = first(MP_SAID_FORBIDDEN);
+    mp_attempt attempt = first(MP_RESULT_FORBIDDEN);
     CHECK(mp_retry(&attempt).action == MP_DO_PAUSE);
     CHECK(mp_retry(&attempt).delay_ms == MINUTE);
     attempt.lane_trusted = true;
@@ -193,12 +193,12 @@ CASE(trust_decides_what_403_and_404_mean) {
     CHECK(mp_retry(&attempt).defer_ms == MINUTE);
     attempt.singled_out = true;
     CHECK(mp_retry(&attempt).action == MP_DO_HALVE);
-    attempt.outcome = MP_SAID_UNAUTHORIZED;
+    attempt.result = MP_RESULT_UNAUTHORIZED;
     CHECK(mp_retry(&attempt).action == MP_DO_PAUSE);
 }
 
-CASE(the_third_unreadable_answer_pauses) {
-    mp_attempt attempt = first(MP_SAID_UNREADABLE);
+CASE(the_third_unreadable_response_pauses) {
+    mp_attempt attempt = first(MP_RESULT_UNREADABLE);
     attempt.unreadable = 2;
     CHECK(mp_retry(&attempt).action == MP_DO_RETRY);
     attempt.unreadable = 3;
@@ -209,7 +209,7 @@ CASE(the_third_unreadable_answer_pauses) {
 }
 
 CASE(a_pause_lasts_max_retry_delay) {
-    mp_attempt attempt = first(MP_SAID_UNAUTHORIZED);
+    mp_attempt attempt = first(MP_RESULT_UNAUTHORIZED);
     attempt.max_delay_ms = 7000;
     attempt.random = 0.9;
     attempt.lane_failures = 5;
@@ -233,7 +233,7 @@ int main(void) {
     RUN(a_deferred_record_waits_longer_each_time_but_not_the_lane);
     RUN(other_failures_never_halve);
     RUN(trust_decides_what_403_and_404_mean);
-    RUN(the_third_unreadable_answer_pauses);
+    RUN(the_third_unreadable_response_pauses);
     RUN(a_pause_lasts_max_retry_delay);
     return unit_result();
 }

@@ -42,8 +42,8 @@ static mp_request *fill(mp_project *project, int64_t now_ms) {
     return request;
 }
 
-static void answer(mp_project *project, mp_request *request, int status,
-                   int64_t now_ms) {
+static void response(mp_project *project, mp_request *request, int status,
+                     int64_t now_ms) {
     static const char ok[] = "{\"code\":200,\"error\":null,\"status\":1}";
     mp_reply reply = {.status = status, .body = ok, .len = sizeof ok - 1};
     mp_project_handle_reply(project, request, &reply, now_ms);
@@ -57,7 +57,7 @@ CASE(the_first_record_wakes_and_the_one_that_fills_a_batch) {
     CHECK(next(project, now_ms) == NULL);
     CHECK(!wakes(project, MP_LANE_EVENTS));
     CHECK(wakes(project, MP_LANE_EVENTS));
-    answer(project, next(project, now_ms), 200, now_ms);
+    response(project, next(project, now_ms), 200, now_ms);
     CHECK(next(project, now_ms) == NULL);
     CHECK(wakes(project, MP_LANE_EVENTS));
     mp_project_release(project);
@@ -72,23 +72,23 @@ CASE(while_all_requests_are_under_way_a_reply_comes_first) {
         CHECK(next(project, now_ms) == NULL);
     }
     CHECK(wakes(project, MP_LANE_PEOPLE)); /* another lane goes on */
-    answer(project, request, 200, now_ms);
+    response(project, request, 200, now_ms);
     request = next(project, now_ms);
     CHECK(request != NULL);
-    answer(project, request, 200, now_ms);
+    response(project, request, 200, now_ms);
     mp_project_release(project);
 }
 
 CASE(while_a_lane_backs_off_the_end_of_that_comes_first) {
     mp_project *project = open_project();
     int64_t now_ms = mp_clock_mono_ms(), next_ms;
-    answer(project, fill(project, now_ms), 503, now_ms);
+    response(project, fill(project, now_ms), 503, now_ms);
     CHECK(!mp_project_next_request(project, now_ms, mp_clock_wall_ms(),
                                    &next_ms));
     CHECK(next_ms > now_ms && next_ms < INT64_MAX);
     for (int i = 0; i < 10; i++) /* until the rest is longer than a flush */
         if (next_ms <= now_ms + 20 * 1000) {
-            answer(project, next(project, next_ms), 503, next_ms);
+            response(project, next(project, next_ms), 503, next_ms);
             next(project, next_ms);
             mp_project_next_request(project, next_ms, mp_clock_wall_ms(),
                                     &next_ms);
@@ -99,7 +99,7 @@ CASE(while_a_lane_backs_off_the_end_of_that_comes_first) {
     CHECK(wakes(project, MP_LANE_GROUPS));
     mp_request *request = next(project, next_ms);
     CHECK(request != NULL);
-    answer(project, request, 200, next_ms);
+    response(project, request, 200, next_ms);
     mp_project_release(project);
 }
 
@@ -113,7 +113,7 @@ CASE(new_settings_may_allow_more) {
     settings->max_in_flight = 2;
     mp_project_configure(project, settings);
     CHECK(wakes(project, MP_LANE_EVENTS));
-    answer(project, request, 200, now_ms);
+    response(project, request, 200, now_ms);
     mp_project_release(project);
 }
 
@@ -126,8 +126,8 @@ CASE(a_late_reply_to_a_question_does_not_undo_a_newer_one) {
     uint64_t second = mp_project_ask(project);
     mp_request *newer = next(project, now_ms);
     CHECK(late && newer);
-    answer(project, newer, 200, now_ms);
-    answer(project, late, 401, now_ms);
+    response(project, newer, 200, now_ms);
+    response(project, late, 401, now_ms);
     CHECK(mp_project_hear(project, first, now_ms, message) == MP_OK);
     CHECK(mp_project_hear(project, second, now_ms, message) == MP_OK);
     mp_project_release(project);

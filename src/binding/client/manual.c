@@ -167,7 +167,7 @@ static void read_failure(lua_State *L, mp_reply *reply) {
     reply->sent = true;
 }
 
-static int answer(lua_State *L) {
+static int response(lua_State *L) {
     mp_project *project = check_manual(L, "answer");
     uint64_t number = check_number(L);
     mp_reply reply = {.status = 0};
@@ -187,6 +187,6 @@ static int answer(lua_State *L) {
 
 const luaL_Reg mp_manual_methods[] = {
     {"next_request", next_request},
-    {"answer", answer},
+    {"answer", response},
     {NULL, NULL},
 };

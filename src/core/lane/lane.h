@@ -13,7 +13,7 @@
 #include "core/record/batch.h"
 #include "core/record/queue.h"
 #include "core/spool/batch_file.h"
-#include "core/wire/answer.h"
+#include "core/wire/response.h"
 
 typedef enum mp_lane_id {
     MP_LANE_EVENTS, /* /track */
@@ -80,7 +80,7 @@ void mp_lane_set_waits(mp_lane *lane, bool waits);
 /* Takes what was said of a batch, which is the lane's again.
  * `retry_after_ms`: of the reply. */
 void mp_lane_handle_reply(mp_lane *lane, const mp_settings *settings,
-                          mp_batch *batch, const mp_answer *answer,
+                          mp_batch *batch, const mp_response *response,
                           int64_t retry_after_ms, int64_t now_ms);
 
 /* Takes back a batch for which no request could be made. */

@@ -8,28 +8,29 @@ enum {
 };
 
 static void deliver_partly(mp_lane *lane, mp_batch *batch,
-                           const mp_answer *answer) {
-    uint32_t delivered = batch->count - answer->failed_count;
+                           const mp_response *response) {
+    uint32_t delivered = batch->count - response->failed_count;
     if (batch->bisection)
         batch->bisection->accepted |= delivered > 0;
-    mp_lane_tell_failed(lane, batch, answer);
-    mp_lane_tell_delivered(lane, batch, delivered, answer);
-    lane->stats->rejected += answer->failed_count;
-    lane->stats->delivered -= answer->failed_count;
+    mp_lane_tell_failed(lane, batch, response);
+    mp_lane_tell_delivered(lane, batch, delivered, response);
+    lane->stats->rejected += response->failed_count;
+    lane->stats->delivered -= response->failed_count;
     mp_lane_finish(lane, batch, &lane->stats->delivered);
 }
 
-static void deliver(mp_lane *lane, mp_batch *batch, const mp_answer *answer) {
+static void deliver(mp_lane *lane, mp_batch *batch,
+                    const mp_response *response) {
     if (batch->bisection)
         batch->bisection->accepted = true;
-    mp_lane_tell_delivered(lane, batch, batch->count, answer);
+    mp_lane_tell_delivered(lane, batch, batch->count, response);
     mp_lane_finish(lane, batch, &lane->stats->delivered);
 }
 
-static void reject(mp_lane *lane, mp_batch *batch, const mp_answer *answer,
+static void reject(mp_lane *lane, mp_batch *batch, const mp_response *response,
                    bool uncertain) {
-    mp_news news = {MP_REPORT_REJECTED, answer->status, uncertain,
-                    answer->text};
+    mp_news news = {MP_REPORT_REJECTED, response->status, uncertain,
+                    response->text};
     mp_lane_end(lane, batch, &lane->stats->rejected, &news);
 }
 
@@ -52,38 +53,38 @@ static void split_in_middle(mp_lane *lane, mp_batch *batch) {
         mp_lane_insert(&lane->ready, part);
 }
 
-static void note_refusal(mp_bisection *bisection, const mp_answer *answer) {
+static void note_refusal(mp_bisection *bisection, const mp_response *response) {
     if (bisection->status == 0) {
-        bisection->status = answer->status;
-        memcpy(bisection->text, answer->text, MP_MESSAGE);
-    } else if (strcmp(bisection->text, answer->text) != 0) {
+        bisection->status = response->status;
+        memcpy(bisection->text, response->text, MP_MESSAGE);
+    } else if (strcmp(bisection->text, response->text) != 0) {
         bisection->mixed = true;
     }
 }
 
-static void halve(mp_lane *lane, mp_batch *batch, const mp_answer *answer,
+static void halve(mp_lane *lane, mp_batch *batch, const mp_response *response,
                   int64_t now_ms) {
     bool alone = batch->count == 1;
-    bool applied_maybe = answer->outcome == MP_SAID_REFUSED &&
+    bool applied_maybe = response->result == MP_RESULT_REFUSED &&
                          mp_batch_entry(batch, 0)->kind == MP_NON_IDEMPOTENT;
     if (batch->bisection)
-        note_refusal(batch->bisection, answer);
+        note_refusal(batch->bisection, response);
     if (alone || applied_maybe) {
-        reject(lane, batch, answer, applied_maybe);
+        reject(lane, batch, response, applied_maybe);
         return;
     }
-    if (answer->outcome == MP_SAID_TOO_LARGE) {
+    if (response->result == MP_RESULT_TOO_LARGE) {
         size_t half = body_bytes(batch) / 2;
         if (half < lane->limit_bytes) {
             lane->limit_bytes = half;
             lane->limit_ms = now_ms + LIMIT_MS;
         }
     }
-    if (answer->outcome == MP_SAID_SERVER_ERROR) {
+    if (response->result == MP_RESULT_SERVER_ERROR) {
         batch->server_errors = 0;
     } else if (!batch->bisection && mp_batch_start_bisection(batch)) {
         batch->bisection->requests = 1;
-        note_refusal(batch->bisection, answer);
+        note_refusal(batch->bisection, response);
     }
     split_in_middle(lane, batch);
 }
@@ -110,14 +111,14 @@ static bool is_news(const mp_lane *lane, const mp_batch *batch) {
     return lane->failures == 0 || batch->sent_ms > lane->failed_ms;
 }
 
-static mp_verdict judge(mp_lane *lane, const mp_settings *settings,
-                        const mp_batch *batch, const mp_answer *answer,
-                        int64_t retry_after_ms) {
+static mp_decision judge(mp_lane *lane, const mp_settings *settings,
+                         const mp_batch *batch, const mp_response *response,
+                         int64_t retry_after_ms) {
     uint32_t before = lane->failures;
     if (before > 0 && !is_news(lane, batch))
         before--;
     mp_attempt attempt = {
-        .outcome = answer->outcome,
+        .result = response->result,
         .records = batch->count,
         .lane_failures = before,
         .server_errors = batch->server_errors,
@@ -135,12 +136,12 @@ static mp_verdict judge(mp_lane *lane, const mp_settings *settings,
 /* What concerns only the old events that an events lane sends to /import
  * must not stop the young ones. True: the batch is dealt with. */
 static bool detour_closed(mp_lane *lane, mp_batch *batch,
-                          const mp_answer *answer, int64_t until_ms) {
+                          const mp_response *response, int64_t until_ms) {
     if (lane->id != MP_LANE_EVENTS || !batch->via_import ||
-        (answer->outcome != MP_SAID_UNAUTHORIZED &&
-         answer->outcome != MP_SAID_FORBIDDEN))
+        (response->result != MP_RESULT_UNAUTHORIZED &&
+         response->result != MP_RESULT_FORBIDDEN))
         return false;
-    if (answer->status == 404 && lane->custom_host) {
+    if (response->status == 404 && lane->custom_host) {
         mp_news news = {MP_REPORT_DROPPED, 404, false,
                         "older than five days, and the api_host has no "
                         "/import"};
@@ -148,7 +149,8 @@ static bool detour_closed(mp_lane *lane, mp_batch *batch,
     } else {
         /* Once a batch: the young ones that are taken would open the lane
          * for another report each time. */
-        mp_news news = {MP_REPORT_PAUSED, answer->status, false, answer->text};
+        mp_news news = {MP_REPORT_PAUSED, response->status, false,
+                        response->text};
         if (!batch->reported_detour)
             mp_lane_tell(lane, batch, &news);
         batch->reported_detour = true;
@@ -159,8 +161,8 @@ static bool detour_closed(mp_lane *lane, mp_batch *batch,
 
 /* Once a record: it may stay so for days. */
 static void report_deferred(mp_lane *lane, mp_batch *batch,
-                            const mp_answer *answer) {
-    mp_news news = {MP_REPORT_STUCK, answer->status, false, answer->text};
+                            const mp_response *response) {
+    mp_news news = {MP_REPORT_STUCK, response->status, false, response->text};
     if (!batch->reported_deferred)
         mp_lane_tell(lane, batch, &news);
     batch->reported_deferred = true;
@@ -174,31 +176,31 @@ static void distrust(mp_lane *lane, mp_batch *batch) {
         batch->bisection->forbidden = true;
 }
 
-static void follow(mp_lane *lane, mp_batch *batch, const mp_answer *answer,
-                   const mp_verdict *verdict, int64_t now_ms) {
-    switch (verdict->action) {
+static void follow(mp_lane *lane, mp_batch *batch, const mp_response *response,
+                   const mp_decision *decision, int64_t now_ms) {
+    switch (decision->action) {
     case MP_DO_DELIVER:
-        deliver(lane, batch, answer);
+        deliver(lane, batch, response);
         break;
     case MP_DO_DELIVER_PARTLY:
-        deliver_partly(lane, batch, answer);
+        deliver_partly(lane, batch, response);
         break;
     case MP_DO_REJECT:
-        reject(lane, batch, answer, false);
+        reject(lane, batch, response, false);
         break;
     case MP_DO_HALVE:
-        halve(lane, batch, answer, now_ms);
+        halve(lane, batch, response, now_ms);
         break;
     case MP_DO_DEFER:
-        report_deferred(lane, batch, answer);
-        if (answer->outcome == MP_SAID_FORBIDDEN)
+        report_deferred(lane, batch, response);
+        if (response->result == MP_RESULT_FORBIDDEN)
             distrust(lane, batch);
-        defer(lane, batch, now_ms + verdict->defer_ms);
+        defer(lane, batch, now_ms + decision->defer_ms);
         break;
     case MP_DO_PAUSE:
-        mp_lane_tell_pause(lane, batch, answer->status, answer->text);
-        if (answer->outcome == MP_SAID_FORBIDDEN) /* it may be the body */
-            defer(lane, batch, now_ms + verdict->delay_ms);
+        mp_lane_tell_pause(lane, batch, response->status, response->text);
+        if (response->result == MP_RESULT_FORBIDDEN) /* it may be the body */
+            defer(lane, batch, now_ms + decision->delay_ms);
         else
             mp_lane_insert(&lane->ready, batch);
         break;
@@ -209,23 +211,23 @@ static void follow(mp_lane *lane, mp_batch *batch, const mp_answer *answer,
 }
 
 /* A page of a captive portal is a 200 too, and earns no trust. */
-static bool speaks_mixpanel(mp_outcome outcome) {
-    return outcome == MP_SAID_DELIVERED || outcome == MP_SAID_PARTLY ||
-           outcome == MP_SAID_REFUSED;
+static bool speaks_mixpanel(mp_result outcome) {
+    return outcome == MP_RESULT_DELIVERED || outcome == MP_RESULT_PARTLY ||
+           outcome == MP_RESULT_REFUSED;
 }
 
-static void count_answer(mp_lane *lane, mp_batch *batch,
-                         const mp_answer *answer, int64_t now_ms) {
+static void note_response(mp_lane *lane, mp_batch *batch,
+                          const mp_response *response, int64_t now_ms) {
     if (!(lane->id == MP_LANE_EVENTS && batch->via_import))
-        lane->trusted |= speaks_mixpanel(answer->outcome);
-    if (answer->outcome == MP_SAID_UNREADABLE)
+        lane->trusted |= speaks_mixpanel(response->result);
+    if (response->result == MP_RESULT_UNREADABLE)
         lane->unreadable++;
     else
         lane->unreadable = 0;
-    if (answer->outcome == MP_SAID_SERVER_ERROR)
+    if (response->result == MP_RESULT_SERVER_ERROR)
         batch->server_errors++;
-    if (answer->outcome != MP_SAID_DELIVERED) {
-        memcpy(lane->stats->last_error, answer->text, MP_MESSAGE);
+    if (response->result != MP_RESULT_DELIVERED) {
+        memcpy(lane->stats->last_error, response->text, MP_MESSAGE);
         lane->stats->last_error_ms = now_ms;
     }
 }
@@ -239,49 +241,51 @@ static void take_back(mp_lane *lane, mp_batch *batch) {
 
 /* True: the records are not to be sent again, and have ended. */
 static bool tell_ambiguous(mp_lane *lane, const mp_settings *settings,
-                           mp_batch *batch, const mp_answer *answer) {
+                           mp_batch *batch, const mp_response *response) {
     lane->stats->ambiguous++;
-    mp_news news = {MP_REPORT_AMBIGUOUS, answer->status, true, answer->text};
+    mp_news news = {MP_REPORT_AMBIGUOUS, response->status, true,
+                    response->text};
     mp_lane_tell(lane, batch, &news);
     if (!settings->report_ambiguous ||
         mp_batch_entry(batch, 0)->kind != MP_NON_IDEMPOTENT)
         return false;
-    reject(lane, batch, answer, true);
+    reject(lane, batch, response, true);
     return true;
 }
 
 static void note_health(mp_lane *lane, mp_batch *batch,
-                        const mp_verdict *verdict, int64_t now_ms) {
-    bool failed = verdict->action == MP_DO_RETRY ||
-                  verdict->action == MP_DO_PAUSE ||
-                  (verdict->action == MP_DO_HALVE && verdict->ambiguous);
+                        const mp_decision *decision, int64_t now_ms) {
+    bool failed = decision->action == MP_DO_RETRY ||
+                  decision->action == MP_DO_PAUSE ||
+                  (decision->action == MP_DO_HALVE && decision->ambiguous);
     if (failed) {
         lane->failures += is_news(lane, batch);
         lane->failed_ms = now_ms;
-    } else if (verdict->action != MP_DO_DEFER) {
+    } else if (decision->action != MP_DO_DEFER) {
         lane->failures = 0;
         lane->told_pause = false;
     }
-    if (verdict->delay_ms > 0)
-        mp_lane_back_off(lane, now_ms + verdict->delay_ms);
+    if (decision->delay_ms > 0)
+        mp_lane_back_off(lane, now_ms + decision->delay_ms);
     /* An outage says nothing of the records and is no part of a search. */
-    if (batch->bisection && verdict->action != MP_DO_HALVE && failed)
+    if (batch->bisection && decision->action != MP_DO_HALVE && failed)
         batch->bisection->requests--;
 }
 
 void mp_lane_handle_reply(mp_lane *lane, const mp_settings *settings,
-                          mp_batch *batch, const mp_answer *answer,
+                          mp_batch *batch, const mp_response *response,
                           int64_t retry_after_ms, int64_t now_ms) {
     take_back(lane, batch);
-    count_answer(lane, batch, answer, now_ms);
-    mp_verdict verdict = judge(lane, settings, batch, answer, retry_after_ms);
-    if (detour_closed(lane, batch, answer,
+    note_response(lane, batch, response, now_ms);
+    mp_decision decision =
+        judge(lane, settings, batch, response, retry_after_ms);
+    if (detour_closed(lane, batch, response,
                       now_ms + settings->max_retry_delay_ms))
         return;
-    note_health(lane, batch, &verdict, now_ms);
-    if (verdict.ambiguous && tell_ambiguous(lane, settings, batch, answer))
+    note_health(lane, batch, &decision, now_ms);
+    if (decision.ambiguous && tell_ambiguous(lane, settings, batch, response))
         return;
-    follow(lane, batch, answer, &verdict, now_ms);
+    follow(lane, batch, response, &decision, now_ms);
 }
 
 void mp_lane_undo(mp_lane *lane, mp_batch *batch, int64_t now_ms) {

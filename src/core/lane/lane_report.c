@@ -98,28 +98,30 @@ void mp_lane_tell_pause(mp_lane *lane, const mp_batch *batch, int status,
 }
 
 void mp_lane_tell_delivered(mp_lane *lane, const mp_batch *batch,
-                            uint64_t count, const mp_answer *answer) {
+                            uint64_t count, const mp_response *response) {
     if (!lane->reports || count == 0)
         return;
     char message[MP_MESSAGE] = "";
-    if (answer->missing > 0)
+    if (response->missing > 0)
         snprintf(message, MP_MESSAGE,
                  "Mixpanel counted %u records fewer than were sent",
-                 answer->missing);
-    mp_news news = {MP_REPORT_DELIVERED, answer->status, false, message};
+                 response->missing);
+    mp_news news = {MP_REPORT_DELIVERED, response->status, false, message};
     mp_report report = start(lane, batch, &news, count);
     mp_reports_add(lane->reports, &report);
 }
 
 void mp_lane_tell_failed(mp_lane *lane, const mp_batch *batch,
-                         const mp_answer *answer) {
-    if (!lane->reports || answer->failed_count == 0)
+                         const mp_response *response) {
+    if (!lane->reports || response->failed_count == 0)
         return;
-    mp_news news = {MP_REPORT_REJECTED, answer->status, false, answer->text};
-    mp_report report = start(lane, batch, &news, answer->failed_count);
-    for (uint32_t i = 0; i < answer->failed_count; i++) {
-        const mp_failed *failed = &answer->failed[i];
-        mp_report why = {.endpoint = report.endpoint, .status = answer->status};
+    mp_news news = {MP_REPORT_REJECTED, response->status, false,
+                    response->text};
+    mp_report report = start(lane, batch, &news, response->failed_count);
+    for (uint32_t i = 0; i < response->failed_count; i++) {
+        const mp_failed *failed = &response->failed[i];
+        mp_report why = {.endpoint = report.endpoint,
+                         .status = response->status};
         show(&report, batch, failed->index, failed->field, failed->message);
         snprintf(why.message, MP_MESSAGE, "%s", failed->message);
         note_rejected(lane, batch, failed->index, failed->field, &why);

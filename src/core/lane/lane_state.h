@@ -102,11 +102,11 @@ void mp_lane_tell_pause(mp_lane *lane, const mp_batch *batch, int status,
 /* Tells of `count` records that were taken, and whether Mixpanel counted
  * fewer. */
 void mp_lane_tell_delivered(mp_lane *lane, const mp_batch *batch,
-                            uint64_t count, const mp_answer *answer);
+                            uint64_t count, const mp_response *response);
 
 /* Tells of the records that the answer names. */
 void mp_lane_tell_failed(mp_lane *lane, const mp_batch *batch,
-                         const mp_answer *answer);
+                         const mp_response *response);
 
 /* Tells of `count` records that made room: at once the first time, then once
  * a minute at most, of all that came together. */

@@ -284,13 +284,13 @@ int64_t mp_project_maintain(mp_project *project, int64_t now_ms) {
 
 static void answer_question(mp_project *project, const mp_flight *under_way,
                             const mp_reply *reply) {
-    mp_answer answer;
-    mp_answer_read(&answer, reply, 1, true);
-    mp_answer_free(&answer);
+    mp_response response;
+    mp_response_read(&response, reply, 1, true);
+    mp_response_free(&response);
     mp_project_lock(project);
     if (under_way->question > project->heard) { /* else it came late */
         project->heard = under_way->question;
-        project->heard_answer = answer;
+        project->check_response = response;
         mp_wait_changed(&project->wait);
     }
     mp_project_unlock(project);
@@ -304,11 +304,11 @@ static bool is_in(const mp_segment *list, const mp_segment *segment) {
 
 /* What was taken stays in the file too, as long as others of it wait, and
  * must not be sent again either. */
-static bool was_not_taken(mp_outcome outcome) {
-    return outcome == MP_SAID_BAD || outcome == MP_SAID_TOO_LARGE ||
-           outcome == MP_SAID_REJECTED || outcome == MP_SAID_UNAUTHORIZED ||
-           outcome == MP_SAID_FORBIDDEN || outcome == MP_SAID_BUSY ||
-           outcome == MP_SAID_NOTHING;
+static bool was_not_taken(mp_result outcome) {
+    return outcome == MP_RESULT_BAD || outcome == MP_RESULT_TOO_LARGE ||
+           outcome == MP_RESULT_REJECTED || outcome == MP_RESULT_UNAUTHORIZED ||
+           outcome == MP_RESULT_FORBIDDEN || outcome == MP_RESULT_BUSY ||
+           outcome == MP_RESULT_NOTHING;
 }
 
 static void handle_batch_reply(mp_project *project, const mp_flight *under_way,
@@ -316,21 +316,21 @@ static void handle_batch_reply(mp_project *project, const mp_flight *under_way,
     mp_batch *batch = under_way->batch;
     mp_segment *segment = batch->segment;
     mp_lane_id id = under_way->lane;
-    mp_answer answer;
+    mp_response response;
     /* Out of memory the answer says less, and is still safe to follow. */
-    mp_answer_read(&answer, reply, batch->count,
-                   mp_request_names_records(id, batch));
+    mp_response_read(&response, reply, batch->count,
+                     mp_request_names_records(id, batch));
     mp_project_lock(project);
-    mp_lane_handle_reply(project->lanes[id], project->settings, batch, &answer,
-                         reply->retry_after_ms, now_ms);
+    mp_lane_handle_reply(project->lanes[id], project->settings, batch,
+                         &response, reply->retry_after_ms, now_ms);
     mp_segment *garbage = collect_garbage(project);
     mp_wait_changed(&project->wait);
     mp_project_unlock(project);
-    if (under_way->first && was_not_taken(answer.outcome) &&
+    if (under_way->first && was_not_taken(response.result) &&
         !is_in(garbage, segment))
         mp_project_clear_in_doubt(project, segment);
     mp_project_free_segments(project, garbage);
-    mp_answer_free(&answer);
+    mp_response_free(&response);
 }
 
 void mp_project_handle_reply(mp_project *project, mp_request *request,

@@ -278,13 +278,14 @@ uint64_t mp_project_ask(mp_project *project) {
 
 /* 400 is what a question asks for: it is refused as data, not as a person. A
  * 200 that Mixpanel did not write says nothing. */
-static mp_err judge_answer(const mp_answer *answer, char message[MP_MESSAGE]) {
-    memcpy(message, answer->text, MP_MESSAGE);
-    if (answer->status == 400 ||
-        (answer->status == 200 && answer->outcome != MP_SAID_UNREADABLE))
+static mp_err judge_check(const mp_response *response,
+                          char message[MP_MESSAGE]) {
+    memcpy(message, response->text, MP_MESSAGE);
+    if (response->status == 400 ||
+        (response->status == 200 && response->result != MP_RESULT_UNREADABLE))
         return MP_OK;
-    return answer->status == 401 || answer->status == 403 ? MP_UNAUTHORIZED
-                                                          : MP_NETWORK;
+    return response->status == 401 || response->status == 403 ? MP_UNAUTHORIZED
+                                                              : MP_NETWORK;
 }
 
 mp_err mp_project_hear(mp_project *project, uint64_t question,
@@ -295,7 +296,7 @@ mp_err mp_project_hear(mp_project *project, uint64_t question,
         continue;
     mp_err err = MP_TIMEOUT;
     if (project->heard >= question)
-        err = judge_answer(&project->heard_answer, message);
+        err = judge_check(&project->check_response, message);
     else
         snprintf(message, MP_MESSAGE, "timeout: the API has not answered yet");
     mp_project_unlock(project);

@@ -65,7 +65,7 @@ struct mp_project {
     /* Questions to /import: how many were asked, sent and answered, and the
      * last answer. */
     uint64_t asked, sent, heard;
-    mp_answer heard_answer;
+    mp_response check_response;
 
     mp_spool *spool;    /* NULL: records are in memory only */
     atomic_bool writes; /* some segments are written, not mapped */

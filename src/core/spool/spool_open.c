@@ -232,9 +232,9 @@ static int read_header(const mp_buf *content, mp_batch_file *file, size_t *used,
     if (header.version != MP_SEGMENT_VERSION)
         return ENOTSUP;
     size_t there = content->len - MP_SEGMENT_HEADER;
-    uint64_t said = atomic_load(&header.used);
-    *used = header.to_end || said > there ? there : (size_t)said;
-    *others = !header.to_end && said > there; /* it was cut short */
+    uint64_t reply = atomic_load(&header.used);
+    *used = header.to_end || reply > there ? there : (size_t)reply;
+    *others = !header.to_end && reply > there; /* it was cut short */
     file->seq = header.seq;
     file->in_doubt = header.in_doubt <= MP_IN_DOUBT_NON_IDEMPOTENT
                          ? (mp_in_doubt)header.in_doubt

@@ -42,57 +42,57 @@ static int64_t longer(int64_t a, int64_t b) {
 }
 
 static mp_action act(const mp_attempt *attempt) {
-    switch (attempt->outcome) {
-    case MP_SAID_DELIVERED:
+    switch (attempt->result) {
+    case MP_RESULT_DELIVERED:
         return MP_DO_DELIVER;
-    case MP_SAID_PARTLY:
+    case MP_RESULT_PARTLY:
         return MP_DO_DELIVER_PARTLY;
-    case MP_SAID_REFUSED:
-    case MP_SAID_BAD:
-    case MP_SAID_TOO_LARGE:
+    case MP_RESULT_REFUSED:
+    case MP_RESULT_BAD:
+    case MP_RESULT_TOO_LARGE:
         return MP_DO_HALVE;
-    case MP_SAID_REJECTED:
+    case MP_RESULT_REJECTED:
         return MP_DO_REJECT;
-    case MP_SAID_UNREADABLE:
+    case MP_RESULT_UNREADABLE:
         return attempt->unreadable < UNREADABLE ? MP_DO_RETRY : MP_DO_PAUSE;
-    case MP_SAID_UNAUTHORIZED:
+    case MP_RESULT_UNAUTHORIZED:
         return MP_DO_PAUSE;
-    case MP_SAID_FORBIDDEN:
+    case MP_RESULT_FORBIDDEN:
         if (!attempt->lane_trusted)
             return MP_DO_PAUSE;
         return attempt->records > 1 || attempt->singled_out ? MP_DO_HALVE
                                                             : MP_DO_DEFER;
-    case MP_SAID_SERVER_ERROR:
+    case MP_RESULT_SERVER_ERROR:
         if (attempt->server_errors < PATIENCE)
             return MP_DO_RETRY;
         return attempt->records > 1 ? MP_DO_HALVE : MP_DO_DEFER;
-    case MP_SAID_BUSY:
-    case MP_SAID_NOTHING:
-    case MP_SAID_LOST:
+    case MP_RESULT_BUSY:
+    case MP_RESULT_NOTHING:
+    case MP_RESULT_LOST:
         break;
     }
     return MP_DO_RETRY;
 }
 
-mp_verdict mp_retry(const mp_attempt *attempt) {
-    mp_verdict verdict = {.action = act(attempt)};
-    verdict.ambiguous = attempt->outcome == MP_SAID_SERVER_ERROR ||
-                        attempt->outcome == MP_SAID_LOST;
+mp_decision mp_retry(const mp_attempt *attempt) {
+    mp_decision decision = {.action = act(attempt)};
+    decision.ambiguous = attempt->result == MP_RESULT_SERVER_ERROR ||
+                         attempt->result == MP_RESULT_LOST;
     int64_t asked_ms = asked_for(attempt);
-    if (verdict.action == MP_DO_PAUSE) {
-        verdict.delay_ms = attempt->max_delay_ms;
-    } else if (attempt->outcome == MP_SAID_FORBIDDEN) {
-        if (verdict.action == MP_DO_DEFER)
-            verdict.defer_ms = attempt->max_delay_ms;
-    } else if (verdict.action == MP_DO_DEFER) {
+    if (decision.action == MP_DO_PAUSE) {
+        decision.delay_ms = attempt->max_delay_ms;
+    } else if (attempt->result == MP_RESULT_FORBIDDEN) {
+        if (decision.action == MP_DO_DEFER)
+            decision.defer_ms = attempt->max_delay_ms;
+    } else if (decision.action == MP_DO_DEFER) {
         /* Its own trouble: the lane goes on, unless the host said when. */
         uint32_t failures = attempt->server_errors - PATIENCE;
-        verdict.defer_ms = longer(back_off(attempt, failures), asked_ms);
-        verdict.delay_ms = asked_ms;
-    } else if (verdict.action == MP_DO_RETRY ||
-               attempt->outcome == MP_SAID_SERVER_ERROR) {
-        verdict.delay_ms =
+        decision.defer_ms = longer(back_off(attempt, failures), asked_ms);
+        decision.delay_ms = asked_ms;
+    } else if (decision.action == MP_DO_RETRY ||
+               attempt->result == MP_RESULT_SERVER_ERROR) {
+        decision.delay_ms =
             longer(back_off(attempt, attempt->lane_failures), asked_ms);
     }
-    return verdict;
+    return decision;
 }

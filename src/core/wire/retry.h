@@ -7,21 +7,21 @@
 #include <stdint.h>
 
 /* What a reply, or its absence, says of the records of a request. */
-typedef enum mp_outcome {
-    MP_SAID_DELIVERED,    /* all were taken */
-    MP_SAID_PARTLY,       /* the reply names those that were refused */
-    MP_SAID_REFUSED,      /* 200, yet some or all were refused, unnamed */
-    MP_SAID_BAD,          /* 400 that does not say which */
-    MP_SAID_TOO_LARGE,    /* 413 */
-    MP_SAID_REJECTED,     /* another 4xx: these records, for good */
-    MP_SAID_UNREADABLE,   /* 2xx that no Mixpanel host sends */
-    MP_SAID_UNAUTHORIZED, /* 401, 407, 3xx: the configuration is wrong */
-    MP_SAID_FORBIDDEN,    /* 403, 404: the configuration, or one body */
-    MP_SAID_BUSY,         /* 408, 429: not taken, come back later */
-    MP_SAID_SERVER_ERROR, /* 5xx: may have been taken */
-    MP_SAID_NOTHING,      /* no reply, the request never arrived whole */
-    MP_SAID_LOST          /* no reply to a request that may have arrived */
-} mp_outcome;
+typedef enum mp_result {
+    MP_RESULT_DELIVERED,    /* all were taken */
+    MP_RESULT_PARTLY,       /* the reply names those that were refused */
+    MP_RESULT_REFUSED,      /* 200, yet some or all were refused, unnamed */
+    MP_RESULT_BAD,          /* 400 that does not say which */
+    MP_RESULT_TOO_LARGE,    /* 413 */
+    MP_RESULT_REJECTED,     /* another 4xx: these records, for good */
+    MP_RESULT_UNREADABLE,   /* 2xx that no Mixpanel host sends */
+    MP_RESULT_UNAUTHORIZED, /* 401, 407, 3xx: the configuration is wrong */
+    MP_RESULT_FORBIDDEN,    /* 403, 404: the configuration, or one body */
+    MP_RESULT_BUSY,         /* 408, 429: not taken, come back later */
+    MP_RESULT_SERVER_ERROR, /* 5xx: may have been taken */
+    MP_RESULT_NOTHING,      /* no reply, the request never arrived whole */
+    MP_RESULT_LOST          /* no reply to a request that may have arrived */
+} mp_result;
 
 typedef enum mp_action {
     MP_DO_DELIVER,
@@ -34,7 +34,7 @@ typedef enum mp_action {
 } mp_action;
 
 typedef struct mp_attempt {
-    mp_outcome outcome;
+    mp_result result;
     uint32_t records;       /* in the request */
     uint32_t lane_failures; /* in a row before this one */
     uint32_t server_errors; /* 5xx on this batch, this one included */
@@ -46,13 +46,13 @@ typedef struct mp_attempt {
     double random;          /* [0, 1) */
 } mp_attempt;
 
-typedef struct mp_verdict {
+typedef struct mp_decision {
     mp_action action;
     int64_t delay_ms; /* before the lane goes on; 0: at once */
     int64_t defer_ms; /* before a deferred record is tried again; else 0 */
     bool ambiguous;   /* the records may have been taken all the same */
-} mp_verdict;
+} mp_decision;
 
-mp_verdict mp_retry(const mp_attempt *attempt);
+mp_decision mp_retry(const mp_attempt *attempt);
 
 #endif

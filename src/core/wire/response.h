@@ -1,8 +1,8 @@
 /* What the API said of the records of a request, read from status and body
  * (jansson). Knows the shapes of Mixpanel's replies and expects none: any
  * body may be HTML, cut short or empty. */
-#ifndef MP_ANSWER_H
-#define MP_ANSWER_H
+#ifndef MP_RESPONSE_H
+#define MP_RESPONSE_H
 
 #include "core/wire/exchange.h"
 #include "core/wire/retry.h"
@@ -14,21 +14,23 @@ typedef struct mp_failed {
     char message[192];
 } mp_failed;
 
-typedef struct mp_answer {
-    mp_outcome outcome;
-    int status;        /* 0: no reply */
-    uint32_t missing;  /* delivered, but so many fewer than were sent */
-    mp_failed *failed; /* of MP_SAID_PARTLY: by rising index, no index twice */
+typedef struct mp_response {
+    mp_result result;
+    int status;       /* 0: no reply */
+    uint32_t missing; /* delivered, but so many fewer than were sent */
+    mp_failed
+        *failed; /* of MP_RESULT_PARTLY: by rising index, no index twice */
     uint32_t failed_count;
     char text[MP_MESSAGE]; /* why, in the API's words where it has any */
-} mp_answer;
+} mp_response;
 
 /* Reads the reply to a request of `count` records; `names_records`: the
  * endpoint (/import) may name the records it refused. MP_MEMORY leaves an
  * answer that is safe to act on. */
-mp_err mp_answer_read(mp_answer *answer, const mp_reply *reply, uint32_t count,
-                      bool names_records);
+mp_err mp_response_read(mp_response *response, const mp_reply *reply,
+                        uint32_t count, bool names_records);
 
-void mp_answer_free(mp_answer *answer); /* what it holds, not the struct */
+void mp_response_free(
+    mp_response *response); /* what it holds, not the struct */
 
 #endif

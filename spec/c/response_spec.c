@@ -1,81 +1,86 @@
-#include "answer_helper.h"
+#include "response_helper.h"
 
 CASE(other_statuses) {
     static const struct {
         int status;
-        mp_outcome outcome;
+        mp_result result;
     } rows[] = {
-        {201, MP_SAID_UNREADABLE},   {202, MP_SAID_UNREADABLE},
-        {204, MP_SAID_UNREADABLE},   {301, MP_SAID_UNAUTHORIZED},
-        {302, MP_SAID_UNAUTHORIZED}, {307, MP_SAID_UNAUTHORIZED},
-        {401, MP_SAID_UNAUTHORIZED}, {402, MP_SAID_REJECTED},
-        {403, MP_SAID_FORBIDDEN},    {404, MP_SAID_FORBIDDEN},
-        {405, MP_SAID_REJECTED},     {408, MP_SAID_BUSY},
-        {410, MP_SAID_REJECTED},     {413, MP_SAID_TOO_LARGE},
-        {422, MP_SAID_REJECTED},     {429, MP_SAID_BUSY},
-        {451, MP_SAID_REJECTED},     {499, MP_SAID_REJECTED},
-        {500, MP_SAID_SERVER_ERROR}, {502, MP_SAID_SERVER_ERROR},
-        {504, MP_SAID_SERVER_ERROR}, {599, MP_SAID_SERVER_ERROR},
+        {201, MP_RESULT_UNREADABLE},   {202, MP_RESULT_UNREADABLE},
+        {204, MP_RESULT_UNREADABLE},   {301, MP_RESULT_UNAUTHORIZED},
+        {302, MP_RESULT_UNAUTHORIZED}, {307, MP_RESULT_UNAUTHORIZED},
+        {401, MP_RESULT_UNAUTHORIZED}, {402, MP_RESULT_REJECTED},
+        {403, MP_RESULT_FORBIDDEN},    {404, MP_RESULT_FORBIDDEN},
+        {405, MP_RESULT_REJECTED},     {408, MP_RESULT_BUSY},
+        {410, MP_RESULT_REJECTED},     {413, MP_RESULT_TOO_LARGE},
+        {422, MP_RESULT_REJECTED},     {429, MP_RESULT_BUSY},
+        {451, MP_RESULT_REJECTED},     {499, MP_RESULT_REJECTED},
+        {500, MP_RESULT_SERVER_ERROR}, {502, MP_RESULT_SERVER_ERROR},
+        {504, MP_RESULT_SERVER_ERROR}, {599, MP_RESULT_SERVER_ERROR},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        CHECK(outcome(rows[i].status, "") == rows[i].outcome);
-        CHECK(outcome(rows[i].status, "{\"error\":null,\"status\":1}") ==
-              rows[i].outcome);
+        CHECK(result_of(rows[i].status, "") == rows[i].result);
+        CHECK(result_of(rows[i].status, "{\"error\":null,\"status\":1}") ==
+              rows[i].result);
     }
 }
 
 CASE(no_reply_may_have_been_received_or_not) {
     for (int sent = 0; sent < 2; sent++) {
         mp_reply reply = {.sent = sent, .failure = "connection refused"};
-        mp_answer answer;
-        CHECK(mp_answer_read(&answer, &reply, 5, true) == MP_OK);
-        CHECK(answer.outcome == (sent ? MP_SAID_LOST : MP_SAID_NOTHING));
-        CHECK(answer.status == 0);
-        CHECK_TEXT(answer.text, strlen(answer.text), "connection refused");
-        mp_answer_free(&answer);
+        mp_response response;
+        CHECK(mp_response_read(&response, &reply, 5, true) == MP_OK);
+        CHECK(response.result == (sent ? MP_RESULT_LOST : MP_RESULT_NOTHING));
+        CHECK(response.status == 0);
+        CHECK_TEXT(response.text, strlen(response.text), "connection refused");
+        mp_response_free(&response);
     }
 }
 
 CASE(a_long_failure_is_cut) {
     mp_reply reply = {.sent = true};
     memset(reply.failure, 'x', sizeof reply.failure - 1);
-    mp_answer answer;
-    CHECK(mp_answer_read(&answer, &reply, 5, true) == MP_OK);
-    check_answer(&answer, 5);
-    mp_answer_free(&answer);
+    mp_response response;
+    CHECK(mp_response_read(&response, &reply, 5, true) == MP_OK);
+    check_response(&response, 5);
+    mp_response_free(&response);
 }
 
 CASE(yes_without_verbose) {
-    CHECK(outcome(200, "1") == MP_SAID_DELIVERED);
-    CHECK(outcome(200, "1\n") == MP_SAID_DELIVERED);
-    CHECK(outcome(200, " \r\n1 ") == MP_SAID_DELIVERED);
-    CHECK(outcome(200, "true") == MP_SAID_DELIVERED);
+    CHECK(result_of(200, "1") == MP_RESULT_DELIVERED);
+    CHECK(result_of(200, "1\n") == MP_RESULT_DELIVERED);
+    CHECK(result_of(200, " \r\n1 ") == MP_RESULT_DELIVERED);
+    CHECK(result_of(200, "true") == MP_RESULT_DELIVERED);
 }
 
 CASE(no_without_verbose) {
-    CHECK(outcome(200, "0") == MP_SAID_REFUSED);
-    CHECK(outcome(200, "0\n") == MP_SAID_REFUSED);
-    CHECK(outcome(200, "false") == MP_SAID_REFUSED);
+    CHECK(result_of(200, "0") == MP_RESULT_REFUSED);
+    CHECK(result_of(200, "0\n") == MP_RESULT_REFUSED);
+    CHECK(result_of(200, "false") == MP_RESULT_REFUSED);
 }
 
 CASE(status_as_number_or_bool_or_text) {
-    CHECK(outcome(200, "{\"status\":1}") == MP_SAID_DELIVERED);
-    CHECK(outcome(200, "{\"status\":true}") == MP_SAID_DELIVERED);
-    CHECK(outcome(200, "{\"status\":\"OK\"}") == MP_SAID_DELIVERED);
-    CHECK(outcome(200, "{\"status\":0}") == MP_SAID_REFUSED);
-    CHECK(outcome(200, "{\"status\":false}") == MP_SAID_REFUSED);
-    CHECK(outcome(200, "{\"status\":\"error\"}") == MP_SAID_REFUSED);
-    CHECK(outcome(200, "{\"code\":200}") == MP_SAID_DELIVERED);
-    CHECK(outcome(200, "{\"code\":200,\"status\":0}") == MP_SAID_REFUSED);
-    CHECK(outcome(200, "{\"code\":200,\"status\":false}") == MP_SAID_REFUSED);
+    CHECK(result_of(200, "{\"status\":1}") == MP_RESULT_DELIVERED);
+    CHECK(result_of(200, "{\"status\":true}") == MP_RESULT_DELIVERED);
+    CHECK(result_of(200, "{\"status\":\"OK\"}") == MP_RESULT_DELIVERED);
+    CHECK(result_of(200, "{\"status\":0}") == MP_RESULT_REFUSED);
+    CHECK(result_of(200, "{\"status\":false}") == MP_RESULT_REFUSED);
+    CHECK(result_of(200, "{\"status\":\"error\"}") == MP_RESULT_REFUSED);
+    CHECK(result_of(200, "{\"code\":200}") == MP_RESULT_DELIVERED);
+    CHECK(result_of(200, "{\"code\":200,\"status\":0}") == MP_RESULT_REFUSED);
+    CHECK(result_of(200, "{\"code\":200,\"status\":false}") ==
+          MP_RESULT_REFUSED);
 }
 
 CASE(an_error_outweighs_a_good_status) {
-    CHECK(outcome(200, "{\"error\":\"oops\",\"status\":1}") == MP_SAID_REFUSED);
-    CHECK(outcome(200, "{\"error\":\"oops\",\"code\":200}") == MP_SAID_REFUSED);
-    CHECK(outcome(200, "{\"error\":\"\",\"status\":1}") == MP_SAID_DELIVERED);
-    CHECK(outcome(200, "{\"error\":null,\"status\":1}") == MP_SAID_DELIVERED);
-    CHECK(outcome(200, "{\"error\":\"\",\"status\":0}") == MP_SAID_REFUSED);
+    CHECK(result_of(200, "{\"error\":\"oops\",\"status\":1}") ==
+          MP_RESULT_REFUSED);
+    CHECK(result_of(200, "{\"error\":\"oops\",\"code\":200}") ==
+          MP_RESULT_REFUSED);
+    CHECK(result_of(200, "{\"error\":\"\",\"status\":1}") ==
+          MP_RESULT_DELIVERED);
+    CHECK(result_of(200, "{\"error\":null,\"status\":1}") ==
+          MP_RESULT_DELIVERED);
+    CHECK(result_of(200, "{\"error\":\"\",\"status\":0}") == MP_RESULT_REFUSED);
 }
 
 CASE(a_200_that_says_neither_is_unreadable) {
@@ -101,21 +106,21 @@ CASE(a_200_that_says_neither_is_unreadable) {
         "{\"status\":1,\"error\":\"\xff\xfe\"}",
         "{\"num_records_imported\":10}"};
     for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
-        CHECK(outcome(200, bodies[i]) == MP_SAID_UNREADABLE);
-        if (outcome(200, bodies[i]) != MP_SAID_UNREADABLE)
+        CHECK(result_of(200, bodies[i]) == MP_RESULT_UNREADABLE);
+        if (result_of(200, bodies[i]) != MP_RESULT_UNREADABLE)
             fprintf(stderr, "body: %s\n", bodies[i]);
     }
 }
 
 static uint32_t missing(int status, const char *body, uint32_t count) {
-    mp_answer answer = read_text(status, body, count);
-    mp_answer_free(&answer);
-    return answer.missing;
+    mp_response response = read_text(status, body, count);
+    mp_response_free(&response);
+    return response.missing;
 }
 
 CASE(fewer_imported_than_sent_are_missing) {
     static const char ok[] = "{\"code\":200,\"num_records_imported\":7}";
-    CHECK(outcome(200, ok) == MP_SAID_DELIVERED);
+    CHECK(result_of(200, ok) == MP_RESULT_DELIVERED);
     CHECK(missing(200, ok, 10) == 3);
     CHECK(missing(200, ok, 7) == 0);
     CHECK(missing(200, ok, 5) == 0);
@@ -136,39 +141,39 @@ CASE(the_refused_do_not_count_as_missing) {
 }
 
 CASE(a_failed_record_has_field_and_message) {
-    mp_answer answer = read_text(
+    mp_response response = read_text(
         400,
         "{\"failed_records\":[{\"index\":2,\"$insert_id\":\"a\",\"field\":"
         "\"properties.time\",\"message\":\"is invalid\"},{\"index\":0,"
         "\"insert_id\":\"b\"}]}",
         3);
-    CHECK(answer.outcome == MP_SAID_PARTLY && answer.failed_count == 2);
-    CHECK(answer.failed[0].index == 0 && answer.failed[1].index == 2);
-    CHECK_TEXT(answer.failed[0].field, strlen(answer.failed[0].field), "");
-    CHECK_TEXT(answer.failed[1].field, strlen(answer.failed[1].field),
+    CHECK(response.result == MP_RESULT_PARTLY && response.failed_count == 2);
+    CHECK(response.failed[0].index == 0 && response.failed[1].index == 2);
+    CHECK_TEXT(response.failed[0].field, strlen(response.failed[0].field), "");
+    CHECK_TEXT(response.failed[1].field, strlen(response.failed[1].field),
                "properties.time");
-    CHECK_TEXT(answer.failed[1].message, strlen(answer.failed[1].message),
+    CHECK_TEXT(response.failed[1].message, strlen(response.failed[1].message),
                "is invalid");
-    mp_answer_free(&answer);
+    mp_response_free(&response);
 }
 
 CASE(doubled_indexes_count_once) {
-    mp_answer answer = read_text(
+    mp_response response = read_text(
         400,
         "{\"failed_records\":[{\"index\":2},{\"index\":1},{\"index\":2},"
         "{\"index\":1},{\"index\":2},{\"index\":9}]}",
         10);
-    CHECK(answer.outcome == MP_SAID_PARTLY && answer.failed_count == 3);
-    mp_answer_free(&answer);
+    CHECK(response.result == MP_RESULT_PARTLY && response.failed_count == 3);
+    mp_response_free(&response);
 }
 
 CASE(all_may_be_refused_by_name) {
-    CHECK(outcome(400, "{\"failed_records\":[{\"index\":0}]}") ==
-          MP_SAID_PARTLY);
-    mp_answer answer =
+    CHECK(result_of(400, "{\"failed_records\":[{\"index\":0}]}") ==
+          MP_RESULT_PARTLY);
+    mp_response response =
         read_text(400, "{\"failed_records\":[{\"index\":0}]}", 1);
-    CHECK(answer.outcome == MP_SAID_PARTLY && answer.failed_count == 1);
-    mp_answer_free(&answer);
+    CHECK(response.result == MP_RESULT_PARTLY && response.failed_count == 1);
+    mp_response_free(&response);
 }
 
 CASE(indexes_that_cannot_be_used_say_nothing) {
@@ -191,36 +196,36 @@ CASE(indexes_that_cannot_be_used_say_nothing) {
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
         char body[128];
         snprintf(body, sizeof body, "{\"failed_records\":%s}", lists[i]);
-        CHECK(outcome(400, body) == MP_SAID_BAD);
+        CHECK(result_of(400, body) == MP_RESULT_BAD);
     }
 }
 
 CASE(a_failed_record_that_is_a_text_gives_the_text) {
-    mp_answer answer =
+    mp_response response =
         read_text(400, "{\"failed_records\":[\"not allowed\"]}", 10);
-    CHECK_TEXT(answer.text, strlen(answer.text), "not allowed");
-    mp_answer_free(&answer);
+    CHECK_TEXT(response.text, strlen(response.text), "not allowed");
+    mp_response_free(&response);
 }
 
 CASE(only_import_names_records) {
     static const char body[] = "{\"failed_records\":[{\"index\":0}]}";
-    mp_answer answer = read_bytes(400, body, strlen(body), 10, false);
-    CHECK(answer.outcome == MP_SAID_BAD && answer.failed_count == 0);
-    mp_answer_free(&answer);
+    mp_response response = read_bytes(400, body, strlen(body), 10, false);
+    CHECK(response.result == MP_RESULT_BAD && response.failed_count == 0);
+    mp_response_free(&response);
 }
 
 CASE(a_body_without_an_error_is_quoted) {
-    mp_answer answer =
+    mp_response response =
         read_text(502, "\r\n<html>\n\t<b>Bad\x1b[31m \xc3\xa9Gateway\n", 1);
-    CHECK_TEXT(answer.text, strlen(answer.text),
+    CHECK_TEXT(response.text, strlen(response.text),
                "HTTP 502: <html> <b>Bad [31m Gateway");
-    mp_answer_free(&answer);
-    answer = read_text(502, "", 1);
-    CHECK_TEXT(answer.text, strlen(answer.text), "HTTP 502");
-    mp_answer_free(&answer);
-    answer = read_text(502, "\n\n \t", 1);
-    CHECK_TEXT(answer.text, strlen(answer.text), "HTTP 502");
-    mp_answer_free(&answer);
+    mp_response_free(&response);
+    response = read_text(502, "", 1);
+    CHECK_TEXT(response.text, strlen(response.text), "HTTP 502");
+    mp_response_free(&response);
+    response = read_text(502, "\n\n \t", 1);
+    CHECK_TEXT(response.text, strlen(response.text), "HTTP 502");
+    mp_response_free(&response);
 }
 
 CASE(an_error_with_control_characters_stays_one_line) {
@@ -230,14 +235,14 @@ CASE(an_error_with_control_characters_stays_one_line) {
         char body[128];
         snprintf(body, sizeof body, "{\"error\":\"%s\",\"status\":0}",
                  errors[i]);
-        CHECK(outcome(200, body) == MP_SAID_REFUSED);
+        CHECK(result_of(200, body) == MP_RESULT_REFUSED);
         snprintf(body, sizeof body, "{\"failed_records\":[\"%s\"]}", errors[i]);
-        CHECK(outcome(400, body) == MP_SAID_BAD);
+        CHECK(result_of(400, body) == MP_RESULT_BAD);
         snprintf(body, sizeof body,
                  "{\"failed_records\":[{\"index\":0,\"field\":\"%s\","
                  "\"message\":\"%s\"}]}",
                  errors[i], errors[i]);
-        CHECK(outcome(400, body) == MP_SAID_PARTLY);
+        CHECK(result_of(400, body) == MP_RESULT_PARTLY);
     }
 }
 
@@ -249,10 +254,10 @@ CASE(a_long_error_is_cut_between_characters) {
         for (int i = 0; i < 200; i++)
             len += (size_t)sprintf(body + len, "\xe2\x82\xac");
         sprintf(body + len, "\"}");
-        mp_answer answer = read_text(200, body, 10);
-        CHECK((strlen(answer.text) - shift) % 3 == 0);
-        CHECK(strlen(answer.text) > MP_MESSAGE - 5);
-        mp_answer_free(&answer);
+        mp_response response = read_text(200, body, 10);
+        CHECK((strlen(response.text) - shift) % 3 == 0);
+        CHECK(strlen(response.text) > MP_MESSAGE - 5);
+        mp_response_free(&response);
     }
 }
 
@@ -262,21 +267,21 @@ CASE(huge_bodies_are_read) {
     };
     char *body = malloc(HUGE_BODY);
     memset(body, 'x', HUGE_BODY);
-    mp_answer answer = read_bytes(200, body, HUGE_BODY, 10, true);
-    CHECK(answer.outcome == MP_SAID_UNREADABLE);
-    mp_answer_free(&answer);
+    mp_response response = read_bytes(200, body, HUGE_BODY, 10, true);
+    CHECK(response.result == MP_RESULT_UNREADABLE);
+    mp_response_free(&response);
     memset(body, '[', HUGE_BODY);
-    answer = read_bytes(400, body, HUGE_BODY, 10, true);
-    CHECK(answer.outcome == MP_SAID_BAD);
-    mp_answer_free(&answer);
+    response = read_bytes(400, body, HUGE_BODY, 10, true);
+    CHECK(response.result == MP_RESULT_BAD);
+    mp_response_free(&response);
     size_t len = (size_t)sprintf(body, "{\"failed_records\":[");
     for (int i = 0; i < 2000; i++)
         len += (size_t)sprintf(body + len, "%s{\"index\":%d}", i ? "," : "",
                                1999 - i);
     len += (size_t)sprintf(body + len, "]}");
-    answer = read_bytes(400, body, len, 2000, true);
-    CHECK(answer.outcome == MP_SAID_PARTLY && answer.failed_count == 2000);
-    mp_answer_free(&answer);
+    response = read_bytes(400, body, len, 2000, true);
+    CHECK(response.result == MP_RESULT_PARTLY && response.failed_count == 2000);
+    mp_response_free(&response);
     free(body);
 }
 

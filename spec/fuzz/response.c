@@ -3,7 +3,7 @@
 #include "fuzz.h"
 
 #include "core/record/parse.h"
-#include "core/wire/answer.h"
+#include "core/wire/response.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static const int statuses[] = {200, 400, 401, 403, 404, 413,
@@ -17,18 +17,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         .body = (const char *)data + 2,
         .len = size - 2,
     };
-    mp_answer answer;
-    MUST(mp_answer_read(&answer, &reply, count, data[0] >= 128) == MP_OK);
-    MUST(memchr(answer.text, '\0', sizeof answer.text));
-    MUST(answer.failed_count <= count && answer.missing <= count);
-    MUST((answer.outcome == MP_SAID_PARTLY) == (answer.failed_count > 0));
-    for (uint32_t i = 0; i < answer.failed_count; i++) {
-        const mp_failed *failed = &answer.failed[i];
+    mp_response response;
+    MUST(mp_response_read(&response, &reply, count, data[0] >= 128) == MP_OK);
+    MUST(memchr(response.text, '\0', sizeof response.text));
+    MUST(response.failed_count <= count && response.missing <= count);
+    MUST((response.result == MP_RESULT_PARTLY) == (response.failed_count > 0));
+    for (uint32_t i = 0; i < response.failed_count; i++) {
+        const mp_failed *failed = &response.failed[i];
         MUST(failed->index < count);
         MUST(i == 0 || failed->index > failed[-1].index);
         MUST(memchr(failed->field, '\0', sizeof failed->field));
         MUST(memchr(failed->message, '\0', sizeof failed->message));
     }
-    mp_answer_free(&answer);
+    mp_response_free(&response);
     return 0;
 }
