@@ -168,12 +168,12 @@ static void sort_out(void) {
     for (uint64_t t = 1; t <= r->seqs; t++)
         CHECK(r->book[t].fate == (r->book[t].poison ? REJECTED : DELIVERED));
     mp_report report;
-    uint64_t told = 0;
+    uint64_t reported = 0;
     while (mp_reports_take(reports, &report)) {
-        told += report.outcome == MP_REPORT_REJECTED ? report.count : 0;
+        reported += report.outcome == MP_REPORT_REJECTED ? report.count : 0;
         mp_report_free(&report);
     }
-    CHECK(told == 3);
+    CHECK(reported == 3);
     rig_finish(r);
     mp_reports_free(reports);
     resume_failing();

@@ -4,7 +4,7 @@
 static char message[MP_MESSAGE];
 
 /* True if a message was left, whole, that shows `value`. */
-static bool told(const char *value) {
+static bool reported(const char *value) {
     return memchr(message, '\0', sizeof message) && message[0] != '\0' &&
            strstr(message, value);
 }
@@ -17,7 +17,7 @@ static mp_err token(const char *text, size_t len) {
     if (err == MP_OK)
         CHECK_TEXT(config.token, strlen(config.token), text);
     else
-        CHECK(told("token"));
+        CHECK(reported("token"));
     mp_config_free(&config);
     return err;
 }
@@ -67,7 +67,7 @@ CASE(other_residencies_are_refused) {
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         message[0] = '\0';
         CHECK(mp_config_residency(&config, wrong[i], message) == MP_INVALID);
-        CHECK(told(wrong[i]) && told("residency"));
+        CHECK(reported(wrong[i]) && reported("residency"));
         CHECK(!config.base_url);
     }
     mp_config_free(&config);
@@ -83,7 +83,7 @@ static const char *host(const char *url, bool allow_http) {
     if (config.base_url)
         strcpy(made, config.base_url);
     else
-        CHECK(err == MP_INVALID && told("api_host"));
+        CHECK(err == MP_INVALID && reported("api_host"));
     mp_config_free(&config);
     return err == MP_OK ? made : NULL;
 }
@@ -129,7 +129,7 @@ CASE(other_schemes_are_refused) {
         " https://example.com", ""};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         check_refused(wrong[i], true);
-        CHECK(told(wrong[i]));
+        CHECK(reported(wrong[i]));
     }
 }
 
@@ -204,7 +204,7 @@ CASE(allow_http_allows_http) {
     CHECK(host("http://example.com", true) != NULL);
     CHECK(host("http://10.0.0.1:8080/mp", true) != NULL);
     check_refused("http://example.com", false);
-    CHECK(told("allow_http") && told("http://example.com"));
+    CHECK(reported("allow_http") && reported("http://example.com"));
 }
 
 CASE(a_refused_host_leaves_the_old_one) {
@@ -219,11 +219,11 @@ CASE(a_refused_host_leaves_the_old_one) {
 
 CASE(messages_never_show_a_password) {
     CHECK(!host("https://user:hunter2@example.com", false));
-    CHECK(!told("hunter2"));
+    CHECK(!reported("hunter2"));
     CHECK(!host("http://user:hunter2@example.com", false));
-    CHECK(!told("hunter2"));
+    CHECK(!reported("hunter2"));
     CHECK(!host("ftp://user:hunter2@example.com", false));
-    CHECK(!told("hunter2"));
+    CHECK(!reported("hunter2"));
 }
 
 CASE(long_values_are_cut_in_messages) {
@@ -249,8 +249,8 @@ static mp_err account(const char *username, const char *secret,
         CHECK(strcmp(config.project_id, project_id) == 0);
     } else {
         CHECK(!config.username && !config.secret && !config.project_id);
-        CHECK(told("service_account"));
-        CHECK(*secret == '\0' || !told(secret));
+        CHECK(reported("service_account"));
+        CHECK(*secret == '\0' || !reported(secret));
     }
     mp_config_free(&config);
     return err;
@@ -276,14 +276,14 @@ static mp_err finish(const char *url, const char *secret) {
     mp_err err = mp_config_finish(&config, message);
     CHECK(config.base_url != NULL);
     CHECK(err != MP_OK || config.name != NULL);
-    CHECK(!secret || !told(secret));
+    CHECK(!secret || !reported(secret));
     mp_config_free(&config);
     return err;
 }
 
 CASE(a_secret_never_goes_over_plain_http) {
     CHECK(finish("http://example.com", "hunter2") == MP_INVALID);
-    CHECK(told("service_account"));
+    CHECK(reported("service_account"));
     CHECK(finish("http://localhost:8080", "hunter2") == MP_INVALID);
     CHECK(finish("http://127.0.0.1", "hunter2") == MP_INVALID);
     CHECK(finish("http://[::1]", "hunter2") == MP_INVALID);

@@ -7,7 +7,7 @@
 static char message[MP_MESSAGE];
 
 /* True if a message was left, whole, that shows `value`. */
-static bool told(const char *value) {
+static bool reported(const char *value) {
     return memchr(message, '\0', sizeof message) && message[0] != '\0' &&
            strstr(message, value);
 }
@@ -27,7 +27,7 @@ static mp_err ca_file(const char *bytes, size_t len) {
         CHECK(settings->ca_len == len);
         CHECK(memcmp(settings->ca_pem, bytes, len) == 0);
     } else {
-        CHECK(err == MP_INVALID && told(path) && told("ca_file"));
+        CHECK(err == MP_INVALID && reported(path) && reported("ca_file"));
         CHECK_TEXT(settings->ca_pem, settings->ca_len, "old");
     }
     mp_settings_release(settings);
@@ -78,7 +78,7 @@ CASE(what_is_no_file_is_refused) {
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
         message[0] = '\0';
         CHECK(mp_settings_ca_file(settings, paths[i], message) == MP_INVALID);
-        CHECK(told(paths[i]) && told("ca_file"));
+        CHECK(reported(paths[i]) && reported("ca_file"));
         CHECK(!settings->ca_pem);
     }
     mp_settings_release(settings);

@@ -25,7 +25,7 @@ CASE(a_truncated_segment_gives_what_is_left_of_it) {
     die(spool);
     CHECK(length(adopt(spool, &got)) == 1);
     CHECK(got.list->count == 2 && got.quarantined == 1);
-    CHECK(tellings == 1 && strstr(told, "2 records of it were read"));
+    CHECK(reports == 1 && strstr(reported, "2 records of it were read"));
     CHECK(count_files(".json.gz") == 1 && count_files(".bad") == 1);
     free_list(got.list);
     leave(spool);
@@ -39,10 +39,10 @@ CASE(a_file_of_zeros_is_quarantined) {
     damage(".open", -1, 0, zeros, sizeof zeros);
     die(spool);
     CHECK(adopt(spool, &got) == NULL && got.quarantined == 1);
-    CHECK(tellings == 1 && strstr(told, "cannot read events-"));
+    CHECK(reports == 1 && strstr(reported, "cannot read events-"));
     CHECK(count_files("") == 1 && count_files(".open.bad") == 1);
     die(spool); /* and never read again */
-    CHECK(adopt(spool, &got) == NULL && got.quarantined == 0 && tellings == 1);
+    CHECK(adopt(spool, &got) == NULL && got.quarantined == 0 && reports == 1);
     CHECK(count_files(".open.bad") == 1);
     leave(spool);
 }
@@ -56,7 +56,7 @@ CASE(a_line_that_is_no_record_does_not_cost_the_others) {
     die(spool);
     CHECK(length(adopt(spool, &got)) == 1);
     CHECK(got.list->count == 2 && got.quarantined == 1);
-    CHECK(strstr(told, "2 records of it were read, 2 pieces were not"));
+    CHECK(strstr(reported, "2 records of it were read, 2 pieces were not"));
     free_list(got.list);
     leave(spool);
 }
@@ -68,7 +68,7 @@ CASE(a_segment_of_a_future_version_is_left_as_it_is) {
     damage(".open", -1, 8, "\2", 1);
     die(spool);
     CHECK(adopt(spool, &got) == NULL && got.quarantined == 0);
-    CHECK(tellings == 1 && strstr(told, "cannot read"));
+    CHECK(reports == 1 && strstr(reported, "cannot read"));
     mp_spool_free(spool);
     spool = open_spool();
     damage(".open", -1, 8, "\1", 1); /* the version that can read it */
@@ -91,7 +91,7 @@ CASE(a_batch_of_a_future_version_is_left_as_it_is) {
     CHECK(rename(from, to) == 0);
     die(spool);
     CHECK(adopt(spool, &got) == NULL && got.quarantined == 0);
-    CHECK(tellings == 1 && strstr(told, "passed over events-"));
+    CHECK(reports == 1 && strstr(reported, "passed over events-"));
     CHECK(access(to, F_OK) == 0);
     leave(spool);
 }

@@ -199,7 +199,7 @@ static void live(mp_spool *spool) {
         }
         free(file);
     }
-    fine(mp_spool_adopt(spool, true, &teller, &got, why));
+    fine(mp_spool_adopt(spool, true, &reporter, &got, why));
     CHECK(got.list == NULL);
     mp_segment_free(waiting);
     mp_segment_free(open);
@@ -209,7 +209,7 @@ static void live(mp_spool *spool) {
 /* The next process adopts, and ends half of what it finds. */
 static void inherit(mp_spool *spool) {
     mp_adopted got;
-    fine(mp_spool_adopt(spool, true, &teller, &got, why));
+    fine(mp_spool_adopt(spool, true, &reporter, &got, why));
     for (mp_batch_file *s = got.list, *next; s; s = next) {
         next = s->next;
         s->first = 1;
@@ -233,9 +233,9 @@ static void inherit(mp_spool *spool) {
 static void collect(mp_spool *spool) {
     mp_adopted got;
     memset(found, 0, sizeof found);
-    tellings = 0;
-    CHECK(mp_spool_adopt(spool, false, &teller, &got, why) == 0);
-    CHECK(tellings == 0 && got.quarantined == 0);
+    reports = 0;
+    CHECK(mp_spool_adopt(spool, false, &reporter, &got, why) == 0);
+    CHECK(reports == 0 && got.quarantined == 0);
     for (mp_batch_file *s = got.list, *next; s; s = next) {
         next = s->next;
         s->first = 1;

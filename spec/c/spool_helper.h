@@ -13,16 +13,16 @@
 
 static char home[64];
 static char why[MP_MESSAGE]; /* of the last failure */
-static char told[MP_MESSAGE];
-static int tellings;
+static char reported[MP_MESSAGE];
+static int reports;
 
 static inline void note(void *user, const char *message) {
     (void)user;
-    snprintf(told, sizeof told, "%s", message);
-    tellings++;
+    snprintf(reported, sizeof reported, "%s", message);
+    reports++;
 }
 
-static const mp_teller teller = {note, NULL};
+static const mp_reporter reporter = {note, NULL};
 
 static inline mp_spool *open_spool(void) {
     mp_spool *spool = mp_spool_new(home, "token", "https://host", "");
@@ -33,8 +33,8 @@ static inline mp_spool *open_spool(void) {
 static inline mp_spool *enter(void) {
     strcpy(home, "/tmp/mp_spool_XXXXXX");
     CHECK(mkdtemp(home) != NULL);
-    told[0] = '\0';
-    tellings = 0;
+    reported[0] = '\0';
+    reports = 0;
     return open_spool();
 }
 
@@ -163,7 +163,7 @@ static inline int length(const mp_batch_file *list) {
 
 /* Adopts, and takes the first of the batches out of the list. */
 static inline mp_batch_file *adopt(mp_spool *spool, mp_adopted *got) {
-    CHECK(mp_spool_adopt(spool, false, &teller, got, why) == 0);
+    CHECK(mp_spool_adopt(spool, false, &reporter, got, why) == 0);
     return got->list;
 }
 

@@ -91,7 +91,7 @@ CASE(a_batch_from_before_1970_is_found_by_others) {
     die(spool);
     mp_batch_file *adopted = adopt(spool, &got);
     CHECK(length(adopted) == 1 && adopted->count == 2);
-    CHECK(tellings == 0);
+    CHECK(reports == 0);
     free_list(adopted);
     leave(spool);
 }
@@ -158,7 +158,7 @@ CASE(what_a_dead_process_left_is_adopted_in_order) {
     mp_segment_free(b); /* its file stays open */
     die(spool);
     mp_batch_file *first = adopt(spool, &got);
-    CHECK(length(first) == 2 && tellings == 0 && got.quarantined == 0);
+    CHECK(length(first) == 2 && reports == 0 && got.quarantined == 0);
     CHECK(first->count == 3 && first->next->count == 2);
     CHECK(first->adopted && first->bytes == 4096);
     CHECK(count_files("") == 2 && count_files(".json.gz") == 2);
@@ -327,7 +327,7 @@ CASE(runs_of_the_same_moment_have_directories_of_their_own) {
             mp_segment_free(segment);
             mp_spool_free(own);
         }
-        _exit(unit_bad || tellings > 0);
+        _exit(unit_bad || reports > 0);
     }
     for (int i = 0; i < PROCESSES; i++) {
         int status;
@@ -354,7 +354,7 @@ CASE(rejected_records_are_kept_short) {
     CHECK(system(command) == 0);
     mp_adopted got;
     die(spool);
-    CHECK(adopt(spool, &got) == NULL && tellings == 0);
+    CHECK(adopt(spool, &got) == NULL && reports == 0);
     CHECK(count_files(".jsonl") == 2); /* they moved along */
     for (int i = 0; i < 64; i++) {     /* and are no longer for that */
         die(spool);

@@ -36,7 +36,7 @@ static void quarantine(mp_user_handle *me, const char *why) {
                       : "it could not be renamed: ",
              err == 0 ? "" : strerror(err));
     free(aside);
-    mp_project_tell_state(me->client->project, message);
+    mp_project_report_state(me->client->project, message);
 }
 
 /* What was written here holds no property that an event could not carry. */
@@ -148,7 +148,7 @@ mp_err mp_user_state_import(lua_State *L, mp_user_handle *me, int table) {
     snprintf(message, sizeof message,
              "option 'state': this table cannot be used: %.160s", why);
     if (me->client->project)
-        mp_project_tell_state(me->client->project, message);
+        mp_project_report_state(me->client->project, message);
     return MP_OK;
 }
 

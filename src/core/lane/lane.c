@@ -15,7 +15,7 @@ static void start(mp_lane *lane, uint64_t seed) {
         .reports = lane->reports,
         .on_disk = lane->on_disk,
         .rejected = lane->rejected,
-        .told_drops_ms = INT64_MIN,
+        .reported_drops_ms = INT64_MIN,
         .ordered = lane->id == MP_LANE_PEOPLE || lane->id == MP_LANE_GROUPS,
         .rng.state = seed,
         .failed_ms = INT64_MIN,
@@ -162,8 +162,8 @@ void mp_lane_finish(mp_lane *lane, mp_batch *batch, uint64_t *counter) {
 }
 
 void mp_lane_end(mp_lane *lane, mp_batch *batch, uint64_t *counter,
-                 const mp_news *news) {
-    mp_lane_tell(lane, batch, news);
+                 const mp_notice *notice) {
+    mp_lane_report(lane, batch, notice);
     mp_lane_finish(lane, batch, counter);
 }
 
@@ -197,7 +197,7 @@ bool mp_lane_drop_oldest(mp_lane *lane, int64_t now_ms) {
         if (mp_segment_release(segment))
             mp_lane_retire(lane, segment);
     }
-    mp_lane_tell_dropped(lane, *counter - before, now_ms);
+    mp_lane_report_dropped(lane, *counter - before, now_ms);
     return true;
 }
 

@@ -105,17 +105,17 @@ static void resolve_in_doubt(mp_lane *lane, const mp_settings *settings,
     mp_batch *part = *batch;
     if (non_idempotent < (*batch)->count)
         part = mp_batch_split(*batch, keep, non_idempotent);
-    mp_news news = {MP_REPORT_AMBIGUOUS, 0, true,
-                    "the process that sent these died before the reply"};
+    mp_notice notice = {MP_REPORT_AMBIGUOUS, 0, true,
+                        "the process that sent these died before the reply"};
     lane->stats->ambiguous++;
-    mp_lane_tell(lane, part ? part : *batch, &news);
+    mp_lane_report(lane, part ? part : *batch, &notice);
     if (!part || !settings->report_ambiguous)
         part = part == *batch ? NULL : part;
     else {
         if (part == *batch)
             *batch = NULL;
-        news.outcome = MP_REPORT_REJECTED;
-        mp_lane_end(lane, part, &lane->stats->rejected, &news);
+        notice.outcome = MP_REPORT_REJECTED;
+        mp_lane_end(lane, part, &lane->stats->rejected, &notice);
         part = NULL;
     }
     if (part)
@@ -156,7 +156,7 @@ void mp_lane_lose(mp_lane *lane, uint64_t *counter, mp_report_outcome outcome,
     lane->reading = NULL;
     count_out(lane, file);
     *counter += file->count;
-    mp_lane_tell_count(lane, outcome, file->count, why);
+    mp_lane_report_count(lane, outcome, file->count, why);
 }
 
 /* ---- sealed segments that leave memory ---- */

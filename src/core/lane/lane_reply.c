@@ -12,8 +12,8 @@ static void deliver_partly(mp_lane *lane, mp_batch *batch,
     uint32_t delivered = batch->count - response->failed_count;
     if (batch->bisection)
         batch->bisection->accepted |= delivered > 0;
-    mp_lane_tell_failed(lane, batch, response);
-    mp_lane_tell_delivered(lane, batch, delivered, response);
+    mp_lane_report_failed(lane, batch, response);
+    mp_lane_report_delivered(lane, batch, delivered, response);
     lane->stats->rejected += response->failed_count;
     lane->stats->delivered -= response->failed_count;
     mp_lane_finish(lane, batch, &lane->stats->delivered);
@@ -23,15 +23,15 @@ static void deliver(mp_lane *lane, mp_batch *batch,
                     const mp_response *response) {
     if (batch->bisection)
         batch->bisection->accepted = true;
-    mp_lane_tell_delivered(lane, batch, batch->count, response);
+    mp_lane_report_delivered(lane, batch, batch->count, response);
     mp_lane_finish(lane, batch, &lane->stats->delivered);
 }
 
 static void reject(mp_lane *lane, mp_batch *batch, const mp_response *response,
                    bool uncertain) {
-    mp_news news = {MP_REPORT_REJECTED, response->status, uncertain,
-                    response->text};
-    mp_lane_end(lane, batch, &lane->stats->rejected, &news);
+    mp_notice notice = {MP_REPORT_REJECTED, response->status, uncertain,
+                        response->text};
+    mp_lane_end(lane, batch, &lane->stats->rejected, &notice);
 }
 
 static size_t body_bytes(const mp_batch *batch) {
@@ -142,17 +142,17 @@ static bool detour_closed(mp_lane *lane, mp_batch *batch,
          response->result != MP_RESULT_FORBIDDEN))
         return false;
     if (response->status == 404 && lane->custom_host) {
-        mp_news news = {MP_REPORT_DROPPED, 404, false,
-                        "older than five days, and the api_host has no "
-                        "/import"};
-        mp_lane_end(lane, batch, &lane->stats->dropped_expired, &news);
+        mp_notice notice = {MP_REPORT_DROPPED, 404, false,
+                            "older than five days, and the api_host has no "
+                            "/import"};
+        mp_lane_end(lane, batch, &lane->stats->dropped_expired, &notice);
     } else {
         /* Once a batch: the young ones that are taken would open the lane
          * for another report each time. */
-        mp_news news = {MP_REPORT_PAUSED, response->status, false,
-                        response->text};
+        mp_notice notice = {MP_REPORT_PAUSED, response->status, false,
+                            response->text};
         if (!batch->reported_detour)
-            mp_lane_tell(lane, batch, &news);
+            mp_lane_report(lane, batch, &notice);
         batch->reported_detour = true;
         defer(lane, batch, until_ms);
     }
@@ -162,9 +162,10 @@ static bool detour_closed(mp_lane *lane, mp_batch *batch,
 /* Once a record: it may stay so for days. */
 static void report_deferred(mp_lane *lane, mp_batch *batch,
                             const mp_response *response) {
-    mp_news news = {MP_REPORT_STUCK, response->status, false, response->text};
+    mp_notice notice = {MP_REPORT_STUCK, response->status, false,
+                        response->text};
     if (!batch->reported_deferred)
-        mp_lane_tell(lane, batch, &news);
+        mp_lane_report(lane, batch, &notice);
     batch->reported_deferred = true;
 }
 
@@ -198,7 +199,7 @@ static void follow(mp_lane *lane, mp_batch *batch, const mp_response *response,
         defer(lane, batch, now_ms + decision->defer_ms);
         break;
     case MP_DO_PAUSE:
-        mp_lane_tell_pause(lane, batch, response->status, response->text);
+        mp_lane_report_pause(lane, batch, response->status, response->text);
         if (response->result == MP_RESULT_FORBIDDEN) /* it may be the body */
             defer(lane, batch, now_ms + decision->delay_ms);
         else
@@ -240,12 +241,13 @@ static void take_back(mp_lane *lane, mp_batch *batch) {
 }
 
 /* True: the records are not to be sent again, and have ended. */
-static bool tell_ambiguous(mp_lane *lane, const mp_settings *settings,
-                           mp_batch *batch, const mp_response *response) {
+static bool report_ambiguous_batch(mp_lane *lane, const mp_settings *settings,
+                                   mp_batch *batch,
+                                   const mp_response *response) {
     lane->stats->ambiguous++;
-    mp_news news = {MP_REPORT_AMBIGUOUS, response->status, true,
-                    response->text};
-    mp_lane_tell(lane, batch, &news);
+    mp_notice notice = {MP_REPORT_AMBIGUOUS, response->status, true,
+                        response->text};
+    mp_lane_report(lane, batch, &notice);
     if (!settings->report_ambiguous ||
         mp_batch_entry(batch, 0)->kind != MP_NON_IDEMPOTENT)
         return false;
@@ -263,7 +265,7 @@ static void note_health(mp_lane *lane, mp_batch *batch,
         lane->failed_ms = now_ms;
     } else if (decision->action != MP_DO_DEFER) {
         lane->failures = 0;
-        lane->told_pause = false;
+        lane->reported_pause = false;
     }
     if (decision->delay_ms > 0)
         mp_lane_back_off(lane, now_ms + decision->delay_ms);
@@ -283,7 +285,8 @@ void mp_lane_handle_reply(mp_lane *lane, const mp_settings *settings,
                       now_ms + settings->max_retry_delay_ms))
         return;
     note_health(lane, batch, &decision, now_ms);
-    if (decision.ambiguous && tell_ambiguous(lane, settings, batch, response))
+    if (decision.ambiguous &&
+        report_ambiguous_batch(lane, settings, batch, response))
         return;
     follow(lane, batch, response, &decision, now_ms);
 }

@@ -28,16 +28,16 @@ static void show(mp_report *report, const mp_batch *batch, uint32_t i,
 }
 
 static mp_report start(const mp_lane *lane, const mp_batch *batch,
-                       const mp_news *news, uint64_t count) {
+                       const mp_notice *notice, uint64_t count) {
     mp_report report = {
-        .outcome = news->outcome,
+        .outcome = notice->outcome,
         .endpoint = endpoint(lane, batch),
         .count = count,
-        .status = news->status,
-        .uncertain = news->uncertain,
+        .status = notice->status,
+        .uncertain = notice->uncertain,
     };
     snprintf(report.message, MP_MESSAGE, "%s",
-             news->message ? news->message : "");
+             notice->message ? notice->message : "");
     return report;
 }
 
@@ -77,11 +77,12 @@ static void note_rejected(const mp_lane *lane, const mp_batch *batch,
         out->len = start_len;
 }
 
-void mp_lane_tell(mp_lane *lane, const mp_batch *batch, const mp_news *news) {
+void mp_lane_report(mp_lane *lane, const mp_batch *batch,
+                    const mp_notice *notice) {
     if (!lane->reports)
         return;
-    mp_report report = start(lane, batch, news, batch ? batch->count : 0);
-    if (batch && news->outcome == MP_REPORT_REJECTED)
+    mp_report report = start(lane, batch, notice, batch ? batch->count : 0);
+    if (batch && notice->outcome == MP_REPORT_REJECTED)
         for (uint32_t i = 0; i < batch->count; i++) {
             show(&report, batch, i, "", report.message);
             note_rejected(lane, batch, i, "", &report);
@@ -89,16 +90,16 @@ void mp_lane_tell(mp_lane *lane, const mp_batch *batch, const mp_news *news) {
     mp_reports_add(lane->reports, &report);
 }
 
-void mp_lane_tell_pause(mp_lane *lane, const mp_batch *batch, int status,
-                        const char *message) {
-    mp_news news = {MP_REPORT_PAUSED, status, false, message};
-    if (!lane->told_pause)
-        mp_lane_tell(lane, batch, &news);
-    lane->told_pause = true;
+void mp_lane_report_pause(mp_lane *lane, const mp_batch *batch, int status,
+                          const char *message) {
+    mp_notice notice = {MP_REPORT_PAUSED, status, false, message};
+    if (!lane->reported_pause)
+        mp_lane_report(lane, batch, &notice);
+    lane->reported_pause = true;
 }
 
-void mp_lane_tell_delivered(mp_lane *lane, const mp_batch *batch,
-                            uint64_t count, const mp_response *response) {
+void mp_lane_report_delivered(mp_lane *lane, const mp_batch *batch,
+                              uint64_t count, const mp_response *response) {
     if (!lane->reports || count == 0)
         return;
     char message[MP_MESSAGE] = "";
@@ -106,18 +107,18 @@ void mp_lane_tell_delivered(mp_lane *lane, const mp_batch *batch,
         snprintf(message, MP_MESSAGE,
                  "Mixpanel counted %u records fewer than were sent",
                  response->missing);
-    mp_news news = {MP_REPORT_DELIVERED, response->status, false, message};
-    mp_report report = start(lane, batch, &news, count);
+    mp_notice notice = {MP_REPORT_DELIVERED, response->status, false, message};
+    mp_report report = start(lane, batch, &notice, count);
     mp_reports_add(lane->reports, &report);
 }
 
-void mp_lane_tell_failed(mp_lane *lane, const mp_batch *batch,
-                         const mp_response *response) {
+void mp_lane_report_failed(mp_lane *lane, const mp_batch *batch,
+                           const mp_response *response) {
     if (!lane->reports || response->failed_count == 0)
         return;
-    mp_news news = {MP_REPORT_REJECTED, response->status, false,
-                    response->text};
-    mp_report report = start(lane, batch, &news, response->failed_count);
+    mp_notice notice = {MP_REPORT_REJECTED, response->status, false,
+                        response->text};
+    mp_report report = start(lane, batch, &notice, response->failed_count);
     for (uint32_t i = 0; i < response->failed_count; i++) {
         const mp_failed *failed = &response->failed[i];
         mp_report why = {.endpoint = report.endpoint,
@@ -129,25 +130,25 @@ void mp_lane_tell_failed(mp_lane *lane, const mp_batch *batch,
     mp_reports_add(lane->reports, &report);
 }
 
-void mp_lane_tell_count(mp_lane *lane, mp_report_outcome outcome,
-                        uint64_t count, const char *message) {
-    mp_news news = {outcome, 0, false, message};
-    mp_report report = start(lane, NULL, &news, count);
+void mp_lane_report_count(mp_lane *lane, mp_report_outcome outcome,
+                          uint64_t count, const char *message) {
+    mp_notice notice = {outcome, 0, false, message};
+    mp_report report = start(lane, NULL, &notice, count);
     if (lane->reports)
         mp_reports_add(lane->reports, &report);
 }
 
-void mp_lane_tell_dropped(mp_lane *lane, uint64_t count, int64_t now_ms) {
-    lane->untold_drops += count;
-    if (lane->untold_drops == 0 || !lane->reports ||
-        (lane->told_drops_ms != INT64_MIN &&
-         now_ms < lane->told_drops_ms + DROP_NOTICE_MS))
+void mp_lane_report_dropped(mp_lane *lane, uint64_t count, int64_t now_ms) {
+    lane->unreported_drops += count;
+    if (lane->unreported_drops == 0 || !lane->reports ||
+        (lane->reported_drops_ms != INT64_MIN &&
+         now_ms < lane->reported_drops_ms + DROP_NOTICE_MS))
         return;
-    mp_news news = {MP_REPORT_DROPPED, 0, false,
-                    "max_queue_bytes was reached: the oldest records made "
-                    "room for newer ones"};
-    mp_report report = start(lane, NULL, &news, lane->untold_drops);
+    mp_notice notice = {MP_REPORT_DROPPED, 0, false,
+                        "max_queue_bytes was reached: the oldest records made "
+                        "room for newer ones"};
+    mp_report report = start(lane, NULL, &notice, lane->unreported_drops);
     mp_reports_add(lane->reports, &report);
-    lane->untold_drops = 0;
-    lane->told_drops_ms = now_ms;
+    lane->unreported_drops = 0;
+    lane->reported_drops_ms = now_ms;
 }

@@ -57,9 +57,9 @@ static void reject_bisection(mp_lane *lane, mp_bisection *bisection) {
         if (part->bisection != bisection)
             continue;
         mp_lane_take_out(&lane->ready, part);
-        mp_news news = {MP_REPORT_REJECTED, bisection->status, false,
-                        bisection->text};
-        mp_lane_end(lane, part, &lane->stats->rejected, &news);
+        mp_notice notice = {MP_REPORT_REJECTED, bisection->status, false,
+                            bisection->text};
+        mp_lane_end(lane, part, &lane->stats->rejected, &notice);
     }
     if (--bisection->refs == 0)
         free(bisection);
@@ -78,13 +78,13 @@ static void conclude(mp_lane *lane, const mp_settings *settings,
     int status = bisection->status;
     bool forbidden = (status == 403 || status == 404) && !bisection->accepted;
     if (!forbidden && !bisection->accepted && !bisection->mixed) {
-        mp_lane_tell_pause(lane, NULL, status, bisection->text);
+        mp_lane_report_pause(lane, NULL, status, bisection->text);
         reject_bisection(lane, bisection);
         mp_lane_back_off(lane, now_ms + settings->max_retry_delay_ms);
         return;
     }
     if (forbidden)
-        mp_lane_tell_pause(lane, first, status, bisection->text);
+        mp_lane_report_pause(lane, first, status, bisection->text);
     if (!reunite(lane, &first)) {
         mp_lane_back_off(lane, now_ms + MP_LANE_NO_MEMORY_MS);
     } else if (forbidden) {
@@ -122,8 +122,8 @@ static void drop_expired(mp_lane *lane, const mp_settings *settings,
         if (batch->segment->last_ms > now_ms - settings->max_age_ms)
             continue;
         mp_lane_take_out(list, batch);
-        mp_news news = {MP_REPORT_DROPPED, 0, false, "older than max_age"};
-        mp_lane_end(lane, batch, &lane->stats->dropped_expired, &news);
+        mp_notice notice = {MP_REPORT_DROPPED, 0, false, "older than max_age"};
+        mp_lane_end(lane, batch, &lane->stats->dropped_expired, &notice);
     }
 }
 
@@ -331,7 +331,7 @@ mp_batch *mp_lane_next(mp_lane *lane, const mp_settings *settings,
         lane->limit_bytes = SIZE_MAX;
     if (!is_backing_off(lane, now_ms)) {
         conclude_bisections(lane, settings, now_ms);
-        mp_lane_tell_dropped(lane, 0, now_ms);
+        mp_lane_report_dropped(lane, 0, now_ms);
     }
     if (!is_backing_off(lane, now_ms))
         batch = choose(lane, settings, now_ms, wall_ms, next_ms);

@@ -38,11 +38,11 @@ struct mp_lane {
     int64_t resume_ms;   /* nothing is sent before */
     size_t limit_bytes;  /* what a 413 taught; SIZE_MAX: nothing yet */
     int64_t limit_ms;    /* when it is forgotten */
-    bool told_pause;     /* since the last success */
-    uint64_t untold_drops;
-    int64_t told_drops_ms; /* INT64_MIN: never */
-    mp_reports *reports;   /* NULL: nobody wants to know */
-    uint64_t flush_up_to;  /* sequence numbers up to this one do not linger */
+    bool reported_pause; /* since the last success */
+    uint64_t unreported_drops;
+    int64_t reported_drops_ms; /* INT64_MIN: never */
+    mp_reports *reports;       /* NULL: nobody wants to know */
+    uint64_t flush_up_to; /* sequence numbers up to this one do not linger */
     mp_segment *garbage;
 
     /* On disk. What is being read or written counts as the lane's still. */
@@ -77,39 +77,40 @@ void mp_lane_back_off(mp_lane *lane, int64_t until_ms);
 void mp_lane_finish(mp_lane *lane, mp_batch *batch, uint64_t *counter);
 
 /* What is worth a report of the records of a batch. */
-typedef struct mp_news {
+typedef struct mp_notice {
     mp_report_outcome outcome;
     int status; /* of HTTP; 0: no reply */
     bool uncertain;
     const char *message; /* NULL: none */
-} mp_news;
+} mp_notice;
 
-void mp_lane_tell(mp_lane *lane, const mp_batch *batch, const mp_news *news);
+void mp_lane_report(mp_lane *lane, const mp_batch *batch,
+                    const mp_notice *notice);
 
 /* The same, and every record ends: see mp_lane_finish. */
 void mp_lane_end(mp_lane *lane, mp_batch *batch, uint64_t *counter,
-                 const mp_news *news);
+                 const mp_notice *notice);
 
 /* Tells of records that are not in memory. */
-void mp_lane_tell_count(mp_lane *lane, mp_report_outcome outcome,
-                        uint64_t count, const char *message);
+void mp_lane_report_count(mp_lane *lane, mp_report_outcome outcome,
+                          uint64_t count, const char *message);
 
 /* Tells why the lane backs off: once, until a request succeeds again. `batch`
  * may be NULL. */
-void mp_lane_tell_pause(mp_lane *lane, const mp_batch *batch, int status,
-                        const char *message);
+void mp_lane_report_pause(mp_lane *lane, const mp_batch *batch, int status,
+                          const char *message);
 
 /* Tells of `count` records that were taken, and whether Mixpanel counted
  * fewer. */
-void mp_lane_tell_delivered(mp_lane *lane, const mp_batch *batch,
-                            uint64_t count, const mp_response *response);
+void mp_lane_report_delivered(mp_lane *lane, const mp_batch *batch,
+                              uint64_t count, const mp_response *response);
 
 /* Tells of the records that the answer names. */
-void mp_lane_tell_failed(mp_lane *lane, const mp_batch *batch,
-                         const mp_response *response);
+void mp_lane_report_failed(mp_lane *lane, const mp_batch *batch,
+                           const mp_response *response);
 
 /* Tells of `count` records that made room: at once the first time, then once
  * a minute at most, of all that came together. */
-void mp_lane_tell_dropped(mp_lane *lane, uint64_t count, int64_t now_ms);
+void mp_lane_report_dropped(mp_lane *lane, uint64_t count, int64_t now_ms);
 
 #endif

@@ -29,15 +29,15 @@ static void adopt(mp_project *project, const mp_settings *settings,
                   int64_t now_ms) {
     char message[MP_MESSAGE];
     mp_adopted got;
-    mp_teller teller = {mp_project_tell_once, project};
+    mp_reporter reporter = {mp_project_report_once, project};
     /* Soon at first: whoever is replaced may take a moment to die. */
     project->adopt_pause_ms = 2 * project->adopt_pause_ms + SOON_MS;
     if (project->adopt_pause_ms > ADOPT_MS)
         project->adopt_pause_ms = ADOPT_MS;
     project->adopt_ms = now_ms + project->adopt_pause_ms;
-    if (mp_spool_adopt(project->spool, settings->fsync, &teller, &got,
+    if (mp_spool_adopt(project->spool, settings->fsync, &reporter, &got,
                        message) != 0)
-        mp_project_tell_once(project, message);
+        mp_project_report_once(project, message);
     for (mp_batch_file *s = got.list; s; s = s->next)
         s->last_ms = mono_of(s->wall_ms);
     mp_project_lock(project);
@@ -133,7 +133,7 @@ static void sync(mp_project *project, const mp_settings *settings,
     for (size_t i = 0; i < all.n; i++) {
         good[i] = mp_spool_sync(all.segments[i], message) == 0;
         if (!good[i])
-            mp_project_trouble(project, message);
+            mp_project_report_disk(project, message);
     }
     mp_project_lock(project);
     release_synced(project, &all, good);
@@ -148,7 +148,7 @@ static void keep_rejected(mp_project *project) {
     project->rejected = (mp_buf){.limit = MP_PROJECT_REJECTED};
     mp_project_unlock(project);
     if (lines.len > 0 && mp_spool_reject(project->spool, &lines, message) != 0)
-        mp_project_trouble(project, message);
+        mp_project_report_disk(project, message);
     mp_buf_free(&lines);
 }
 

@@ -106,7 +106,7 @@ static mp_gzip *compressor(mp_project *project, const mp_settings *settings) {
     return project->gzip;
 }
 
-static void say_untraceable(mp_project *project, const char *path) {
+static void report_untraceable(mp_project *project, const char *path) {
     mp_project_lock(project);
     snprintf(project->stats.last_error, MP_MESSAGE,
              "option 'debug': cannot write to %.160s", path);
@@ -118,7 +118,7 @@ static void trace_request(mp_project *project, mp_flight *under_way,
                           const mp_settings *settings) {
     under_way->number = ++project->flights;
     if (!mp_trace_open(&project->trace, settings->debug))
-        say_untraceable(project, settings->debug);
+        report_untraceable(project, settings->debug);
     if (!project->trace.path)
         return;
     mp_buf body = {0};

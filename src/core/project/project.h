@@ -96,7 +96,7 @@ void mp_project_flush_saves(mp_project *project);
 void mp_project_await_saves(mp_project *project, int64_t deadline_ms);
 
 /* Reports what is wrong with a state. */
-void mp_project_tell_state(mp_project *project, const char *message);
+void mp_project_report_state(mp_project *project, const char *message);
 
 /* Counts pending updates that will never be sent. */
 void mp_project_count_pending_dropped(mp_project *project, uint32_t n);

@@ -37,9 +37,9 @@ void mp_project_disk_in_child(mp_project *project) {
     project->seq = project->base;
     project->adopt_ms = project->sync_ms = project->store_ms = 0;
     project->adopt_pause_ms = 0;
-    project->untold_evicted = 0;
-    project->told_evicted_ms = 0;
-    memset(project->told, 0, sizeof project->told);
+    project->unreported_evicted = 0;
+    project->reported_evicted_ms = 0;
+    memset(project->reported, 0, sizeof project->reported);
     project->rejected.len = 0;
 }
 
@@ -67,15 +67,15 @@ static uint64_t hash_text(const char *text) {
 static bool is_news(mp_project *project, const char *message, bool once,
                     int64_t now_ms) {
     uint64_t hash = hash_text(message);
-    mp_told *oldest = project->told;
-    for (size_t i = 0; i < MP_TOLD; i++) {
-        mp_told *t = &project->told[i];
+    mp_reported *oldest = project->reported;
+    for (size_t i = 0; i < MP_REPORTED; i++) {
+        mp_reported *t = &project->reported[i];
         if (t->hash == hash && (once || now_ms < t->ms + NOTICE_MS))
             return false;
         if (t->ms < oldest->ms)
             oldest = t;
     }
-    *oldest = (mp_told){hash, now_ms};
+    *oldest = (mp_reported){hash, now_ms};
     return true;
 }
 
@@ -86,7 +86,7 @@ static void report(mp_project *project, const char *message) {
     mp_reports_add(project->reports, &report);
 }
 
-void mp_project_trouble(mp_project *project, const char *message) {
+void mp_project_report_disk(mp_project *project, const char *message) {
     int64_t now_ms = mp_clock_mono_ms();
     mp_project_lock(project);
     project->stats.spool_errors++;
@@ -98,7 +98,7 @@ void mp_project_trouble(mp_project *project, const char *message) {
 }
 
 /* What adoption passes over is met again at every look. */
-void mp_project_tell_once(void *user, const char *message) {
+void mp_project_report_once(void *user, const char *message) {
     mp_project *project = user;
     mp_project_lock(project);
     if (is_news(project, message, true, mp_clock_mono_ms())) {
@@ -117,7 +117,7 @@ mp_segment *mp_project_new_segment(mp_project *project, mp_lane_id lane) {
         if (mp_spool_segment(project->spool, lane, &segment, message) == 0) {
             if (segment->place.fd >= 0 &&
                 !atomic_exchange(&project->writes, true))
-                mp_project_tell_once(
+                mp_project_report_once(
                     project,
                     "spool: its file system can take blocks back, as a "
                     "copy-on-write or network one does, so each record "
@@ -125,7 +125,7 @@ mp_segment *mp_project_new_segment(mp_project *project, mp_lane_id lane) {
                     "slower than a mapping");
             return segment;
         }
-        mp_project_trouble(project, message);
+        mp_project_report_disk(project, message);
     }
     return mp_segment_new();
 }
@@ -148,7 +148,7 @@ void mp_project_write(mp_project *project, mp_lane_id lane,
             segment->place.fd >= 0 &&
             mp_spool_write(segment, writes[i].from, writes[i].to, message) != 0;
         if (torn)
-            mp_project_trouble(project, message);
+            mp_project_report_disk(project, message);
         mp_project_lock(project);
         segment->place.torn |= torn;
         if (mp_segment_release(segment))
@@ -162,7 +162,7 @@ void mp_project_free_segments(mp_project *project, mp_segment *list) {
     while (list) {
         mp_segment *next = list->next;
         if (mp_spool_discard(list, message) != 0)
-            mp_project_trouble(project, message);
+            mp_project_report_disk(project, message);
         mp_segment_free(list);
         list = next;
     }

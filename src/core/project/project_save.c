@@ -9,16 +9,16 @@
 #include <string.h>
 
 /* With the lock held. */
-static void tell(mp_project *project, const char *message) {
+static void report(mp_project *project, const char *message) {
     mp_report report = {.outcome = MP_REPORT_STATE, .endpoint = ""};
     snprintf(report.message, MP_MESSAGE, "%s", message);
     snprintf(project->stats.last_error, MP_MESSAGE, "%s", message);
     mp_reports_add(project->reports, &report);
 }
 
-void mp_project_tell_state(mp_project *project, const char *message) {
+void mp_project_report_state(mp_project *project, const char *message) {
     mp_project_lock(project);
-    tell(project, message);
+    report(project, message);
     mp_project_unlock(project);
 }
 
@@ -89,7 +89,7 @@ static void write_one(mp_project *project, mp_save *save, mp_buf *text) {
                  save->path, strerror(err));
     mp_project_lock(project);
     if (err != 0 && save->failures == 0)
-        tell(project, failure);
+        report(project, failure);
     mp_saves_done(&project->saves, save, text, err != 0 ? failure : NULL,
                   mp_clock_mono_ms());
     mp_wait_changed(&project->wait);

@@ -30,7 +30,7 @@ mp_batch_file *mp_project_seal(mp_project *project, mp_lane_id lane,
     if (mp_spool_seal(project->spool, lane, segment, body,
                       wall_of(segment->last_ms), settings->fsync, &file,
                       message) != 0)
-        mp_project_trouble(project, message);
+        mp_project_report_disk(project, message);
     if (file) {
         file->last_ms = segment->last_ms;
         file->adopted = segment->adopted;
@@ -67,7 +67,7 @@ bool mp_project_before_request(mp_project *project, mp_lane_id lane,
                                                     : MP_IN_DOUBT_IDEMPOTENT;
     if (mp_spool_mark(segment, true, before > in_doubt ? before : in_doubt,
                       message) != 0)
-        mp_project_trouble(project, message);
+        mp_project_report_disk(project, message);
     mp_crash_point("send");
     return before != MP_IN_DOUBT_NON_IDEMPOTENT &&
            in_doubt == MP_IN_DOUBT_NON_IDEMPOTENT;
@@ -77,7 +77,7 @@ bool mp_project_before_request(mp_project *project, mp_lane_id lane,
 void mp_project_clear_in_doubt(mp_project *project, mp_segment *segment) {
     char message[MP_MESSAGE];
     if (mp_spool_mark(segment, false, MP_IN_DOUBT_IDEMPOTENT, message) != 0)
-        mp_project_trouble(project, message);
+        mp_project_report_disk(project, message);
 }
 
 /* ---- out of memory onto the disk ---- */
@@ -154,20 +154,21 @@ static mp_batch_file *find_oldest(const mp_project *project, mp_lane **lane) {
     return oldest;
 }
 
-static void tell_evicted(mp_project *project, uint64_t count, int64_t now_ms) {
-    project->untold_evicted += count;
-    if (project->untold_evicted == 0 ||
-        (project->told_evicted_ms != 0 &&
-         now_ms < project->told_evicted_ms + NOTICE_MS))
+static void report_evicted(mp_project *project, uint64_t count,
+                           int64_t now_ms) {
+    project->unreported_evicted += count;
+    if (project->unreported_evicted == 0 ||
+        (project->reported_evicted_ms != 0 &&
+         now_ms < project->reported_evicted_ms + NOTICE_MS))
         return;
     mp_report report = {.outcome = MP_REPORT_DROPPED,
                         .endpoint = "",
-                        .count = project->untold_evicted,
+                        .count = project->unreported_evicted,
                         .message = "spool_max_bytes was reached: the oldest "
                                    "batches made room for newer ones"};
     mp_reports_add(project->reports, &report);
-    project->untold_evicted = 0;
-    project->told_evicted_ms = now_ms;
+    project->unreported_evicted = 0;
+    project->reported_evicted_ms = now_ms;
 }
 
 static bool is_too_much(mp_project *project, const mp_settings *settings,
@@ -175,7 +176,7 @@ static bool is_too_much(mp_project *project, const mp_settings *settings,
     mp_project_lock(project);
     bool too_much = project->stats.spooled_bytes > settings->spool_max_bytes;
     if (!too_much)
-        tell_evicted(project, 0, now_ms);
+        report_evicted(project, 0, now_ms);
     mp_project_unlock(project);
     return too_much;
 }
@@ -188,11 +189,11 @@ void mp_project_evict(mp_project *project, const mp_settings *settings,
         mp_batch_file *file = find_oldest(project, &lane);
         mp_project_lock(project);
         mp_lane_evict(lane, file);
-        tell_evicted(project, file->count, now_ms);
+        report_evicted(project, file->count, now_ms);
         mp_wait_changed(&project->wait);
         mp_project_unlock(project);
         if (mp_spool_remove(file, message) != 0)
-            mp_project_trouble(project, message);
+            mp_project_report_disk(project, message);
         free(file);
     }
 }
@@ -212,14 +213,14 @@ static void lose(mp_project *project, mp_lane *lane, mp_batch_file *file,
 static void give_up(mp_project *project, mp_lane *lane, mp_batch_file *file,
                     int err, const char *why) {
     char message[MP_MESSAGE];
-    mp_project_trouble(project, why);
+    mp_project_report_disk(project, why);
     if (err == ENOENT) {
         lose(project, lane, file, &project->stats.dropped_evicted,
              "somebody else removed their file from the spool");
         return;
     }
     if (mp_spool_quarantine(file, message) != 0)
-        mp_project_trouble(project, message);
+        mp_project_report_disk(project, message);
     mp_project_lock(project);
     project->stats.quarantined++;
     mp_project_unlock(project);
@@ -245,7 +246,7 @@ void mp_project_fetch(mp_project *project, mp_lane_id id, mp_batch_file *file,
     mp_segment *segment = NULL;
     if (is_expired(file, settings, now_ms)) {
         if (mp_spool_remove(file, message) != 0)
-            mp_project_trouble(project, message);
+            mp_project_report_disk(project, message);
         lose(project, lane, file, &project->stats.dropped_expired,
              "older than max_age");
         return;
@@ -259,7 +260,7 @@ void mp_project_fetch(mp_project *project, mp_lane_id id, mp_batch_file *file,
         return;
     }
     if (err != 0)
-        mp_project_trouble(project, message);
+        mp_project_report_disk(project, message);
     else
         segment->born_ms = segment->last_ms = last_ms;
     mp_project_lock(project);

@@ -16,13 +16,13 @@
 #define MP_PROJECT_BASE (UINT64_C(1) << 40)
 
 /* A report that was made: see project_disk.c. */
-typedef struct mp_told {
+typedef struct mp_reported {
     uint64_t hash; /* of its message */
     int64_t ms;
-} mp_told;
+} mp_reported;
 
 enum {
-    MP_TOLD = 16,
+    MP_REPORTED = 16,
     MP_PROJECT_REJECTED = 1024 * 1024 /* bytes of lines kept for a file */
 };
 
@@ -71,9 +71,9 @@ struct mp_project {
     atomic_bool writes; /* some segments are written, not mapped */
     bool adopts;        /* the first of those open with this directory */
     mp_buf rejected;    /* lines for a file */
-    mp_told told[MP_TOLD];
-    uint64_t untold_evicted;
-    int64_t told_evicted_ms; /* 0: never */
+    mp_reported reported[MP_REPORTED];
+    uint64_t unreported_evicted;
+    int64_t reported_evicted_ms; /* 0: never */
 
     /* What belongs to the sender: the worker or, with the manual transport,
      * whoever holds `sending`, which is taken before the lock above. */
@@ -118,8 +118,8 @@ void mp_project_write(mp_project *project, mp_lane_id lane,
 
 /* Counts and tells what went wrong on disk, a message at most once a minute;
  * or once, for what is met again and again. No lock held. */
-void mp_project_trouble(mp_project *project, const char *message);
-void mp_project_tell_once(void *project, const char *message);
+void mp_project_report_disk(mp_project *project, const char *message);
+void mp_project_report_once(void *project, const char *message);
 
 /* The segment's batch on disk, which is the caller's; NULL: that failed, and
  * was told. `body`: see mp_spool_seal. */

@@ -159,7 +159,7 @@ static int by_start(const void *a, const void *b) {
 
 static void visit_run(int project, uint64_t id,
                       void (*visit)(const mp_run *dead, void *user), void *user,
-                      const mp_teller *teller) {
+                      const mp_reporter *reporter) {
     char name[MP_BATCH_FILE_NAME], message[MP_MESSAGE];
     mp_run dead = {.id = id};
     mp_batch_file_run_name(id, name);
@@ -176,7 +176,7 @@ static void visit_run(int project, uint64_t id,
     }
     if (err != 0) {
         say(message, "passed over the directory", name, err);
-        teller->tell(teller->user, message);
+        reporter->report(reporter->user, message);
     }
 }
 
@@ -197,7 +197,7 @@ static bool count_project(const char *name, void *user) {
 
 int mp_run_visit_dead(const char *path, const char *project,
                       void (*visit)(const mp_run *dead, void *user), void *user,
-                      const mp_teller *teller, uint64_t *foreign,
+                      const mp_reporter *reporter, uint64_t *foreign,
                       char message[MP_MESSAGE]) {
     int root, dir;
     count seen = {project, 0};
@@ -217,7 +217,7 @@ int mp_run_visit_dead(const char *path, const char *project,
     if (found.count > 0)
         qsort(found.runs, found.count, sizeof *found.runs, by_start);
     for (size_t i = 0; i < found.count; i++)
-        visit_run(dir, found.runs[i], visit, user, teller);
+        visit_run(dir, found.runs[i], visit, user, reporter);
     if (found.count > 0)
         mp_file_rmdir(root, project); /* unless something is left */
     free(found.runs);

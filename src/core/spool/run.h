@@ -17,10 +17,10 @@ typedef struct mp_run {
 } mp_run;
 
 /* Says where something went wrong, and why. */
-typedef struct mp_teller {
-    void (*tell)(void *user, const char *message);
+typedef struct mp_reporter {
+    void (*report)(void *user, const char *message);
     void *user;
-} mp_teller;
+} mp_reporter;
 
 /* Makes a run of this process, and the directories above it but for the
  * parent of `path`. Returns 0 or an errno value, with a message. */
@@ -37,7 +37,7 @@ void mp_run_end(const char *path, const char *project, mp_run *run);
  * message. */
 int mp_run_visit_dead(const char *path, const char *project,
                       void (*visit)(const mp_run *dead, void *user), void *user,
-                      const mp_teller *teller, uint64_t *foreign,
+                      const mp_reporter *reporter, uint64_t *foreign,
                       char message[MP_MESSAGE]);
 
 #endif

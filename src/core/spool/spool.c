@@ -83,8 +83,8 @@ bool mp_spool_same(const mp_spool *a, const mp_spool *b) {
     return strcmp(a->project, b->project) == 0 && strcmp(a->path, b->path) == 0;
 }
 
-int mp_spool_say(char message[MP_MESSAGE], const char *what, const char *name,
-                 int err) {
+int mp_spool_error(char message[MP_MESSAGE], const char *what, const char *name,
+                   int err) {
     snprintf(message, MP_MESSAGE, "spool: %s %.150s: %s", what, name,
              strerror(err));
     return err;
@@ -112,7 +112,8 @@ const mp_run *mp_spool_run(mp_spool *spool, const mp_run *lost, int *err,
     if (in_use >= 0 && (!lost || &spool->runs[in_use] != lost))
         return &spool->runs[in_use];
     if (in_use == MP_SPOOL_RENEWED) {
-        *err = mp_spool_say(message, "too often removed:", spool->path, ENOENT);
+        *err =
+            mp_spool_error(message, "too often removed:", spool->path, ENOENT);
         return NULL;
     }
     mp_run fresh;
@@ -141,5 +142,5 @@ int mp_spool_remove(const mp_batch_file *file, char message[MP_MESSAGE]) {
     int err = mp_file_unlink(file->dir, name);
     if (err == 0 || err == ENOENT)
         return 0;
-    return mp_spool_say(message, "cannot remove", name, err);
+    return mp_spool_error(message, "cannot remove", name, err);
 }

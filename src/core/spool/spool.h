@@ -89,7 +89,7 @@ typedef struct mp_adopted {
 
 /* Moves what dead processes left of this project into the run's directory.
  * Tells what it cannot read or must pass over. */
-int mp_spool_adopt(mp_spool *spool, bool durable, const mp_teller *teller,
+int mp_spool_adopt(mp_spool *spool, bool durable, const mp_reporter *reporter,
                    mp_adopted *out, char message[MP_MESSAGE]);
 
 /* Appends to rejected.jsonl, which is kept short: old lines go. */

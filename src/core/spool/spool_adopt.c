@@ -13,15 +13,15 @@
 typedef struct adoption {
     mp_spool *spool;
     const mp_run *own;
-    const mp_teller *teller;
+    const mp_reporter *reporter;
     bool durable;
     mp_adopted *out;
     mp_batch_file *sealed, *open; /* found in the run at hand */
     int dir;                      /* of that run */
 } adoption;
 
-static void tell(const adoption *a, const char *message) {
-    a->teller->tell(a->teller->user, message);
+static void report(const adoption *a, const char *message) {
+    a->reporter->report(a->reporter->user, message);
 }
 
 static bool keep(mp_batch_file **list, const mp_batch_file *found) {
@@ -60,8 +60,8 @@ static void handle_other(const adoption *a, const char *name) {
                 mp_file_rename(a->dir, name, a->own->dir, name);
             return;
         }
-    mp_spool_say(message, "passed over", name, ENOTSUP);
-    tell(a, message);
+    mp_spool_error(message, "passed over", name, ENOTSUP);
+    report(a, message);
 }
 
 static bool find(const char *name, void *user) {
@@ -89,8 +89,8 @@ static bool move(const adoption *a, mp_batch_file *file) {
     if (err == 0)
         file->dir = a->own->dir;
     else if (err != ENOENT) {
-        mp_spool_say(message, "cannot move", name, err);
-        tell(a, message);
+        mp_spool_error(message, "cannot move", name, err);
+        report(a, message);
     }
     return err == 0;
 }
@@ -105,7 +105,7 @@ static void take(adoption *a, mp_batch_file *file, const struct stat *seen) {
 static void quarantine(const adoption *a, const mp_batch_file *file) {
     char message[MP_MESSAGE];
     if (mp_spool_quarantine(file, message) != 0)
-        tell(a, message);
+        report(a, message);
     a->out->quarantined++;
 }
 
@@ -131,7 +131,7 @@ static void seal(adoption *a, mp_batch_file *open, mp_segment *segment,
     open->wall_ms = (int64_t)seen.st_mtim.tv_sec * 1000;
     if (mp_spool_seal(a->spool, open->lane, segment, NULL, open->wall_ms,
                       a->durable, &sealed, message) != 0)
-        tell(a, message);
+        report(a, message);
     if (sealed) {
         sealed->adopted = true;
         sealed->next = a->out->list;
@@ -146,21 +146,21 @@ static void seal(adoption *a, mp_batch_file *open, mp_segment *segment,
     }
 }
 
-static void tell_damage(const adoption *a, const mp_batch_file *open,
-                        uint32_t others) {
+static void report_damage(const adoption *a, const mp_batch_file *open,
+                          uint32_t others) {
     char name[MP_BATCH_FILE_NAME], message[MP_MESSAGE];
     mp_batch_file_name(open, name);
     snprintf(message, sizeof message,
              "spool: %.110s is damaged: %u records of it were read, %u pieces "
              "were not; it is kept as *.bad",
              name, open->count, others);
-    tell(a, message);
+    report(a, message);
 }
 
 static void remove_open(const adoption *a, mp_batch_file *open) {
     char message[MP_MESSAGE];
     if (mp_spool_remove(open, message) != 0)
-        tell(a, message);
+        report(a, message);
     free(open);
 }
 
@@ -171,7 +171,7 @@ static void adopt_open(adoption *a, mp_batch_file *open) {
     uint32_t others;
     int err = mp_spool_recover(open, &segment, &others, message);
     if (err != 0) {
-        tell(a, message);
+        report(a, message);
         if (err == EBADMSG && move(a, open))
             quarantine(a, open);
         free(open);
@@ -182,12 +182,12 @@ static void adopt_open(adoption *a, mp_batch_file *open) {
     } else if (!move(a, open)) {
         free(open);
     } else if (segment->count == 0) {
-        tell_damage(a, open, others);
+        report_damage(a, open, others);
         quarantine(a, open);
         free(open);
     } else {
         if (others > 0)
-            tell_damage(a, open, others);
+            report_damage(a, open, others);
         seal(a, open, segment, others > 0);
     }
     mp_segment_free(segment);
@@ -209,8 +209,8 @@ static void visit(const mp_run *dead, void *user) {
     a->dir = dead->dir;
     int err = mp_file_list(dead->dir, find, a);
     if (err != 0) {
-        mp_spool_say(message, "cannot list", a->spool->path, err);
-        tell(a, message);
+        mp_spool_error(message, "cannot list", a->spool->path, err);
+        report(a, message);
     }
     while (a->open) { /* first: their twins must be in the same place */
         mp_batch_file *open = a->open;
@@ -258,16 +258,16 @@ static const mp_run *find_own(mp_spool *spool, int *err,
     return own;
 }
 
-int mp_spool_adopt(mp_spool *spool, bool durable, const mp_teller *teller,
+int mp_spool_adopt(mp_spool *spool, bool durable, const mp_reporter *reporter,
                    mp_adopted *out, char message[MP_MESSAGE]) {
     int err;
     *out = (mp_adopted){0};
     adoption a = {
-        .spool = spool, .teller = teller, .durable = durable, .out = out};
+        .spool = spool, .reporter = reporter, .durable = durable, .out = out};
     a.own = find_own(spool, &err, message);
     if (err == 0)
-        err = mp_run_visit_dead(spool->path, spool->project, visit, &a, teller,
-                                &out->foreign, message);
+        err = mp_run_visit_dead(spool->path, spool->project, visit, &a,
+                                reporter, &out->foreign, message);
     sort(&out->list);
     return err;
 }

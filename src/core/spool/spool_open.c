@@ -101,8 +101,8 @@ int mp_spool_segment(mp_spool *spool, unsigned lane, mp_segment **out,
         err = make_segment(run, lane, number, out);
     }
     return err == 0 ? 0
-                    : mp_spool_say(message, "cannot make a file in",
-                                   spool->path, err);
+                    : mp_spool_error(message, "cannot make a file in",
+                                     spool->path, err);
 }
 
 static int write_header(int fd, uint64_t seq) {
@@ -124,7 +124,7 @@ int mp_spool_write(const mp_segment *segment, size_t from, size_t to,
                             (int64_t)(MP_SEGMENT_HEADER + from));
     if (err == 0)
         return 0;
-    return mp_spool_say(message, "cannot write to", "an open segment", err);
+    return mp_spool_error(message, "cannot write to", "an open segment", err);
 }
 
 int mp_spool_sync(const mp_segment *segment, char message[MP_MESSAGE]) {
@@ -136,7 +136,7 @@ int mp_spool_sync(const mp_segment *segment, char message[MP_MESSAGE]) {
         err = mp_file_sync(place->fd);
     if (err == 0)
         return 0;
-    return mp_spool_say(message, "cannot sync", "an open segment", err);
+    return mp_spool_error(message, "cannot sync", "an open segment", err);
 }
 
 bool mp_spool_is_there(const mp_segment *segment) {
@@ -173,7 +173,7 @@ static int discard_open(mp_segment *segment, char message[MP_MESSAGE]) {
     if (err == 0 || err == ENOENT)
         return 0;
     empty_file(place);
-    return mp_spool_say(message, "cannot remove", name, err);
+    return mp_spool_error(message, "cannot remove", name, err);
 }
 
 int mp_spool_discard(mp_segment *segment, char message[MP_MESSAGE]) {
@@ -266,6 +266,6 @@ int mp_spool_recover(mp_batch_file *file, mp_segment **out, uint32_t *others,
     }
     mp_segment_free(*out);
     *out = NULL;
-    mp_spool_say(message, "cannot read", name, err);
+    mp_spool_error(message, "cannot read", name, err);
     return err == ELOOP || err == EINVAL || err == EFBIG ? EBADMSG : err;
 }

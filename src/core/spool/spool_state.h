@@ -29,8 +29,8 @@ struct mp_spool {
 };
 
 /* "spool: cannot <what> <name>: <why>"; returns `err`. */
-int mp_spool_say(char message[MP_MESSAGE], const char *what, const char *name,
-                 int err);
+int mp_spool_error(char message[MP_MESSAGE], const char *what, const char *name,
+                   int err);
 
 /* The run in use, made if there is none; `lost`: the one that was in use, if
  * its directory vanished. NULL with an errno value in *err and a message. */

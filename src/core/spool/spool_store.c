@@ -87,7 +87,7 @@ static int store(mp_spool *spool, const mp_buf *body, bool durable,
         err = write_batch(run->dir, name, body, durable);
     }
     if (err != 0)
-        mp_spool_say(message, "cannot write to", spool->path, err);
+        mp_spool_error(message, "cannot write to", spool->path, err);
     return err;
 }
 
@@ -106,7 +106,7 @@ int mp_spool_seal(mp_spool *spool, unsigned lane, mp_segment *segment,
     if (!file || err != 0) {
         free(file);
         mp_buf_free(&own);
-        return mp_spool_say(message, "cannot write to", spool->path, ENOMEM);
+        return mp_spool_error(message, "cannot write to", spool->path, ENOMEM);
     }
     if (!body)
         body = &own;
@@ -120,7 +120,7 @@ int mp_spool_seal(mp_spool *spool, unsigned lane, mp_segment *segment,
     }
     *out = file;
     if (durable && (err = mp_file_sync(file->dir)) != 0)
-        mp_spool_say(message, "cannot sync", spool->path, err);
+        mp_spool_error(message, "cannot sync", spool->path, err);
     int other = mp_spool_discard(segment, message);
     return err != 0 ? err : other;
 }
@@ -138,7 +138,7 @@ static int rename_to(const mp_batch_file *from, const mp_batch_file *to,
         return 0;
     mp_crash_point("rename");
     int err = mp_file_rename(from->dir, old, to->dir, fresh);
-    return err == 0 ? 0 : mp_spool_say(message, "cannot rename", old, err);
+    return err == 0 ? 0 : mp_spool_error(message, "cannot rename", old, err);
 }
 
 int mp_spool_mark(mp_segment *segment, bool started, mp_in_doubt in_doubt,
@@ -210,7 +210,7 @@ static int load_sealed(mp_batch_file *file, mp_segment **out,
         return 0;
     }
     mp_segment_free(segment);
-    mp_spool_say(message, "cannot read", name, err);
+    mp_spool_error(message, "cannot read", name, err);
     /* Of a link, a directory or an overlong file nothing can be read. */
     return err == ELOOP || err == EINVAL || err == EFBIG ? EBADMSG : err;
 }
@@ -268,5 +268,5 @@ int mp_spool_reject(mp_spool *spool, const mp_buf *lines,
         seen.st_size > REJECTED_BYTES)
         mp_file_rename(run->dir, name, run->dir, old);
     err = mp_file_append(run->dir, name, lines->data, lines->len);
-    return err == 0 ? 0 : mp_spool_say(message, "cannot write to", name, err);
+    return err == 0 ? 0 : mp_spool_error(message, "cannot write to", name, err);
 }
