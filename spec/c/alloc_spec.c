@@ -258,7 +258,7 @@ static void use_project(void) {
     mp_project_flush_up_to(project, UINT64_MAX);
     int64_t now_ms = 0;
     CHECK(carry(project, &now_ms));
-    mp_project_ask(project);
+    mp_project_check(project);
     while (!mp_project_idle(project))
         CHECK(carry(project, &now_ms));
     mp_project_stats(project, &stats);

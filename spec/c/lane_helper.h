@@ -76,7 +76,7 @@ static const word reply_503 = {MP_RESULT_SERVER_ERROR, 503, "HTTP 503", 0};
 static const word reply_lost = {MP_RESULT_LOST, 0, "timeout", 0};
 static const word reply_nothing = {MP_RESULT_NOTHING, 0, "refused", 0};
 
-static inline word asking(word reply, int64_t retry_after_ms) {
+static inline word checking(word reply, int64_t retry_after_ms) {
     reply.retry_after_ms = retry_after_ms;
     return reply;
 }

@@ -388,7 +388,7 @@ CASE(a_deferred_record_does_not_shorten_retry_after) {
     fail(r, 7, reply_503);
     rig_sleep(r);
     int64_t asked_ms = r->now_ms;
-    rig_serve(r, asking(reply_503, 30 * MINUTE));
+    rig_serve(r, checking(reply_503, 30 * MINUTE));
     rig_add_due(r, 5);
     mp_batch *early = rig_next(r);
     CHECK(!early && r->next_ms == asked_ms + 30 * MINUTE);

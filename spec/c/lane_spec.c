@@ -235,9 +235,9 @@ CASE(nothing_shortens_retry_after) {
     r->settings->max_batch_size = 10;
     rig_add(r, 40);
     mp_batch *a = rig_next(r), *b = rig_next(r), *c = rig_next(r);
-    rig_say(r, a, asking(reply_429, 10 * MINUTE));
+    rig_say(r, a, checking(reply_429, 10 * MINUTE));
     rig_say(r, b, reply_ok);
-    rig_say(r, c, asking(reply_503, 1000));
+    rig_say(r, c, checking(reply_503, 1000));
     mp_lane_flush_up_to(r->lane, r->seqs);
     CHECK(!rig_next(r) && r->next_ms == 10 * MINUTE);
     r->now_ms = MINUTE;
@@ -250,7 +250,7 @@ CASE(nothing_shortens_retry_after) {
 CASE(a_long_retry_after_ends_within_the_hour) {
     rig *r = rig_open(MP_LANE_GROUPS);
     rig_add_due(r, 1);
-    rig_serve(r, asking(reply_503, 24 * HOUR));
+    rig_serve(r, checking(reply_503, 24 * HOUR));
     CHECK(!rig_next(r) && r->next_ms == HOUR);
     rig_finish(r);
 }
@@ -309,7 +309,7 @@ CASE(the_oldest_make_room) {
     rig_finish(r);
 }
 
-/* ---- questions ---- */
+/* ---- check ---- */
 
 CASE(the_oldest_is_the_first_without_an_outcome) {
     rig *r = rig_open(MP_LANE_PEOPLE);
@@ -330,7 +330,7 @@ CASE(the_oldest_is_the_first_without_an_outcome) {
 CASE(a_cleared_lane_is_new) {
     rig *r = rig_open(MP_LANE_EVENTS);
     rig_add_due(r, 5);
-    rig_serve(r, asking(reply_429, HOUR));
+    rig_serve(r, checking(reply_429, HOUR));
     rig_add(r, 5);
     mp_lane_clear(r->lane, 1);
     memset(&r->stats, 0, sizeof r->stats);

@@ -309,9 +309,9 @@ CASE(a_part_of_a_segment_is_sent_alone) {
     close_scene(&s);
 }
 
-CASE(a_question_is_an_import_that_cannot_succeed) {
+CASE(a_check_is_an_import_that_cannot_succeed) {
     scene s = open_scene();
-    CHECK(mp_request_ask(&s.request, &s.config) == MP_OK);
+    CHECK(mp_request_check(&s.request, &s.config) == MP_OK);
     CHECK_STRING(s.request.url.data,
                  "https://api.mixpanel.com/import?strict=1&verbose=1");
     CHECK_STRING(header(&s, "Authorization"), "Authorization: Basic YWJjOg==");
@@ -336,6 +336,6 @@ int main(void) {
     RUN(without_a_compressor_all_go_plain);
     RUN(every_level_gives_the_same_body);
     RUN(a_part_of_a_segment_is_sent_alone);
-    RUN(a_question_is_an_import_that_cannot_succeed);
+    RUN(a_check_is_an_import_that_cannot_succeed);
     return unit_result();
 }

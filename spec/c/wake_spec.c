@@ -117,19 +117,19 @@ CASE(new_settings_may_allow_more) {
     mp_project_release(project);
 }
 
-CASE(a_late_reply_to_a_question_does_not_undo_a_newer_one) {
+CASE(a_late_reply_to_a_check_does_not_undo_a_newer_one) {
     mp_project *project = open_project();
     int64_t now_ms = mp_clock_mono_ms();
     char message[MP_MESSAGE];
-    uint64_t first = mp_project_ask(project);
+    uint64_t first = mp_project_check(project);
     mp_request *late = next(project, now_ms);
-    uint64_t second = mp_project_ask(project);
+    uint64_t second = mp_project_check(project);
     mp_request *newer = next(project, now_ms);
     CHECK(late && newer);
     response(project, newer, 200, now_ms);
     response(project, late, 401, now_ms);
-    CHECK(mp_project_hear(project, first, now_ms, message) == MP_OK);
-    CHECK(mp_project_hear(project, second, now_ms, message) == MP_OK);
+    CHECK(mp_project_await_check(project, first, now_ms, message) == MP_OK);
+    CHECK(mp_project_await_check(project, second, now_ms, message) == MP_OK);
     mp_project_release(project);
 }
 
@@ -138,6 +138,6 @@ int main(void) {
     RUN(while_all_requests_are_under_way_a_reply_comes_first);
     RUN(while_a_lane_backs_off_the_end_of_that_comes_first);
     RUN(new_settings_may_allow_more);
-    RUN(a_late_reply_to_a_question_does_not_undo_a_newer_one);
+    RUN(a_late_reply_to_a_check_does_not_undo_a_newer_one);
     return unit_result();
 }

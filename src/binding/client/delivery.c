@@ -90,7 +90,7 @@ static int done(lua_State *L) {
 
 /* ---- asking ---- */
 
-static int ask(lua_State *L) {
+static int check(lua_State *L) {
     const mp_client *client = mp_handle_client(L);
     int64_t timeout_ms = DEFAULT_WAIT_MS;
     char message[MP_MESSAGE] = "";
@@ -109,5 +109,5 @@ static int ask(lua_State *L) {
 
 const luaL_Reg mp_delivery_methods[] = {
     {"flush", flush}, {"close", close_method}, {"mark", mark},
-    {"done", done},   {"check", ask},          {NULL, NULL},
+    {"done", done},   {"check", check},        {NULL, NULL},
 };

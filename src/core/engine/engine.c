@@ -250,13 +250,13 @@ mp_err mp_engine_flush(mp_project *project, int64_t timeout_ms,
 mp_err mp_engine_check(mp_project *project, int64_t timeout_ms,
                        char message[MP_MESSAGE]) {
     int64_t deadline_ms = mp_clock_mono_ms() + timeout_ms;
-    uint64_t question = mp_project_ask(project);
+    uint64_t check = mp_project_check(project);
     if (!mp_supervisor_start()) {
         snprintf(message, MP_MESSAGE, "the sending thread cannot be started");
         return MP_MEMORY;
     }
     mp_supervisor_wake();
-    return mp_project_hear(project, question, deadline_ms, message);
+    return mp_project_await_check(project, check, deadline_ms, message);
 }
 
 mp_err mp_engine_save(mp_project *project, const char *path, mp_buf *text) {

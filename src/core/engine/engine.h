@@ -37,7 +37,7 @@ void mp_engine_configure(mp_project *project, mp_settings *settings);
 uint64_t mp_engine_mark(mp_project *project);
 
 /* Asks /import whether host and credentials are accepted, and waits for the
- * reply at most `timeout_ms`: see mp_project_hear. */
+ * reply at most `timeout_ms`: see mp_project_await_check. */
 mp_err mp_engine_check(mp_project *project, int64_t timeout_ms,
                        char message[MP_MESSAGE]);
 

@@ -227,7 +227,7 @@ void mp_lane_flush_up_to(mp_lane *lane, uint64_t seq) {
         lane->flush_up_to = seq;
 }
 
-/* ---- questions ---- */
+/* ---- check ---- */
 
 bool mp_lane_waits(const mp_lane *lane) {
     return lane->waits;

@@ -162,7 +162,7 @@ bool mp_lane_wastes_disk(const mp_lane *lane);
  * that proved to be the last one. */
 void mp_lane_retire(mp_lane *lane, mp_segment *segment);
 
-/* ---- questions ---- */
+/* ---- check ---- */
 
 /* Nothing is sent before (mp_clock_mono_ms). */
 int64_t mp_lane_backoff_until(const mp_lane *lane);

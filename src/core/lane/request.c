@@ -122,7 +122,7 @@ mp_err mp_request_make(mp_request *request, const mp_batch *batch,
     return err == MP_OK ? make_body(request, batch, gzip) : err;
 }
 
-mp_err mp_request_ask(mp_request *request, const mp_config *config) {
+mp_err mp_request_check(mp_request *request, const mp_config *config) {
     mp_err err = make_url(&request->url, MP_LANE_IMPORT, true, config, false);
     if (err == MP_OK)
         err = make_headers(request, config, false, true);

@@ -13,9 +13,9 @@ mp_err mp_request_make(mp_request *request, const mp_batch *batch,
                        mp_lane_id lane, const mp_config *config,
                        const mp_settings *settings, mp_gzip *gzip);
 
-/* Fills an all-zero request with a question to /import: a record that cannot
+/* Fills an all-zero request with a check to /import: a record that cannot
  * be accepted, so that the reply speaks of host and credentials alone. */
-mp_err mp_request_ask(mp_request *request, const mp_config *config);
+mp_err mp_request_check(mp_request *request, const mp_config *config);
 
 void mp_request_free(mp_request *request); /* what it holds */
 

@@ -9,7 +9,7 @@
 #include <string.h>
 
 enum {
-    NO_MEMORY_MS = 1000, /* before a question is tried again */
+    NO_MEMORY_MS = 1000, /* before a check is tried again */
     MAINTAIN_MS = 1000   /* between two looks while nothing can be sent */
 };
 
@@ -41,8 +41,9 @@ static uint32_t slots_for(const mp_project *project, mp_lane_id id) {
 }
 
 /* The next batch of any lane, asked in turn. */
-static mp_batch *ask_lanes(mp_project *project, int64_t now_ms, int64_t wall_ms,
-                           mp_lane_id *id, int64_t *next_ms) {
+static mp_batch *next_of_lanes(mp_project *project, int64_t now_ms,
+                               int64_t wall_ms, mp_lane_id *id,
+                               int64_t *next_ms) {
     *next_ms = INT64_MAX;
     for (unsigned i = 0; i < MP_LANES; i++) {
         *id = (mp_lane_id)((project->turn + i) % MP_LANES);
@@ -89,7 +90,7 @@ static mp_batch_file *wanted_batch(mp_project *project, mp_lane_id *id) {
 static mp_batch *next_batch(mp_project *project, int64_t now_ms,
                             int64_t wall_ms, mp_lane_id *id, int64_t *next_ms) {
     uint64_t before = without_outcome(project);
-    mp_batch *batch = ask_lanes(project, now_ms, wall_ms, id, next_ms);
+    mp_batch *batch = next_of_lanes(project, now_ms, wall_ms, id, next_ms);
     if (without_outcome(project) != before)
         mp_wait_changed(&project->wait);
     return batch;
@@ -132,7 +133,7 @@ static void trace_request(mp_project *project, mp_flight *under_way,
     mp_buf_free(&body);
 }
 
-/* Makes the request for a batch, or a question if there is none. NULL: out
+/* Makes the request for a batch, or a check if there is none. NULL: out
  * of memory. */
 static mp_flight *make_flight(mp_project *project, mp_lane_id lane,
                               mp_batch *batch, const mp_settings *settings) {
@@ -145,7 +146,7 @@ static mp_flight *make_flight(mp_project *project, mp_lane_id lane,
     mp_err err = batch
                      ? mp_request_make(request, batch, lane, &project->config,
                                        settings, compressor(project, settings))
-                     : mp_request_ask(request, &project->config);
+                     : mp_request_check(request, &project->config);
     if (err != MP_OK) {
         mp_flight_free(under_way);
         return NULL;
@@ -154,24 +155,24 @@ static mp_flight *make_flight(mp_project *project, mp_lane_id lane,
     return under_way;
 }
 
-/* With the lock held: true if a question waits, which then is under way. */
-static bool take_question(mp_project *project, uint64_t *question) {
-    if (project->sent == project->asked)
+/* With the lock held: true if a check waits, which then is under way. */
+static bool take_check(mp_project *project, uint64_t *check) {
+    if (project->sent == project->checks_wanted)
         return false;
-    *question = project->sent = project->asked;
+    *check = project->sent = project->checks_wanted;
     return true;
 }
 
-static mp_request *next_question(mp_project *project, mp_settings *settings,
-                                 uint64_t question, int64_t now_ms,
-                                 int64_t *next_ms) {
+static mp_request *next_check(mp_project *project, mp_settings *settings,
+                              uint64_t check, int64_t now_ms,
+                              int64_t *next_ms) {
     mp_flight *under_way = make_flight(project, MP_LANE_IMPORT, NULL, settings);
     if (under_way) {
-        under_way->question = question;
+        under_way->check = check;
         return &under_way->request;
     }
     mp_project_lock(project);
-    project->sent = project->heard;
+    project->sent = project->checks_done;
     mp_project_unlock(project);
     *next_ms = now_ms + NO_MEMORY_MS;
     return NULL;
@@ -197,11 +198,11 @@ static mp_request *launch(mp_project *project, mp_lane_id id, mp_batch *batch,
     return under_way ? &under_way->request : NULL;
 }
 
-/* What comes next: a question, a batch, or a batch on disk to be read first;
+/* What comes next: a check, a batch, or a batch on disk to be read first;
  * else none of them. */
 typedef struct choice {
-    bool asks;
-    uint64_t question;
+    bool is_check;
+    uint64_t check;
     mp_lane_id id;
     mp_batch *batch;
     mp_batch_file *wanted;
@@ -211,16 +212,16 @@ static choice choose(mp_project *project, int64_t now_ms, int64_t wall_ms,
                      int64_t *next_ms) {
     choice next = {.id = MP_LANE_EVENTS};
     mp_project_lock(project);
-    next.asks = take_question(project, &next.question);
-    if (!next.asks)
+    next.is_check = take_check(project, &next.check);
+    if (!next.is_check)
         next.batch = next_batch(project, now_ms, wall_ms, &next.id, next_ms);
-    if (!next.asks && !next.batch)
+    if (!next.is_check && !next.batch)
         next.wanted = wanted_batch(project, &next.id);
     int64_t save_ms = mp_saves_due(&project->saves);
-    if (!next.asks && save_ms < *next_ms)
+    if (!next.is_check && save_ms < *next_ms)
         *next_ms = save_ms;
     project->looks_ms =
-        next.asks || next.batch || next.wanted ? now_ms : *next_ms;
+        next.is_check || next.batch || next.wanted ? now_ms : *next_ms;
     mp_segment *garbage = collect_garbage(project);
     mp_project_unlock(project);
     mp_project_free_segments(project, garbage);
@@ -250,9 +251,8 @@ mp_request *mp_project_next_request(mp_project *project, int64_t now_ms,
         mp_project_fetch(project, next.id, next.wanted, settings, now_ms);
         next = choose(project, now_ms, wall_ms, next_ms);
     }
-    if (next.asks) {
-        request =
-            next_question(project, settings, next.question, now_ms, next_ms);
+    if (next.is_check) {
+        request = next_check(project, settings, next.check, now_ms, next_ms);
     } else if (next.batch) {
         *next_ms = now_ms;
         request = launch(project, next.id, next.batch, settings, now_ms);
@@ -282,14 +282,14 @@ int64_t mp_project_maintain(mp_project *project, int64_t now_ms) {
     return next_ms;
 }
 
-static void answer_question(mp_project *project, const mp_flight *under_way,
-                            const mp_reply *reply) {
+static void handle_check_reply(mp_project *project, const mp_flight *under_way,
+                               const mp_reply *reply) {
     mp_response response;
     mp_response_read(&response, reply, 1, true);
     mp_response_free(&response);
     mp_project_lock(project);
-    if (under_way->question > project->heard) { /* else it came late */
-        project->heard = under_way->question;
+    if (under_way->check > project->checks_done) { /* else it came late */
+        project->checks_done = under_way->check;
         project->check_response = response;
         mp_wait_changed(&project->wait);
     }
@@ -340,6 +340,6 @@ void mp_project_handle_reply(mp_project *project, mp_request *request,
     if (under_way->batch)
         handle_batch_reply(project, under_way, reply, now_ms);
     else
-        answer_question(project, under_way, reply);
+        handle_check_reply(project, under_way, reply);
     mp_flight_free(under_way);
 }

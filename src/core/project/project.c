@@ -120,7 +120,7 @@ void mp_project_in_child(mp_project *project, int refs) {
     mp_project_disk_in_child(project);
     mp_reports_clear(project->reports);
     mp_saves_clear(&project->saves); /* the parent writes them */
-    project->asked = project->sent = project->heard = 0;
+    project->checks_wanted = project->sent = project->checks_done = 0;
     mp_trace_forget(&project->trace);
     project->gzip = NULL; /* the parent's worker may be changing it */
     /* Neither can fail on Linux: nothing is allocated. */
@@ -269,14 +269,14 @@ bool mp_project_take_report(mp_project *project, mp_report *report) {
     return taken;
 }
 
-uint64_t mp_project_ask(mp_project *project) {
+uint64_t mp_project_check(mp_project *project) {
     mp_project_lock(project);
-    uint64_t question = ++project->asked;
+    uint64_t check = ++project->checks_wanted;
     mp_project_unlock(project);
-    return question;
+    return check;
 }
 
-/* 400 is what a question asks for: it is refused as data, not as a person. A
+/* 400 is what a check asks for: it is refused as data, not as a person. A
  * 200 that Mixpanel did not write says nothing. */
 static mp_err judge_check(const mp_response *response,
                           char message[MP_MESSAGE]) {
@@ -288,14 +288,14 @@ static mp_err judge_check(const mp_response *response,
                                                               : MP_NETWORK;
 }
 
-mp_err mp_project_hear(mp_project *project, uint64_t question,
-                       int64_t deadline_ms, char message[MP_MESSAGE]) {
+mp_err mp_project_await_check(mp_project *project, uint64_t check,
+                              int64_t deadline_ms, char message[MP_MESSAGE]) {
     mp_project_lock(project);
-    while (project->heard < question &&
+    while (project->checks_done < check &&
            mp_wait_until(&project->wait, deadline_ms))
         continue;
     mp_err err = MP_TIMEOUT;
-    if (project->heard >= question)
+    if (project->checks_done >= check)
         err = judge_check(&project->check_response, message);
     else
         snprintf(message, MP_MESSAGE, "timeout: the API has not answered yet");

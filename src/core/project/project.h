@@ -64,14 +64,14 @@ void mp_project_stats(mp_project *project, mp_stats *out);
 /* The oldest report that nobody took yet; its contents are the caller's. */
 bool mp_project_take_report(mp_project *project, mp_report *report);
 
-/* Starts a question to /import whether host and credentials are accepted;
+/* Starts a check to /import whether host and credentials are accepted;
  * returns its number. */
-uint64_t mp_project_ask(mp_project *project);
+uint64_t mp_project_check(mp_project *project);
 
-/* Waits for the reply to a question, at most until `deadline_ms`. MP_OK:
+/* Waits for the reply to a check, at most until `deadline_ms`. MP_OK:
  * accepted. MP_UNAUTHORIZED, MP_NETWORK, MP_TIMEOUT with a message. */
-mp_err mp_project_hear(mp_project *project, uint64_t question,
-                       int64_t deadline_ms, char message[MP_MESSAGE]);
+mp_err mp_project_await_check(mp_project *project, uint64_t check,
+                              int64_t deadline_ms, char message[MP_MESSAGE]);
 
 /* ---- state files ---- */
 

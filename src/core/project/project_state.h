@@ -41,8 +41,8 @@ typedef struct mp_flight {
     bool lent;  /* handed out, and still being read */
     bool first; /* see mp_project_before_request */
     mp_lane_id lane;
-    mp_batch *batch;   /* NULL: a question */
-    uint64_t question; /* the number up to which questions are answered */
+    mp_batch *batch; /* NULL: a check */
+    uint64_t check;  /* the number up to which check are answered */
 } mp_flight;
 
 struct mp_project {
@@ -64,7 +64,7 @@ struct mp_project {
 
     /* Questions to /import: how many were asked, sent and answered, and the
      * last answer. */
-    uint64_t asked, sent, heard;
+    uint64_t checks_wanted, sent, checks_done;
     mp_response check_response;
 
     mp_spool *spool;    /* NULL: records are in memory only */
