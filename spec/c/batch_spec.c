@@ -197,7 +197,7 @@ CASE(joining_gives_up_one_share_of_the_bisection) {
 CASE(any_splits_and_joins_keep_every_record) {
     mp_rng rng = {mp_rng_seed()};
     printf("batch_spec seed %llu\n", (unsigned long long)rng.state);
-    for (int round = 0; round < 30; round++) {
+    for (int pass = 0; pass < 30; pass++) {
         mp_batch *parts[MOST] = {batch_of(MOST)};
         size_t n = 1;
         mp_batch_start_bisection(parts[0]);

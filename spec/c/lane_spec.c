@@ -214,7 +214,7 @@ CASE(one_probe_goes_out_after_a_failure) {
 
 CASE(delays_grow_to_the_ceiling_and_start_over) {
     rig *r = rig_open(MP_LANE_PEOPLE);
-    for (int round = 0; round < 2; round++) {
+    for (int pass = 0; pass < 2; pass++) {
         rig_add_due(r, 1);
         int64_t base_ms = 2000;
         for (int i = 0; i < 9; i++) {

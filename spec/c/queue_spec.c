@@ -199,11 +199,11 @@ CASE(missing_is_exactly_what_add_needs) {
     static mp_record records[MOST];
     mp_rng rng = {mp_rng_seed()};
     printf("queue_spec seed %llu\n", (unsigned long long)rng.state);
-    for (int round = 0; round < 60; round++) {
+    for (int pass = 0; pass < 60; pass++) {
         mp_queue queue = {0};
         for (int burst = 0; burst < 4; burst++) {
             uint32_t limit = 1 + (uint32_t)(mp_rng_unit(&rng) * 60);
-            size_t n = (size_t)(mp_rng_unit(&rng) * (round % 10 ? 12 : MOST));
+            size_t n = (size_t)(mp_rng_unit(&rng) * (pass % 10 ? 12 : MOST));
             for (size_t i = 0; i < n; i++)
                 records[i] = record(any_size(&rng));
             give(&queue, (uint32_t)(mp_rng_unit(&rng) * 3));

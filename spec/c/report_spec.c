@@ -162,7 +162,7 @@ CASE(all_reports_together_have_a_bound) {
 CASE(cleared_reports_are_gone_and_their_bytes_too) {
     mp_reports *reports = mp_reports_new();
     mp_report out;
-    for (int round = 0; round < 3; round++) {
+    for (int pass = 0; pass < 3; pass++) {
         for (int i = 0; i < 63; i++)
             add_shown(reports, MP_REPORT_BYTES);
         mp_reports_clear(reports);

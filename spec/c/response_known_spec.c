@@ -166,7 +166,7 @@ CASE(replies_cut_short_are_never_taken_for_yes) {
 CASE(damaged_replies_leave_a_sound_response) {
     mp_rng rng = {mp_rng_seed()};
     printf("answer_known_spec seed %llu\n", (unsigned long long)rng.state);
-    for (int round = 0; round < 20000; round++) {
+    for (int pass = 0; pass < 20000; pass++) {
         char body[1024];
         int which = (int)(mp_rng_unit(&rng) * KNOWN);
         size_t len = strlen(known[which].body);

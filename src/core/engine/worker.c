@@ -26,19 +26,19 @@ struct mp_worker {
     pthread_mutex_t inside;
     bool outside;             /* during a fork: the fork holds it */
     struct mp_worker *before; /* in a forked child: abandoned earlier */
-    uint64_t turn; /* the project to ask first: see mp_projects_walk */
-    mp_wait wait;  /* for what follows */
-    bool deaf;     /* `http` is about to be freed */
-    bool ended;    /* the thread touches nothing any more */
+    uint64_t next_project; /* the project to ask first: see mp_projects_walk */
+    mp_wait wait;          /* for what follows */
+    bool closing;          /* `http` is about to be freed */
+    bool ended;            /* the thread touches nothing any more */
 };
 
 /* A request under way and whose it is. */
-typedef struct errand {
+typedef struct transfer {
     mp_project *project; /* a reference */
     mp_request *request;
-} errand;
+} transfer;
 
-static void finish(errand *done, const mp_reply *reply) {
+static void finish(transfer *done, const mp_reply *reply) {
     mp_project_handle_reply(done->project, done->request, reply,
                             mp_clock_mono_ms());
     mp_project_release(done->project);
@@ -47,10 +47,10 @@ static void finish(errand *done, const mp_reply *reply) {
 
 /* Out of memory, the request gets that for a reply. */
 static void start(mp_worker *worker, mp_project *project, mp_request *request) {
-    errand *fresh = malloc(sizeof *fresh);
+    transfer *fresh = malloc(sizeof *fresh);
     if (fresh) {
         mp_settings *settings = mp_project_settings(project);
-        *fresh = (errand){project, request};
+        *fresh = (transfer){project, request};
         mp_project_retain(project);
         pthread_mutex_lock(&worker->inside);
         mp_err err = mp_http_start(worker->http, request, settings, fresh);
@@ -67,13 +67,13 @@ static void start(mp_worker *worker, mp_project *project, mp_request *request) {
 }
 
 /* What a pass over the projects keeps. */
-typedef struct round {
+typedef struct pass {
     mp_worker *worker;
     int64_t next_ms; /* when the first of them wants to be asked again */
-} round;
+} pass;
 
 static bool start_all(mp_project *project, void *user) {
-    round *now = user;
+    pass *now = user;
     mp_worker *worker = now->worker;
     if (mp_project_config(project)->manual)
         return true;
@@ -93,17 +93,17 @@ static bool start_all(mp_project *project, void *user) {
 
 /* The disk does not wait for a free place. */
 static bool maintain(mp_project *project, void *user) {
-    round *now = user;
+    pass *now = user;
     int64_t next_ms = mp_project_maintain(project, mp_clock_mono_ms());
     if (next_ms < now->next_ms)
         now->next_ms = next_ms;
     return true;
 }
 
-static errand *take(mp_worker *worker, mp_reply *reply,
-                    void *(*from)(mp_http *http, mp_reply *reply)) {
+static transfer *take(mp_worker *worker, mp_reply *reply,
+                      void *(*from)(mp_http *http, mp_reply *reply)) {
     pthread_mutex_lock(&worker->inside);
-    errand *done = from(worker->http, reply);
+    transfer *done = from(worker->http, reply);
     pthread_mutex_unlock(&worker->inside);
     return done;
 }
@@ -122,7 +122,7 @@ static bool write_all_saves(mp_project *project, void *user) {
 
 static void take_replies(mp_worker *worker) {
     mp_reply reply;
-    errand *done;
+    transfer *done;
     while ((done = take(worker, &reply, mp_http_take))) {
         if (reply.status >= 200 && reply.status < 300)
             atomic_store(worker->succeeded, true);
@@ -140,14 +140,14 @@ static bool move_along(mp_worker *worker) {
 
 /* Saves and starts what is due, then sleeps until something else is, a transfer
  * gets on, or somebody wakes. */
-static void go_round(mp_worker *worker) {
+static void make_pass(mp_worker *worker) {
     bool saved = false;
     mp_projects_each(worker->projects, write_saves, &saved);
     if (saved)
         mp_projects_sweep(worker->projects);
-    round now = {worker, INT64_MAX};
-    worker->turn =
-        mp_projects_walk(worker->projects, worker->turn, start_all, &now);
+    pass now = {worker, INT64_MAX};
+    worker->next_project = mp_projects_walk(
+        worker->projects, worker->next_project, start_all, &now);
     if (mp_http_active(worker->http) == MP_HTTP_TRANSFERS)
         mp_projects_each(worker->projects, maintain, &now);
     if (!move_along(worker)) {
@@ -166,11 +166,11 @@ static void go_round(mp_worker *worker) {
 /* What is under way counts as queued again: nobody knows whether it came. */
 static void abort_all(mp_worker *worker) {
     mp_reply reply;
-    errand *done;
+    transfer *done;
     while ((done = take(worker, &reply, mp_http_abort)))
         finish(done, &reply);
     pthread_mutex_lock(&worker->wait.lock);
-    worker->deaf = true;
+    worker->closing = true;
     pthread_mutex_unlock(&worker->wait.lock);
     pthread_mutex_lock(&worker->inside);
     mp_http_free(worker->http);
@@ -181,7 +181,7 @@ static void abort_all(mp_worker *worker) {
 static void *run(void *user) {
     mp_worker *worker = user;
     while (!atomic_load(&worker->stop))
-        go_round(worker);
+        make_pass(worker);
     abort_all(worker);
     mp_projects_each(worker->projects, write_all_saves, NULL);
     pthread_mutex_lock(&worker->wait.lock);
@@ -230,7 +230,7 @@ mp_worker *mp_worker_start(mp_projects *projects, atomic_bool *succeeded) {
 
 void mp_worker_wake(mp_worker *worker) {
     pthread_mutex_lock(&worker->wait.lock);
-    if (!worker->deaf)
+    if (!worker->closing)
         mp_http_wake(worker->http);
     pthread_mutex_unlock(&worker->wait.lock);
 }

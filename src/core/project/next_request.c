@@ -46,13 +46,13 @@ static mp_batch *next_of_lanes(mp_project *project, int64_t now_ms,
                                int64_t *next_ms) {
     *next_ms = INT64_MAX;
     for (unsigned i = 0; i < MP_LANES; i++) {
-        *id = (mp_lane_id)((project->turn + i) % MP_LANES);
+        *id = (mp_lane_id)((project->next_lane + i) % MP_LANES);
         int64_t ms;
         mp_batch *batch =
             mp_lane_next(project->lanes[*id], project->settings, now_ms,
                          wall_ms, slots_for(project, *id), &ms);
         if (batch) {
-            project->turn = *id + 1;
+            project->next_lane = *id + 1;
             return batch;
         }
         if (ms < *next_ms)

@@ -59,8 +59,8 @@ struct mp_project {
     mp_saves saves;
     uint64_t base; /* the sequence number before the first; 0 without a spool */
     uint64_t seq;  /* of the last record accepted */
-    int64_t looks_ms; /* when the sender asks next without being woken */
-    unsigned turn;    /* the lane that is asked first */
+    int64_t looks_ms;   /* when the sender asks next without being woken */
+    unsigned next_lane; /* the lane that is asked first */
 
     /* Questions to /import: how many were asked, sent and answered, and the
      * last answer. */

@@ -137,7 +137,7 @@ static bool add_header(transfer *t, const char *line) {
 
 static bool set_headers(transfer *t, const mp_request *request) {
     /* Without this libcurl asks before it sends a body over 1 MB, which
-     * costs a round trip. */
+     * costs a pass trip. */
     bool ok = add_header(t, "Expect:");
     for (int i = 0; i < MP_HEADERS && request->headers[i].len > 0 && ok; i++)
         ok = add_header(t, request->headers[i].data);
