@@ -82,7 +82,7 @@ static int push_wait(lua_State *L, mp_project *project, int64_t wait_ms) {
 static void take_back(mp_project *project, uint64_t number) {
     mp_reply none = {.status = 0};
     snprintf(none.failure, MP_MESSAGE, "out of memory for a request");
-    mp_project_hand_in(project, number, &none, mp_clock_mono_ms());
+    mp_project_complete(project, number, &none, mp_clock_mono_ms());
 }
 
 static int next_request(lua_State *L) {
@@ -93,13 +93,13 @@ static int next_request(lua_State *L) {
     lua_pushcfunction(L, push_request);
     outgoing out;
     int64_t now_ms = mp_clock_mono_ms(), next_ms;
-    out.request = mp_project_hand_out(project, now_ms, mp_clock_wall_ms(),
+    out.request = mp_project_checkout(project, now_ms, mp_clock_wall_ms(),
                                       &out.number, &next_ms);
     if (!out.request)
         return push_wait(L, project, next_ms - now_ms);
     lua_pushlightuserdata(L, &out);
     int failed = lua_pcall(L, 1, 1, 0);
-    mp_project_let_go(project, out.number);
+    mp_project_release_request(project, out.number);
     if (!failed)
         return 1;
     take_back(project, out.number);
@@ -177,7 +177,7 @@ static int response(lua_State *L) {
         read_reply(L, &reply);
     if (!project)
         return mp_fail_closed(L);
-    if (!mp_project_hand_in(project, number, &reply, mp_clock_mono_ms()))
+    if (!mp_project_complete(project, number, &reply, mp_clock_mono_ms()))
         mp_raise(L, 2,
                  "no request of this id waits for an answer: it has had one, "
                  "or next_request of this client never gave it");

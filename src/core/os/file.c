@@ -43,7 +43,7 @@ bool mp_file_hold(int fd) {
     return false;
 }
 
-static void let_go(int fd) {
+static void unhold(int fd) {
     for (size_t i = 0; i < PENDING; i++) {
         int entry = fd + 1;
         if (atomic_compare_exchange_strong(&pending[i], &entry, 0))
@@ -119,7 +119,7 @@ int mp_file_sync(int fd) {
 void mp_file_close(int fd) {
     if (fd < 0)
         return;
-    let_go(fd);
+    unhold(fd);
     calls->close(fd);
 }
 
@@ -329,7 +329,7 @@ int mp_file_lock_dir(int dir, const char *path, int *fd) {
     return err;
 }
 
-/* Unlocked by name: a child forked between let_go and close has a copy. */
+/* Unlocked by name: a child forked between unhold and close has a copy. */
 void mp_file_unlock_dir(int fd) {
     if (fd < 0)
         return;

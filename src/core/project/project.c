@@ -109,10 +109,10 @@ void mp_project_in_child(mp_project *project, int refs) {
     atomic_store_explicit(&project->refs, refs, memory_order_relaxed);
     for (int i = 0; i < MP_LANES; i++)
         mp_lane_clear(project->lanes[i], mp_rng_seed());
-    while (project->handed_out) {
-        mp_flight *next = project->handed_out->next;
-        mp_flight_free(project->handed_out);
-        project->handed_out = next;
+    while (project->checked_out) {
+        mp_flight *next = project->checked_out->next;
+        mp_flight_free(project->checked_out);
+        project->checked_out = next;
     }
     memset(&project->stats, 0, sizeof project->stats);
     project->seq = 0;

@@ -126,17 +126,17 @@ void mp_project_handle_reply(mp_project *project, mp_request *request,
                              const mp_reply *reply, int64_t now_ms);
 
 /* As mp_project_next_request, and the request gets a *number, under which its
- * reply is expected. It may be read until mp_project_let_go; no reply to it is
- * taken before. Thread: any. */
-mp_request *mp_project_hand_out(mp_project *project, int64_t now_ms,
+ * reply is expected. It may be read until mp_project_release_request; no reply
+ * to it is taken before. Thread: any. */
+mp_request *mp_project_checkout(mp_project *project, int64_t now_ms,
                                 int64_t wall_ms, uint64_t *number,
                                 int64_t *next_ms);
-void mp_project_let_go(mp_project *project, uint64_t number);
+void mp_project_release_request(mp_project *project, uint64_t number);
 
 /* As mp_project_handle_reply. False: no request of this number waits for a
  * reply. Thread: any. */
-bool mp_project_hand_in(mp_project *project, uint64_t number,
-                        const mp_reply *reply, int64_t now_ms);
+bool mp_project_complete(mp_project *project, uint64_t number,
+                         const mp_reply *reply, int64_t now_ms);
 
 /* True if both keep their files in one directory. */
 bool mp_project_same_disk(const mp_project *a, const mp_project *b);

@@ -2,7 +2,7 @@
  * comes back under it. */
 #include "core/project/project_state.h"
 
-mp_request *mp_project_hand_out(mp_project *project, int64_t now_ms,
+mp_request *mp_project_checkout(mp_project *project, int64_t now_ms,
                                 int64_t wall_ms, uint64_t *number,
                                 int64_t *next_ms) {
     pthread_mutex_lock(&project->sending);
@@ -11,8 +11,8 @@ mp_request *mp_project_hand_out(mp_project *project, int64_t now_ms,
     if (request) {
         mp_flight *under_way = (mp_flight *)request;
         under_way->lent = true;
-        under_way->next = project->handed_out;
-        project->handed_out = under_way;
+        under_way->next = project->checked_out;
+        project->checked_out = under_way;
         *number = under_way->number;
     }
     pthread_mutex_unlock(&project->sending);
@@ -21,13 +21,13 @@ mp_request *mp_project_hand_out(mp_project *project, int64_t now_ms,
 
 /* With `sending` held. Points at NULL when there is none. */
 static mp_flight **find(mp_project *project, uint64_t number) {
-    mp_flight **at = &project->handed_out;
+    mp_flight **at = &project->checked_out;
     while (*at && (*at)->number != number)
         at = &(*at)->next;
     return at;
 }
 
-void mp_project_let_go(mp_project *project, uint64_t number) {
+void mp_project_release_request(mp_project *project, uint64_t number) {
     pthread_mutex_lock(&project->sending);
     mp_flight **at = find(project, number);
     if (*at)
@@ -35,8 +35,8 @@ void mp_project_let_go(mp_project *project, uint64_t number) {
     pthread_mutex_unlock(&project->sending);
 }
 
-bool mp_project_hand_in(mp_project *project, uint64_t number,
-                        const mp_reply *reply, int64_t now_ms) {
+bool mp_project_complete(mp_project *project, uint64_t number,
+                         const mp_reply *reply, int64_t now_ms) {
     pthread_mutex_lock(&project->sending);
     mp_flight **at = find(project, number);
     mp_flight *under_way = *at && !(*at)->lent ? *at : NULL;

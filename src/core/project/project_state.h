@@ -83,7 +83,7 @@ struct mp_project {
     int64_t adopt_pause_ms;                        /* after the last look */
     uint64_t flights;                              /* made so far */
     pthread_mutex_t sending;
-    mp_flight *handed_out; /* of the manual transport, without a reply */
+    mp_flight *checked_out; /* of the manual transport, without a reply */
 };
 
 /* The lock of `wait`. */
