@@ -22,14 +22,16 @@ static bool continues(const unsigned char *s, size_t n, size_t i) {
  * prefix by the code points it could still become. */
 static uint32_t decode(const unsigned char *s, size_t n, size_t *used) {
     static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    unsigned char lead = s[0];
+    unsigned char event_prefix = s[0];
     *used = 1;
-    if (lead < 0x80)
-        return lead;
-    size_t length = lead >> 5 == 6 ? 2 : lead >> 4 == 14 ? 3 : 4;
-    if (lead < 0xc0 || lead > 0xf7)
+    if (event_prefix < 0x80)
+        return event_prefix;
+    size_t length = event_prefix >> 5 == 6    ? 2
+                    : event_prefix >> 4 == 14 ? 3
+                                              : 4;
+    if (event_prefix < 0xc0 || event_prefix > 0xf7)
         return UINT32_MAX;
-    uint32_t code = lead & (0x7fu >> length);
+    uint32_t code = event_prefix & (0x7fu >> length);
     for (size_t i = 1; i <= length; i++) {
         unsigned open = 6 * (unsigned)(length - i);
         uint32_t lowest = code << open;

@@ -102,7 +102,7 @@ static void check(lua_State *L, mp_err err, int arg, const char *message) {
 }
 
 static mp_err open_project(mp_client *client, draft *d) {
-    mp_err err = mp_event_lead(&client->lead, d->config.token);
+    mp_err err = mp_event_prefix(&client->event_prefix, d->config.token);
     if (err != MP_OK)
         return err;
     err = mp_engine_open(&d->config, take_settings(d), &client->project);
@@ -173,7 +173,7 @@ static int collect(lua_State *L) {
     client->closed = true;
     client->project = NULL;
     client->defaults = NULL;
-    mp_buf_free(&client->lead);
+    mp_buf_free(&client->event_prefix);
     if (project)
         mp_engine_close(project);
     return 0;

@@ -3,8 +3,8 @@
 #include "binding/client/delivery.h"
 #include "binding/client/manual.h"
 #include "binding/client/outcomes.h"
-#include "binding/encode/form.h"
-#include "binding/encode/moment.h"
+#include "binding/encode/timestamp.h"
+#include "binding/encode/type_hint.h"
 #include "binding/event/events.h"
 #include "binding/lua/handle.h"
 #include "binding/profile/groups.h"
@@ -25,7 +25,7 @@ static int date(lua_State *L) {
             mp_raise_type(L, 1, "seconds: number");
         seconds = lua_tonumber(L, 1);
     }
-    if (!mp_moment_date(seconds, text))
+    if (!mp_timestamp_date(seconds, text))
         mp_raise(L, 1,
                  "seconds: got %s, expected seconds since the epoch, of a time "
                  "in the years 1 to 9999",
@@ -79,8 +79,8 @@ static void add_user(lua_State *L, int scratch) {
 int luaopen_mixpanel(lua_State *L) {
     static const luaL_Reg functions[] = {
         {"new", mp_client_new},
-        {"array", mp_form_array},
-        {"object", mp_form_object},
+        {"array", mp_type_hint_array},
+        {"object", mp_type_hint_object},
         {"date", date},
         {NULL, NULL},
     };

@@ -1,6 +1,6 @@
 #include "binding/encode/encode_scalar.h"
 
-#include "binding/encode/form.h"
+#include "binding/encode/type_hint.h"
 
 #include "core/base/json.h"
 #include "core/base/num.h"
@@ -76,7 +76,7 @@ mp_err mp_encode_number(mp_encode *e) {
     if (err != MP_OK ||
         (lua_type(e->L, -1) == LUA_TNUMBER && put_number(e, -1)))
         return err;
-    if (mp_form_of(e->L, -1, &digits) == MP_FORM_INTEGER)
+    if (mp_type_hint_of(e->L, -1, &digits) == MP_HINT_INTEGER)
         return mp_buf_add(e->out, digits.text, digits.len);
     return mp_fault_set(&e->fault, "%s is no finite number",
                         mp_fault_show(e->L, -1, shown));

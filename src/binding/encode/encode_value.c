@@ -1,6 +1,6 @@
 #include "binding/encode/encode_scalar.h"
 
-#include "binding/encode/form.h"
+#include "binding/encode/type_hint.h"
 
 #include <math.h>
 
@@ -195,14 +195,14 @@ static mp_err encode_table(mp_encode *e, depth at) {
                             MP_TABLES_MAX);
     if (!lua_checkstack(L, SLOTS))
         return MP_MEMORY;
-    mp_form form = mp_form_of(L, -1, &digits);
-    if (form == MP_FORM_NULL)
+    mp_type_hint form = mp_type_hint_of(L, -1, &digits);
+    if (form == MP_HINT_NULL)
         return mp_encode_null(e);
-    if (!mp_form_open(L, -1))
+    if (!mp_type_hint_open(L, -1))
         return mp_buf_add(e->out, "[]", 2);
     int table = lua_gettop(L);
-    mp_err err = form == MP_FORM_ARRAY    ? encode_array(e, table, at)
-                 : form == MP_FORM_OBJECT ? encode_object(e, table, at)
+    mp_err err = form == MP_HINT_ARRAY    ? encode_array(e, table, at)
+                 : form == MP_HINT_OBJECT ? encode_object(e, table, at)
                                           : encode_unmarked(e, table, at);
     lua_settop(L, table - 1);
     return err;
@@ -224,13 +224,13 @@ static mp_err encode_boolean(mp_encode *e) {
 static mp_err encode_other(mp_encode *e, depth at) {
     lua_State *L = e->L;
     mp_digits digits;
-    switch (mp_form_of(L, -1, &digits)) {
-    case MP_FORM_NULL:
+    switch (mp_type_hint_of(L, -1, &digits)) {
+    case MP_HINT_NULL:
         return mp_encode_null(e);
-    case MP_FORM_INTEGER:
+    case MP_HINT_INTEGER:
         return mp_buf_add(e->out, digits.text, digits.len);
-    case MP_FORM_ARRAY:
-    case MP_FORM_OBJECT:
+    case MP_HINT_ARRAY:
+    case MP_HINT_OBJECT:
         return encode_table(e, at);
     default:
         return mp_fault_set(&e->fault, "%s has no JSON form",
@@ -266,14 +266,14 @@ mp_err mp_encode_list(mp_encode *e) {
     mp_digits digits;
     char shown[MP_SHOWN];
     depth at = {1, 0};
-    mp_form form = mp_form_of(L, -1, &digits);
-    bool is_array = form == MP_FORM_ARRAY;
-    if (!is_array && (form != MP_FORM_NONE || !lua_istable(L, -1)))
+    mp_type_hint form = mp_type_hint_of(L, -1, &digits);
+    bool is_array = form == MP_HINT_ARRAY;
+    if (!is_array && (form != MP_HINT_NONE || !lua_istable(L, -1)))
         return mp_fault_set(&e->fault, "%s is no list",
                             mp_fault_show(L, -1, shown));
     if (!lua_checkstack(L, SLOTS))
         return MP_MEMORY;
-    if (!mp_form_open(L, -1))
+    if (!mp_type_hint_open(L, -1))
         return mp_buf_add(e->out, "[]", 2);
     int table = lua_gettop(L);
     size_t n = 0;

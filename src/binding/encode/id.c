@@ -72,12 +72,12 @@ mp_err mp_id_read(lua_State *L, int index, mp_id *id, mp_fault *fault) {
     case LUA_TNIL:
         return MP_OK;
     default:
-        switch (mp_form_of(L, index, &id->digits)) {
-        case MP_FORM_INTEGER:
+        switch (mp_type_hint_of(L, index, &id->digits)) {
+        case MP_HINT_INTEGER:
             id->text = id->digits.text;
             id->len = id->digits.len;
             return judge(id, fault);
-        case MP_FORM_NULL:
+        case MP_HINT_NULL:
             return MP_OK;
         default:
             break;
@@ -101,7 +101,7 @@ void mp_id_check(lua_State *L, int arg, const char *name) {
             return;
         break;
     default:
-        if (mp_form_of(L, arg, &digits) == MP_FORM_INTEGER)
+        if (mp_type_hint_of(L, arg, &digits) == MP_HINT_INTEGER)
             return;
     }
     mp_raise(L, arg, "%s: string or integer expected, got %s", name,

@@ -2,7 +2,7 @@
 #ifndef MP_ID_H
 #define MP_ID_H
 
-#include "binding/encode/form.h"
+#include "binding/encode/type_hint.h"
 #include "binding/lua/compat.h"
 #include "binding/lua/fault.h"
 
@@ -16,7 +16,7 @@ typedef struct mp_id {
 /* Reads the id at `index`: a string as it is, an integer as its decimal
  * text. "" is let through. MP_INVALID with a reason for anything else, for a
  * number that may have lost digits, and for what Mixpanel refuses as an id.
- * Needs what mp_form_of needs. */
+ * Needs what mp_type_hint_of needs. */
 mp_err mp_id_read(lua_State *L, int index, mp_id *id, mp_fault *fault);
 
 /* Raises a bad argument unless argument `arg`, called `name`, is a string, an

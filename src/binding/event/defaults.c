@@ -58,7 +58,7 @@ static mp_err encode_reserved(mp_encode *e, mp_reserved name) {
     case MP_OTHER_ID:
         return mp_reserved_id(e, &given);
     case MP_IP:
-        return mp_form_is_null(e->L, -1) ? MP_OK : mp_encode_value(e, 0);
+        return mp_type_hint_is_null(e->L, -1) ? MP_OK : mp_encode_value(e, 0);
     default:
         return mp_encode_value(e, 0);
     }

@@ -1,6 +1,6 @@
 #include "binding/event/event.h"
 
-#include "binding/encode/moment.h"
+#include "binding/encode/timestamp.h"
 #include "core/base/json.h"
 #include "core/base/num.h"
 #include "core/base/version.h"
@@ -15,11 +15,12 @@
 #define NOBODY      ",\"distinct_id\":\"\""
 #define INSERT_ID   ",\"$insert_id\":\""
 
-mp_err mp_event_lead(mp_buf *lead, const char *token) {
-    mp_err err = mp_buf_puts(lead, ",\"properties\":{\"token\":\"");
+mp_err mp_event_prefix(mp_buf *event_prefix, const char *token) {
+    mp_err err = mp_buf_puts(event_prefix, ",\"properties\":{\"token\":\"");
     if (err == MP_OK)
-        err = mp_buf_puts(lead, token); /* has nothing to escape: config.c */
-    return err == MP_OK ? mp_buf_puts(lead, "\",\"time\":") : err;
+        err = mp_buf_puts(event_prefix,
+                          token); /* has nothing to escape: config.c */
+    return err == MP_OK ? mp_buf_puts(event_prefix, "\",\"time\":") : err;
 }
 
 /* ---- begin ---- */
@@ -85,9 +86,9 @@ static mp_err encode_id(mp_event *event, mp_encode *e, mp_reserved name) {
 }
 
 static mp_err read_time(mp_event *event, mp_encode *e) {
-    if (event->time_ms != 0 || mp_form_is_null(e->L, -1))
+    if (event->time_ms != 0 || mp_type_hint_is_null(e->L, -1))
         return MP_OK;
-    return mp_moment_read(e->L, -1, &event->time_ms, &e->fault);
+    return mp_timestamp_read(e->L, -1, &event->time_ms, &e->fault);
 }
 
 /* The value at the top, of a property with a meaning of its own. Appends
@@ -106,7 +107,7 @@ static mp_err encode_reserved(mp_event *event, mp_encode *e, mp_reserved name) {
     case MP_OTHER_ID:
         return encode_id(event, e, name);
     case MP_IP:
-        if (mp_form_is_null(e->L, -1))
+        if (mp_type_hint_is_null(e->L, -1))
             return MP_OK;
         break;
     default:
@@ -245,19 +246,19 @@ enum {
 
 static mp_err compose(mp_event *event, mp_encode *e) {
     mp_buf *out = e->out;
-    const mp_buf *lead = &event->client->lead;
+    const mp_buf *event_prefix = &event->client->event_prefix;
     mp_err err = mp_buf_add(out, EVENT, sizeof EVENT - 1);
     if (err == MP_OK)
         err = mp_encode_text(e, event->name, event->name_len);
     if (err == MP_OK)
-        err = mp_buf_reserve(out, lead->len + AUTOMATIC_MAX);
+        err = mp_buf_reserve(out, event_prefix->len + AUTOMATIC_MAX);
     if (err != MP_OK)
         return err;
     if (event->time_ms == 0)
         event->time_ms = mp_clock_wall_ms();
     char *at = out->data + out->len;
-    memcpy(at, lead->data, lead->len);
-    at = mp_num_int64(at + lead->len, event->time_ms);
+    memcpy(at, event_prefix->data, event_prefix->len);
+    at = mp_num_int64(at + event_prefix->len, event->time_ms);
     at = put_insert_id(at, event);
     at = put_automatic(at, event);
     out->len = (size_t)(at - out->data);

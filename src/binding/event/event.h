@@ -30,7 +30,7 @@ typedef struct mp_event {
 } mp_event;
 
 /* Serialises what begins every event of a project; MP_MEMORY. */
-mp_err mp_event_lead(mp_buf *lead, const char *token);
+mp_err mp_event_prefix(mp_buf *event_prefix, const char *token);
 
 /* Pushes values that keep the defaults of the client or user at a stack index
  * alive while an event is made: a finaliser may replace them at any

@@ -1,8 +1,8 @@
 #include "binding/event/events.h"
 
-#include "binding/encode/form.h"
 #include "binding/encode/id.h"
-#include "binding/encode/moment.h"
+#include "binding/encode/timestamp.h"
+#include "binding/encode/type_hint.h"
 #include "binding/event/event.h"
 #include "binding/lua/handle.h"
 
@@ -28,7 +28,7 @@ static bool check_properties(lua_State *L, int arg) {
 static void check_time(lua_State *L, int arg) {
     mp_digits digits;
     if (lua_type(L, arg) != LUA_TNUMBER &&
-        mp_form_of(L, arg, &digits) != MP_FORM_INTEGER)
+        mp_type_hint_of(L, arg, &digits) != MP_HINT_INTEGER)
         mp_raise_type(L, arg, "time: number");
 }
 
@@ -86,7 +86,7 @@ static int import(lua_State *L) {
     mp_err err = begin(&event, &e, client, scratch, name, len);
     if (err == MP_OK) {
         e.fault.root = "time";
-        err = mp_moment_read(L, 3, &event.time_ms, &e.fault);
+        err = mp_timestamp_read(L, 3, &event.time_ms, &e.fault);
     }
     if (err == MP_OK && any)
         err = mp_event_properties(&event, &e, 4);

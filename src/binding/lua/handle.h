@@ -41,7 +41,7 @@ typedef struct mp_client {
     mp_project *project; /* NULL before it is open and once it is collected */
     const struct mp_defaults *defaults; /* NULL: none */
     unsigned defaults_version;          /* of these, for whoever copies them */
-    mp_buf lead; /* of an event, up to its time: see event.h */
+    mp_buf event_prefix; /* of an event, up to its time: see event.h */
     bool closed;
 } mp_client;
 

@@ -1,14 +1,14 @@
 #include "binding/profile/modifier.h"
 
-#include "binding/encode/form.h"
-#include "binding/encode/moment.h"
+#include "binding/encode/timestamp.h"
+#include "binding/encode/type_hint.h"
 #include "binding/lua/handle.h"
 
 typedef struct modifier {
     const char *name; /* with its $ */
     enum {
         ADDRESS,
-        MOMENT,
+        TIMESTAMP,
         BOOLEAN,
         DEGREES
     } kind;
@@ -16,7 +16,7 @@ typedef struct modifier {
 } modifier;
 
 static const modifier modifiers[] = {
-    {"$ip", ADDRESS, 0},          {"$time", MOMENT, 0},
+    {"$ip", ADDRESS, 0},          {"$time", TIMESTAMP, 0},
     {"$ignore_time", BOOLEAN, 0}, {"$ignore_alias", BOOLEAN, 0},
     {"$latitude", DEGREES, 90},   {"$longitude", DEGREES, 180},
 };
@@ -76,10 +76,10 @@ static mp_err encode_modifier(mp_encode *e, int arg, const modifier *m) {
         if (type != LUA_TSTRING)
             fail(L, arg, "an address as string");
         return mp_encode_value(e, 0);
-    case MOMENT:
+    case TIMESTAMP:
         if (type != LUA_TNUMBER && type != MP_LUA_TCDATA)
             fail(L, arg, "a number");
-        err = mp_moment_read(L, -1, &time_ms, &e->fault);
+        err = mp_timestamp_read(L, -1, &time_ms, &e->fault);
         if (err != MP_OK)
             return err;
         return mp_buf_add(e->out, text,
@@ -104,7 +104,7 @@ mp_err mp_modifiers_encode(mp_encode *e, int arg, bool *has_ip) {
     while (lua_next(L, arg)) {
         const modifier *m = find(L, arg, key, &seen);
         mp_err err = MP_OK;
-        if (!mp_form_is_null(L, -1)) {
+        if (!mp_type_hint_is_null(L, -1)) {
             *has_ip |= m->kind == ADDRESS;
             err = mp_encode_name(e, m->name);
             if (err == MP_OK)

@@ -1,6 +1,6 @@
 #include "binding/profile/profile.h"
 
-#include "binding/encode/moment.h"
+#include "binding/encode/timestamp.h"
 
 #include "core/os/clock.h"
 
@@ -33,8 +33,8 @@ static mp_err encode_as_list(mp_encode *e) {
     bool wrap =
         type == LUA_TSTRING || type == LUA_TNUMBER || type == LUA_TBOOLEAN;
     if (!wrap) {
-        mp_form form = mp_form_of(L, -1, &digits);
-        wrap = form == MP_FORM_NULL || form == MP_FORM_INTEGER;
+        mp_type_hint form = mp_type_hint_of(L, -1, &digits);
+        wrap = form == MP_HINT_NULL || form == MP_HINT_INTEGER;
     }
     size_t start = e->out->len;
     mp_err err = wrap ? mp_buf_puts(e->out, "[") : mp_encode_list(e);
@@ -133,8 +133,8 @@ static mp_err encode_names(mp_encode *e) {
     size_t start = e->out->len;
     mp_err err = MP_OK;
     int names = lua_gettop(L);
-    bool is_array = mp_form_of(L, names, &digits) == MP_FORM_ARRAY;
-    if ((is_array || lua_istable(L, names)) && mp_form_open(L, names))
+    bool is_array = mp_type_hint_of(L, names, &digits) == MP_HINT_ARRAY;
+    if ((is_array || lua_istable(L, names)) && mp_type_hint_open(L, names))
         err = check_names(e);
     if (err == MP_OK) {
         lua_settop(L, names);
@@ -228,7 +228,7 @@ mp_err mp_profile_charge(mp_encode *e, int amount, int table) {
     }
     if (err == MP_OK && !dated) {
         char date[MP_DATE];
-        mp_moment_date((double)mp_clock_wall_ms() / 1000, date);
+        mp_timestamp_date((double)mp_clock_wall_ms() / 1000, date);
         err = mp_encode_name(e, "$time");
         if (err == MP_OK)
             err = mp_encode_text(e, date, MP_DATE - 1);

@@ -250,7 +250,7 @@ static void copy_pairs(lua_State *L, int from, bool groups) {
     int to = lua_gettop(L);
     lua_pushnil(L);
     while (lua_next(L, from)) {
-        if (groups && mp_form_is_null(L, -1)) {
+        if (groups && mp_type_hint_is_null(L, -1)) {
             lua_pop(L, 1);
             continue;
         }

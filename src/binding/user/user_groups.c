@@ -31,7 +31,7 @@ static mp_err check_key(const char *key, size_t len, mp_fault *fault) {
 static mp_err check_id(lua_State *L, mp_fault *fault) {
     mp_id id = {.text = NULL};
     char shown[MP_SHOWN];
-    if (mp_form_is_null(L, -1))
+    if (mp_type_hint_is_null(L, -1))
         return mp_fault_set(fault, "expected a group id, got %s",
                             mp_fault_show(L, -1, shown));
     mp_err err = mp_id_read(L, -1, &id, fault);
@@ -79,7 +79,7 @@ mp_err mp_user_groups_check(lua_State *L, int table, mp_fault *fault) {
         if (lua_type(L, key) != LUA_TSTRING) {
             err = mp_fault_set(fault, "%s is no group key: expected a string",
                                mp_fault_show(L, key, shown));
-        } else if (!mp_form_is_null(L, -1)) {
+        } else if (!mp_type_hint_is_null(L, -1)) {
             const char *text = lua_tolstring(L, key, &len);
             err = check_key(text, len, fault);
             if (err == MP_OK)

@@ -77,15 +77,19 @@ bool mp_json_plain(char *to, const char *from, size_t n) {
  * and whether it is well-formed (Unicode, table 3-7). Of an ill-formed one
  * the maximal subpart, which is what one U+FFFD replaces. */
 static size_t utf8_sequence(const unsigned char *s, size_t n, bool *valid) {
-    unsigned char lead = s[0];
+    unsigned char event_prefix = s[0];
     *valid = false;
-    if (lead < 0xc2 || lead > 0xf4)
+    if (event_prefix < 0xc2 || event_prefix > 0xf4)
         return 1;
-    size_t length = lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+    size_t length = event_prefix < 0xe0 ? 2 : event_prefix < 0xf0 ? 3 : 4;
     /* Overlong forms, surrogates and what is above U+10FFFF show in the
      * second byte. */
-    unsigned char from = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
-    unsigned char to = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
+    unsigned char from = event_prefix == 0xe0   ? 0xa0
+                         : event_prefix == 0xf0 ? 0x90
+                                                : 0x80;
+    unsigned char to = event_prefix == 0xed   ? 0x9f
+                       : event_prefix == 0xf4 ? 0x8f
+                                              : 0xbf;
     if (n < 2 || s[1] < from || s[1] > to)
         return 1;
     for (size_t i = 2; i < length; i++)

@@ -1,4 +1,4 @@
-#include "binding/encode/form.h"
+#include "binding/encode/type_hint.h"
 
 #include <string.h>
 
@@ -6,9 +6,9 @@
 
 /* ---- markers ---- */
 
-static int mark(lua_State *L, mp_form form) {
+static int mark(lua_State *L, mp_type_hint form) {
     luaL_checktype(L, 1, LUA_TTABLE);
-    mp_form *marker = mp_lua_newuserdata(L, sizeof *marker);
+    mp_type_hint *marker = mp_lua_newuserdata(L, sizeof *marker);
     *marker = form;
     luaL_newmetatable(L, MARKER);
     lua_setmetatable(L, -2);
@@ -17,15 +17,15 @@ static int mark(lua_State *L, mp_form form) {
     return 1;
 }
 
-int mp_form_array(lua_State *L) {
-    return mark(L, MP_FORM_ARRAY);
+int mp_type_hint_array(lua_State *L) {
+    return mark(L, MP_HINT_ARRAY);
 }
 
-int mp_form_object(lua_State *L) {
-    return mark(L, MP_FORM_OBJECT);
+int mp_type_hint_object(lua_State *L) {
+    return mark(L, MP_HINT_OBJECT);
 }
 
-bool mp_form_open(lua_State *L, int index) {
+bool mp_type_hint_open(lua_State *L, int index) {
     int type = lua_type(L, index);
     if (type == LUA_TTABLE)
         lua_pushvalue(L, index);
@@ -74,46 +74,47 @@ static bool is_empty(lua_State *L, int index) {
 }
 
 /* What dkjson's decoder notes, or the caller for its encoder. */
-static mp_form form_of_jsontype(lua_State *L, int metatable) {
-    mp_form form = MP_FORM_NONE;
+static mp_type_hint hint_of_jsontype(lua_State *L, int metatable) {
+    mp_type_hint form = MP_HINT_NONE;
     lua_pushliteral(L, "__jsontype");
     lua_rawget(L, metatable);
     if (lua_type(L, -1) == LUA_TSTRING) {
         const char *type = lua_tostring(L, -1);
         if (strcmp(type, "array") == 0)
-            form = MP_FORM_ARRAY;
+            form = MP_HINT_ARRAY;
         else if (strcmp(type, "object") == 0)
-            form = MP_FORM_OBJECT;
+            form = MP_HINT_OBJECT;
     }
     lua_pop(L, 1);
     return form;
 }
 
-static mp_form form_of_table(lua_State *L, int index) {
+static mp_type_hint hint_of_table(lua_State *L, int index) {
     if (!lua_getmetatable(L, index))
-        return MP_FORM_NONE;
+        return MP_HINT_NONE;
     int metatable = lua_gettop(L);
-    mp_form form = form_of_jsontype(L, metatable);
-    if (form == MP_FORM_NONE &&
+    mp_type_hint form = hint_of_jsontype(L, metatable);
+    if (form == MP_HINT_NONE &&
         (is_cjson(L, metatable, "array_mt") ||
          (is_cjson(L, metatable, "empty_array_mt") && is_empty(L, index))))
-        form = MP_FORM_ARRAY;
-    if (form == MP_FORM_NONE && is_field(L, index, "dkjson", "null"))
-        form = MP_FORM_NULL;
+        form = MP_HINT_ARRAY;
+    if (form == MP_HINT_NONE && is_field(L, index, "dkjson", "null"))
+        form = MP_HINT_NULL;
     lua_pop(L, 1);
     return form;
 }
 
-static mp_form form_of_pointer(lua_State *L, int index) {
+static mp_type_hint hint_of_pointer(lua_State *L, int index) {
     if (!lua_touserdata(L, index))
-        return MP_FORM_NULL;
-    return is_cjson(L, index, "empty_array") ? MP_FORM_ARRAY : MP_FORM_NONE;
+        return MP_HINT_NULL;
+    return is_cjson(L, index, "empty_array") ? MP_HINT_ARRAY : MP_HINT_NONE;
 }
 
 /* ---- LuaJIT ---- */
 
 /* "-12LL" and "12ULL" are how LuaJIT writes 64-bit integers. */
-static mp_form form_of_text(const char *text, size_t len, mp_digits *digits) {
+static mp_type_hint hint_of_text(const char *text, size_t len,
+                                 mp_digits *digits) {
     static const char null[] = ": NULL";
     size_t sign = *text == '-';
     size_t n = sign + strspn(text + sign, "0123456789");
@@ -122,47 +123,48 @@ static mp_form form_of_text(const char *text, size_t len, mp_digits *digits) {
         memcpy(digits->text, text, n);
         digits->text[n] = '\0';
         digits->len = n;
-        return MP_FORM_INTEGER;
+        return MP_HINT_INTEGER;
     }
     if (strncmp(text, "cdata<", 6) == 0 && len > sizeof null &&
         strcmp(text + len - (sizeof null - 1), null) == 0)
-        return MP_FORM_NULL;
-    return MP_FORM_NONE;
+        return MP_HINT_NULL;
+    return MP_HINT_NONE;
 }
 
-static mp_form form_of_cdata(lua_State *L, int index, mp_digits *digits) {
-    mp_form form = MP_FORM_NONE;
+static mp_type_hint hint_of_cdata(lua_State *L, int index, mp_digits *digits) {
+    mp_type_hint form = MP_HINT_NONE;
     if (!luaL_getmetafield(L, index, "__tostring"))
-        return MP_FORM_NONE;
+        return MP_HINT_NONE;
     lua_pushvalue(L, index);
     if (lua_pcall(L, 1, 1, 0) == 0 && lua_type(L, -1) == LUA_TSTRING) {
         size_t len;
         const char *text = lua_tolstring(L, -1, &len);
-        form = form_of_text(text, len, digits);
+        form = hint_of_text(text, len, digits);
     }
     lua_pop(L, 1);
     return form;
 }
 
-mp_form mp_form_of(lua_State *L, int index, mp_digits *digits) {
+mp_type_hint mp_type_hint_of(lua_State *L, int index, mp_digits *digits) {
     index = mp_lua_absindex(L, index);
     switch (lua_type(L, index)) {
     case LUA_TTABLE:
-        return form_of_table(L, index);
+        return hint_of_table(L, index);
     case LUA_TLIGHTUSERDATA:
-        return form_of_pointer(L, index);
+        return hint_of_pointer(L, index);
     case LUA_TUSERDATA: {
-        const mp_form *marker = mp_lua_testudata(L, index, MARKER);
-        return marker ? *marker : MP_FORM_NONE;
+        const mp_type_hint *marker = mp_lua_testudata(L, index, MARKER);
+        return marker ? *marker : MP_HINT_NONE;
     }
     case MP_LUA_TCDATA:
-        return form_of_cdata(L, index, digits);
+        return hint_of_cdata(L, index, digits);
     default:
-        return MP_FORM_NONE;
+        return MP_HINT_NONE;
     }
 }
 
-bool mp_form_is_null(lua_State *L, int index) {
+bool mp_type_hint_is_null(lua_State *L, int index) {
     mp_digits digits;
-    return lua_isnil(L, index) || mp_form_of(L, index, &digits) == MP_FORM_NULL;
+    return lua_isnil(L, index) ||
+           mp_type_hint_of(L, index, &digits) == MP_HINT_NULL;
 }

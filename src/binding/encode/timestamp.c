@@ -1,6 +1,6 @@
-#include "binding/encode/moment.h"
+#include "binding/encode/timestamp.h"
 
-#include "binding/encode/form.h"
+#include "binding/encode/type_hint.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -15,15 +15,15 @@ static const double year_10000 = 253402300800.0;
 
 static const double first_ms = 1e11; /* smaller numbers are seconds */
 
-mp_err mp_moment_read(lua_State *L, int index, int64_t *time_ms,
-                      mp_fault *fault) {
+mp_err mp_timestamp_read(lua_State *L, int index, int64_t *time_ms,
+                         mp_fault *fault) {
     char shown[MP_SHOWN];
     mp_digits digits;
     double value;
     const char *wrong = NULL;
     if (lua_type(L, index) == LUA_TNUMBER)
         value = lua_tonumber(L, index);
-    else if (mp_form_of(L, index, &digits) == MP_FORM_INTEGER)
+    else if (mp_type_hint_of(L, index, &digits) == MP_HINT_INTEGER)
         value = (double)strtoll(digits.text, NULL, 10);
     else
         value = NAN;
@@ -43,7 +43,7 @@ mp_err mp_moment_read(lua_State *L, int index, int64_t *time_ms,
     return MP_OK;
 }
 
-bool mp_moment_date(double seconds, char out[MP_DATE]) {
+bool mp_timestamp_date(double seconds, char out[MP_DATE]) {
     if (!(seconds >= year_1 && seconds < year_10000))
         return false;
     time_t whole = (time_t)floor(seconds);
