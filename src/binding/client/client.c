@@ -74,9 +74,9 @@ static void push_metatable(lua_State *L, int index) {
     copy_table(L, METAMETHODS);
     lua_getfield(L, -1, "__index");
     copy_table(L, METHODS);
-    mp_update_push(L, &mp_people_target, sizeof(mp_part), index);
+    mp_update_push(L, &mp_people_target, sizeof(mp_profile_handle), index);
     lua_setfield(L, -2, "people");
-    mp_update_push(L, &mp_groups_target, sizeof(mp_part), index);
+    mp_update_push(L, &mp_groups_target, sizeof(mp_profile_handle), index);
     lua_setfield(L, -2, "groups");
     lua_setfield(L, -2, "__index");
 }

@@ -35,8 +35,8 @@ static int date(lua_State *L) {
 }
 
 /* Adds a type that has methods and nothing else. */
-static void add_part(lua_State *L, int scratch, mp_type type,
-                     const luaL_Reg *const lists[]) {
+static void add_profile_handle(lua_State *L, int scratch, mp_type type,
+                               const luaL_Reg *const lists[]) {
     mp_handle_type(L, type);
     int methods = lua_gettop(L);
     for (; *lists; lists++)
@@ -71,8 +71,8 @@ static void add_user(lua_State *L, int scratch) {
     mp_handle_add(L, metatable, mp_user_metamethods, scratch, MP_USER);
     mp_handle_set_index(L, metatable, methods, scratch, MP_USER);
     lua_pop(L, 2);
-    add_part(L, scratch, MP_USER_PEOPLE, mp_user_people_methods);
-    add_part(L, scratch, MP_USER_GROUP, mp_user_group_methods);
+    add_profile_handle(L, scratch, MP_USER_PEOPLE, mp_user_people_methods);
+    add_profile_handle(L, scratch, MP_USER_GROUP, mp_user_group_methods);
 }
 
 /* May run any number of times, in any number of states and threads. */
@@ -89,8 +89,8 @@ int luaopen_mixpanel(lua_State *L) {
 #endif
     mp_scratch_new(L);
     int scratch = lua_gettop(L);
-    add_part(L, scratch, MP_PEOPLE, mp_people_methods);
-    add_part(L, scratch, MP_GROUPS, mp_groups_methods);
+    add_profile_handle(L, scratch, MP_PEOPLE, mp_people_methods);
+    add_profile_handle(L, scratch, MP_GROUPS, mp_groups_methods);
     add_client(L, scratch);
     add_user(L, scratch);
     lua_newtable(L);

@@ -47,11 +47,11 @@ typedef struct mp_client {
 
 /* Whose methods update people or groups; refers to a table with the client at
  * 1. Other types may begin like it. */
-typedef struct mp_part {
+typedef struct mp_profile_handle {
     mp_handle handle;
     mp_client *client;
     const struct mp_target *target;
-} mp_part;
+} mp_profile_handle;
 
 /* The bytes of records in the making. Whoever writes a body limits it. */
 typedef struct mp_scratch {

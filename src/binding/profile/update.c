@@ -15,20 +15,20 @@ static int first_argument(const mp_target *target) {
 }
 
 /* Checks self and the ids. A group's key is a name, so it is a string. */
-static const mp_part *check_self(lua_State *L) {
-    const mp_part *part = mp_handle_self(L);
-    const mp_target *target = part->target;
+static const mp_profile_handle *check_self(lua_State *L) {
+    const mp_profile_handle *handle = mp_handle_self(L);
+    const mp_target *target = handle->target;
     if (target->ids == 2 && lua_type(L, 2) != LUA_TSTRING)
         mp_raise_type(L, 2, "group_key: string");
     if (target->ids > 0)
         mp_id_check(L, 1 + target->ids, target->names[target->ids - 1]);
-    return part;
+    return handle;
 }
 
 /* Returns 0, or what a call pushed that cannot be made now. */
-static int refuse(lua_State *L, const mp_part *part) {
-    const mp_owner *owner = part->target->owner;
-    if (part->client->closed)
+static int refuse(lua_State *L, const mp_profile_handle *handle) {
+    const mp_owner *owner = handle->target->owner;
+    if (handle->client->closed)
         return mp_fail_closed(L);
     return owner ? owner->refuse(L) : 0;
 }
@@ -77,10 +77,10 @@ static const mp_dict *anchor_excluded(lua_State *L, const mp_client *client) {
 
 /* Begins the record with its ids and the modifiers at argument `modifiers`
  * (0: none); leaves the encoder at the operation. */
-static mp_err begin(lua_State *L, mp_update *u, const mp_part *part,
+static mp_err begin(lua_State *L, mp_update *u, const mp_profile_handle *handle,
                     int modifiers) {
-    mp_client *client = part->client;
-    u->target = part->target;
+    mp_client *client = handle->client;
+    u->target = handle->target;
     u->client = client;
     u->e.excluded = anchor_excluded(L, client);
     u->scratch = mp_scratch_take(L);
@@ -192,14 +192,14 @@ static arguments check_arguments(lua_State *L, int first, mp_payload payload) {
 
 static int operate(lua_State *L, mp_operation_id id) {
     const mp_operation *operation = &mp_operations[id];
-    const mp_part *part = check_self(L);
+    const mp_profile_handle *handle = check_self(L);
     arguments a =
-        check_arguments(L, first_argument(part->target), operation->payload);
-    int refused = refuse(L, part);
+        check_arguments(L, first_argument(handle->target), operation->payload);
+    int refused = refuse(L, handle);
     if (refused > 0)
         return refused;
     mp_update u;
-    mp_err err = begin(L, &u, part, a.modifiers);
+    mp_err err = begin(L, &u, handle, a.modifiers);
     if (err != MP_OK)
         return send(&u, err);
     u.kind = operation->kind;
@@ -235,8 +235,8 @@ static const mp_operation *find_operation(lua_State *L, int arg,
 }
 
 int mp_update_any(lua_State *L) {
-    const mp_part *part = check_self(L);
-    int first = first_argument(part->target);
+    const mp_profile_handle *handle = check_self(L);
+    int first = first_argument(handle->target);
     if (!lua_istable(L, first))
         mp_raise_type(L, first, "update: table");
     int modifiers = check_modifiers(L, first + 1);
@@ -246,15 +246,15 @@ int mp_update_any(lua_State *L) {
         lua_pop(L, 1);
         if (operation)
             mp_raise(L, first, "update: more than one operation");
-        operation = find_operation(L, first, part->target);
+        operation = find_operation(L, first, handle->target);
     }
     if (!operation)
         mp_raise(L, first, "update: no operation");
-    int refused = refuse(L, part);
+    int refused = refuse(L, handle);
     if (refused > 0)
         return refused;
     mp_update u;
-    mp_err err = begin(L, &u, part, modifiers);
+    mp_err err = begin(L, &u, handle, modifiers);
     if (err != MP_OK)
         return send(&u, err);
     u.kind = operation->kind;
@@ -277,18 +277,18 @@ static bool excludes_charges(const mp_update *u) {
 }
 
 static int track_charge(lua_State *L) {
-    const mp_part *part = check_self(L);
-    int first = first_argument(part->target);
+    const mp_profile_handle *handle = check_self(L);
+    int first = first_argument(handle->target);
     int type = lua_type(L, first);
     if (type != LUA_TNUMBER && type != MP_LUA_TCDATA)
         mp_raise_type(L, first, "amount: number");
     int properties = check_table(L, first + 1, "properties: table");
     int modifiers = check_modifiers(L, first + 2);
-    int refused = refuse(L, part);
+    int refused = refuse(L, handle);
     if (refused > 0)
         return refused;
     mp_update u;
-    mp_err err = begin(L, &u, part, modifiers);
+    mp_err err = begin(L, &u, handle, modifiers);
     u.kind = mp_operations[MP_APPEND].kind;
     u.nothing = excludes_charges(&u);
     if (err == MP_OK)
@@ -297,13 +297,13 @@ static int track_charge(lua_State *L) {
 }
 
 static int clear_charges(lua_State *L) {
-    const mp_part *part = check_self(L);
-    int modifiers = check_modifiers(L, first_argument(part->target));
-    int refused = refuse(L, part);
+    const mp_profile_handle *handle = check_self(L);
+    int modifiers = check_modifiers(L, first_argument(handle->target));
+    int refused = refuse(L, handle);
     if (refused > 0)
         return refused;
     mp_update u;
-    mp_err err = begin(L, &u, part, modifiers);
+    mp_err err = begin(L, &u, handle, modifiers);
     u.nothing = excludes_charges(&u);
     if (err == MP_OK)
         err = mp_buf_puts(u.e.out, ",\"$set\":{\"$transactions\":[]}");
@@ -359,14 +359,14 @@ const luaL_Reg mp_update_people_methods[] = {
 
 void *mp_update_push(lua_State *L, const mp_target *target, size_t size,
                      int client) {
-    mp_part *part = mp_handle_new(L, target->type, size);
-    part->client = lua_touserdata(L, client);
-    part->target = target;
+    mp_profile_handle *handle = mp_handle_new(L, target->type, size);
+    handle->client = lua_touserdata(L, client);
+    handle->target = target;
     luaL_getmetatable(L, mp_type_names[target->type]);
     lua_setmetatable(L, -2);
     lua_createtable(L, 4, 0);
     lua_pushvalue(L, client);
     lua_rawseti(L, -2, 1);
     mp_lua_setuser(L, -2);
-    return part;
+    return handle;
 }

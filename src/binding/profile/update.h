@@ -23,7 +23,8 @@ typedef struct mp_owner {
 
 /* What is updated, and how many arguments name it. */
 typedef struct mp_target {
-    mp_type type; /* of the userdata, whose memory begins as an mp_part */
+    mp_type
+        type; /* of the userdata, whose memory begins as an mp_profile_handle */
     mp_lane_id lane;
     int ids;              /* 0 with an owner */
     const char *names[2]; /* of these arguments */
@@ -45,8 +46,8 @@ struct mp_update {
 };
 
 /* Pushes a userdata of the target's type and this size, all zero but for its
- * mp_part, which refers to the client at stack index `client`; its table has
- * room for two more values. */
+ * mp_profile_handle, which refers to the client at stack index `client`; its
+ * table has room for two more values. */
 void *mp_update_push(lua_State *L, const mp_target *target, size_t size,
                      int client);
 

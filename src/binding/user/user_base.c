@@ -12,19 +12,20 @@ mp_user_handle *mp_user_self(lua_State *L) {
     return mp_handle_self(L);
 }
 
-bool mp_user_is_gone(const mp_user_handle *me) {
-    return me->collected || !me->client->project;
+bool mp_user_is_gone(const mp_user_handle *self) {
+    return self->collected || !self->client->project;
 }
 
-bool mp_user_opted_out(const mp_user_handle *me) {
-    return me->user.consent == MP_CONSENT_REFUSED ||
-           (me->user.consent == MP_CONSENT_UNKNOWN && me->opt_out_by_default);
+bool mp_user_opted_out(const mp_user_handle *self) {
+    return self->user.consent == MP_CONSENT_REFUSED ||
+           (self->user.consent == MP_CONSENT_UNKNOWN &&
+            self->opt_out_by_default);
 }
 
-int mp_user_refuse(lua_State *L, const mp_user_handle *me, bool sends) {
-    if (me->collected || me->client->closed)
+int mp_user_refuse(lua_State *L, const mp_user_handle *self, bool sends) {
+    if (self->collected || self->client->closed)
         return mp_fail_closed(L);
-    if (sends && mp_user_opted_out(me))
+    if (sends && mp_user_opted_out(self))
         return mp_fail(L, MP_OPTED_OUT,
                        "this user has opted out: nothing was sent");
     return 0;
@@ -103,32 +104,32 @@ mp_err mp_user_check_properties(const mp_dict *dict, mp_fault *fault) {
 
 /* What fails for want of memory stays unsaved, and the next change or event
  * tries again. */
-void mp_user_save(mp_user_handle *me) {
+void mp_user_save(mp_user_handle *self) {
     mp_buf text = {0};
-    if (!me->path || !me->client->project) {
-        me->unsaved = me->unsaved && me->path;
+    if (!self->path || !self->client->project) {
+        self->unsaved = self->unsaved && self->path;
         return;
     }
-    mp_err err = mp_user_write(&me->user, &text);
+    mp_err err = mp_user_write(&self->user, &text);
     if (err == MP_OK)
-        err = mp_engine_save(me->client->project, me->path, &text);
+        err = mp_engine_save(self->client->project, self->path, &text);
     mp_buf_free(&text);
-    me->unsaved = err != MP_OK;
+    self->unsaved = err != MP_OK;
 }
 
-void mp_user_changed(mp_user_handle *me) {
-    me->defaults = NULL;
-    mp_user_save(me);
+void mp_user_changed(mp_user_handle *self) {
+    self->defaults = NULL;
+    mp_user_save(self);
 }
 
-void mp_user_forget(mp_user_handle *me, mp_ids *ids) {
-    if (me->user.pending.count > 0)
-        mp_project_count_pending_dropped(me->client->project,
-                                         me->user.pending.count);
-    mp_user_become(&me->user, ids);
+void mp_user_forget(mp_user_handle *self, mp_ids *ids) {
+    if (self->user.pending.count > 0)
+        mp_project_count_pending_dropped(self->client->project,
+                                         self->user.pending.count);
+    mp_user_become(&self->user, ids);
 }
 
-void mp_user_start_anew(mp_user_handle *me, mp_ids *ids) {
-    mp_user_forget(me, ids);
-    mp_user_changed(me);
+void mp_user_start_anew(mp_user_handle *self, mp_ids *ids) {
+    mp_user_forget(self, ids);
+    mp_user_changed(self);
 }

@@ -51,34 +51,34 @@ static bool read_flag(lua_State *L, int arg, const char *name) {
 /* Sends an event of this name with the properties at `table` (0: none). The
  * consent is given once the event is found to be well formed: no full queue
  * may undo it. */
-static int opt_in(lua_State *L, mp_user_handle *me, const char *name,
+static int opt_in(lua_State *L, mp_user_handle *self, const char *name,
                   size_t len, int table) {
     mp_encode e = {.L = L};
     mp_event event;
     mp_record record;
     mp_scratch *scratch = mp_scratch_take(L);
-    mp_err err = mp_user_begin(me, &event, &e, scratch, name, len);
+    mp_err err = mp_user_begin(self, &event, &e, scratch, name, len);
     if (err == MP_OK && table > 0)
         err = mp_event_properties(&event, &e, table);
     if (err == MP_OK)
-        err = mp_user_put_duration(me, &event, &e, table);
+        err = mp_user_put_duration(self, &event, &e, table);
     err = mp_event_finish(&event, &e, scratch, err, &record);
     if (err == MP_OK) {
-        me->user.consent = MP_CONSENT_GIVEN;
-        me->user.forgetful = false;
-        mp_user_changed(me);
-        err = mp_user_people_release(me); /* what waited for it to end */
+        self->user.consent = MP_CONSENT_GIVEN;
+        self->user.forgetful = false;
+        mp_user_changed(self);
+        err = mp_user_people_release(self); /* what waited for it to end */
     }
-    bool sends = !mp_user_is_disabled(me, name, len);
+    bool sends = !mp_user_is_disabled(self, name, len);
     if (err == MP_OK && sends)
-        err = mp_engine_push(me->client->project, mp_event_lane(&event, false),
-                             &record, 1);
+        err = mp_engine_push(self->client->project,
+                             mp_event_lane(&event, false), &record, 1);
     mp_scratch_give(scratch);
     if (err != MP_OK)
         return mp_fail_record(L, event.client, err, &e.fault, "");
     if (sends)
-        mp_user_sent(me, name, len);
-    mp_engine_mark(me->client->project); /* at once */
+        mp_user_sent(self, name, len);
+    mp_engine_mark(self->client->project); /* at once */
     lua_pushboolean(L, 1);
     return 1;
 }
@@ -88,27 +88,27 @@ static int opt_in_tracking(lua_State *L) {
     static const char *const names[] = {"track_event_name", "track_properties"};
     size_t len = 7;
     const char *name = "$opt_in";
-    mp_user_handle *me = mp_user_self(L);
+    mp_user_handle *self = mp_user_self(L);
     check_options(L, 2, names);
     push_option(L, 2, names[0], LUA_TSTRING);
     push_option(L, 2, names[1], LUA_TTABLE);
     int table = lua_gettop(L);
     if (!lua_isnil(L, table - 1))
         name = lua_tolstring(L, table - 1, &len);
-    int refused = mp_user_refuse(L, me, false);
+    int refused = mp_user_refuse(L, self, false);
     if (refused > 0)
         return refused;
-    return opt_in(L, me, name, len, lua_isnil(L, table) ? 0 : table);
+    return opt_in(L, self, name, len, lua_isnil(L, table) ? 0 : table);
 }
 
 /* ---- out ---- */
 
 /* Sends the deletion of the profile, behind which nothing follows. */
-static mp_err send_deletion(mp_user_handle *me) {
+static mp_err send_deletion(mp_user_handle *self) {
     static const char body[] = ",\"$delete\":\"\"}";
     mp_buf head = {0};
-    mp_err err = mp_user_people_head(me, &head);
-    if (err == MP_OK && !mp_project_geolocate(me->client->project))
+    mp_err err = mp_user_people_head(self, &head);
+    if (err == MP_OK && !mp_project_geolocate(self->client->project))
         err = mp_buf_puts(&head, ",\"$ip\":\"0\"");
     if (err == MP_OK) {
         const mp_record record = {
@@ -116,31 +116,31 @@ static mp_err send_deletion(mp_user_handle *me) {
             .head_len = head.len,
             .body = body,
             .body_len = sizeof body - 1,
-            .ordering_key = mp_user_ordering_key(me),
+            .ordering_key = mp_user_ordering_key(self),
         };
-        err = mp_engine_push(me->client->project, MP_LANE_PEOPLE, &record, 1);
+        err = mp_engine_push(self->client->project, MP_LANE_PEOPLE, &record, 1);
     }
     mp_buf_free(&head);
     return err;
 }
 
 /* Whatever fails, the user has opted out. */
-static mp_err opt_out(mp_user_handle *me, bool delete_user, bool clear) {
+static mp_err opt_out(mp_user_handle *self, bool delete_user, bool clear) {
     mp_err err = MP_OK;
     mp_ids ids = {0};
-    if (delete_user && me->user.identified && !mp_user_opted_out(me))
-        err = send_deletion(me);
-    me->user.consent = MP_CONSENT_REFUSED;
+    if (delete_user && self->user.identified && !mp_user_opted_out(self))
+        err = send_deletion(self);
+    self->user.consent = MP_CONSENT_REFUSED;
     if (clear) {
-        me->user.forgetful = true;
+        self->user.forgetful = true;
         mp_err fresh = mp_ids_of_new_device(&ids);
         if (fresh == MP_OK)
-            mp_user_start_anew(me, &ids);
+            mp_user_start_anew(self, &ids);
         else
             mp_ids_free(&ids);
         err = err == MP_OK ? fresh : err;
     }
-    mp_user_changed(me);
+    mp_user_changed(self);
     return err;
 }
 
@@ -148,14 +148,14 @@ static mp_err opt_out(mp_user_handle *me, bool delete_user, bool clear) {
 static int opt_out_tracking(lua_State *L) {
     static const char *const names[] = {"delete_user", "clear_persistence"};
     mp_fault fault;
-    mp_user_handle *me = mp_user_self(L);
+    mp_user_handle *self = mp_user_self(L);
     check_options(L, 2, names);
     bool delete_user = read_flag(L, 2, names[0]);
     bool clear = read_flag(L, 2, names[1]);
-    int refused = mp_user_refuse(L, me, false);
+    int refused = mp_user_refuse(L, self, false);
     if (refused > 0)
         return refused;
-    mp_err err = opt_out(me, delete_user, clear);
+    mp_err err = opt_out(self, delete_user, clear);
     mp_fault_start(&fault, "opt_out_tracking");
     if (err == MP_QUEUE_FULL)
         mp_fault_set(&fault, "the user has opted out, but the queue is full: "
@@ -166,8 +166,8 @@ static int opt_out_tracking(lua_State *L) {
 /* ---- asking and forgetting ---- */
 
 static int has_opted_in_tracking(lua_State *L) {
-    const mp_user_handle *me = mp_user_self(L);
-    lua_pushboolean(L, me->user.consent == MP_CONSENT_GIVEN);
+    const mp_user_handle *self = mp_user_self(L);
+    lua_pushboolean(L, self->user.consent == MP_CONSENT_GIVEN);
     return 1;
 }
 
@@ -177,13 +177,13 @@ static int has_opted_out_tracking(lua_State *L) {
 }
 
 static int clear_opt_in_out_tracking(lua_State *L) {
-    mp_user_handle *me = mp_user_self(L);
-    int refused = mp_user_refuse(L, me, false);
+    mp_user_handle *self = mp_user_self(L);
+    int refused = mp_user_refuse(L, self, false);
     if (refused > 0)
         return refused;
-    me->user.consent = MP_CONSENT_UNKNOWN;
-    me->user.forgetful = false;
-    mp_user_changed(me);
+    self->user.consent = MP_CONSENT_UNKNOWN;
+    self->user.forgetful = false;
+    mp_user_changed(self);
     lua_pushboolean(L, 1);
     return 1;
 }

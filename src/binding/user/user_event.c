@@ -50,17 +50,17 @@ static mp_err put_dict(mp_defaults *defaults, const mp_dict *dict) {
 
 /* The strongest first: the user's ids, super properties of the session, kept
  * ones, the client's properties but for ids, which are the user's alone. */
-static mp_err fill(mp_defaults *defaults, const mp_user_handle *me) {
-    const mp_defaults *client = me->client->defaults;
+static mp_err fill(mp_defaults *defaults, const mp_user_handle *self) {
+    const mp_defaults *client = self->client->defaults;
     mp_err err = MP_OK;
     if (client)
         err = mp_defaults_exclude_all(defaults, client);
     if (err == MP_OK)
-        err = put_ids(defaults, &me->user.ids);
+        err = put_ids(defaults, &self->user.ids);
     if (err == MP_OK)
-        err = put_dict(defaults, &me->user.session);
+        err = put_dict(defaults, &self->user.session);
     if (err == MP_OK)
-        err = put_dict(defaults, &me->user.kept);
+        err = put_dict(defaults, &self->user.kept);
     return err == MP_OK && client ? mp_defaults_put_all(defaults, client, false)
                                   : err;
 }
@@ -68,34 +68,35 @@ static mp_err fill(mp_defaults *defaults, const mp_user_handle *me) {
 /* Pushes the defaults of the user at argument 1, made anew if something of
  * them changed. A finaliser may change more while they are allocated, but
  * not while they are filled. */
-static mp_err push_defaults(lua_State *L, mp_user_handle *me) {
-    if (me->defaults && me->defaults_version == me->client->defaults_version) {
+static mp_err push_defaults(lua_State *L, mp_user_handle *self) {
+    if (self->defaults &&
+        self->defaults_version == self->client->defaults_version) {
         mp_event_anchor(L, 1);
         return MP_OK;
     }
     mp_defaults *defaults = mp_defaults_push(L);
-    if (mp_user_is_gone(me))
+    if (mp_user_is_gone(self))
         return MP_CLOSED;
-    mp_err err = fill(defaults, me);
+    mp_err err = fill(defaults, self);
     if (err != MP_OK)
         return err;
     mp_lua_getuser(L, 1);
     lua_pushvalue(L, -2);
     lua_rawseti(L, -2, 1); /* there is a place: this allocates nothing */
     lua_pop(L, 1);
-    me->defaults = defaults;
-    me->defaults_version = me->client->defaults_version;
+    self->defaults = defaults;
+    self->defaults_version = self->client->defaults_version;
     return MP_OK;
 }
 
-mp_err mp_user_begin(mp_user_handle *me, mp_event *event, mp_encode *e,
+mp_err mp_user_begin(mp_user_handle *self, mp_event *event, mp_encode *e,
                      mp_scratch *scratch, const char *name, size_t len) {
-    mp_err err = push_defaults(e->L, me);
+    mp_err err = push_defaults(e->L, self);
     if (err == MP_OK)
-        return mp_event_begin(event, e, me->client, me->defaults, scratch, name,
-                              len);
+        return mp_event_begin(event, e, self->client, self->defaults, scratch,
+                              name, len);
     memset(event, 0, sizeof *event);
-    event->client = me->client;
+    event->client = self->client;
     mp_fault_start(&e->fault, "event");
     if (err == MP_INVALID)
         mp_fault_set(&e->fault,
@@ -109,7 +110,7 @@ mp_err mp_user_begin(mp_user_handle *me, mp_event *event, mp_encode *e,
 
 /* An event in the making. */
 typedef struct call {
-    mp_user_handle *me;
+    mp_user_handle *self;
     mp_scratch *scratch;
     mp_encode e;
     mp_event event;
@@ -117,14 +118,14 @@ typedef struct call {
     size_t len;
 } call;
 
-static mp_err begin(lua_State *L, call *c, mp_user_handle *me, const char *name,
-                    size_t len) {
-    c->me = me;
+static mp_err begin(lua_State *L, call *c, mp_user_handle *self,
+                    const char *name, size_t len) {
+    c->self = self;
     c->name = name;
     c->len = len;
     c->e.L = L;
     c->scratch = mp_scratch_take(L);
-    return mp_user_begin(me, &c->event, &c->e, c->scratch, name, len);
+    return mp_user_begin(self, &c->event, &c->e, c->scratch, name, len);
 }
 
 static bool is_key(lua_State *L, int table, const char *key) {
@@ -137,13 +138,13 @@ static bool is_key(lua_State *L, int table, const char *key) {
     return given;
 }
 
-mp_err mp_user_put_duration(const mp_user_handle *me, mp_event *event,
+mp_err mp_user_put_duration(const mp_user_handle *self, mp_event *event,
                             mp_encode *e, int table) {
     char number[MP_NUM_MAX];
-    if (me->user.timers.dict.count == 0 || is_key(e->L, table, "$duration"))
+    if (self->user.timers.dict.count == 0 || is_key(e->L, table, "$duration"))
         return MP_OK;
     int64_t ms =
-        mp_timers_elapsed(&me->user.timers, event->name, event->name_len,
+        mp_timers_elapsed(&self->user.timers, event->name, event->name_len,
                           mp_clock_wall_ms(), mp_clock_mono_ms());
     if (ms < 0)
         return MP_OK;
@@ -151,12 +152,12 @@ mp_err mp_user_put_duration(const mp_user_handle *me, mp_event *event,
     return mp_event_raw(event, e, "$duration", number, (size_t)(end - number));
 }
 
-void mp_user_sent(mp_user_handle *me, const char *name, size_t len) {
-    if (me->user.timers.dict.count > 0 &&
-        mp_timers_stop(&me->user.timers, name, len))
-        me->unsaved = true;
-    if (me->unsaved)
-        mp_user_save(me);
+void mp_user_sent(mp_user_handle *self, const char *name, size_t len) {
+    if (self->user.timers.dict.count > 0 &&
+        mp_timers_stop(&self->user.timers, name, len))
+        self->unsaved = true;
+    if (self->unsaved)
+        mp_user_save(self);
 }
 
 /* Ends a call for which all so far came to `err`. */
@@ -165,7 +166,7 @@ static int finish(call *c, mp_err err) {
     err = mp_event_send(&c->event, &c->e, c->scratch, err, false);
     if (err != MP_OK)
         return mp_fail_record(L, c->event.client, err, &c->e.fault, "");
-    mp_user_sent(c->me, c->name, c->len);
+    mp_user_sent(c->self, c->name, c->len);
     lua_pushboolean(L, 1);
     return 1;
 }
@@ -186,28 +187,28 @@ static int check_table(lua_State *L, int arg, const char *expected) {
 }
 
 /* Sends an event with the properties at `table` (0: none). */
-static int send(lua_State *L, mp_user_handle *me, const char *name, size_t len,
-                int table) {
-    if (mp_user_is_disabled(me, name, len)) {
+static int send(lua_State *L, mp_user_handle *self, const char *name,
+                size_t len, int table) {
+    if (mp_user_is_disabled(self, name, len)) {
         lua_pushboolean(L, 1);
         return 1;
     }
     call c;
-    mp_err err = begin(L, &c, me, name, len);
+    mp_err err = begin(L, &c, self, name, len);
     if (err == MP_OK && table > 0)
         err = mp_event_properties(&c.event, &c.e, table);
     if (err == MP_OK)
-        err = mp_user_put_duration(me, &c.event, &c.e, table);
+        err = mp_user_put_duration(self, &c.event, &c.e, table);
     return finish(&c, err);
 }
 
 static int track(lua_State *L) {
     size_t len;
-    mp_user_handle *me = mp_user_self(L);
+    mp_user_handle *self = mp_user_self(L);
     const char *name = check_name(L, 2, &len);
     int table = check_table(L, 3, "properties: table");
-    int refused = mp_user_refuse(L, me, true);
-    return refused > 0 ? refused : send(L, me, name, len, table);
+    int refused = mp_user_refuse(L, self, true);
+    return refused > 0 ? refused : send(L, self, name, len, table);
 }
 
 /* The option of that table, which is left on the stack, or else `name`. */
@@ -233,13 +234,13 @@ static const char *read_page_name(lua_State *L, int table, const char *name,
 static int track_pageview(lua_State *L) {
     size_t len = sizeof PAGE_VIEW - 1;
     const char *name = PAGE_VIEW;
-    mp_user_handle *me = mp_user_self(L);
+    mp_user_handle *self = mp_user_self(L);
     int table = check_table(L, 2, "properties: table");
     int options = check_table(L, 3, "options: table");
     if (options > 0)
         name = read_page_name(L, options, name, &len);
-    int refused = mp_user_refuse(L, me, true);
-    return refused > 0 ? refused : send(L, me, name, len, table);
+    int refused = mp_user_refuse(L, self, true);
+    return refused > 0 ? refused : send(L, self, name, len, table);
 }
 
 /* ---- groups of one event ---- */
@@ -264,11 +265,11 @@ static void copy_pairs(lua_State *L, int from, bool groups) {
 static int track_with_groups(lua_State *L) {
     size_t len;
     mp_fault fault;
-    mp_user_handle *me = mp_user_self(L);
+    mp_user_handle *self = mp_user_self(L);
     const char *name = check_name(L, 2, &len);
     int properties = check_table(L, 3, "properties: table");
     int groups = check_table(L, 4, "groups: table");
-    int refused = mp_user_refuse(L, me, true);
+    int refused = mp_user_refuse(L, self, true);
     if (refused > 0)
         return refused;
     lua_settop(L, 4);
@@ -283,8 +284,9 @@ static int track_with_groups(lua_State *L) {
         copy_pairs(L, properties, false);
     if (groups > 0)
         copy_pairs(L, groups, true);
-    refused = mp_user_refuse(L, me, true); /* a finaliser may have closed it */
-    return refused > 0 ? refused : send(L, me, name, len, 5);
+    refused =
+        mp_user_refuse(L, self, true); /* a finaliser may have closed it */
+    return refused > 0 ? refused : send(L, self, name, len, 5);
 }
 
 /* ---- timers ---- */
@@ -292,18 +294,18 @@ static int track_with_groups(lua_State *L) {
 static int time_event(lua_State *L) {
     size_t len;
     mp_fault fault;
-    mp_user_handle *me = mp_user_self(L);
+    mp_user_handle *self = mp_user_self(L);
     const char *name = check_name(L, 2, &len);
-    int refused = mp_user_refuse(L, me, false);
+    int refused = mp_user_refuse(L, self, false);
     if (refused > 0)
         return refused;
     mp_fault_start(&fault, "event");
     mp_err err = mp_user_check_timer(name, len, &fault);
-    if (err == MP_OK && !mp_user_is_disabled(me, name, len)) {
+    if (err == MP_OK && !mp_user_is_disabled(self, name, len)) {
         const mp_timer now = {mp_clock_wall_ms(), mp_clock_mono_ms()};
-        err = mp_timers_start(&me->user.timers, name, len, &now);
+        err = mp_timers_start(&self->user.timers, name, len, &now);
         if (err == MP_OK)
-            mp_user_save(me);
+            mp_user_save(self);
     }
     if (err == MP_QUEUE_FULL)
         mp_fault_set(&fault, "%d timers run already", MP_TIMERS_MAX);
@@ -312,10 +314,10 @@ static int time_event(lua_State *L) {
 
 /* ---- events that are not sent ---- */
 
-bool mp_user_is_disabled(const mp_user_handle *me, const char *name,
+bool mp_user_is_disabled(const mp_user_handle *self, const char *name,
                          size_t len) {
-    return me->silent || (me->disabled.count > 0 &&
-                          mp_dict_find(&me->disabled, name, len) != NULL);
+    return self->silent || (self->disabled.count > 0 &&
+                            mp_dict_find(&self->disabled, name, len) != NULL);
 }
 
 static void check_event_list(lua_State *L, int arg) {
@@ -334,35 +336,35 @@ static void check_event_list(lua_State *L, int arg) {
     }
 }
 
-static mp_err toggle(mp_user_handle *me, lua_State *L, bool disable) {
+static mp_err toggle(mp_user_handle *self, lua_State *L, bool disable) {
     size_t len;
     const char *name = lua_tolstring(L, -1, &len);
     if (disable)
-        return mp_dict_set(&me->disabled, name, len, NULL, 0);
-    mp_dict_remove(&me->disabled, name, len);
+        return mp_dict_set(&self->disabled, name, len, NULL, 0);
+    mp_dict_remove(&self->disabled, name, len);
     return MP_OK;
 }
 
 /* ([name or list]): all events, if none is named. */
 static int toggle_all(lua_State *L, bool disable) {
-    mp_user_handle *me = mp_user_self(L);
+    mp_user_handle *self = mp_user_self(L);
     mp_err err = MP_OK;
     bool one = lua_type(L, 2) == LUA_TSTRING, all = lua_isnoneornil(L, 2);
     if (!one && !all)
         check_event_list(L, 2);
-    int refused = mp_user_refuse(L, me, false);
+    int refused = mp_user_refuse(L, self, false);
     if (refused > 0)
         return refused;
     if (all) {
-        me->silent = disable;
+        self->silent = disable;
     } else if (one) {
         lua_settop(L, 2);
-        err = toggle(me, L, disable);
+        err = toggle(self, L, disable);
     } else {
         size_t n = mp_lua_rawlen(L, 2);
         for (size_t i = 1; err == MP_OK && i <= n; i++) {
             lua_rawgeti(L, 2, (int)i);
-            err = toggle(me, L, disable);
+            err = toggle(self, L, disable);
             lua_pop(L, 1);
         }
     }

@@ -8,16 +8,16 @@
 
 /* ---- the calls of update.h ---- */
 
-static mp_user_part *self(lua_State *L) {
+static mp_user_profile_handle *handle_of(lua_State *L) {
     return lua_touserdata(L, 1);
 }
 
 static int refuse(lua_State *L) {
-    return mp_user_refuse(L, self(L)->me, true);
+    return mp_user_refuse(L, handle_of(L)->self, true);
 }
 
 static mp_err put_head(mp_update *u) {
-    const mp_id *ids = self(u->e.L)->ids;
+    const mp_id *ids = handle_of(u->e.L)->ids;
     u->ordering_key =
         mp_line_ordering_key(MP_ORDERING_KEY, ids[0].text, ids[0].len);
     u->ordering_key =
@@ -55,7 +55,7 @@ static void keep(lua_State *L, int place, const mp_id *id, mp_id *kept) {
 int mp_user_get_group(lua_State *L) {
     mp_id ids[2];
     mp_fault fault;
-    mp_user_handle *me = mp_user_self(L);
+    mp_user_handle *self = mp_user_self(L);
     if (lua_type(L, 2) != LUA_TSTRING)
         mp_raise_type(L, 2, "group_key: string");
     mp_id_check(L, 3, "group_id");
@@ -65,20 +65,21 @@ int mp_user_get_group(lua_State *L) {
         fault.root = "group_id";
         err = mp_id_argument(L, 3, &ids[1], &fault);
     }
-    int refused = mp_user_refuse(L, me, false);
+    int refused = mp_user_refuse(L, self, false);
     if (refused > 0)
         return refused;
     if (err != MP_OK)
         return mp_user_result(L, err, &fault);
     mp_lua_getuser(L, 1);
     lua_rawgeti(L, -1, 2); /* the client */
-    mp_user_part *part = mp_update_push(L, &group, sizeof *part, lua_gettop(L));
-    part->me = me;
+    mp_user_profile_handle *handle =
+        mp_update_push(L, &group, sizeof *handle, lua_gettop(L));
+    handle->self = self;
     mp_lua_getuser(L, -1);
     lua_pushvalue(L, 1);
     lua_rawseti(L, -2, 2);
-    keep(L, 3, &ids[0], &part->ids[0]);
-    keep(L, 4, &ids[1], &part->ids[1]);
+    keep(L, 3, &ids[0], &handle->ids[0]);
+    keep(L, 4, &ids[1], &handle->ids[1]);
     lua_pop(L, 1);
     return 1;
 }

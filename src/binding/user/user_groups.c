@@ -162,7 +162,7 @@ typedef enum change {
  * profile, its head the key and then the ids as JSON, its records the new
  * value of the super property. */
 typedef struct call {
-    mp_user_handle *me;
+    mp_user_handle *self;
     mp_scratch *scratch;
     mp_encode e;
     change change;
@@ -236,7 +236,7 @@ static mp_err write_property(call *c) {
     if (c->change == SET_GROUP)
         return mp_buf_add(out, ids, len);
     const mp_pair *old =
-        mp_dict_find(&c->me->user.kept, head->data + 1, c->key_len - 2);
+        mp_dict_find(&c->self->user.kept, head->data + 1, c->key_len - 2);
     mp_err err = write_list(out, old, ids, len, c->change == ADD_GROUP);
     if (err != MP_OK)
         return err;
@@ -267,7 +267,7 @@ static mp_err set_property(call *c, mp_dict *kept) {
 
 /* True if the client never sends a property of the group's key. */
 static bool is_excluded(const call *c) {
-    const mp_dict *names = mp_defaults_excluded(c->me->client->defaults);
+    const mp_dict *names = mp_defaults_excluded(c->self->client->defaults);
     return names &&
            mp_dict_find(names, c->scratch->head.data + 1, c->key_len - 2);
 }
@@ -275,19 +275,19 @@ static bool is_excluded(const call *c) {
 /* Updates the profile, then the super property: the copy that has it takes
  * the place of the old ones when nothing can fail any more. */
 static mp_err perform(call *c) {
-    mp_user_handle *me = c->me;
+    mp_user_handle *self = c->self;
     mp_buf head = {0};
     mp_dict kept = {0};
     mp_err err = write_update(c);
     if (err == MP_OK)
         err = write_property(c);
     if (err == MP_OK)
-        err = mp_dict_copy(&kept, &me->user.kept);
+        err = mp_dict_copy(&kept, &self->user.kept);
     if (err == MP_OK)
         err = set_property(c, &kept);
     if (err == MP_OK)
-        err = mp_user_people_head(me, &head);
-    if (err == MP_OK && !mp_project_geolocate(me->client->project))
+        err = mp_user_people_head(self, &head);
+    if (err == MP_OK && !mp_project_geolocate(self->client->project))
         err = mp_buf_puts(&head, MP_PROFILE_NO_IP);
     err = mp_encode_judge(&c->e, err, head.len + c->scratch->body.len);
     if (err == MP_OK && !is_excluded(c)) {
@@ -296,31 +296,31 @@ static mp_err perform(call *c) {
             .head_len = head.len,
             .body = c->scratch->body.data,
             .body_len = c->scratch->body.len,
-            .ordering_key = mp_user_ordering_key(me),
+            .ordering_key = mp_user_ordering_key(self),
             .repaired = c->e.repaired,
         };
-        err = mp_user_people_accept(me, &record, false, &c->e.fault);
+        err = mp_user_people_accept(self, &record, false, &c->e.fault);
     }
     mp_buf_free(&head);
     if (err != MP_OK) {
         mp_dict_clear(&kept);
         return err;
     }
-    mp_dict_clear(&me->user.kept);
-    me->user.kept = kept;
-    mp_user_changed(me);
+    mp_dict_clear(&self->user.kept);
+    self->user.kept = kept;
+    mp_user_changed(self);
     return MP_OK;
 }
 
 /* (group_key, group_id or, for set_group, a list of them) */
 static int change_groups(lua_State *L, change what) {
-    mp_user_handle *me = mp_user_self(L);
-    call c = {.me = me, .change = what};
+    mp_user_handle *self = mp_user_self(L);
+    call c = {.self = self, .change = what};
     if (lua_type(L, 2) != LUA_TSTRING)
         mp_raise_type(L, 2, "group_key: string");
     if (!lua_istable(L, 3))
         mp_id_check(L, 3, "group_id");
-    int refused = mp_user_refuse(L, me, true);
+    int refused = mp_user_refuse(L, self, true);
     if (refused > 0)
         return refused;
     lua_settop(L, 3);
@@ -328,17 +328,17 @@ static int change_groups(lua_State *L, change what) {
     c.e.L = L;
     c.e.list_max = MP_LIST_MAX;
     mp_err err = MP_CLOSED;
-    if (!mp_user_is_gone(me)) {
-        c.e.reject = mp_project_reject_invalid(me->client->project);
+    if (!mp_user_is_gone(self)) {
+        c.e.reject = mp_project_reject_invalid(self->client->project);
         err = encode(&c);
     }
-    if (err == MP_OK && mp_user_is_gone(me))
+    if (err == MP_OK && mp_user_is_gone(self))
         err = MP_CLOSED;
     if (err == MP_OK)
         err = perform(&c);
     mp_scratch_give(c.scratch);
     if (err != MP_OK)
-        return mp_fail_record(L, me->client, err, &c.e.fault, "");
+        return mp_fail_record(L, self->client, err, &c.e.fault, "");
     lua_pushboolean(L, 1);
     return 1;
 }

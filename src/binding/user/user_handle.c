@@ -100,9 +100,9 @@ static bool is_same(const mp_ids *ids, const options *o) {
 
 /* Gives the user its ids, unless the state has them. Whoever is not the one
  * of the state starts without anything of it but the consent. */
-static mp_err choose_ids(mp_user_handle *me, const options *o) {
+static mp_err choose_ids(mp_user_handle *self, const options *o) {
     mp_ids ids = {0};
-    if (is_same(&me->user.ids, o))
+    if (is_same(&self->user.ids, o))
         return MP_OK;
     const mp_id *distinct = &o->distinct_id, *device = &o->device_id;
     mp_err err =
@@ -114,27 +114,27 @@ static mp_err choose_ids(mp_user_handle *me, const options *o) {
         mp_ids_free(&ids);
         return err;
     }
-    mp_user_forget(me, &ids);
-    me->unsaved = true; /* and starts no thread before it is of use */
+    mp_user_forget(self, &ids);
+    self->unsaved = true; /* and starts no thread before it is of use */
     return MP_OK;
 }
 
 /* Pushes a user of the client at argument 1 about whom nothing is known. */
 static mp_user_handle *push_user(lua_State *L, mp_client *client) {
-    mp_user_handle *me = mp_handle_new(L, MP_USER, sizeof *me);
-    int self = lua_gettop(L);
+    mp_user_handle *self = mp_handle_new(L, MP_USER, sizeof *self);
+    int slot = lua_gettop(L);
     luaL_getmetatable(L, mp_type_names[MP_USER]);
-    lua_setmetatable(L, self);
-    me->client = client;
+    lua_setmetatable(L, slot);
+    self->client = client;
     lua_createtable(L, 2, 1);
     lua_pushboolean(L, 0);
     lua_rawseti(L, -2, 1);
     lua_pushvalue(L, 1);
     lua_rawseti(L, -2, 2);
-    mp_user_people_push(L, self, 1);
+    mp_user_people_push(L, slot, 1);
     lua_setfield(L, -2, "people");
-    mp_lua_setuser(L, self);
-    return me;
+    mp_lua_setuser(L, slot);
+    return self;
 }
 
 static int new_user(lua_State *L) {
@@ -157,13 +157,13 @@ static int new_user(lua_State *L) {
         mp_raise(L, 2,
                  "option 'state': nobody writes files with transport = "
                  "\"manual\": keep what export_state() returns");
-    mp_user_handle *me = push_user(L, client);
-    int self = lua_gettop(L);
-    me->opt_out_by_default = o.opt_out_by_default;
+    mp_user_handle *self = push_user(L, client);
+    int slot = lua_gettop(L);
+    self->opt_out_by_default = o.opt_out_by_default;
     if (o.state > 0)
         err = lua_istable(L, o.state)
-                  ? mp_user_state_import(L, me, o.state)
-                  : mp_user_state_load(me, lua_tostring(L, o.state));
+                  ? mp_user_state_import(L, self, o.state)
+                  : mp_user_state_load(self, lua_tostring(L, o.state));
     if (err == MP_INVALID) {
         char shown[MP_SHOWN];
         mp_raise(L, 2,
@@ -177,31 +177,31 @@ static int new_user(lua_State *L) {
     if (err == MP_OK && !client->project) /* collected by a finaliser */
         return mp_fail_closed(L);
     if (err == MP_OK)
-        err = choose_ids(me, &o);
+        err = choose_ids(self, &o);
     if (err != MP_OK)
         return mp_fail(L, err, "out of memory");
-    lua_settop(L, self);
+    lua_settop(L, slot);
     return 1;
 }
 
 static int collect(lua_State *L) {
-    mp_user_handle *me = mp_user_self(L);
-    me->collected = true;
-    me->defaults = NULL;
-    mp_user_free(&me->user);
-    mp_dict_clear(&me->disabled);
-    free(me->path);
-    me->path = NULL;
+    mp_user_handle *self = mp_user_self(L);
+    self->collected = true;
+    self->defaults = NULL;
+    mp_user_free(&self->user);
+    mp_dict_clear(&self->disabled);
+    free(self->path);
+    self->path = NULL;
     return 0;
 }
 
 /* Ids are of people, so none is shown. */
 static int to_string(lua_State *L) {
-    const mp_user_handle *me = mp_user_self(L);
-    const char *state = me->collected || me->client->closed ? "closed"
-                        : mp_user_opted_out(me)             ? "opted out"
-                        : me->user.ids.user_id.len > 0      ? "identified"
-                                                            : "anonymous";
+    const mp_user_handle *self = mp_user_self(L);
+    const char *state = self->collected || self->client->closed ? "closed"
+                        : mp_user_opted_out(self)               ? "opted out"
+                        : self->user.ids.user_id.len > 0        ? "identified"
+                                                                : "anonymous";
     lua_pushfstring(L, "%s (%s)", mp_type_names[MP_USER], state);
     return 1;
 }

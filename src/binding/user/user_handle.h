@@ -28,11 +28,11 @@ typedef struct mp_user_handle {
 
 /* The people or a group of a user; refers to a table with the client at 1 and
  * the user at 2. */
-typedef struct mp_user_part {
-    mp_part part;
-    mp_user_handle *me;
+typedef struct mp_user_profile_handle {
+    mp_profile_handle base;
+    mp_user_handle *self;
     mp_id ids[2]; /* of a group: key and id */
-} mp_user_part;
+} mp_user_profile_handle;
 
 /* ---- methods, for mp_handle_add ---- */
 
@@ -52,14 +52,14 @@ mp_user_handle *mp_user_self(lua_State *L);
 
 /* True once a finaliser collected the user or the client, which may happen
  * wherever Lua allocates. */
-bool mp_user_is_gone(const mp_user_handle *me);
+bool mp_user_is_gone(const mp_user_handle *self);
 
 /* True once nothing may be sent. */
-bool mp_user_opted_out(const mp_user_handle *me);
+bool mp_user_opted_out(const mp_user_handle *self);
 
 /* Returns 0, or pushes nil, message, code and returns 3: because the client
  * is closed; or, for a call that `sends`, because the user opted out. */
-int mp_user_refuse(lua_State *L, const mp_user_handle *me, bool sends);
+int mp_user_refuse(lua_State *L, const mp_user_handle *self, bool sends);
 
 /* Pushes true and returns 1, or what a call without a record failed with. */
 int mp_user_result(lua_State *L, mp_err err, const mp_fault *fault);
@@ -75,57 +75,57 @@ mp_err mp_user_check_timer(const char *name, size_t len, mp_fault *fault);
 mp_err mp_user_check_properties(const mp_dict *dict, mp_fault *fault);
 
 /* Ends a change of what events of the user carry; saves it. */
-void mp_user_changed(mp_user_handle *me);
+void mp_user_changed(mp_user_handle *self);
 
 /* Forgets everything but the consent, and counts what was held; takes over
  * the ids. */
-void mp_user_start_anew(mp_user_handle *me, mp_ids *ids);
+void mp_user_start_anew(mp_user_handle *self, mp_ids *ids);
 
 /* The same without ending the change: nothing is saved yet. */
-void mp_user_forget(mp_user_handle *me, mp_ids *ids);
+void mp_user_forget(mp_user_handle *self, mp_ids *ids);
 
 /* Hands the state over, to be written soon. */
-void mp_user_save(mp_user_handle *me);
+void mp_user_save(mp_user_handle *self);
 
 /* Begins an event of the user at argument 1. Pushes one value, to be kept on
  * the stack until the event is finished. */
-mp_err mp_user_begin(mp_user_handle *me, mp_event *event, mp_encode *e,
+mp_err mp_user_begin(mp_user_handle *self, mp_event *event, mp_encode *e,
                      mp_scratch *scratch, const char *name, size_t len);
 
 /* Appends ,"$duration":1.234 to an event that is timed, unless the properties
  * at `table` (0: none) say how long it was. */
-mp_err mp_user_put_duration(const mp_user_handle *me, mp_event *event,
+mp_err mp_user_put_duration(const mp_user_handle *self, mp_event *event,
                             mp_encode *e, int table);
 
 /* Ends the timer of an event that was sent. */
-void mp_user_sent(mp_user_handle *me, const char *name, size_t len);
+void mp_user_sent(mp_user_handle *self, const char *name, size_t len);
 
 /* True if events of this name are not sent. */
-bool mp_user_is_disabled(const mp_user_handle *me, const char *name,
+bool mp_user_is_disabled(const mp_user_handle *self, const char *name,
                          size_t len);
 
 /* ---- profile updates: user_people.c ---- */
 
 /* Appends the first part of an update of the user's profile: {"$token":...
  * up to its ids. */
-mp_err mp_user_people_head(const mp_user_handle *me, mp_buf *out);
+mp_err mp_user_people_head(const mp_user_handle *self, mp_buf *out);
 
 /* The hash of whom an update of the profile concerns. */
-uint32_t mp_user_ordering_key(const mp_user_handle *me);
+uint32_t mp_user_ordering_key(const mp_user_handle *self);
 
 /* Sends an update, ,"$set":{...}} with what is in front of it, or holds it
  * until the user is identified. MP_QUEUE_FULL with a fault when too many are
  * held. Runs no Lua. */
-mp_err mp_user_people_accept(mp_user_handle *me, const mp_record *record,
+mp_err mp_user_people_accept(mp_user_handle *self, const mp_record *record,
                              bool has_ip, mp_fault *fault);
 
 /* Sends what is held, once the user is identified. MP_QUEUE_FULL, MP_MEMORY,
  * MP_CLOSED: it stays held. Runs no Lua. */
-mp_err mp_user_people_release(mp_user_handle *me);
+mp_err mp_user_people_release(mp_user_handle *self);
 
 /* Pushes the people of the user at a stack index, whose client is at
  * `client`. */
-void mp_user_people_push(lua_State *L, int self, int client);
+void mp_user_people_push(lua_State *L, int slot, int client);
 
 /* ---- groups: user_groups.c ---- */
 
@@ -146,9 +146,9 @@ const char *mp_user_refused_property(const char *name, size_t len);
  * reported; the user is empty then, but for a refusal of consent that can be
  * read, and when there is no file. MP_MEMORY; MP_STATE while the process has
  * no descriptor left, MP_INVALID for what is no file: both are left alone. */
-mp_err mp_user_state_load(mp_user_handle *me, const char *path);
+mp_err mp_user_state_load(mp_user_handle *self, const char *path);
 
 /* Reads what export_state returned from the table at a stack index. */
-mp_err mp_user_state_import(lua_State *L, mp_user_handle *me, int table);
+mp_err mp_user_state_import(lua_State *L, mp_user_handle *self, int table);
 
 #endif

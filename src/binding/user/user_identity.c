@@ -8,16 +8,16 @@
 /* One or two events in the making, one behind the other in the head of the
  * scratch, so that both are queued or none. */
 typedef struct sending {
-    mp_user_handle *me;
+    mp_user_handle *self;
     mp_scratch *scratch;
     mp_encode e;
     mp_record records[2];
     size_t n;
 } sending;
 
-static void start(sending *s, lua_State *L, mp_user_handle *me) {
+static void start(sending *s, lua_State *L, mp_user_handle *self) {
     luaL_checkstack(L, 16, NULL);
-    s->me = me;
+    s->self = self;
     s->scratch = mp_scratch_take(L);
     s->e.L = L;
     s->n = 0;
@@ -51,12 +51,12 @@ static mp_err push(sending *s) {
         at += s->records[i].head_len;
     }
     return s->n == 0 ? MP_OK
-                     : mp_engine_push(s->me->client->project, MP_LANE_EVENTS,
+                     : mp_engine_push(s->self->client->project, MP_LANE_EVENTS,
                                       s->records, s->n);
 }
 
 static mp_err begin(sending *s, mp_event *event, const char *name) {
-    return mp_user_begin(s->me, event, &s->e, s->scratch, name, strlen(name));
+    return mp_user_begin(s->self, event, &s->e, s->scratch, name, strlen(name));
 }
 
 /* ---- $identify ---- */
@@ -64,7 +64,7 @@ static mp_err begin(sending *s, mp_event *event, const char *name) {
 /* The properties that make `next` of the present ids. What is the same is
  * among those that every event of the user carries. */
 static mp_err put_identify(sending *s, mp_event *event, const mp_ids *next) {
-    const mp_ids *now = &s->me->user.ids;
+    const mp_ids *now = &s->self->user.ids;
     mp_err err = put_id(s, event, "distinct_id", &next->user_id);
     if (err == MP_OK)
         err = put_id(s, event, "$anon_distinct_id", &now->distinct_id);
@@ -79,67 +79,67 @@ static mp_err put_identify(sending *s, mp_event *event, const mp_ids *next) {
 }
 
 /* Sends what was held, and tells what came of it. */
-static int release(lua_State *L, mp_user_handle *me) {
+static int release(lua_State *L, mp_user_handle *self) {
     mp_fault fault;
-    mp_err err = mp_user_people_release(me);
+    mp_err err = mp_user_people_release(self);
     mp_fault_start(&fault, "identify");
     if (err == MP_QUEUE_FULL)
         mp_fault_set(&fault,
                      "the id was taken, but the queue is full: %u profile "
                      "updates are still held",
-                     me->user.pending.count);
+                     self->user.pending.count);
     return mp_user_result(L, err, &fault);
 }
 
-static void take(mp_user_handle *me, mp_ids *next) {
-    mp_ids_free(&me->user.ids);
-    me->user.ids = *next;
-    me->user.identified = true;
-    mp_user_changed(me);
+static void take(mp_user_handle *self, mp_ids *next) {
+    mp_ids_free(&self->user.ids);
+    self->user.ids = *next;
+    self->user.identified = true;
+    mp_user_changed(self);
 }
 
-static bool is_disabled(const mp_user_handle *me, const char *name) {
-    return mp_user_is_disabled(me, name, strlen(name));
+static bool is_disabled(const mp_user_handle *self, const char *name) {
+    return mp_user_is_disabled(self, name, strlen(name));
 }
 
 /* A new id. It is taken also when nothing may be sent: events that are sent
  * later, after opting in, are of whom it names. */
-static int identify_new(lua_State *L, mp_user_handle *me, const mp_id *id) {
+static int identify_new(lua_State *L, mp_user_handle *self, const mp_id *id) {
     sending s;
     mp_event event;
     mp_ids next = {0};
-    start(&s, L, me);
+    start(&s, L, self);
     mp_err err = begin(&s, &event, "$identify");
     if (err == MP_OK)
-        err = mp_ids_identified(&next, &me->user.ids, id->text, id->len);
+        err = mp_ids_identified(&next, &self->user.ids, id->text, id->len);
     if (err == MP_OK)
         err = put_identify(&s, &event, &next);
     err = finish(&s, &event, err);
-    bool out = mp_user_opted_out(me);
-    if (err == MP_OK && !out && !is_disabled(me, "$identify"))
+    bool out = mp_user_opted_out(self);
+    if (err == MP_OK && !out && !is_disabled(self, "$identify"))
         err = push(&s);
     mp_scratch_give(s.scratch);
     if (err != MP_OK) {
         mp_ids_free(&next);
         return mp_fail_record(L, event.client, err, &s.e.fault, "");
     }
-    take(me, &next);
+    take(self, &next);
     if (out)
         return mp_fail(L, MP_OPTED_OUT,
                        "this user has opted out: the id was taken, nothing "
                        "was sent");
-    return release(L, me);
+    return release(L, self);
 }
 
 /* The id that the user has already, or none: what was held is of the profile
  * of this id. */
-static int identify_same(lua_State *L, mp_user_handle *me) {
-    if (!me->user.identified) {
-        me->user.identified = true;
-        mp_user_changed(me);
+static int identify_same(lua_State *L, mp_user_handle *self) {
+    if (!self->user.identified) {
+        self->user.identified = true;
+        mp_user_changed(self);
     }
-    if (!mp_user_opted_out(me))
-        return release(L, me);
+    if (!mp_user_opted_out(self))
+        return release(L, self);
     lua_pushboolean(L, 1);
     return 1;
 }
@@ -149,24 +149,24 @@ static int identify(lua_State *L) {
     mp_id id = {.text = NULL};
     mp_fault fault;
     mp_err err = MP_OK;
-    mp_user_handle *me = mp_user_self(L);
+    mp_user_handle *self = mp_user_self(L);
     bool none = lua_isnoneornil(L, 2);
     if (!none)
         mp_id_check(L, 2, "id");
     mp_fault_start(&fault, "id");
     if (!none)
         err = mp_id_argument(L, 2, &id, &fault);
-    int refused = mp_user_refuse(L, me, false);
+    int refused = mp_user_refuse(L, self, false);
     if (refused > 0)
         return refused;
     if (err != MP_OK)
         return mp_user_result(L, err, &fault);
-    const mp_ids *ids = &me->user.ids;
+    const mp_ids *ids = &self->user.ids;
     if (none || mp_ids_equal(&ids->distinct_id, id.text, id.len) ||
         mp_ids_equal(&ids->alias, id.text, id.len))
-        return identify_same(L, me);
+        return identify_same(L, self);
     err = mp_user_check_id(&id, &fault);
-    return err == MP_OK ? identify_new(L, me, &id)
+    return err == MP_OK ? identify_new(L, self, &id)
                         : mp_user_result(L, err, &fault);
 }
 
@@ -175,7 +175,7 @@ static int identify(lua_State *L) {
 /* What alias(alias, original) sends before it identifies. */
 static mp_err put_alias(sending *s, mp_event *event, const mp_id *alias,
                         const mp_id *original) {
-    const mp_buf *now = &s->me->user.ids.distinct_id;
+    const mp_buf *now = &s->self->user.ids.distinct_id;
     const mp_id current = {.text = now->data, .len = now->len};
     mp_err err = mp_event_id(event, &s->e, "alias", alias);
     return err == MP_OK ? mp_event_id(event, &s->e, "distinct_id",
@@ -183,12 +183,12 @@ static mp_err put_alias(sending *s, mp_event *event, const mp_id *alias,
                         : err;
 }
 
-static mp_err check_alias(const mp_user_handle *me, const mp_id *alias,
+static mp_err check_alias(const mp_user_handle *self, const mp_id *alias,
                           const mp_id *original, mp_fault *fault) {
     mp_err err = mp_user_check_id(alias, fault);
     if (err != MP_OK)
         return err;
-    if (mp_ids_equal(&me->user.ids.distinct_id, alias->text, alias->len) ||
+    if (mp_ids_equal(&self->user.ids.distinct_id, alias->text, alias->len) ||
         (original->len == alias->len &&
          memcmp(original->text, alias->text, alias->len) == 0))
         return mp_fault_set(fault, "this is the id that it is to be an alias "
@@ -196,12 +196,12 @@ static mp_err check_alias(const mp_user_handle *me, const mp_id *alias,
     return MP_OK;
 }
 
-static int send_alias(lua_State *L, mp_user_handle *me, const mp_id *alias,
+static int send_alias(lua_State *L, mp_user_handle *self, const mp_id *alias,
                       const mp_id *original) {
     sending s;
     mp_event event;
     mp_ids next = {0};
-    start(&s, L, me);
+    start(&s, L, self);
     mp_err err = begin(&s, &event, "$create_alias");
     if (err == MP_OK)
         err = put_alias(&s, &event, alias, original);
@@ -209,27 +209,28 @@ static int send_alias(lua_State *L, mp_user_handle *me, const mp_id *alias,
     if (err == MP_OK) {
         err = begin(&s, &event, "$identify"); /* allocates nothing now */
         if (err == MP_OK)
-            err = mp_ids_aliased(&next, &me->user.ids, alias->text, alias->len);
+            err =
+                mp_ids_aliased(&next, &self->user.ids, alias->text, alias->len);
         if (err == MP_OK)
             err = put_identify(&s, &event, &next);
         err = finish(&s, &event, err);
     }
-    if (err == MP_OK && !me->silent)
+    if (err == MP_OK && !self->silent)
         err = push(&s);
     mp_scratch_give(s.scratch);
     if (err != MP_OK) {
         mp_ids_free(&next);
         return mp_fail_record(L, event.client, err, &s.e.fault, "");
     }
-    take(me, &next);
-    return release(L, me);
+    take(self, &next);
+    return release(L, self);
 }
 
 /* (alias[, original]) */
 static int alias(lua_State *L) {
     mp_id ids[2] = {{.text = NULL}, {.text = NULL}};
     mp_fault fault;
-    mp_user_handle *me = mp_user_self(L);
+    mp_user_handle *self = mp_user_self(L);
     mp_id_check(L, 2, "alias");
     bool given = !lua_isnoneornil(L, 3);
     if (given)
@@ -240,14 +241,14 @@ static int alias(lua_State *L) {
         fault.root = "original";
         err = mp_id_argument(L, 3, &ids[1], &fault);
     }
-    int refused = mp_user_refuse(L, me, true);
+    int refused = mp_user_refuse(L, self, true);
     if (refused > 0)
         return refused;
     if (err == MP_OK) {
         fault.root = "alias";
-        err = check_alias(me, &ids[0], &ids[1], &fault);
+        err = check_alias(self, &ids[0], &ids[1], &fault);
     }
-    return err == MP_OK ? send_alias(L, me, &ids[0], &ids[1])
+    return err == MP_OK ? send_alias(L, self, &ids[0], &ids[1])
                         : mp_user_result(L, err, &fault);
 }
 
@@ -255,13 +256,13 @@ static int alias(lua_State *L) {
 
 static int reset(lua_State *L) {
     mp_ids ids = {0};
-    mp_user_handle *me = mp_user_self(L);
-    int refused = mp_user_refuse(L, me, false);
+    mp_user_handle *self = mp_user_self(L);
+    int refused = mp_user_refuse(L, self, false);
     if (refused > 0)
         return refused;
     mp_err err = mp_ids_of_new_device(&ids);
     if (err == MP_OK)
-        mp_user_start_anew(me, &ids);
+        mp_user_start_anew(self, &ids);
     else
         mp_ids_free(&ids);
     return mp_user_result(L, err, NULL);

@@ -21,11 +21,11 @@ static mp_err put_id(mp_buf *out, const char *name, const mp_buf *id) {
                         : err;
 }
 
-mp_err mp_user_people_head(const mp_user_handle *me, mp_buf *out) {
-    const mp_ids *ids = &me->user.ids;
+mp_err mp_user_people_head(const mp_user_handle *self, mp_buf *out) {
+    const mp_ids *ids = &self->user.ids;
     mp_err err = mp_buf_puts(out, "{\"$token\":\"");
     if (err == MP_OK)
-        err = mp_buf_puts(out, mp_project_config(me->client->project)->token);
+        err = mp_buf_puts(out, mp_project_config(self->client->project)->token);
     if (err == MP_OK)
         err = put_id(out, "\",\"$distinct_id\":", &ids->distinct_id);
     if (err == MP_OK)
@@ -37,14 +37,14 @@ mp_err mp_user_people_head(const mp_user_handle *me, mp_buf *out) {
     return err;
 }
 
-uint32_t mp_user_ordering_key(const mp_user_handle *me) {
-    const mp_buf *id = &me->user.ids.distinct_id;
+uint32_t mp_user_ordering_key(const mp_user_handle *self) {
+    const mp_buf *id = &self->user.ids.distinct_id;
     return mp_line_ordering_key(MP_ORDERING_KEY, id->data, id->len);
 }
 
 /* ---- holding and releasing ---- */
 
-static mp_err add_pending(mp_user_handle *me, const mp_record *record,
+static mp_err add_pending(mp_user_handle *self, const mp_record *record,
                           bool has_ip, mp_fault *fault) {
     const mp_pending_update update = {
         .body = record->body,
@@ -53,26 +53,27 @@ static mp_err add_pending(mp_user_handle *me, const mp_record *record,
         .has_ip = has_ip,
         .repaired = record->repaired,
     };
-    mp_err err = mp_pending_add(&me->user.pending, &update);
+    mp_err err = mp_pending_add(&self->user.pending, &update);
     if (err == MP_OK) {
-        mp_user_save(me);
+        mp_user_save(self);
     } else if (err == MP_QUEUE_FULL) {
         mp_fault_start(fault, "people");
         mp_fault_set(fault,
                      "%u updates wait for identify already: at most %d, or %d "
                      "bytes, are held",
-                     me->user.pending.count, MP_PENDING_MAX, MP_PENDING_BYTES);
+                     self->user.pending.count, MP_PENDING_MAX,
+                     MP_PENDING_BYTES);
     }
     return err;
 }
 
 /* The records of all pending updates; each points to one of two heads. */
-static mp_record *make_records(const mp_user_handle *me, mp_buf *head,
+static mp_record *make_records(const mp_user_handle *self, mp_buf *head,
                                size_t *plain_len) {
-    const mp_pending *pending = &me->user.pending;
-    bool geolocate = mp_project_geolocate(me->client->project);
+    const mp_pending *pending = &self->user.pending;
+    bool geolocate = mp_project_geolocate(self->client->project);
     mp_record *records = calloc(pending->count, sizeof *records);
-    if (!records || mp_user_people_head(me, head) != MP_OK)
+    if (!records || mp_user_people_head(self, head) != MP_OK)
         goto fail;
     *plain_len = head->len;
     if (mp_buf_puts(head, MP_PROFILE_NO_IP) != MP_OK)
@@ -84,7 +85,7 @@ static mp_record *make_records(const mp_user_handle *me, mp_buf *head,
             .head_len = update->has_ip || geolocate ? *plain_len : head->len,
             .body = update->body,
             .body_len = update->len,
-            .ordering_key = mp_user_ordering_key(me),
+            .ordering_key = mp_user_ordering_key(self),
             .repaired = update->repaired,
             .kind = update->kind,
         };
@@ -95,62 +96,62 @@ fail:
     return NULL;
 }
 
-mp_err mp_user_people_release(mp_user_handle *me) {
+mp_err mp_user_people_release(mp_user_handle *self) {
     mp_buf head = {0};
     size_t plain_len = 0;
-    mp_pending *pending = &me->user.pending;
-    if (!me->user.identified || pending->count == 0)
+    mp_pending *pending = &self->user.pending;
+    if (!self->user.identified || pending->count == 0)
         return MP_OK;
-    mp_record *records = make_records(me, &head, &plain_len);
+    mp_record *records = make_records(self, &head, &plain_len);
     mp_err err = MP_MEMORY;
     if (records)
-        err = mp_engine_push(me->client->project, MP_LANE_PEOPLE, records,
+        err = mp_engine_push(self->client->project, MP_LANE_PEOPLE, records,
                              pending->count);
     free(records);
     mp_buf_free(&head);
     if (err == MP_OK) {
         mp_pending_clear(pending);
-        mp_user_save(me);
+        mp_user_save(self);
     }
     return err;
 }
 
-mp_err mp_user_people_accept(mp_user_handle *me, const mp_record *record,
+mp_err mp_user_people_accept(mp_user_handle *self, const mp_record *record,
                              bool has_ip, mp_fault *fault) {
-    if (!me->user.identified)
-        return add_pending(me, record, has_ip, fault);
-    mp_err err = mp_user_people_release(me); /* what was held goes first */
+    if (!self->user.identified)
+        return add_pending(self, record, has_ip, fault);
+    mp_err err = mp_user_people_release(self); /* what was held goes first */
     if (err == MP_OK)
-        err = mp_engine_push(me->client->project, MP_LANE_PEOPLE, record, 1);
-    if (err == MP_OK && me->unsaved)
-        mp_user_save(me);
+        err = mp_engine_push(self->client->project, MP_LANE_PEOPLE, record, 1);
+    if (err == MP_OK && self->unsaved)
+        mp_user_save(self);
     return err;
 }
 
 /* ---- the calls of update.h ---- */
 
-static mp_user_part *self(lua_State *L) {
+static mp_user_profile_handle *handle_of(lua_State *L) {
     return lua_touserdata(L, 1);
 }
 
 static int refuse(lua_State *L) {
-    return mp_user_refuse(L, self(L)->me, true);
+    return mp_user_refuse(L, handle_of(L)->self, true);
 }
 
 static mp_err put_head(mp_update *u) {
-    const mp_user_handle *me = self(u->e.L)->me;
-    if (mp_user_is_gone(me))
+    const mp_user_handle *self = handle_of(u->e.L)->self;
+    if (mp_user_is_gone(self))
         return MP_CLOSED;
-    u->ordering_key = mp_user_ordering_key(me);
-    mp_err err = mp_user_people_head(me, u->e.out);
+    u->ordering_key = mp_user_ordering_key(self);
+    mp_err err = mp_user_people_head(self, u->e.out);
     if (err == MP_OK && !u->has_ip &&
-        !mp_project_geolocate(me->client->project))
+        !mp_project_geolocate(self->client->project))
         err = mp_buf_puts(u->e.out, MP_PROFILE_NO_IP);
     return err;
 }
 
 static mp_err accept(mp_update *u, const mp_record *record) {
-    return mp_user_people_accept(self(u->e.L)->me, record, u->has_ip,
+    return mp_user_people_accept(handle_of(u->e.L)->self, record, u->has_ip,
                                  &u->e.fault);
 }
 
@@ -165,11 +166,11 @@ static const mp_target people = {
 /* ---- methods ---- */
 
 static int delete_user(lua_State *L) {
-    const mp_user_part *part = mp_handle_self(L);
-    int refused = mp_user_refuse(L, part->me, true);
+    const mp_user_profile_handle *handle = mp_handle_self(L);
+    int refused = mp_user_refuse(L, handle->self, true);
     if (refused > 0)
         return refused;
-    if (!part->me->user.identified)
+    if (!handle->self->user.identified)
         return mp_fail(L, MP_INVALID,
                        "delete_user: nobody is identified, so there is no "
                        "profile to delete: call identify first");
@@ -178,8 +179,8 @@ static int delete_user(lua_State *L) {
 
 /* (update[, modifiers]) */
 static int update_any(lua_State *L) {
-    const mp_user_part *part = mp_handle_self(L);
-    if (lua_istable(L, 2) && !part->me->user.identified) {
+    const mp_user_profile_handle *handle = mp_handle_self(L);
+    if (lua_istable(L, 2) && !handle->self->user.identified) {
         lua_pushliteral(L, "$delete");
         lua_rawget(L, 2);
         bool deletes = !lua_isnil(L, -1);
@@ -204,8 +205,9 @@ const luaL_Reg *const mp_user_people_methods[] = {
 };
 
 void mp_user_people_push(lua_State *L, int index, int client) {
-    mp_user_part *part = mp_update_push(L, &people, sizeof *part, client);
-    part->me = lua_touserdata(L, index);
+    mp_user_profile_handle *handle =
+        mp_update_push(L, &people, sizeof *handle, client);
+    handle->self = lua_touserdata(L, index);
     mp_lua_getuser(L, -1);
     lua_pushvalue(L, index);
     lua_rawseti(L, -2, 2);

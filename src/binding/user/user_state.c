@@ -22,21 +22,21 @@ enum {
 /* ---- in ---- */
 
 /* Renames what cannot be used, and says so. */
-static void quarantine(mp_user_handle *me, const char *why) {
+static void quarantine(mp_user_handle *self, const char *why) {
     char message[MP_MESSAGE], *aside = NULL;
     int err = ENOMEM;
-    if (asprintf(&aside, "%s.%lld.bad", me->path,
+    if (asprintf(&aside, "%s.%lld.bad", self->path,
                  (long long)mp_clock_wall_ms()) >= 0)
-        err = mp_file_rename(MP_FILE_HERE, me->path, MP_FILE_HERE, aside);
+        err = mp_file_rename(MP_FILE_HERE, self->path, MP_FILE_HERE, aside);
     else
         aside = NULL;
     snprintf(message, sizeof message,
-             "the state %.100s cannot be used: %.80s; %s%.40s", me->path, why,
+             "the state %.100s cannot be used: %.80s; %s%.40s", self->path, why,
              err == 0 ? "it was renamed to end in .bad"
                       : "it could not be renamed: ",
              err == 0 ? "" : strerror(err));
     free(aside);
-    mp_project_report_state(me->client->project, message);
+    mp_project_report_state(self->client->project, message);
 }
 
 /* What was written here holds no property that an event could not carry. */
@@ -55,46 +55,46 @@ static mp_err judge(const mp_user *user, char why[MP_MESSAGE]) {
 }
 
 /* A state that cannot be used still says that nothing may be sent. */
-static void keep_refusal(mp_user_handle *me, mp_user *user) {
+static void keep_refusal(mp_user_handle *self, mp_user *user) {
     if (user->consent == MP_CONSENT_REFUSED) {
-        me->user.consent = MP_CONSENT_REFUSED;
-        me->user.forgetful = true;
+        self->user.consent = MP_CONSENT_REFUSED;
+        self->user.forgetful = true;
     }
     mp_user_free(user);
 }
 
 /* A state with nothing but a refusal was told to forget. */
-static void accept(mp_user_handle *me, mp_user *user) {
+static void accept(mp_user_handle *self, mp_user *user) {
     user->forgetful =
         user->consent == MP_CONSENT_REFUSED && user->ids.distinct_id.len == 0;
-    mp_user_free(&me->user);
-    me->user = *user;
+    mp_user_free(&self->user);
+    self->user = *user;
 }
 
-static mp_err keep_path(mp_user_handle *me, const char *path) {
+static mp_err keep_path(mp_user_handle *self, const char *path) {
     char *here = path[0] == '/' ? NULL : getcwd(NULL, 0);
     if (here) {
-        if (asprintf(&me->path, "%s/%s", here, path) < 0)
-            me->path = NULL;
+        if (asprintf(&self->path, "%s/%s", here, path) < 0)
+            self->path = NULL;
     } else {
-        me->path = strdup(path);
+        self->path = strdup(path);
     }
     free(here);
-    return me->path ? MP_OK : MP_MEMORY;
+    return self->path ? MP_OK : MP_MEMORY;
 }
 
-mp_err mp_user_state_load(mp_user_handle *me, const char *path) {
+mp_err mp_user_state_load(mp_user_handle *self, const char *path) {
     char why[MP_MESSAGE] = "";
     mp_user user = {0};
     mp_buf text = {0};
-    mp_err err = keep_path(me, path);
+    mp_err err = keep_path(self, path);
     if (err != MP_OK)
         return err;
     struct stat seen;
-    if (mp_file_look(MP_FILE_HERE, me->path, &seen) == 0 &&
+    if (mp_file_look(MP_FILE_HERE, self->path, &seen) == 0 &&
         !S_ISREG(seen.st_mode) && !S_ISLNK(seen.st_mode))
         return MP_INVALID;
-    int failed = mp_file_read(MP_FILE_HERE, me->path, MOST, &text);
+    int failed = mp_file_read(MP_FILE_HERE, self->path, MOST, &text);
     if (failed == 0)
         err = mp_user_read(&user, text.data, text.len, why);
     if (failed == 0 && err == MP_OK)
@@ -109,18 +109,18 @@ mp_err mp_user_state_load(mp_user_handle *me, const char *path) {
     if (failed != 0)
         snprintf(why, sizeof why, "%s", strerror(failed));
     if (failed == 0 && err == MP_OK) {
-        accept(me, &user);
+        accept(self, &user);
         return MP_OK;
     }
-    keep_refusal(me, &user);
+    keep_refusal(self, &user);
     if (failed != ENOENT)
-        quarantine(me, why);
-    if (me->user.consent == MP_CONSENT_REFUSED)
-        mp_user_save(me); /* no event will */
+        quarantine(self, why);
+    if (self->user.consent == MP_CONSENT_REFUSED)
+        mp_user_save(self); /* no event will */
     return MP_OK;
 }
 
-mp_err mp_user_state_import(lua_State *L, mp_user_handle *me, int table) {
+mp_err mp_user_state_import(lua_State *L, mp_user_handle *self, int table) {
     char message[MP_MESSAGE], why[MP_MESSAGE] = "";
     mp_user user = {0};
     mp_scratch *scratch = mp_scratch_new(L);
@@ -137,18 +137,18 @@ mp_err mp_user_state_import(lua_State *L, mp_user_handle *me, int table) {
     if (err == MP_OK)
         err = judge(&user, why);
     if (err == MP_OK) {
-        accept(me, &user);
+        accept(self, &user);
         return MP_OK;
     }
     if (err == MP_MEMORY) {
         mp_user_free(&user);
         return err;
     }
-    keep_refusal(me, &user);
+    keep_refusal(self, &user);
     snprintf(message, sizeof message,
              "option 'state': this table cannot be used: %.160s", why);
-    if (me->client->project)
-        mp_project_report_state(me->client->project, message);
+    if (self->client->project)
+        mp_project_report_state(self->client->project, message);
     return MP_OK;
 }
 
@@ -158,22 +158,22 @@ mp_err mp_user_state_import(lua_State *L, mp_user_handle *me, int table) {
 static int save(lua_State *L) {
     char message[MP_MESSAGE] = "";
     int64_t timeout_ms = 10000;
-    mp_user_handle *me = mp_user_self(L);
+    mp_user_handle *self = mp_user_self(L);
     if (!lua_isnoneornil(L, 2))
         timeout_ms = mp_argument_timeout(L, 2);
-    int refused = mp_user_refuse(L, me, false);
+    int refused = mp_user_refuse(L, self, false);
     if (refused > 0)
         return refused;
-    if (!me->path)
+    if (!self->path)
         return mp_fail(L, MP_INVALID,
                        "save: this user has no state file: give one as "
                        "option 'state' of mp:user");
-    if (me->unsaved)
-        mp_user_save(me);
-    if (me->unsaved)
+    if (self->unsaved)
+        mp_user_save(self);
+    if (self->unsaved)
         return mp_fail(L, MP_MEMORY, "out of memory");
-    mp_err err = mp_engine_await_save(me->client->project, me->path, timeout_ms,
-                                      message);
+    mp_err err = mp_engine_await_save(self->client->project, self->path,
+                                      timeout_ms, message);
     if (err != MP_OK)
         return mp_fail(L, err, message);
     lua_pushboolean(L, 1);
@@ -181,9 +181,9 @@ static int save(lua_State *L) {
 }
 
 static int export_state(lua_State *L) {
-    const mp_user_handle *me = mp_user_self(L);
+    const mp_user_handle *self = mp_user_self(L);
     mp_scratch *scratch = mp_scratch_take(L);
-    if (mp_user_write(&me->user, &scratch->body) != MP_OK)
+    if (mp_user_write(&self->user, &scratch->body) != MP_OK)
         mp_raise_memory(L);
     mp_decode_push(L, scratch->body.data, scratch->body.len);
     mp_scratch_give(scratch);

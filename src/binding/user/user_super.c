@@ -8,11 +8,11 @@
 /* ---- arguments ---- */
 
 /* The dictionary that the options { persistent = } at an argument choose. */
-static mp_dict *check_options(lua_State *L, int arg, mp_user_handle *me) {
+static mp_dict *check_options(lua_State *L, int arg, mp_user_handle *self) {
     char shown[MP_SHOWN];
     bool persistent = true;
     if (lua_isnoneornil(L, arg))
-        return &me->user.kept;
+        return &self->user.kept;
     if (!lua_istable(L, arg))
         mp_raise_type(L, arg, "options: table");
     lua_pushnil(L);
@@ -28,7 +28,7 @@ static mp_dict *check_options(lua_State *L, int arg, mp_user_handle *me) {
         persistent = lua_toboolean(L, -1) != 0;
         lua_pop(L, 1);
     }
-    return persistent ? &me->user.kept : &me->user.session;
+    return persistent ? &self->user.kept : &self->user.session;
 }
 
 /* ---- encoding ---- */
@@ -76,13 +76,13 @@ static mp_err encode_pair(mp_encode *e, mp_buf *pieces, int table, int key) {
 }
 
 static void start_encoding(mp_encode *e, lua_State *L, mp_scratch *scratch,
-                           const mp_user_handle *me) {
+                           const mp_user_handle *self) {
     *e = (mp_encode){
         .L = L,
         .out = &scratch->body,
         .list_max = MP_LIST_MAX,
-        .reject = !mp_user_is_gone(me) &&
-                  mp_project_reject_invalid(me->client->project),
+        .reject = !mp_user_is_gone(self) &&
+                  mp_project_reject_invalid(self->client->project),
     };
     e->out->limit = MP_BODY_MAX;
     mp_fault_start(&e->fault, "properties");
@@ -142,18 +142,18 @@ static mp_err apply(mp_encode *e, mp_dict *dict, const mp_buf *pieces,
 
 /* (properties[, default][, options]): `once` names a default. */
 static int set_all(lua_State *L, bool once) {
-    mp_user_handle *me = mp_user_self(L);
+    mp_user_handle *self = mp_user_self(L);
     if (!lua_istable(L, 2))
         mp_raise_type(L, 2, "properties: table");
     lua_settop(L, 4);
-    mp_dict *dict = check_options(L, once ? 4 : 3, me);
-    int refused = mp_user_refuse(L, me, false);
+    mp_dict *dict = check_options(L, once ? 4 : 3, self);
+    int refused = mp_user_refuse(L, self, false);
     if (refused > 0)
         return refused;
     mp_scratch *scratch = mp_scratch_take(L);
     mp_encode e;
     unset_value unset = {"\"None\"", 6};
-    start_encoding(&e, L, scratch, me);
+    start_encoding(&e, L, scratch, self);
     mp_err err = MP_OK;
     if (once && !lua_isnoneornil(L, 3)) {
         e.out = &scratch->head;
@@ -168,13 +168,13 @@ static int set_all(lua_State *L, bool once) {
     }
     if (err == MP_OK)
         err = encode_all(&e, &scratch->records, 2);
-    if (err == MP_OK && mp_user_is_gone(me))
+    if (err == MP_OK && mp_user_is_gone(self))
         err = MP_CLOSED;
     if (err == MP_OK)
         err = apply(&e, dict, &scratch->records, once ? &unset : NULL);
     mp_scratch_give(scratch);
     if (err == MP_OK)
-        mp_user_changed(me);
+        mp_user_changed(self);
     return err == MP_CLOSED ? mp_fail_closed(L)
                             : mp_user_result(L, err, &e.fault);
 }
@@ -211,16 +211,16 @@ static void check_property_name(lua_State *L, int arg) {
 static int unregister(lua_State *L) {
     const char *name;
     size_t len;
-    mp_user_handle *me = mp_user_self(L);
+    mp_user_handle *self = mp_user_self(L);
     check_property_name(L, 2);
-    mp_dict *dict = check_options(L, 3, me);
-    int refused = mp_user_refuse(L, me, false);
+    mp_dict *dict = check_options(L, 3, self);
+    int refused = mp_user_refuse(L, self, false);
     if (refused > 0)
         return refused;
     mp_scratch *scratch = mp_scratch_take(L);
     mp_err err = encode_name(L, 2, &scratch->body, &name, &len);
     if (err == MP_OK && mp_dict_remove(dict, name, len))
-        mp_user_changed(me);
+        mp_user_changed(self);
     mp_scratch_give(scratch);
     return mp_user_result(L, err, NULL);
 }
@@ -244,15 +244,15 @@ static bool push_id(lua_State *L, const mp_ids *ids) {
 static int get_property(lua_State *L) {
     const char *name;
     size_t len;
-    mp_user_handle *me = mp_user_self(L);
+    mp_user_handle *self = mp_user_self(L);
     check_property_name(L, 2);
-    if (push_id(L, &me->user.ids))
+    if (push_id(L, &self->user.ids))
         return 1;
     mp_scratch *scratch = mp_scratch_take(L);
     const mp_pair *pair = NULL;
     if (encode_name(L, 2, &scratch->body, &name, &len) != MP_OK)
         mp_raise_memory(L);
-    pair = mp_user_property(&me->user, name, len);
+    pair = mp_user_property(&self->user, name, len);
     /* Copied: a finaliser may change the property while it is read. */
     if (pair && mp_buf_add(&scratch->head, pair->value, pair->len) != MP_OK)
         mp_raise_memory(L);
@@ -266,10 +266,10 @@ static int get_property(lua_State *L) {
 
 /* The browser SDK's way to put a name on a user's events. */
 static int name_tag(lua_State *L) {
-    mp_user_handle *me = mp_user_self(L);
+    mp_user_handle *self = mp_user_self(L);
     if (lua_type(L, 2) != LUA_TSTRING)
         mp_raise_type(L, 2, "name_tag: string");
-    int refused = mp_user_refuse(L, me, false);
+    int refused = mp_user_refuse(L, self, false);
     if (refused > 0)
         return refused;
     lua_settop(L, 2);
