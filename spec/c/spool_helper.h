@@ -63,7 +63,7 @@ static inline void leave(mp_spool *spool) {
 static inline void die(mp_spool *spool) {
     mp_file_in_child(); /* closes its locks and nothing else */
     mp_gzip_free(spool->gzip);
-    mp_spool_reborn(spool);
+    mp_spool_after_fork_child(spool);
 }
 
 /* Writes the path of the only entry of a directory to `out`. */

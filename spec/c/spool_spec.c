@@ -248,7 +248,7 @@ CASE(a_process_without_its_directory_adopts_all_the_same) {
     mp_file_close(dead->runs[0].dir); /* and with it the lock */
     CHECK(length(adopt(spool, &got)) == 1 && got.list->count == 2);
     free_list(got.list);
-    mp_spool_reborn(dead);
+    mp_spool_after_fork_child(dead);
     mp_spool_free(dead);
     leave(spool);
 }

@@ -122,7 +122,7 @@ void mp_user_changed(mp_user_handle *self) {
     mp_user_save(self);
 }
 
-void mp_user_forget(mp_user_handle *self, mp_ids *ids) {
+void mp_user_replace(mp_user_handle *self, mp_ids *ids) {
     if (self->user.pending.count > 0)
         mp_project_count_pending_dropped(self->client->project,
                                          self->user.pending.count);
@@ -130,6 +130,6 @@ void mp_user_forget(mp_user_handle *self, mp_ids *ids) {
 }
 
 void mp_user_start_anew(mp_user_handle *self, mp_ids *ids) {
-    mp_user_forget(self, ids);
+    mp_user_replace(self, ids);
     mp_user_changed(self);
 }

@@ -114,7 +114,7 @@ static mp_err choose_ids(mp_user_handle *self, const options *o) {
         mp_ids_free(&ids);
         return err;
     }
-    mp_user_forget(self, &ids);
+    mp_user_replace(self, &ids);
     self->unsaved = true; /* and starts no thread before it is of use */
     return MP_OK;
 }

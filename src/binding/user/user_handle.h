@@ -82,7 +82,7 @@ void mp_user_changed(mp_user_handle *self);
 void mp_user_start_anew(mp_user_handle *self, mp_ids *ids);
 
 /* The same without ending the change: nothing is saved yet. */
-void mp_user_forget(mp_user_handle *self, mp_ids *ids);
+void mp_user_replace(mp_user_handle *self, mp_ids *ids);
 
 /* Hands the state over, to be written soon. */
 void mp_user_save(mp_user_handle *self);

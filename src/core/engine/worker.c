@@ -277,5 +277,5 @@ void mp_worker_in_parent(mp_worker *worker) {
 void mp_worker_in_child(mp_worker *worker, mp_worker *before) {
     worker->before = before;
     if (worker->outside && worker->http)
-        mp_http_forget(worker->http);
+        mp_http_abandon(worker->http);
 }

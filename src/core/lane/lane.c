@@ -93,8 +93,8 @@ static void free_contents(mp_lane *lane, void (*drop)(mp_segment *)) {
 }
 
 void mp_lane_clear(mp_lane *lane, uint64_t seed) {
-    free_contents(lane, mp_segment_forget);
-    mp_queue_forget(&lane->queue);
+    free_contents(lane, mp_segment_abandon);
+    mp_queue_abandon(&lane->queue);
     start(lane, seed);
 }
 

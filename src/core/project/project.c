@@ -121,7 +121,7 @@ void mp_project_in_child(mp_project *project, int refs) {
     mp_reports_clear(project->reports);
     mp_saves_clear(&project->saves); /* the parent writes them */
     project->checks_wanted = project->sent = project->checks_done = 0;
-    mp_trace_forget(&project->trace);
+    mp_trace_abandon(&project->trace);
     project->gzip = NULL; /* the parent's worker may be changing it */
     /* Neither can fail on Linux: nothing is allocated. */
     mp_wait_init(&project->wait);

@@ -33,7 +33,7 @@ mp_err mp_project_open_disk(mp_project *project) {
 void mp_project_disk_in_child(mp_project *project) {
     if (!project->spool)
         return;
-    mp_spool_reborn(project->spool);
+    mp_spool_after_fork_child(project->spool);
     project->seq = project->base;
     project->adopt_ms = project->sync_ms = project->store_ms = 0;
     project->adopt_pause_ms = 0;

@@ -127,6 +127,6 @@ void mp_queue_free(mp_queue *queue) {
     drop_all(queue, mp_segment_free);
 }
 
-void mp_queue_forget(mp_queue *queue) {
-    drop_all(queue, mp_segment_forget);
+void mp_queue_abandon(mp_queue *queue) {
+    drop_all(queue, mp_segment_abandon);
 }

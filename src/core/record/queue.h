@@ -43,7 +43,7 @@ void mp_queue_give(mp_queue *queue, mp_segment *segment);
 /* Frees every segment. */
 void mp_queue_free(mp_queue *queue);
 
-/* The same in a forked child: see mp_segment_forget. */
-void mp_queue_forget(mp_queue *queue);
+/* The same in a forked child: see mp_segment_abandon. */
+void mp_queue_abandon(mp_queue *queue);
 
 #endif

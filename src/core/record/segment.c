@@ -97,7 +97,7 @@ void mp_segment_free(mp_segment *segment) {
 }
 
 /* Unmapping would hit whatever the child mapped in that place since. */
-void mp_segment_forget(mp_segment *segment) {
+void mp_segment_abandon(mp_segment *segment) {
     if (segment)
         free(segment->place.sealed);
     free(segment);

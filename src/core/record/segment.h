@@ -136,7 +136,7 @@ void mp_segment_reset(mp_segment *segment);
 /* The files stay. */
 void mp_segment_free(mp_segment *segment); /* NULL is allowed */
 /* Frees it in a forked child, where its bytes are not mapped. */
-void mp_segment_forget(mp_segment *segment); /* NULL is allowed */
+void mp_segment_abandon(mp_segment *segment); /* NULL is allowed */
 
 /* True if a record of `len` bytes of JSON still fits beside the others. */
 bool mp_segment_fits(const mp_segment *segment, size_t len);

@@ -72,7 +72,7 @@ void mp_spool_free(mp_spool *spool) {
     free(spool);
 }
 
-void mp_spool_reborn(mp_spool *spool) {
+void mp_spool_after_fork_child(mp_spool *spool) {
     atomic_store(&spool->run, -1);
     atomic_flag_clear(&spool->making);
     atomic_store(&spool->numbers, 0);

@@ -25,7 +25,7 @@ void mp_spool_free(mp_spool *spool); /* and the spool; NULL is allowed */
 
 /* In a forked child: a spool that touched no file yet. Its descriptors are
  * closed already, see mp_file_in_child. */
-void mp_spool_reborn(mp_spool *spool);
+void mp_spool_after_fork_child(mp_spool *spool);
 
 /* True if both keep their files in one directory. */
 bool mp_spool_same(const mp_spool *a, const mp_spool *b);

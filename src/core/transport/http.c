@@ -85,7 +85,7 @@ static int close_socket(void *user, curl_socket_t fd) {
     return close(fd);
 }
 
-void mp_http_forget(mp_http *http) {
+void mp_http_abandon(mp_http *http) {
     for (int i = 0; i < SOCKETS; i++)
         if (http->sockets[i] >= 0)
             close(http->sockets[i]);

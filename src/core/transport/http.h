@@ -48,6 +48,6 @@ void *mp_http_abort(mp_http *http, mp_reply *reply);
 /* In a forked child: closes its copies of the sockets, which would keep the
  * parent's connections open. All else is abandoned: to clean it up would say
  * goodbye on those connections. */
-void mp_http_forget(mp_http *http);
+void mp_http_abandon(mp_http *http);
 
 #endif

@@ -13,11 +13,11 @@
 /* While there is a path the descriptor is open, also for a fork in between. */
 void mp_trace_close(mp_trace *trace) {
     char *path = trace->path;
-    mp_trace_forget(trace);
+    mp_trace_abandon(trace);
     free(path);
 }
 
-void mp_trace_forget(mp_trace *trace) {
+void mp_trace_abandon(mp_trace *trace) {
     bool open = trace->path != NULL;
     trace->path = NULL;
     if (open)

@@ -20,7 +20,7 @@ void mp_trace_close(mp_trace *trace);
 
 /* In a forked child, where the parent's worker may be changing the trace:
  * closes the file and leaves the memory. */
-void mp_trace_forget(mp_trace *trace);
+void mp_trace_abandon(mp_trace *trace);
 
 /* Each does nothing while the trace is closed. `body` is the request's
  * before compression; `number` joins a reply to its request. */
