@@ -11,7 +11,7 @@ static struct {
     mp_projects *projects;
     pthread_mutex_t lock;        /* for start, stop and fork */
     _Atomic(mp_worker *) worker; /* NULL: none was started in this process */
-    mp_worker *left_behind;      /* in a forked child: its forebear's */
+    mp_worker *left_behind;      /* in a forked child: its parent's */
     atomic_bool over;            /* none is started any more */
     atomic_bool succeeded;
 } supervisor = {.lock = PTHREAD_MUTEX_INITIALIZER};
