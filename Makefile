@@ -82,7 +82,7 @@ $(BUILD)/spec/unpinned/mixpanel.so: $(BUILD)/5.4/mixpanel.so
 
 # What specs need of POSIX and Lua has not, for the two Luas they run on.
 define posix_rule
-$(BUILD)/spec/$(1)/posix.so: spec/support/posix.c
+$(BUILD)/spec/$(1)/spec_posix.so: spec/support/spec_posix.c
 	@mkdir -p $$(@D)
 	$$(CC) $$(FLAGS) $$(LDFLAGS) -isystem $$(INC_$(1)) -MMD -MP -shared -o $$@ $$<
 endef
@@ -98,7 +98,8 @@ flags: # for .ci/lint
 
 units: $(UNITS) $(BINDING_UNITS) $(BUILD)/spec/threads $(BUILD)/spec/embedder \
     $(BUILD)/spec/blackhole \
-    $(BUILD)/spec/unpinned/mixpanel.so $(BUILD)/spec/5.4/posix.so $(BUILD)/spec/5.1/posix.so
+    $(BUILD)/spec/unpinned/mixpanel.so \
+    $(BUILD)/spec/5.4/spec_posix.so $(BUILD)/spec/5.1/spec_posix.so
 
 # Fuzz targets: see .ci/suites/fuzz for the flags that make them so.
 FUZZ = $(patsubst spec/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard spec/fuzz/*.c))

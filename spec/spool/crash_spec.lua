@@ -50,7 +50,7 @@ describe("a spool whose processes are killed", function()
   -- one, a time decides when.
   local function tracker(phase, idle)
     local count = 400
-    local env = ("TRACKER_CPATH='%s/?.so'"):format(hooks)
+    local env = ("TRACKER_CPATH='%s/?.so;build/spec/5.4/?.so'"):format(hooks)
     if phase then
       env = env .. (" MP_SPEC_KILL='%s %d %s/killed'"):format(phase, math.random(most[phase]), home)
     end

@@ -6,6 +6,7 @@
 --   lua5.4 tracker.lua SPOOL URL ACKS FIRST COUNT IDLE_CHILD(0|1)
 package.cpath = os.getenv "TRACKER_CPATH" .. ";" .. package.cpath
 local mixpanel = require "mixpanel"
+local posix = require "spec_posix"
 
 local spool, url, acks, first, count, idle = arg[1], arg[2], arg[3], arg[4], arg[5], arg[6]
 first, count = tonumber(first), tonumber(count)
@@ -36,8 +37,9 @@ for n = first, first + count - 1 do
     os.execute "sleep 0.002"
   end
   file:write(n .. "\n")
-  if idle == "1" and n == first + 2 then
-    require "fork"(2)
+  if idle == "1" and n == first + 2 and posix.fork() == 0 then
+    posix.sleep(2)
+    posix.quit(0)
   end
 end
 os.execute "sleep 0.5"

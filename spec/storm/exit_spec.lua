@@ -18,7 +18,7 @@ for i = 1, 200 do
   mp:track("Exit", { distinct_id = "u", i = i, text = ("x"):rep(i) })
   mp.people:set("u", { i = i })
 end
-require("posix").sleep(tonumber(delay) / 1000)
+require("spec_posix").sleep(tonumber(delay) / 1000)
 io.write(("%.3f\n"):format(require("socket").gettime())) -- the end begins
 if way == "closes for" then
   mp:close(tonumber(exit_timeout))

@@ -9,7 +9,7 @@ local forks = tonumber(os.getenv "STORM_FORKS" or 200)
 -- Prints the ids of the records that it, its children and theirs tracked.
 local storm = [[
 local cjson = require "cjson"
-local posix = require "posix"
+local posix = require "spec_posix"
 local mixpanel = require "mixpanel"
 local options, forks = cjson.decode(arg[1]), tonumber(arg[2])
 options.flush_interval = 0 -- each record its own request: it is never quiet
@@ -103,7 +103,7 @@ os.exit(wrong == 0 and 0 or 1, true)
 local threads = [[
 local number, cpath, options, forks = ...
 package.cpath = cpath .. package.cpath
-local posix = require "posix"
+local posix = require "spec_posix"
 local mixpanel = require "mixpanel"
 options = require("cjson").decode(options)
 options.flush_interval, options.exit_timeout = 0, 20

@@ -5,7 +5,7 @@ local script = {}
 
 script.build = os.getenv "BUILD" or "build"
 
--- Where a Lua of this version finds the module, and `posix` (posix.c).
+-- Where a Lua of this version finds the module, and `spec_posix` (spec_posix.c).
 function script.cpath_of(version)
   return ("./%s/%s/?.so;./%s/spec/%s/?.so;"):format(script.build, version, script.build, version)
 end

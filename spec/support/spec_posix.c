@@ -1,4 +1,5 @@
-/* What the storms need of POSIX and Lua has not. */
+/* What specs need of POSIX and Lua has not. Not named posix: a Lua module of
+ * that name, where one is installed, would be found first. */
 #include <lauxlib.h>
 #include <lua.h>
 
@@ -9,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-int luaopen_posix(lua_State *L);
+int luaopen_spec_posix(lua_State *L);
 
 /* fork(): the child's pid; 0 in the child. */
 static int do_fork(lua_State *L) {
@@ -60,7 +61,7 @@ static int send_signal(lua_State *L) {
     return 0;
 }
 
-__attribute__((visibility("default"))) int luaopen_posix(lua_State *L) {
+__attribute__((visibility("default"))) int luaopen_spec_posix(lua_State *L) {
     static const luaL_Reg functions[] = {
         {"fork", do_fork}, {"quit", quit},       {"wait", do_wait},
         {"pid", pid},      {"sleep", sleep_for}, {"signal", send_signal},
