@@ -61,17 +61,24 @@ CASE(a_line_that_is_no_record_does_not_cost_the_others) {
     leave(spool);
 }
 
+/* Of the only open segment. */
+static void set_version(uint32_t version) {
+    char bytes[sizeof version];
+    memcpy(bytes, &version, sizeof bytes);
+    damage(".open", -1, 8, bytes, sizeof bytes);
+}
+
 CASE(a_segment_of_a_future_version_is_left_as_it_is) {
     mp_spool *spool = enter();
     mp_adopted got;
     mp_segment_free(with_events(spool, 1, 3));
-    damage(".open", -1, 8, "\2", 1);
+    set_version(2);
     die(spool);
     CHECK(adopt(spool, &got) == NULL && got.quarantined == 0);
     CHECK(reports == 1 && strstr(reported, "cannot read"));
     mp_spool_free(spool);
     spool = open_spool();
-    damage(".open", -1, 8, "\1", 1); /* the version that can read it */
+    set_version(1); /* that can be read */
     CHECK(length(adopt(spool, &got)) == 1 && got.list->count == 3);
     free_list(got.list);
     leave(spool);

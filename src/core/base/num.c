@@ -27,7 +27,10 @@
 #include <stdbool.h>
 #include <string.h>
 
-__extension__ typedef unsigned __int128 uint128;
+/* high * 2^64 + low */
+typedef struct wide {
+    uint64_t high, low;
+} wide;
 
 /* digits * 10^exponent */
 typedef struct decimal {
@@ -56,12 +59,28 @@ static int floor_log2_pow10(int n) {
     return (n * 1741647) >> 19;
 }
 
+static wide multiply(uint64_t a, uint64_t b) {
+#ifdef __SIZEOF_INT128__
+    __extension__ typedef unsigned __int128 uint128;
+    uint128 product = (uint128)a * b;
+    return (wide){(uint64_t)(product >> 64), (uint64_t)product};
+#else /* 32-bit processors: from products of halves */
+    uint64_t low = (a & UINT32_MAX) * (b & UINT32_MAX);
+    uint64_t middle = (a >> 32) * (b & UINT32_MAX) + (low >> 32);
+    uint64_t other = (a & UINT32_MAX) * (b >> 32) + (middle & UINT32_MAX);
+    return (wide){(a >> 32) * (b >> 32) + (middle >> 32) + (other >> 32),
+                  other << 32 | (low & UINT32_MAX)};
+#endif
+}
+
 /* floor(n * power / 2^128), made odd if that cut anything off, so that it
  * compares with even numbers as the full product would. */
-static uint64_t scale(const uint64_t fsync[2], uint64_t n) {
-    uint128 low = (uint128)fsync[1] * n;
-    uint128 product = (uint128)fsync[0] * n + (uint64_t)(low >> 64);
-    return (uint64_t)(product >> 64) | ((uint64_t)product != 0);
+static uint64_t scale(const uint64_t power[2], uint64_t n) {
+    wide product = multiply(power[0], n);
+    uint64_t carry = multiply(power[1], n).high;
+    product.low += carry;
+    product.high += product.low < carry;
+    return product.high | (product.low != 0);
 }
 
 /* The shortest decimal that reads back as the positive double of these bits,
@@ -77,13 +96,13 @@ static decimal shortest(uint64_t bits) {
     q += MIN_Q;
 
     int k = floor_log10(q, close_below);
-    const uint64_t *fsync = pow10_bits[-k - POW10_MIN];
+    const uint64_t *power = pow10_bits[-k - POW10_MIN];
     int shift = q + floor_log2_pow10(-k) + 1; /* 1 to 4 */
     /* In quarters of 10^k; the ends are inside for even c only. */
     uint64_t odd = c & 1;
-    uint64_t value = scale(fsync, (4 * c) << shift);
-    uint64_t from = scale(fsync, (4 * c - 2 + close_below) << shift) + odd;
-    uint64_t to = scale(fsync, (4 * c + 2) << shift) - odd;
+    uint64_t value = scale(power, (4 * c) << shift);
+    uint64_t from = scale(power, (4 * c - 2 + close_below) << shift) + odd;
+    uint64_t to = scale(power, (4 * c + 2) << shift) - odd;
 
     /* The two smallest doubles have no tens; they too come out as they
      * should, as 5e-324 and 1e-323. */

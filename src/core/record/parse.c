@@ -26,10 +26,17 @@ typedef struct parsing {
     size_t size, used; /* of the reserve */
 } parsing;
 
-/* What this thread parses; NULL: nothing. Not of the dynamic kind of
- * thread-local storage, which would be allocated. */
-static _Thread_local parsing *current
-    __attribute__((tls_model("initial-exec")));
+/* glibc allocates thread-local storage of the dynamic kind when a thread first
+ * uses it. musl has it ready from the start, and refuses to load a module with
+ * the static kind. */
+#ifdef __GLIBC__
+#define THREAD_LOCAL __attribute__((tls_model("initial-exec"))) _Thread_local
+#else
+#define THREAD_LOCAL _Thread_local
+#endif
+
+/* What this thread parses; NULL: nothing. */
+static THREAD_LOCAL parsing *current;
 
 static void *allocate(size_t n) {
     void *bytes = malloc(n);
