@@ -60,10 +60,11 @@ FAILING_PLAIN static bool failing_now(void) {
 #pragma GCC visibility push(default) /* for libraries too */
 
 /* The function that the one of this name stands in for. */
-#define FAILING_NEXT(name)                                                     \
+#define FAILING_NEXT_SYMBOL(name, symbol)                                      \
     static __typeof__(name) *next;                                             \
     if (!next)                                                                 \
-    *(void **)&next = dlsym(RTLD_NEXT, #name)
+    *(void **)&next = dlsym(RTLD_NEXT, symbol)
+#define FAILING_NEXT(name) FAILING_NEXT_SYMBOL(name, #name)
 
 FAILING_PLAIN void *malloc(size_t bytes) {
     FAILING_NEXT(malloc);
@@ -80,9 +81,16 @@ FAILING_PLAIN void *realloc(void *old, size_t bytes) {
     return bytes > 0 && failing_now() ? NULL : next(old, bytes);
 }
 
+/* With 64-bit offsets the header gives mmap the symbol of its sibling. */
+#ifdef __USE_FILE_OFFSET64
+#define FAILING_MMAP "mmap64"
+#else
+#define FAILING_MMAP "mmap"
+#endif
+
 FAILING_PLAIN void *mmap(void *at, size_t bytes, int access, int flags, int fd,
                          off_t from) {
-    FAILING_NEXT(mmap);
+    FAILING_NEXT_SYMBOL(mmap, FAILING_MMAP);
     return failing_now() ? MAP_FAILED
                          : next(at, bytes, access, flags, fd, from);
 }

@@ -218,7 +218,7 @@ CASE(as_the_naive_writer) {
     char expected[ROOM];
     int wrong = 0;
     for (int i = 0; i < 300000 && wrong < 5; i++) {
-        size_t len = next_random() % (i % 4 ? 40 : LEN + 1);
+        size_t len = (size_t)(next_random() % (i % 4 ? 40 : LEN + 1));
         size_t offset = next_random() % 8;
         /* Exactly as long as the string, so that a sanitizer sees reads
          * beyond it. */

@@ -63,13 +63,13 @@ static int system_sync_map(void *map, size_t bytes) {
 
 /* Those that overwrite in place. An overlay does not say what lies below. */
 static bool system_reserves(int fd) {
-    static const long types[] = {EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC, TMPFS_MAGIC,
-                                 RAMFS_MAGIC};
+    static const uint32_t types[] = {EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC,
+                                     TMPFS_MAGIC, RAMFS_MAGIC};
     struct statfs seen;
     if (fstatfs(fd, &seen) != 0)
         return false;
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)
-        if (seen.f_type == types[i])
+        if ((uint32_t)seen.f_type == types[i])
             return true;
     return false;
 }
