@@ -1,11 +1,8 @@
 -- Two pages that track what the request alone does not say.
 local analytics = require "analytics"
+local resty = require "mixpanel.resty"
 
 local shop = {}
-
-local function user()
-  return ngx.var.cookie_user or "guest"
-end
 
 function shop.home()
   ngx.header["Content-Type"] = "text/html"
@@ -13,9 +10,11 @@ function shop.home()
 end
 
 function shop.buy()
-  local item = ngx.var.arg_item or "nothing"
-  analytics.client:track("Purchase", { distinct_id = user(), item = item, amount = 12.5 })
-  analytics.client.people:increment(user(), "orders")
+  local item, user = ngx.var.arg_item or "nothing", ngx.var.cookie_user
+  resty.track(analytics.client, "Purchase", { distinct_id = user, item = item, amount = 12.5 })
+  if user then
+    analytics.client.people:increment(user, "orders")
+  end
   ngx.header["Content-Type"] = "text/plain"
   ngx.say("You bought: ", item)
 end
