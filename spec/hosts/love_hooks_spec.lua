@@ -318,6 +318,91 @@ describe("mixpanel.love", function()
     assert.truthy(crash.traceback[2]:find "main.lua:%d+: in function 'update'")
   end)
 
+  -- Each: what the game raises, and what the crash says of it.
+  local objects = {
+    ["that raises"] = {
+      "setmetatable({}, { __tostring = function() error 'no' end })",
+      "a table whose __tostring fails",
+    },
+    ["that gives no string"] = {
+      "setmetatable({}, { __tostring = function() return 5 end })",
+      "a table whose __tostring fails",
+    },
+    ["that gives a text"] = {
+      "setmetatable({}, { __tostring = function() return 'so it is' end })",
+      "so it is",
+    },
+  }
+  for name, object in pairs(objects) do
+    it("brings the game's handler an error object with a __tostring " .. name, function()
+      local events, notes, status = run(([[
+        start()
+        local object = %s
+        function love.update() error(object) end
+        function love.errorhandler(message) note(tostring(message == object)) end
+      ]]):format(object[1]))
+      assert.equal(1, status)
+      assert.equal("true\n", notes)
+      assert.equal("Session Start, Crash, Session End", names(events))
+      assert.equal(object[2], events[2].properties.message)
+    end)
+  end
+
+  it("tracks a crash with a message that is long, or is no text", function()
+    local events = run [[
+      start()
+      function love.update() error(("\195\164"):rep(1e6), 0) end
+    ]]
+    assert.equal("Session Start, Crash, Session End", names(events))
+    assert.equal(("\195\164"):rep(127), events[2].properties.message)
+    server:reset()
+    play:remove()
+    play = nil
+    events = run [[
+      start { client = { on_invalid = "reject" } }
+      function love.update() error("\255", 0) end
+    ]]
+    assert.equal("Session Start, Crash, Session End", names(events))
+    assert.is_nil(events[2].properties.message)
+  end)
+
+  it("shows the game's error whatever else fails", function()
+    local _, notes, status = run [[
+      start()
+      string.gmatch = function() error "no lines" end
+      function love.update() error("broken", 0) end
+      function love.errorhandler(message) note(message) end
+    ]]
+    assert.equal(1, status)
+    assert.equal("broken\n", notes)
+  end)
+
+  it("tracks the crash of a game that recurses without end", function()
+    local events, notes, status = run [[
+      start()
+      local function deeper(n) return 1 + deeper(n + 1) end
+      function love.update() deeper(1) end
+      function love.errorhandler(message) note(message) end
+    ]]
+    assert.equal(1, status)
+    assert.truthy(notes:find "stack overflow", notes)
+    assert.equal("Session Start, Crash, Session End", names(events))
+    assert.truthy(events[2].properties.message:find "main.lua:%d+: stack overflow")
+    assert.is_nil(events[2].properties.traceback)
+  end)
+
+  it("starts once, but after a start that failed", function()
+    local events, notes = run [[
+      note(select(2, pcall(function() start { client = { api_hots = "x" } } end)))
+      local me = start()
+      note(select(2, pcall(function() start() end)))
+      function love.update() me:track "Played" love.event.quit() end
+    ]]
+    assert.matches("did you mean 'api_host'", (notes:gsub("do you mean", "did you mean")))
+    assert.matches("main.lua:%d+: start was called before", notes)
+    assert.equal("Session Start, Played, Session End", names(events))
+  end)
+
   it("shows errors as LÖVE does when the game has no handler", function()
     local events, _, status, log = run [[
       start()

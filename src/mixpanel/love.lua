@@ -6,9 +6,14 @@ local mixpanel = require "mixpanel"
 
 local analytics = {}
 
+local traceback = debug.traceback
+
+local started = false -- hooks of two sessions would track everything twice
+
 -- Of a crash: from the function that failed; Mixpanel cuts long texts, so the
 -- lines are a list.
 local TRACE_LEVEL, TRACE_LINES = 3, 50
+local MESSAGE_MAX = 255 -- bytes; Mixpanel keeps no more of a string
 
 -- Of the client: the sender is the player, and a player does not wait.
 local DEFAULTS = { geolocate = true, exit_timeout = 1 }
@@ -66,25 +71,60 @@ function hooks.quit(session, own, ...)
   return stay
 end
 
--- LÖVE does not call love.quit after an error. The records leave while the
--- error is shown, and what is left then when the process ends.
-function hooks.errorhandler(session, own, message, ...)
-  if not session.over then
-    local trace = {}
-    for line in debug.traceback("", TRACE_LEVEL):gmatch "\n\t([^\n]+)" do
-      trace[#trace + 1] = #trace < TRACE_LINES and line or nil
-    end
-    session.user:track("Crash", { message = tostring(message), traceback = trace })
-    end_session(session)
-    session.client:flush(0)
+-- Of any error object: its __tostring may raise, or return no string.
+local function describe(message)
+  local ok, text = pcall(tostring, message)
+  return ok and type(text) == "string" and text
+    or ("a %s whose __tostring fails"):format(type(message))
+end
+
+-- At most MESSAGE_MAX bytes, and no part of a character at the end.
+local function cut(text)
+  if #text <= MESSAGE_MAX then
+    return text
   end
-  return own(message, ...)
+  return (text:sub(1, MESSAGE_MAX + 1):gsub("[^\128-\191][\128-\191]*$", ""))
+end
+
+local function list_lines(text)
+  local lines = {}
+  for line in text:gmatch "\n\t([^\n]+)" do
+    lines[#lines + 1] = #lines < TRACE_LINES and line or nil
+  end
+  return lines
+end
+
+-- The body of a coroutine, since after a stack overflow only another stack has
+-- room. Yields true for the traceback, where there is room to make one.
+local function track_crash(session, message)
+  local properties = { message = cut(describe(message)) }
+  if not properties.message:find("stack overflow", 1, true) then
+    properties.traceback = list_lines(coroutine.yield(true))
+  end
+  if not session.user:track("Crash", properties) then
+    session.user:track "Crash" -- what it says may be no text that can be sent
+  end
+  end_session(session)
+  session.client:flush(0)
+end
+
+-- LÖVE does not call love.quit after an error. The records leave while the
+-- error is shown, and what is left then when the process ends. Whatever fails
+-- in the coroutine, the player sees the game's own error.
+function hooks.errorhandler(session, own, message)
+  if not session.over then
+    local ok, has_room = coroutine.resume(session.crash, session, message)
+    if ok and has_room then
+      coroutine.resume(session.crash, traceback("", TRACE_LEVEL))
+    end
+  end
+  return own(message)
 end
 
 -- What LÖVE does where there is no handler: a hook that is one must not hide
 -- the error.
 local function print_error(message)
-  print(debug.traceback("Error: " .. tostring(message), 2))
+  print(traceback("Error: " .. describe(message), 2))
 end
 
 -- LÖVE's own error handler goes by the older name.
@@ -165,12 +205,16 @@ end
 --- `love_version` and `session_id`, and its user; tracks "Session Start", and
 --- hooks love.update, love.quit and love.errorhandler for "Session End" with
 --- `$duration` in seconds, and "Crash" with `message` and `traceback`. The
---- game's own callbacks run as before, wherever main.lua defines them.
+--- game's own callbacks run as before, wherever main.lua defines them. Raises
+--- when it was called before.
 ---@param token string the project token
 ---@param options? mixpanel.LoveOptions
 ---@return mixpanel.User
 ---@return mixpanel.Client
 function analytics.start(token, options)
+  if started then
+    error("start was called before: keep the user and the client that it returned", 2)
+  end
   check(options, "table", "options")
   check(options and options.client, "table", "option 'client'")
   check(options and options.on_report, "function", "option 'on_report'")
@@ -186,8 +230,10 @@ function analytics.start(token, options)
     user = checked(client.user, client, user_options),
     began = now(),
     hooked = {},
+    crash = coroutine.create(track_crash),
     on_report = own.on_report,
   }
+  started = true
   session.user:track "Session Start"
   install(session)
   local run = love.run
