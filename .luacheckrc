@@ -6,5 +6,6 @@ files["sandbox"] = { std = "+ngx_lua" }
 files["src/mixpanel/resty.lua"] = { std = "+ngx_lua" }
 files["examples/openresty"] = { std = "+ngx_lua" }
 files["src/mixpanel/love.lua"] = { std = "+love", read_globals = { "jit" }, ignore = { "143/love" } }
+files["examples/testing"] = { std = "+busted" }
 files["examples/love"] = { std = "+love" }
 files["bench"] = { std = "lua54" }

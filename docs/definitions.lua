@@ -50,7 +50,7 @@ end
 local tags = {}
 
 function tags.class(block, text)
-  block.class = text
+  block.class = text:match "^[%w_%.]+" -- and not what it inherits
 end
 
 function tags.alias(block, text)

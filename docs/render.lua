@@ -120,6 +120,8 @@ owners["mixpanel.Groups"] = "mp.groups"
 owners["mixpanel.User"] = "me"
 owners["mixpanel.UserPeople"] = "me.people"
 owners["mixpanel.UserGroup"] = "group"
+owners["mixpanel.testing"] = "testing"
+owners["mixpanel.Recorder"] = "recorder"
 
 local entries = definitions.read(root .. "/library/mixpanel.lua")
 put(

@@ -97,6 +97,18 @@ describe("definitions", function()
     assert.same(members "mixpanel.UserGroup", methods_of(me:get_group("company", "acme")))
   end)
 
+  it("name what mixpanel.testing has", function()
+    local testing = require "mixpanel.testing"
+    assert.same(members "mixpanel.testing", public(testing))
+    assert.same(members "mixpanel.Recorder", public(require("mixpanel.testing_recorder").methods))
+    local recording = testing.new()
+    for _, class in ipairs { "mixpanel.Client", "mixpanel.Recorder" } do
+      for _, name in ipairs(members(class)) do
+        assert.is_function(recording[name], name)
+      end
+    end
+  end)
+
   it("name the options", function()
     local set = {}
     for _, path in ipairs(lines_of "ls src/binding/client/option*.c") do

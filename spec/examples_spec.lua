@@ -98,6 +98,13 @@ describe("examples:", function()
     assert.matches("size +%d+ bytes of JSON, %d+ after gzip\n", shown)
   end)
 
+  it("testing is a spec that passes", function()
+    local busted = io.popen("command -v busted"):read "*l"
+    local status, printed = run(busted .. " examples/testing")
+    assert.matches("^%+%+%+%+\n4 successes / 0 failures / 0 errors", printed)
+    assert.equal(0, status)
+  end)
+
   it("import_history imports a file, with progress on stderr", function()
     local lines = {}
     for i = 1, 21000 do
