@@ -38,7 +38,7 @@ local homes = {
   ["pthread.h"] = "src/core/os/ src/core/engine/ src/core/project/projects.c",
 }
 local openers = { "fopen", "fdopen", "freopen", "opendir", "tmpfile" }
-local may_open = "src/core/os/ src/core/transport/trace.c src/core/config/config.c"
+local may_open = "src/core/os/ src/core/transport/trace.c src/core/config/settings.c"
 
 local breaches = 0
 

@@ -21,9 +21,10 @@ mixpanel._VERSION = nil
 mixpanel.null = nil
 
 ---Makes a client of the project with this token. Clients of one token, host,
----account, `events_via`, `spool`, `transport` and `name` share one queue; the
----settings of the latest are in force. It starts no thread and sends nothing:
----that begins with the first record, so a client may be made before a fork.
+---account, `events_via`, `spool`, `transport` and `name` share one queue. Of each
+---setting what was said last is in force, by `new` or `set_config` of a client
+---that is open; what a closed one said lapses once another is open. `new`
+---starts no thread and sends nothing: that begins with the first record, so a client may be made before a fork.
 ---@param token string the project token: project settings, access keys. It identifies a project and is no secret
 ---@param options? mixpanel.Options
 ---@return mixpanel.Client
@@ -91,9 +92,9 @@ function mixpanel.date(seconds) end
 ---@field reports? "failures"|"all"|"none" which reports `poll` finds; `"failures"` by default
 ---@field debug? string|false path of a file that gets every request and reply as text, credentials left out; if it cannot be written, `stats().last_error` says so
 ---@field on_invalid? "repair"|"reject" what becomes of NaN, infinities and invalid UTF-8: repaired and counted (default), or the record is refused
----@field proxy? string URL of a proxy for libcurl; the environment's proxies are ignored
----@field ca_file? string PEM file of the authorities to trust, read at once; the system's by default
----@field ca_path? string directory of authorities to trust, for libcurl
+---@field proxy? string|false URL of a proxy for libcurl, `false` (default) for none; the environment's proxies are ignored
+---@field ca_file? string|false PEM file of the authorities to trust, read at once; the system's by default
+---@field ca_path? string|false directory of authorities to trust, for libcurl
 
 ---A service account of Mixpanel with the role admin or owner, for `/import`
 ---(Mixpanel docs, service accounts). The secret is never shown and never sent

@@ -223,6 +223,56 @@ describe("a client", function()
     assert.is_nil(server:requests()[2].content_encoding)
   end)
 
+  describe("of one project", function()
+    local function shared(options)
+      options.api_host, options.name = server.url, "shared"
+      return mixpanel.new("projecttoken", options)
+    end
+
+    -- True if what `client` sends next is compressed.
+    local function compresses(client)
+      server:reset()
+      assert(client:track "A")
+      assert(client:flush(10))
+      return server:requests()[1].content_encoding == "gzip"
+    end
+
+    it("reset nothing of each other that they do not name", function()
+      local first = shared { gzip = false }
+      local second = shared { flush_interval = 0.1 }
+      assert.is_false(compresses(second))
+      first:close()
+      second:close()
+    end)
+
+    it("follow who spoke last among those that are open", function()
+      local first = shared { gzip = false }
+      local second = shared { gzip = 6 }
+      assert.is_true(compresses(first))
+      assert(first:set_config { gzip = false })
+      assert.is_false(compresses(second))
+      first:close()
+      assert.is_true(compresses(second))
+      second:close()
+    end)
+
+    it("forget what closed ones said once another is open", function()
+      local first = shared { gzip = false }
+      first:close()
+      local second = shared {}
+      assert.is_true(compresses(second))
+      second:close()
+    end)
+
+    it("take away what others gave", function()
+      local first = shared { proxy = "http://127.0.0.1:1" }
+      local second = shared { proxy = false, ca_file = false, ca_path = false }
+      assert.is_true(compresses(second))
+      first:close()
+      second:close()
+    end)
+  end)
+
   -- What the client says went wrong, once it has tried.
   local function last_error(client)
     for _ = 1, 100 do

@@ -43,21 +43,22 @@ static void resume_failing(void) {
 
 static void make_settings(void) {
     char message[MP_MESSAGE] = "";
-    mp_settings *settings = mp_settings_new(NULL);
-    if (!settings)
+    mp_overrides *said = mp_overrides_new();
+    if (!said)
         return;
-    mp_err err = mp_settings_text(&settings->proxy, "http://proxy:1");
+    const mp_setting *proxy = mp_setting_find("proxy"),
+                     *ca_file = mp_setting_find("ca_file");
+    mp_err err = mp_settings_text(said->values, proxy, "http://proxy:1");
     if (err == MP_OK)
-        err = mp_settings_text(&settings->debug, "/dev/null");
-    if (err == MP_OK)
-        err = mp_settings_ca_file(
-            settings, "/etc/ssl/certs/ca-certificates.crt", message);
+        err = mp_settings_pem(said->values, ca_file,
+                              "/etc/ssl/certs/ca-certificates.crt", message);
     CHECK(err == MP_OK || err == MP_MEMORY);
-    mp_settings *copy = err == MP_OK ? mp_settings_new(settings) : NULL;
-    CHECK(!copy || (copy->ca_len == settings->ca_len &&
-                    memcmp(copy->ca_pem, settings->ca_pem, copy->ca_len) == 0));
-    mp_settings_release(copy);
-    mp_settings_release(settings);
+    mp_overrides_say(said, proxy);
+    mp_overrides_say(said, ca_file);
+    mp_settings *all = err == MP_OK ? mp_overrides_in_force(said, false) : NULL;
+    CHECK(!all || strcmp(all->ca_file, said->values->ca_file) == 0);
+    mp_settings_release(all);
+    mp_overrides_free(said);
 }
 
 CASE(settings) {
@@ -231,11 +232,9 @@ static bool carry(mp_project *project, int64_t *now_ms) {
 
 static mp_project *open_project(void) {
     mp_config config = {0};
-    mp_settings *settings = mp_settings_new(NULL);
-    if (settings && make_config(&config) == MP_OK)
-        return mp_project_new(&config, settings);
+    if (make_config(&config) == MP_OK)
+        return mp_project_new(&config);
     mp_config_free(&config);
-    mp_settings_release(settings);
     return NULL;
 }
 

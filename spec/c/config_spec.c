@@ -320,13 +320,13 @@ CASE(every_part_of_the_key_tells_projects_apart) {
         else if (i == 1)
             CHECK(mp_config_residency(&b, "eu", message) == MP_OK);
         else if (i == 2)
-            CHECK(mp_settings_text(&b.name, "second") == MP_OK);
+            CHECK(mp_config_name(&b, "second") == MP_OK);
         else if (i == 3)
             b.events_via_import = true;
         else if (i == 4)
             CHECK(mp_config_account(&b, "u", "s", "1", message) == MP_OK);
         else
-            CHECK(mp_settings_text(&b.secret, "s") == MP_OK);
+            b.secret = strdup("s");
         CHECK(!mp_config_same(&a, &b) && !mp_config_same(&b, &a));
         mp_config_free(&b);
     }

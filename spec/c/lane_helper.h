@@ -87,7 +87,7 @@ static inline rig *rig_open(mp_lane_id id) {
     rig *r = calloc(1, sizeof *r);
     r->id = id;
     r->wall_ms = RIG_WALL_MS;
-    r->settings = mp_settings_new(NULL);
+    r->settings = mp_settings_new(false);
     r->lane = mp_lane_new(id, &r->stats, false, 42);
     return r;
 }

@@ -116,7 +116,7 @@ static mp_project *open_project(void) {
     mp_config config = {.token = strdup("t"),
                         .base_url = strdup("http://127.0.0.1:9"),
                         .name = strdup("")};
-    return mp_project_new(&config, mp_settings_new(NULL));
+    return mp_project_new(&config);
 }
 
 static void save(mp_project *project, const char *path, const char *text) {

@@ -1,4 +1,4 @@
-#include "core/config/config.h"
+#include "core/config/overrides.h"
 #include "unit.h"
 
 #include <stdlib.h>
@@ -18,17 +18,17 @@ static mp_err ca_file(const char *bytes, size_t len) {
     int file = mkstemp(path);
     CHECK(file >= 0 && write(file, bytes, len) == (ssize_t)len);
     close(file);
-    mp_settings *settings = mp_settings_new(NULL);
-    settings->ca_pem = strdup("old");
-    settings->ca_len = 3;
+    mp_settings *settings = mp_settings_new(false);
+    const mp_setting *setting = mp_setting_find("ca_file");
+    CHECK(mp_settings_text(settings, setting, "old") == MP_OK);
     message[0] = '\0';
-    mp_err err = mp_settings_ca_file(settings, path, message);
+    mp_err err = mp_settings_pem(settings, setting, path, message);
     if (err == MP_OK) {
-        CHECK(settings->ca_len == len);
-        CHECK(memcmp(settings->ca_pem, bytes, len) == 0);
+        CHECK(strlen(settings->ca_file) == len);
+        CHECK(memcmp(settings->ca_file, bytes, len) == 0);
     } else {
         CHECK(err == MP_INVALID && reported(path) && reported("ca_file"));
-        CHECK_TEXT(settings->ca_pem, settings->ca_len, "old");
+        CHECK_TEXT(settings->ca_file, strlen(settings->ca_file), "old");
     }
     mp_settings_release(settings);
     unlink(path);
@@ -66,7 +66,7 @@ CASE(a_large_ca_file_is_read_whole) {
     static const char mark[] = "-----BEGIN CERTIFICATE-----\n";
     char *bytes = malloc(LARGE);
     memset(bytes, '#', LARGE);
-    memcpy(bytes + LARGE - sizeof mark, mark, sizeof mark);
+    memcpy(bytes + LARGE - sizeof mark + 1, mark, sizeof mark - 1);
     CHECK(ca_file(bytes, LARGE) == MP_OK);
     free(bytes);
 }
@@ -74,46 +74,120 @@ CASE(a_large_ca_file_is_read_whole) {
 CASE(what_is_no_file_is_refused) {
     static const char *const paths[] = {"/nonexistent/ca.pem", "/", "",
                                         "/dev/null"};
-    mp_settings *settings = mp_settings_new(NULL);
+    mp_settings *settings = mp_settings_new(false);
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
         message[0] = '\0';
-        CHECK(mp_settings_ca_file(settings, paths[i], message) == MP_INVALID);
+        CHECK(mp_settings_pem(settings, mp_setting_find("ca_file"), paths[i],
+                              message) == MP_INVALID);
         CHECK(reported(paths[i]) && reported("ca_file"));
-        CHECK(!settings->ca_pem);
+        CHECK(!settings->ca_file);
     }
     mp_settings_release(settings);
 }
 
 CASE(settings_start_from_the_defaults) {
-    mp_settings *s = mp_settings_new(NULL);
+    mp_settings *s = mp_settings_new(false);
     CHECK(s->gzip == 1 && !s->geolocate && !s->reject_invalid);
     CHECK(s->max_batch_size == 2000 && s->max_in_flight == 4);
     CHECK(s->max_queue_bytes == 64u * 1024 * 1024);
     CHECK(s->flush_interval_ms == 5000 && s->exit_timeout_ms == 2000);
     CHECK(s->connect_timeout_ms == 10000 && s->request_timeout_ms == 30000);
     CHECK(s->max_retry_delay_ms == 60000);
-    CHECK(!s->proxy && !s->ca_pem && !s->ca_path);
+    CHECK(!s->proxy && !s->ca_file && !s->ca_path);
     mp_settings_release(s);
     mp_settings_release(NULL);
 }
 
-CASE(a_copy_of_settings_owns_its_texts) {
-    mp_settings *a = mp_settings_new(NULL);
-    a->max_batch_size = 7;
-    CHECK(mp_settings_text(&a->proxy, "http://proxy:3128") == MP_OK);
-    CHECK(mp_settings_text(&a->debug, "/tmp/trace") == MP_OK);
-    CHECK(mp_settings_text(&a->ca_pem, "pem") == MP_OK);
-    a->ca_len = 3;
-    mp_settings *b = mp_settings_new(a);
+CASE(with_a_spool_records_age) {
+    mp_settings *s = mp_settings_new(true);
+    CHECK(s->max_age_ms == INT64_C(30) * 24 * 3600 * 1000);
+    mp_settings_release(s);
+}
+
+/* ---- the table ---- */
+
+CASE(every_default_is_within_its_limits) {
+    for (size_t i = 0; i < MP_SETTINGS; i++) {
+        const mp_setting *s = &mp_setting_table[i];
+        CHECK(mp_setting_find(s->name) == s);
+        CHECK(s->expected && s->expected[0]);
+        if (s->max > 0 && !(s->flags & MP_SETTING_OR_FALSE))
+            CHECK(s->initial >= s->min && s->initial <= s->max);
+    }
+    CHECK(!mp_setting_find("gzip "));
+}
+
+CASE(every_setting_is_copied_and_nothing_else) {
+    for (size_t i = 0; i < MP_SETTINGS; i++) {
+        const mp_setting *s = &mp_setting_table[i];
+        mp_settings *from = mp_settings_new(false);
+        mp_settings *to = mp_settings_new(false);
+        mp_settings_number(from, s, 3);
+        bool text = s->kind == MP_SETTING_PATH || s->kind == MP_SETTING_URL ||
+                    s->kind == MP_SETTING_PEM;
+        if (text)
+            CHECK(mp_settings_text(from, s, "x") == MP_OK);
+        CHECK(mp_settings_copy(to, from, s) == MP_OK);
+        if (text)
+            mp_settings_text(from, s, NULL);
+        else
+            CHECK(memcmp(from, to, sizeof *from) == 0);
+        mp_settings_release(from);
+        mp_settings_release(to);
+    }
+}
+
+CASE(a_copy_owns_its_text) {
+    const mp_setting *proxy = mp_setting_find("proxy");
+    mp_settings *a = mp_settings_new(false), *b = mp_settings_new(false);
+    CHECK(mp_settings_text(a, proxy, "http://proxy:3128") == MP_OK);
+    CHECK(mp_settings_copy(b, a, proxy) == MP_OK);
     CHECK(mp_settings_retain(a) == a);
     mp_settings_release(a);
     mp_settings_release(a);
-    CHECK(b->max_batch_size == 7 && b->ca_len == 3);
     CHECK_TEXT(b->proxy, strlen(b->proxy), "http://proxy:3128");
-    CHECK_TEXT(b->debug, strlen(b->debug), "/tmp/trace");
-    CHECK_TEXT(b->ca_pem, b->ca_len, "pem");
-    CHECK(mp_settings_text(&b->proxy, NULL) == MP_OK && !b->proxy);
+    CHECK(mp_settings_text(b, proxy, NULL) == MP_OK && !b->proxy);
     mp_settings_release(b);
+}
+
+/* ---- several clients ---- */
+
+/* A client that says gzip and flush_interval; 0: it does not. */
+static mp_overrides *client(int gzip, int64_t flush_ms, uint64_t now) {
+    mp_overrides *o = mp_overrides_new();
+    o->values->gzip = gzip;
+    o->values->flush_interval_ms = flush_ms;
+    if (gzip > 0)
+        mp_overrides_say(o, mp_setting_find("gzip"));
+    if (flush_ms > 0)
+        mp_overrides_say(o, mp_setting_find("flush_interval"));
+    mp_overrides_stamp(o, now);
+    return o;
+}
+
+static void check_in_force(const mp_overrides *list, int gzip,
+                           int64_t flush_ms) {
+    mp_settings *s = mp_overrides_in_force(list, false);
+    CHECK(s->gzip == gzip && s->flush_interval_ms == flush_ms);
+    mp_settings_release(s);
+}
+
+CASE(what_was_said_last_is_in_force) {
+    mp_overrides *a = client(6, 1000, 1), *b = client(0, 2000, 2);
+    check_in_force(NULL, 1, 5000);
+    a->next = b;
+    check_in_force(a, 6, 2000);
+    check_in_force(b, 1, 2000);
+    b->next = a;
+    a->next = NULL;
+    check_in_force(b, 6, 2000);
+    mp_overrides *more = client(9, 500, 1);
+    CHECK(mp_overrides_merge(a, more, 3) == MP_OK);
+    check_in_force(b, 9, 500);
+    mp_overrides_free(more);
+    mp_overrides_free(a);
+    mp_overrides_free(b);
+    mp_overrides_free(NULL);
 }
 
 int main(void) {
@@ -123,6 +197,10 @@ int main(void) {
     RUN(a_large_ca_file_is_read_whole);
     RUN(what_is_no_file_is_refused);
     RUN(settings_start_from_the_defaults);
-    RUN(a_copy_of_settings_owns_its_texts);
+    RUN(with_a_spool_records_age);
+    RUN(every_default_is_within_its_limits);
+    RUN(every_setting_is_copied_and_nothing_else);
+    RUN(a_copy_owns_its_text);
+    RUN(what_was_said_last_is_in_force);
     return unit_result();
 }

@@ -7,15 +7,23 @@
 
 #include <stdlib.h>
 
+/* A client opens that says this setting. */
+static void say(mp_project *project, const char *name, double value) {
+    mp_overrides *client = mp_overrides_new();
+    mp_settings_number(client->values, mp_setting_find(name), value);
+    mp_overrides_say(client, mp_setting_find(name));
+    CHECK(mp_project_add_client(project, client) == MP_OK);
+}
+
 static mp_project *open_project(void) {
     mp_config config = {.token = strdup("t"),
                         .base_url = strdup("http://127.0.0.1:9"),
                         .name = strdup("")};
-    mp_settings *settings = mp_settings_new(NULL);
-    settings->max_in_flight = 1;
-    settings->max_batch_size = 3;
-    settings->max_retry_delay_ms = 60 * 60 * 1000;
-    return mp_project_new(&config, settings);
+    mp_project *project = mp_project_new(&config);
+    say(project, "max_in_flight", 1);
+    say(project, "max_batch_size", 3);
+    say(project, "max_retry_delay", 60 * 60);
+    return project;
 }
 
 static bool wakes(mp_project *project, mp_lane_id lane) {
@@ -109,9 +117,7 @@ CASE(new_settings_may_allow_more) {
     mp_request *request = fill(project, now_ms);
     wakes(project, MP_LANE_EVENTS);
     CHECK(next(project, now_ms) == NULL);
-    mp_settings *settings = mp_settings_new(NULL);
-    settings->max_in_flight = 2;
-    mp_project_configure(project, settings);
+    say(project, "max_in_flight", 2);
     CHECK(wakes(project, MP_LANE_EVENTS));
     response(project, request, 200, now_ms);
     mp_project_release(project);

@@ -25,14 +25,14 @@ enum { /* what the tables of a client are made for, about */
  * lost when an option raises. */
 typedef struct draft {
     mp_config config;
-    mp_settings *settings;
+    mp_overrides *overrides;
 } draft;
 
 static int collect_draft(lua_State *L) {
     draft *d = luaL_checkudata(L, 1, DRAFT);
     mp_config_free(&d->config);
-    mp_settings_release(d->settings);
-    d->settings = NULL;
+    mp_overrides_free(d->overrides);
+    d->overrides = NULL;
     return 0;
 }
 
@@ -41,13 +41,17 @@ static draft *push_draft(lua_State *L) {
     draft *d = lua_newuserdata(L, sizeof *d);
     memset(d, 0, sizeof *d);
     mp_lua_setcollect(L, DRAFT, collect_draft);
+    d->overrides = mp_overrides_new();
+    if (!d->overrides)
+        mp_raise_memory(L);
     return d;
 }
 
-static mp_settings *take_settings(draft *d) {
-    mp_settings *settings = d->settings;
-    d->settings = NULL;
-    return settings;
+/* Whether what the draft says, else `otherwise`, refuses invalid values. */
+static bool rejects_invalid(const draft *d, bool otherwise) {
+    return mp_overrides_says(d->overrides, mp_setting_find("on_invalid"))
+               ? d->overrides->values->reject_invalid
+               : otherwise;
 }
 
 /* ---- new ---- */
@@ -105,8 +109,12 @@ static mp_err open_project(mp_client *client, draft *d) {
     mp_err err = mp_event_prefix(&client->event_prefix, d->config.token);
     if (err != MP_OK)
         return err;
-    err = mp_engine_open(&d->config, take_settings(d), &client->project);
+    err = mp_engine_open(&d->config, d->overrides, &client->project);
     memset(&d->config, 0, sizeof d->config); /* it was taken over */
+    if (err == MP_OK) {
+        client->overrides = d->overrides;
+        d->overrides = NULL;
+    }
     return err;
 }
 
@@ -121,13 +129,10 @@ int mp_client_new(lua_State *L) {
     draft *d = push_draft(L);
     mp_client *client = push_client(L);
     int self = lua_gettop(L);
-    d->settings = mp_settings_new(NULL);
-    if (!d->settings)
-        mp_raise_memory(L);
     check(L, mp_config_token(&d->config, token, len, message), 1, message);
     if (lua_istable(L, 2)) {
-        mp_options_read(L, 2, &d->config, d->settings, false);
-        mp_client_defaults_read(L, 2, self, d->settings->reject_invalid);
+        mp_options_read(L, 2, &d->config, d->overrides, false);
+        mp_client_defaults_read(L, 2, self, rejects_invalid(d, false));
         mp_client_defaults_use(L, self, client);
     }
     check(L, mp_config_finish(&d->config, message), 2, message);
@@ -148,18 +153,17 @@ static int set_config(lua_State *L) {
     draft *d = push_draft(L);
     if (client->closed)
         return mp_fail_closed(L);
-    mp_settings *base = mp_project_settings(client->project);
-    d->settings = mp_settings_new(base);
-    mp_settings_release(base);
-    if (!d->settings)
-        return mp_fail(L, MP_MEMORY, "out of memory");
-    mp_options_read(L, 2, NULL, d->settings,
+    mp_options_read(L, 2, NULL, d->overrides,
                     mp_project_on_disk(client->project));
-    mp_client_defaults_read(L, 2, 1, d->settings->reject_invalid);
+    mp_client_defaults_read(
+        L, 2, 1,
+        rejects_invalid(d, mp_project_reject_invalid(client->project)));
     if (client->closed) /* by a finaliser */
         return mp_fail_closed(L);
     mp_client_defaults_use(L, 1, client);
-    mp_engine_configure(client->project, take_settings(d));
+    if (mp_engine_configure(client->project, client->overrides, d->overrides) !=
+        MP_OK)
+        return mp_fail(L, MP_MEMORY, "out of memory");
     lua_pushboolean(L, 1);
     return 1;
 }
@@ -171,6 +175,7 @@ static int collect(lua_State *L) {
     mp_client *client = mp_handle_client(L);
     mp_project *project = client->project;
     client->closed = true;
+    mp_handle_close_client(client);
     client->project = NULL;
     client->defaults = NULL;
     mp_buf_free(&client->event_prefix);

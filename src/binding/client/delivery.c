@@ -50,6 +50,7 @@ static int close_client(lua_State *L, mp_client *client, int64_t timeout_ms) {
     if (!client->closed) {
         client->closed = true;
         err = mp_engine_flush_at_close(client->project, timeout_ms, &left);
+        mp_handle_close_client(client);
     }
     return push_outcome(L, client, err, left);
 }

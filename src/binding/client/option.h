@@ -10,15 +10,15 @@
 #include "binding/lua/handle.h"
 
 #include "core/config/config.h"
+#include "core/config/overrides.h"
 
 /* The table being read. */
 typedef struct mp_option_reader {
     lua_State *L;
     int arg;
     mp_config *config; /* NULL: the options of the key are not allowed */
-    mp_settings *settings;
+    mp_overrides *overrides;
     bool residency, allow_http;
-    bool max_age;            /* given */
     const char *needs_spool; /* an option that was given; NULL: none */
     const char *api_host;    /* NULL: not given */
 } mp_option_reader;
@@ -27,22 +27,13 @@ typedef struct mp_option {
     const char *name;
     void (*read)(mp_option_reader *r, const struct mp_option *option);
     const char *expected; /* what would be right, for messages */
-    size_t offset;        /* of a setting, within mp_settings */
-    double min, max;      /* of a number */
 } mp_option;
 
-/* ---- readers that store a setting ---- */
-
-void mp_option_seconds(mp_option_reader *r, const mp_option *option);
-void mp_option_count(mp_option_reader *r, const mp_option *option);
-void mp_option_bytes(mp_option_reader *r, const mp_option *option);
-void mp_option_boolean(mp_option_reader *r, const mp_option *option);
-void mp_option_path(mp_option_reader *r, const mp_option *option);
+/* Reads and stores a setting, by its kind. */
+void mp_option_setting(mp_option_reader *r, const mp_setting *setting);
 
 /* ---- values for readers of their own ---- */
 
-double mp_option_get_integer(const mp_option_reader *r,
-                             const mp_option *option);
 bool mp_option_get_boolean(const mp_option_reader *r, const mp_option *option);
 
 /* A string without a zero byte. */
@@ -50,8 +41,8 @@ const char *mp_option_get_text(const mp_option_reader *r,
                                const mp_option *option);
 
 /* The place of the word in `words`, which end with NULL. */
-int mp_option_get_choice(const mp_option_reader *r, const mp_option *option,
-                         const char *const *words);
+int mp_option_get_word(const mp_option_reader *r, const mp_option *option,
+                       const char *const *words);
 
 /* ---- failures ---- */
 

@@ -7,12 +7,13 @@
 #include "binding/lua/compat.h"
 
 #include "core/config/config.h"
+#include "core/config/overrides.h"
 
-/* Reads the table at argument `arg` into the settings and, for `new`, the
+/* Reads the table at argument `arg` into `overrides` and, for `new`, the
  * config, which has its token; NULL when the options of the key are not
  * allowed. `properties` is only checked to be a table. Raises a bad argument
  * for anything unknown or wrong; the caller frees what was read even then. */
 void mp_options_read(lua_State *L, int arg, mp_config *config,
-                     mp_settings *settings, bool spool);
+                     mp_overrides *overrides, bool spool);
 
 #endif

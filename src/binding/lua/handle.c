@@ -69,6 +69,12 @@ mp_client *mp_handle_client(lua_State *L) {
     return check_self(L, MP_CLIENT);
 }
 
+void mp_handle_close_client(mp_client *client) {
+    if (client->overrides)
+        mp_project_close_client(client->project, client->overrides);
+    client->overrides = NULL;
+}
+
 int mp_handle_index(lua_State *L) {
     lua_pushvalue(L, 2);
     lua_rawget(L, lua_upvalueindex(3));
@@ -152,9 +158,9 @@ static int fail_full(lua_State *L, const mp_client *client) {
     mp_settings *settings = mp_project_settings(client->project);
     char message[MP_MESSAGE];
     snprintf(message, sizeof message,
-             "the queue is full: max_queue_bytes = %zu are waiting to be "
+             "the queue is full: max_queue_bytes = %llu are waiting to be "
              "delivered",
-             settings->max_queue_bytes);
+             (unsigned long long)settings->max_queue_bytes);
     mp_settings_release(settings);
     return mp_fail(L, MP_QUEUE_FULL, message);
 }

@@ -39,6 +39,7 @@ struct mp_target;
 typedef struct mp_client {
     mp_handle handle;
     mp_project *project; /* NULL before it is open and once it is collected */
+    mp_overrides *overrides; /* the project's; NULL once it is closed */
     const struct mp_defaults *defaults; /* NULL: none */
     unsigned defaults_version;          /* of these, for whoever copies them */
     mp_buf event_prefix; /* of an event, up to its time: see event.h */
@@ -80,6 +81,9 @@ void *mp_handle_self(lua_State *L);
 /* The client at argument 1 of a method, open or not; raises for anything
  * else. */
 mp_client *mp_handle_client(lua_State *L);
+
+/* What the client says of its project's settings lapses, once. */
+void mp_handle_close_client(mp_client *client);
 
 /* An __index of methods, in upvalue 3, and of what has a name in the table
  * that the userdata refers to. */

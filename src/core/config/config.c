@@ -11,9 +11,7 @@
 #include <unistd.h>
 
 enum {
-    MIB = 1024 * 1024,
-    CA_FILE_MAX = 16 * MIB, /* far above any bundle in use */
-    SHOWN = 80              /* bytes of a wrong value that a message shows */
+    SHOWN = 80 /* bytes of a wrong value that a message shows */
 };
 
 static mp_err replace(char **field, const char *text, size_t len) {
@@ -30,121 +28,13 @@ static mp_err replace(char **field, const char *text, size_t len) {
     return MP_OK;
 }
 
-mp_err mp_settings_text(char **field, const char *text) {
-    return replace(field, text, text ? strlen(text) : 0);
+static mp_err set_text(char **field, const char *text) {
+    return replace(field, text, strlen(text));
 }
 
-/* ---- settings ---- */
-
-static const mp_settings defaults = {
-    .gzip = 1,
-    .max_batch_size = 2000,
-    .max_in_flight = 4,
-    .max_queue_bytes = (size_t)64 * MIB,
-    .flush_interval_ms = 5000,
-    .connect_timeout_ms = 10000,
-    .request_timeout_ms = 30000,
-    .exit_timeout_ms = 2000,
-    .max_retry_delay_ms = 60000,
-    .sync_interval_ms = 1000,
-    .spool_max_bytes = (uint64_t)256 * MIB,
-};
-
-mp_settings *mp_settings_new(const mp_settings *base) {
-    mp_settings *settings = malloc(sizeof *settings);
-    if (!settings)
-        return NULL;
-    if (!base)
-        base = &defaults;
-    /* All but the references, which other threads take and give back. */
-    memcpy(settings, base, offsetof(mp_settings, refs));
-    settings->refs = 1;
-    settings->proxy = settings->ca_path = settings->debug = NULL;
-    settings->ca_pem = NULL;
-    if (mp_settings_text(&settings->proxy, base->proxy) != MP_OK ||
-        mp_settings_text(&settings->ca_path, base->ca_path) != MP_OK ||
-        mp_settings_text(&settings->debug, base->debug) != MP_OK ||
-        replace(&settings->ca_pem, base->ca_pem, base->ca_len) != MP_OK) {
-        mp_settings_release(settings);
-        return NULL;
-    }
-    return settings;
+mp_err mp_config_name(mp_config *config, const char *name) {
+    return set_text(&config->name, name);
 }
-
-mp_settings *mp_settings_retain(mp_settings *settings) {
-    __atomic_add_fetch(&settings->refs, 1, __ATOMIC_RELAXED);
-    return settings;
-}
-
-void mp_settings_release(mp_settings *settings) {
-    if (!settings ||
-        __atomic_sub_fetch(&settings->refs, 1, __ATOMIC_ACQ_REL) > 0)
-        return;
-    free(settings->proxy);
-    free(settings->ca_pem);
-    free(settings->ca_path);
-    free(settings->debug);
-    free(settings);
-}
-
-static mp_err read_whole(FILE *file, char **data, size_t *len) {
-    size_t cap = 0;
-    *data = NULL;
-    *len = 0;
-    for (;;) {
-        if (*len == cap) {
-            cap = cap ? cap * 2 : 65536;
-            char *grown = cap > CA_FILE_MAX ? NULL : realloc(*data, cap);
-            if (!grown)
-                return cap > CA_FILE_MAX ? MP_INVALID : MP_MEMORY;
-            *data = grown;
-        }
-        size_t n = fread(*data + *len, 1, cap - *len, file);
-        if (n == 0)
-            return ferror(file) ? MP_INVALID : MP_OK;
-        *len += n;
-    }
-}
-
-/* "-----BEGIN TRUSTED CERTIFICATE-----" is what OpenSSL writes too; a key or
- * a request for a certificate is none. */
-static bool holds_certificate(const char *pem, size_t len) {
-    static const char *const marks[] = {"-----BEGIN CERTIFICATE-----",
-                                        "-----BEGIN X509 CERTIFICATE-----",
-                                        "-----BEGIN TRUSTED CERTIFICATE-----"};
-    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
-        if (memmem(pem, len, marks[i], strlen(marks[i])))
-            return true;
-    return false;
-}
-
-mp_err mp_settings_ca_file(mp_settings *settings, const char *path,
-                           char message[MP_MESSAGE]) {
-    char *data = NULL;
-    size_t len = 0;
-    FILE *file = fopen(path, "rbe");
-    mp_err err = file              ? read_whole(file, &data, &len)
-                 : errno == ENOMEM ? MP_MEMORY
-                                   : MP_INVALID;
-    if (file)
-        fclose(file);
-    if (err == MP_OK && !holds_certificate(data, len))
-        err = MP_INVALID;
-    if (err == MP_OK) {
-        free(settings->ca_pem);
-        settings->ca_pem = data;
-        settings->ca_len = len;
-        return MP_OK;
-    }
-    free(data);
-    snprintf(message, MP_MESSAGE,
-             "option 'ca_file': \"%.*s\" cannot be read as a file of PEM "
-             "certificates",
-             SHOWN, path);
-    return err;
-}
-
-/* ---- the key ---- */
 
 void mp_config_free(mp_config *config) {
     free(config->token);
@@ -202,7 +92,7 @@ mp_err mp_config_residency(mp_config *config, const char *residency,
     };
     for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++)
         if (strcmp(residency, hosts[i][0]) == 0)
-            return mp_settings_text(&config->base_url, hosts[i][1]);
+            return set_text(&config->base_url, hosts[i][1]);
     snprintf(message, MP_MESSAGE,
              "option 'residency': got \"%.*s\", expected \"us\", \"eu\" or "
              "\"in\"",
@@ -309,11 +199,11 @@ mp_err mp_config_account(mp_config *config, const char *username,
         snprintf(message, MP_MESSAGE, "option 'service_account': %s", fault);
         return MP_INVALID;
     }
-    mp_err err = mp_settings_text(&config->username, username);
+    mp_err err = set_text(&config->username, username);
     if (err == MP_OK)
-        err = mp_settings_text(&config->secret, secret);
+        err = set_text(&config->secret, secret);
     if (err == MP_OK)
-        err = mp_settings_text(&config->project_id, project_id);
+        err = set_text(&config->project_id, project_id);
     return err;
 }
 
@@ -350,7 +240,7 @@ mp_err mp_config_finish(mp_config *config, char message[MP_MESSAGE]) {
     if (!config->base_url)
         err = mp_config_residency(config, "us", message);
     if (err == MP_OK && !config->name)
-        err = mp_settings_text(&config->name, "");
+        err = set_text(&config->name, "");
 #ifdef MP_NO_CURL
     if (err == MP_OK && !config->manual) {
         snprintf(message, MP_MESSAGE,

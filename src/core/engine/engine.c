@@ -155,22 +155,23 @@ static void set_up(void) {
         engine.once_err = MP_MEMORY;
 }
 
-mp_err mp_engine_open(mp_config *config, mp_settings *settings,
+mp_err mp_engine_open(mp_config *config, mp_overrides *client,
                       mp_project **out) {
     pthread_once(&engine.once, set_up);
     if (engine.once_err != MP_OK) {
         mp_config_free(config);
-        mp_settings_release(settings);
         return engine.once_err;
     }
-    *out = mp_projects_open(engine.projects, config, settings);
+    *out = mp_projects_open(engine.projects, config, client);
     mp_supervisor_wake(); /* one that was open has new settings */
     return *out ? MP_OK : MP_MEMORY;
 }
 
-void mp_engine_configure(mp_project *project, mp_settings *settings) {
-    mp_project_configure(project, settings);
+mp_err mp_engine_configure(mp_project *project, mp_overrides *client,
+                           const mp_overrides *more) {
+    mp_err err = mp_project_configure(project, client, more);
     mp_supervisor_wake();
+    return err;
 }
 
 void mp_engine_close(mp_project *project) {

@@ -7,11 +7,12 @@
 
 #include "core/project/project.h"
 
-/* Opens the project of this config, new or already there, and puts the
- * settings in force. Takes over both, also when it fails. The caller gets a
+/* Opens the project of this config, new or already there, and puts in force
+ * what the client says of its settings. Takes over the config, also when it
+ * fails, and `client` if it goes well. The caller gets a
  * reference, to be given back with mp_engine_close. Starts no thread.
  * MP_MEMORY; MP_NETWORK when libcurl cannot be set up. */
-mp_err mp_engine_open(mp_config *config, mp_settings *settings,
+mp_err mp_engine_open(mp_config *config, mp_overrides *client,
                       mp_project **out);
 
 /* Gives back a reference. The project lives on until its records ended. */
@@ -30,7 +31,8 @@ mp_err mp_engine_push(mp_project *project, mp_lane_id lane,
 mp_err mp_engine_flush(mp_project *project, int64_t timeout_ms, uint64_t *left);
 
 /* As mp_project_configure; what waits may be due earlier now. */
-void mp_engine_configure(mp_project *project, mp_settings *settings);
+mp_err mp_engine_configure(mp_project *project, mp_overrides *client,
+                           const mp_overrides *more);
 
 /* As mp_engine_flush with timeout 0, and returns a sequence number for
  * mp_project_left. */

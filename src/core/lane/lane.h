@@ -8,7 +8,7 @@
 #ifndef MP_LANE_H
 #define MP_LANE_H
 
-#include "core/config/config.h"
+#include "core/config/settings.h"
 #include "core/lane/report.h"
 #include "core/record/batch.h"
 #include "core/record/queue.h"

@@ -9,7 +9,7 @@
 #define MP_REPORT_H
 
 #include "core/base/err.h"
-#include "core/config/config.h"
+#include "core/config/settings.h"
 
 #include <stdbool.h>
 #include <stddef.h>

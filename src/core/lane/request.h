@@ -4,6 +4,7 @@
 #define MP_REQUEST_H
 
 #include "core/base/gzip.h"
+#include "core/config/config.h"
 #include "core/lane/lane.h"
 #include "core/wire/exchange.h"
 

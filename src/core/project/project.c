@@ -24,11 +24,12 @@ static void use_settings(mp_project *project, mp_settings *settings) {
     mp_reports_keep(project->reports, settings->reports);
 }
 
-mp_project *mp_project_new(mp_config *config, mp_settings *settings) {
+mp_project *mp_project_new(mp_config *config) {
     mp_project *project = calloc(1, sizeof *project);
+    mp_settings *settings = mp_settings_new(config->spool != NULL);
     if (project)
         project->reports = mp_reports_new();
-    if (!project || !project->reports ||
+    if (!project || !settings || !project->reports ||
         pthread_mutex_init(&project->sending, NULL) != 0 ||
         mp_wait_init(&project->wait) != MP_OK) {
         if (project)
@@ -78,6 +79,11 @@ void mp_project_release(mp_project *project) {
     mp_gzip_free(project->gzip);
     mp_trace_close(&project->trace);
     mp_settings_release(project->settings);
+    while (project->clients) {
+        mp_overrides *next = project->clients->next;
+        mp_overrides_free(project->clients);
+        project->clients = next;
+    }
     mp_config_free(&project->config);
     mp_wait_destroy(&project->wait);
     pthread_mutex_destroy(&project->sending);
@@ -137,14 +143,68 @@ mp_settings *mp_project_settings(mp_project *project) {
     return settings;
 }
 
-void mp_project_configure(mp_project *project, mp_settings *settings) {
-    mp_project_lock(project);
-    mp_settings *old = project->settings;
+/* With the lock held: puts in force what all clients say. MP_MEMORY, and the
+ * settings stay as they were. */
+static mp_err renew_settings(mp_project *project) {
+    mp_settings *settings =
+        mp_overrides_in_force(project->clients, project->spool != NULL);
+    if (!settings)
+        return MP_MEMORY;
+    mp_settings_release(project->settings);
     use_settings(project, settings);
     for (int i = 0; i < MP_LANES; i++) /* more may be allowed now */
         mp_lane_set_waits(project->lanes[i], false);
+    return MP_OK;
+}
+
+/* With the lock held. */
+static void forget_closed(mp_project *project) {
+    for (mp_overrides **at = &project->clients; *at;) {
+        mp_overrides *client = *at;
+        if (client->closed) {
+            *at = client->next;
+            mp_overrides_free(client);
+        } else {
+            at = &client->next;
+        }
+    }
+}
+
+mp_err mp_project_add_client(mp_project *project, mp_overrides *client) {
+    mp_project_lock(project);
+    forget_closed(project);
+    mp_overrides_stamp(client, ++project->said);
+    client->next = project->clients;
+    project->clients = client;
+    mp_err err = renew_settings(project);
+    if (err != MP_OK)
+        project->clients = client->next;
     mp_project_unlock(project);
-    mp_settings_release(old);
+    return err;
+}
+
+void mp_project_close_client(mp_project *project, mp_overrides *client) {
+    bool others = false;
+    mp_project_lock(project);
+    client->closed = true;
+    for (const mp_overrides *c = project->clients; c; c = c->next)
+        others |= !c->closed;
+    if (others) {
+        forget_closed(project);
+        /* Out of memory, what it said lapses with the next change. */
+        renew_settings(project);
+    }
+    mp_project_unlock(project);
+}
+
+mp_err mp_project_configure(mp_project *project, mp_overrides *client,
+                            const mp_overrides *more) {
+    mp_project_lock(project);
+    mp_err err = mp_overrides_merge(client, more, ++project->said);
+    if (err == MP_OK)
+        err = renew_settings(project);
+    mp_project_unlock(project);
+    return err;
 }
 
 bool mp_project_on_disk(const mp_project *project) {

@@ -5,6 +5,7 @@
 #define MP_PROJECT_H
 
 #include "core/config/config.h"
+#include "core/config/overrides.h"
 #include "core/lane/lane.h"
 #include "core/lane/report.h"
 #include "core/record/segment.h"
@@ -12,9 +13,9 @@
 
 typedef struct mp_project mp_project;
 
-/* Takes over the config and one reference to the settings, also when it
- * fails. One reference for the caller. NULL: out of memory. */
-mp_project *mp_project_new(mp_config *config, mp_settings *settings);
+/* Takes over the config, also when it fails. The settings are the defaults.
+ * One reference for the caller. NULL: out of memory. */
+mp_project *mp_project_new(mp_config *config);
 void mp_project_retain(mp_project *project);
 void mp_project_release(mp_project *project);
 
@@ -23,8 +24,17 @@ const mp_config *mp_project_config(const mp_project *project);
 /* The settings in force, with a reference for the caller. */
 mp_settings *mp_project_settings(mp_project *project);
 
-/* Puts new settings in force and takes over the caller's reference. */
-void mp_project_configure(mp_project *project, mp_settings *settings);
+/* A client opens: takes over what it says, if that goes well, and puts it in
+ * force; what closed clients said lapses. MP_MEMORY, and nothing changed. */
+mp_err mp_project_add_client(mp_project *project, mp_overrides *client);
+
+/* The client closes, and `client` may not be used any more: what it said
+ * stays in force until another is open. */
+void mp_project_close_client(mp_project *project, mp_overrides *client);
+
+/* The client says more. MP_MEMORY, and what it said before is in force. */
+mp_err mp_project_configure(mp_project *project, mp_overrides *client,
+                            const mp_overrides *more);
 
 /* The two settings that every record asks for, read without the lock. */
 bool mp_project_geolocate(const mp_project *project);

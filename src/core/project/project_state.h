@@ -52,7 +52,9 @@ struct mp_project {
 
     mp_wait wait; /* its lock guards the rest, but for what belongs to the
                    * sender; it changes when records ended */
-    mp_settings *settings;
+    mp_settings *settings; /* in force */
+    mp_overrides *clients; /* what each of them says of these */
+    uint64_t said;         /* so many times so far */
     mp_lane *lanes[MP_LANES];
     mp_stats stats;
     mp_reports *reports;

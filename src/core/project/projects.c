@@ -31,15 +31,13 @@ mp_projects *mp_projects_new(void) {
 }
 
 /* With the lock held: adds a project, newest last. */
-static node *add(mp_projects *projects, mp_config *config,
-                 mp_settings *settings) {
+static node *add(mp_projects *projects, mp_config *config) {
     node *fresh = calloc(1, sizeof *fresh);
     if (!fresh) {
         mp_config_free(config);
-        mp_settings_release(settings);
         return NULL;
     }
-    fresh->project = mp_project_new(config, settings);
+    fresh->project = mp_project_new(config);
     if (!fresh->project) {
         free(fresh);
         return NULL;
@@ -65,17 +63,17 @@ static void choose_adopters(mp_projects *projects) {
 }
 
 mp_project *mp_projects_open(mp_projects *projects, mp_config *config,
-                             mp_settings *settings) {
+                             mp_overrides *client) {
     pthread_mutex_lock(&projects->lock);
     node *n = projects->list;
     while (n && !mp_config_same(mp_project_config(n->project), config))
         n = n->next;
-    if (n) {
-        mp_project_configure(n->project, settings);
+    if (n)
         mp_config_free(config);
-    } else {
-        n = add(projects, config, settings);
-    }
+    else
+        n = add(projects, config);
+    if (n && mp_project_add_client(n->project, client) != MP_OK)
+        n = NULL; /* without a holder, the next sweep takes it */
     if (n) {
         n->holders++;
         mp_project_retain(n->project);

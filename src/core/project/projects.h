@@ -8,11 +8,11 @@ typedef struct mp_projects mp_projects;
 
 mp_projects *mp_projects_new(void); /* NULL: out of memory */
 
-/* The project of this config, there already or new, with the settings in
- * force and one holder more. Takes over config and settings. NULL: out of
- * memory. */
+/* The project of this config, there already or new, with what this client
+ * says of its settings in force and one holder more. Takes over the config
+ * and, if it goes well, `client`. NULL: out of memory. */
 mp_project *mp_projects_open(mp_projects *projects, mp_config *config,
-                             mp_settings *settings);
+                             mp_overrides *client);
 
 /* One holder less. Does not wait for the disk: what a project left in memory
  * there, a sweep ends. */

@@ -147,8 +147,8 @@ static bool set_headers(transfer *t, const mp_request *request) {
 static bool set_tls(CURL *easy, const mp_settings *settings) {
     CURLcode err = curl_easy_setopt(easy, CURLOPT_SSLVERSION,
                                     (long)CURL_SSLVERSION_TLSv1_2);
-    if (err == CURLE_OK && settings->ca_pem) {
-        struct curl_blob blob = {settings->ca_pem, settings->ca_len,
+    if (err == CURLE_OK && settings->ca_file) {
+        struct curl_blob blob = {settings->ca_file, strlen(settings->ca_file),
                                  CURL_BLOB_NOCOPY};
         err = curl_easy_setopt(easy, CURLOPT_CAINFO_BLOB, &blob);
     }

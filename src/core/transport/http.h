@@ -4,7 +4,7 @@
 #ifndef MP_HTTP_H
 #define MP_HTTP_H
 
-#include "core/config/config.h"
+#include "core/config/settings.h"
 #include "core/wire/exchange.h"
 
 enum {
