@@ -34,13 +34,15 @@ static int date(lua_State *L) {
     return 1;
 }
 
-/* Adds a type that has methods and nothing else. */
+/* Adds a type that updates profiles; `own`: methods beside those of the
+ * operations, or instead of them. */
 static void add_profile_handle(lua_State *L, int scratch, mp_type type,
-                               const luaL_Reg *const lists[]) {
+                               mp_lane_id lane, const luaL_Reg *own) {
     mp_handle_type(L, type);
     int methods = lua_gettop(L);
-    for (; *lists; lists++)
-        mp_handle_add(L, methods, *lists, scratch, type);
+    mp_update_add_methods(L, methods, scratch, type, lane);
+    if (own)
+        mp_handle_add(L, methods, own, scratch, type);
     lua_pop(L, 2);
 }
 
@@ -71,8 +73,9 @@ static void add_user(lua_State *L, int scratch) {
     mp_handle_add(L, metatable, mp_user_metamethods, scratch, MP_USER);
     mp_handle_set_index(L, metatable, methods, scratch, MP_USER);
     lua_pop(L, 2);
-    add_profile_handle(L, scratch, MP_USER_PEOPLE, mp_user_people_methods);
-    add_profile_handle(L, scratch, MP_USER_GROUP, mp_user_group_methods);
+    add_profile_handle(L, scratch, MP_USER_PEOPLE, MP_LANE_PEOPLE,
+                       mp_user_people_methods);
+    add_profile_handle(L, scratch, MP_USER_GROUP, MP_LANE_GROUPS, NULL);
 }
 
 /* May run any number of times, in any number of states and threads. */
@@ -89,8 +92,10 @@ int luaopen_mixpanel(lua_State *L) {
 #endif
     mp_scratch_new(L);
     int scratch = lua_gettop(L);
-    add_profile_handle(L, scratch, MP_PEOPLE, mp_people_methods);
-    add_profile_handle(L, scratch, MP_GROUPS, mp_groups_methods);
+    add_profile_handle(L, scratch, MP_PEOPLE, MP_LANE_PEOPLE,
+                       mp_people_methods);
+    add_profile_handle(L, scratch, MP_GROUPS, MP_LANE_GROUPS,
+                       mp_groups_methods);
     add_client(L, scratch);
     add_user(L, scratch);
     lua_newtable(L);

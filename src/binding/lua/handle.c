@@ -39,6 +39,16 @@ void mp_handle_add(lua_State *L, int table, const luaL_Reg *functions,
     }
 }
 
+void mp_handle_add_with(lua_State *L, int table, const char *name,
+                        lua_CFunction function, int scratch, mp_type type,
+                        lua_Integer third) {
+    lua_pushvalue(L, scratch);
+    lua_pushinteger(L, type);
+    lua_pushinteger(L, third);
+    lua_pushcclosure(L, function, 3);
+    lua_setfield(L, table, name);
+}
+
 void *mp_handle_new(lua_State *L, mp_type type, size_t size) {
     mp_handle *handle = mp_lua_newuserdata(L, size);
     memset(handle, 0, size);

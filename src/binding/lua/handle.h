@@ -70,6 +70,11 @@ void mp_handle_type(lua_State *L, mp_type type);
 void mp_handle_add(lua_State *L, int table, const luaL_Reg *functions,
                    int scratch, mp_type type);
 
+/* The same for one function, with a third upvalue for it. */
+void mp_handle_add_with(lua_State *L, int table, const char *name,
+                        lua_CFunction function, int scratch, mp_type type,
+                        lua_Integer third);
+
 /* Pushes a userdata of a type, all zero behind its mp_handle; without its
  * metatable, so that nobody sees it before it is ready. */
 void *mp_handle_new(lua_State *L, mp_type type, size_t size);

@@ -7,10 +7,4 @@ const mp_target mp_groups_target = {
     .names = {"group_key", "group_id"},
 };
 
-static const luaL_Reg own[] = {
-    {"delete", mp_update_delete},
-    {"update", mp_update_any},
-    {NULL, NULL},
-};
-
-const luaL_Reg *const mp_groups_methods[] = {mp_update_methods, own, NULL};
+const luaL_Reg mp_groups_methods[] = {{"update", mp_update_any}, {NULL, NULL}};

@@ -5,6 +5,7 @@
 #include "binding/profile/update.h"
 
 extern const mp_target mp_people_target;
-extern const luaL_Reg *const mp_people_methods[]; /* NULL-terminated */
+/* Beside those of the operations. */
+extern const luaL_Reg mp_people_methods[];
 
 #endif

@@ -4,17 +4,6 @@
 
 #include "core/os/clock.h"
 
-const mp_operation mp_operations[MP_OPERATIONS] = {
-    [MP_SET] = {"$set", MP_PROPERTIES, MP_PLAIN, false},
-    [MP_SET_ONCE] = {"$set_once", MP_PROPERTIES, MP_PLAIN, false},
-    [MP_ADD] = {"$add", MP_NUMBERS, MP_NON_IDEMPOTENT, true},
-    [MP_APPEND] = {"$append", MP_PROPERTIES, MP_NON_IDEMPOTENT, true},
-    [MP_UNION] = {"$union", MP_LISTS, MP_PLAIN, false},
-    [MP_REMOVE] = {"$remove", MP_PROPERTIES, MP_PLAIN, false},
-    [MP_UNSET] = {"$unset", MP_NAMES, MP_PLAIN, false},
-    [MP_DELETE] = {"$delete", MP_NOTHING, MP_PLAIN, false},
-};
-
 /* Makes the comma at `start`, if anything was written, the opening bracket. */
 static mp_err close_payload(mp_encode *e, size_t start, const char *brackets) {
     if (e->out->len == start)

@@ -7,42 +7,14 @@
 #include "binding/encode/id.h"
 #include "binding/lua/handle.h"
 
+#include "core/record/operation.h"
+
 enum {
     MP_PROFILE_MAX = 2000 /* properties of one profile */
 };
 
 /* In front of an update of people: no place is made up from the sender's. */
 #define MP_PROFILE_NO_IP ",\"$ip\":\"0\""
-
-/* What stands behind an operation. */
-typedef enum mp_payload {
-    MP_PROPERTIES, /* an object */
-    MP_NUMBERS,    /* an object of numbers */
-    MP_LISTS,      /* an object of lists; a scalar is wrapped in one */
-    MP_NAMES,      /* a list of property names, or one name */
-    MP_NOTHING
-} mp_payload;
-
-typedef struct mp_operation {
-    const char *name; /* "$set" */
-    mp_payload payload;
-    mp_kind kind;
-    bool people_only;
-} mp_operation;
-
-typedef enum mp_operation_id {
-    MP_SET,
-    MP_SET_ONCE,
-    MP_ADD,
-    MP_APPEND,
-    MP_UNION,
-    MP_REMOVE,
-    MP_UNSET,
-    MP_DELETE,
-    MP_OPERATIONS
-} mp_operation_id;
-
-extern const mp_operation mp_operations[MP_OPERATIONS];
 
 /* The functions below return what those of encode.h do, and take the indexes
  * of stack slots, which must be positive. */

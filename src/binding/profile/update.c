@@ -164,18 +164,19 @@ static int send(mp_update *u, mp_err err) {
 
 /* Where the arguments of an operation stand; 0: not given. */
 typedef struct arguments {
+    const mp_operation *operation;
     int name;  /* of one property */
     int value; /* of that property, or the payload */
     int modifiers;
 } arguments;
 
 static arguments check_arguments(lua_State *L, int first, mp_payload payload) {
-    arguments a = {0, first, first + 1};
+    arguments a = {NULL, 0, first, first + 1};
     int type = lua_type(L, first);
     if (payload == MP_NOTHING) {
-        a = (arguments){0, 0, first};
+        a = (arguments){NULL, 0, 0, first};
     } else if (type == LUA_TSTRING && payload != MP_NAMES) {
-        a = (arguments){first, first + 1, first + 2};
+        a = (arguments){NULL, first, first + 1, first + 2};
         if (lua_isnoneornil(L, a.value) && payload == MP_NUMBERS)
             a.value = 0;
         else if (lua_isnone(L, a.value))
@@ -190,48 +191,104 @@ static arguments check_arguments(lua_State *L, int first, mp_payload payload) {
     return a;
 }
 
-static int operate(lua_State *L, mp_operation_id id) {
-    const mp_operation *operation = &mp_operations[id];
-    const mp_profile_handle *handle = check_self(L);
-    arguments a =
-        check_arguments(L, first_argument(handle->target), operation->payload);
+/* A call: ends in the record that `encode` completes, or in why there is
+ * none. */
+static int run(lua_State *L, const mp_profile_handle *handle,
+               const arguments *a,
+               mp_err (*encode)(mp_update *u, const arguments *a)) {
+    mp_update u;
     int refused = refuse(L, handle);
     if (refused > 0)
         return refused;
-    mp_update u;
-    mp_err err = begin(L, &u, handle, a.modifiers);
-    if (err != MP_OK)
-        return send(&u, err);
-    u.kind = operation->kind;
-    if (a.value > 0)
-        lua_pushvalue(L, a.value);
-    else
-        lua_pushinteger(L, 1);
-    if (operation->payload == MP_NAMES)
-        u.e.fault.root = "names";
-    err = a.name > 0
-              ? mp_profile_operate_one(&u.e, operation, a.name, &u.nothing)
-              : mp_profile_operate(&u.e, operation, &u.nothing);
-    return send(&u, err);
+    mp_err err = begin(L, &u, handle, a->modifiers);
+    return send(&u, err == MP_OK ? encode(&u, a) : err);
 }
 
-/* The operation of a name that is a key at the top; raises if there is none
- * for this target. */
-static const mp_operation *find_operation(lua_State *L, int arg,
-                                          const mp_target *target) {
-    bool people = target->lane == MP_LANE_PEOPLE;
-    if (lua_type(L, -1) == LUA_TSTRING) {
-        const char *name = lua_tostring(L, -1);
-        for (size_t i = 0; i < MP_OPERATIONS; i++)
-            if (strcmp(mp_operations[i].name, name) == 0 &&
-                (people || !mp_operations[i].people_only))
-                return &mp_operations[i];
+static mp_err encode_operation(mp_update *u, const arguments *a) {
+    lua_State *L = u->e.L;
+    u->kind = a->operation->kind;
+    if (a->value > 0)
+        lua_pushvalue(L, a->value);
+    else
+        lua_pushinteger(L, 1);
+    if (a->operation->payload == MP_NAMES)
+        u->e.fault.root = "names";
+    return a->name > 0 ? mp_profile_operate_one(&u->e, a->operation, a->name,
+                                                &u->nothing)
+                       : mp_profile_operate(&u->e, a->operation, &u->nothing);
+}
+
+static int operate(lua_State *L, const mp_operation *operation) {
+    const mp_profile_handle *handle = check_self(L);
+    arguments a =
+        check_arguments(L, first_argument(handle->target), operation->payload);
+    a.operation = operation;
+    return run(L, handle, &a, encode_operation);
+}
+
+/* The method of the operation in upvalue 3. */
+static int operation_method(lua_State *L) {
+    return operate(L, &mp_operations[lua_tointeger(L, lua_upvalueindex(3))]);
+}
+
+int mp_update_delete(lua_State *L) {
+    return operate(L, &mp_operations[MP_DELETE]);
+}
+
+static bool is_offered(const mp_operation *operation, const mp_target *target) {
+    return target->lane == MP_LANE_PEOPLE || operation->groups;
+}
+
+/* Raises for an operation at the top that the target does not have. */
+static _Noreturn void fail_operation(lua_State *L, int arg,
+                                     const mp_target *target) {
+    char shown[MP_SHOWN], names[MP_MESSAGE] = "";
+    size_t len = 0;
+    for (size_t i = 0; i < MP_OPERATIONS; i++)
+        if (is_offered(&mp_operations[i], target))
+            len += (size_t)snprintf(names + len, sizeof names - len, "%s%s",
+                                    len == 0                 ? ""
+                                    : i == MP_OPERATIONS - 1 ? " or "
+                                                             : ", ",
+                                    mp_operations[i].name);
+    mp_raise(L, arg, "update: unknown operation %s: expected %s",
+             mp_fault_show(L, -1, shown), names);
+}
+
+/* The only key of the table at argument `arg`, which is pushed: an operation
+ * of the target. Raises for any other table. */
+static const mp_operation *check_update(lua_State *L, int arg,
+                                        const mp_target *target) {
+    const mp_operation *operation = NULL;
+    lua_pushnil(L);
+    while (lua_next(L, arg)) {
+        size_t len = 0;
+        const char *name = NULL;
+        lua_pop(L, 1);
+        if (operation)
+            mp_raise(L, arg, "update: more than one operation");
+        if (lua_type(L, -1) == LUA_TSTRING)
+            name = lua_tolstring(L, -1, &len);
+        operation = name ? mp_operation_find(name, len) : NULL;
+        if (!operation || !is_offered(operation, target))
+            fail_operation(L, arg, target);
     }
-    char shown[MP_SHOWN];
-    mp_raise(L, arg,
-             "update: unknown operation %s: expected $set, $set_once, %s"
-             "$union, $remove, $unset or $delete",
-             mp_fault_show(L, -1, shown), people ? "$add, $append, " : "");
+    if (!operation)
+        mp_raise(L, arg, "update: no operation");
+    lua_pushstring(L, operation->name);
+    return operation;
+}
+
+/* `name`: the operation's, a key of the table `value`. */
+static mp_err encode_update(mp_update *u, const arguments *a) {
+    u->kind = a->operation->kind;
+    u->e.fault.root = "update";
+    lua_pushvalue(u->e.L, a->name);
+    lua_rawget(u->e.L, a->value);
+    mp_err err = mp_profile_operate(&u->e, a->operation, &u->nothing);
+    if (err != MP_OK)
+        mp_fault_key(&u->e.fault, u->e.L, a->name);
+    return err;
 }
 
 int mp_update_any(lua_State *L) {
@@ -239,34 +296,10 @@ int mp_update_any(lua_State *L) {
     int first = first_argument(handle->target);
     if (!lua_istable(L, first))
         mp_raise_type(L, first, "update: table");
-    int modifiers = check_modifiers(L, first + 1);
-    const mp_operation *operation = NULL;
-    lua_pushnil(L);
-    while (lua_next(L, first)) {
-        lua_pop(L, 1);
-        if (operation)
-            mp_raise(L, first, "update: more than one operation");
-        operation = find_operation(L, first, handle->target);
-    }
-    if (!operation)
-        mp_raise(L, first, "update: no operation");
-    int refused = refuse(L, handle);
-    if (refused > 0)
-        return refused;
-    mp_update u;
-    mp_err err = begin(L, &u, handle, modifiers);
-    if (err != MP_OK)
-        return send(&u, err);
-    u.kind = operation->kind;
-    u.e.fault.root = "update";
-    lua_pushstring(L, operation->name);
-    int name = lua_gettop(L);
-    lua_pushvalue(L, name);
-    lua_rawget(L, first);
-    err = mp_profile_operate(&u.e, operation, &u.nothing);
-    if (err != MP_OK)
-        mp_fault_key(&u.e.fault, L, name);
-    return send(&u, err);
+    arguments a = {.value = first, .modifiers = check_modifiers(L, first + 1)};
+    a.operation = check_update(L, first, handle->target);
+    a.name = lua_gettop(L);
+    return run(L, handle, &a, encode_update);
 }
 
 /* True if charges are never sent. */
@@ -276,86 +309,59 @@ static bool excludes_charges(const mp_update *u) {
            mp_dict_find(u->e.excluded, name, sizeof name - 1) != NULL;
 }
 
+/* `value`: the amount; `name`: the properties, 0: none. */
+static mp_err encode_charge(mp_update *u, const arguments *a) {
+    u->kind = mp_operations[MP_APPEND].kind;
+    u->nothing = excludes_charges(u);
+    return mp_profile_charge(&u->e, a->value, a->name);
+}
+
 static int track_charge(lua_State *L) {
     const mp_profile_handle *handle = check_self(L);
     int first = first_argument(handle->target);
     int type = lua_type(L, first);
     if (type != LUA_TNUMBER && type != MP_LUA_TCDATA)
         mp_raise_type(L, first, "amount: number");
-    int properties = check_table(L, first + 1, "properties: table");
-    int modifiers = check_modifiers(L, first + 2);
-    int refused = refuse(L, handle);
-    if (refused > 0)
-        return refused;
-    mp_update u;
-    mp_err err = begin(L, &u, handle, modifiers);
-    u.kind = mp_operations[MP_APPEND].kind;
-    u.nothing = excludes_charges(&u);
-    if (err == MP_OK)
-        err = mp_profile_charge(&u.e, first, properties);
-    return send(&u, err);
+    arguments a = {.value = first,
+                   .name = check_table(L, first + 1, "properties: table"),
+                   .modifiers = check_modifiers(L, first + 2)};
+    return run(L, handle, &a, encode_charge);
+}
+
+static mp_err encode_no_charges(mp_update *u, const arguments *a) {
+    (void)a;
+    u->nothing = excludes_charges(u);
+    return mp_buf_puts(u->e.out, ",\"$set\":{\"$transactions\":[]}");
 }
 
 static int clear_charges(lua_State *L) {
     const mp_profile_handle *handle = check_self(L);
-    int modifiers = check_modifiers(L, first_argument(handle->target));
-    int refused = refuse(L, handle);
-    if (refused > 0)
-        return refused;
-    mp_update u;
-    mp_err err = begin(L, &u, handle, modifiers);
-    u.nothing = excludes_charges(&u);
-    if (err == MP_OK)
-        err = mp_buf_puts(u.e.out, ",\"$set\":{\"$transactions\":[]}");
-    return send(&u, err);
+    arguments a = {.modifiers =
+                       check_modifiers(L, first_argument(handle->target))};
+    return run(L, handle, &a, encode_no_charges);
 }
 
-static int set(lua_State *L) {
-    return operate(L, MP_SET);
-}
-
-static int set_once(lua_State *L) {
-    return operate(L, MP_SET_ONCE);
-}
-
-static int unite(lua_State *L) {
-    return operate(L, MP_UNION);
-}
-
-static int remove_value(lua_State *L) {
-    return operate(L, MP_REMOVE);
-}
-
-static int unset(lua_State *L) {
-    return operate(L, MP_UNSET);
-}
-
-static int append(lua_State *L) {
-    return operate(L, MP_APPEND);
-}
-
-static int increment(lua_State *L) {
-    return operate(L, MP_ADD);
-}
-
-int mp_update_delete(lua_State *L) {
-    return operate(L, MP_DELETE);
-}
-
-const luaL_Reg mp_update_methods[] = {
-    {"set", set},     {"set_once", set_once},   {"union", unite},
-    {"unset", unset}, {"remove", remove_value}, {NULL, NULL},
-};
-
-const luaL_Reg mp_update_people_methods[] = {
-    {"append", append},
-    {"increment", increment},
+static const luaL_Reg charge_methods[] = {
     {"track_charge", track_charge},
     {"clear_charges", clear_charges},
     {NULL, NULL},
 };
 
-/* ---- parts ---- */
+void mp_update_add_methods(lua_State *L, int table, int scratch, mp_type type,
+                           mp_lane_id lane) {
+    for (size_t i = 0; i < MP_OPERATIONS; i++) {
+        const mp_operation *operation = &mp_operations[i];
+        const char *name =
+            lane == MP_LANE_PEOPLE ? operation->people : operation->groups;
+        if (name)
+            mp_handle_add_with(L, table, name, operation_method, scratch, type,
+                               (lua_Integer)i);
+    }
+    if (lane == MP_LANE_PEOPLE)
+        mp_handle_add(L, table, charge_methods, scratch, type);
+}
+
+/* ---- handles ---- */
 
 void *mp_update_push(lua_State *L, const mp_target *target, size_t size,
                      int client) {

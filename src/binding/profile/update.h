@@ -51,18 +51,17 @@ struct mp_update {
 void *mp_update_push(lua_State *L, const mp_target *target, size_t size,
                      int client);
 
-/* set, set_once, union, remove, unset, for a part of any target: (ids, name,
- * value[, modifiers]) or (ids, table[, modifiers]) or, for unset, (ids, name or
- * list[, modifiers]). */
-extern const luaL_Reg mp_update_methods[];
+/* Sets in the table at index `table` the methods of all operations that the
+ * lane has, (ids, name, value[, modifiers]) or (ids, table[, modifiers]) or,
+ * for unset, (ids, name or list[, modifiers]) and, for delete, (ids
+ * [, modifiers]); for people also track_charge (ids, amount[, properties
+ * [, modifiers]]) and clear_charges (ids[, modifiers]). A number that is not
+ * given is 1. Each method returns 1 and pushes true, or returns 3 and pushes
+ * nil, message, code; it raises for arguments of a wrong type. */
+void mp_update_add_methods(lua_State *L, int table, int scratch, mp_type type,
+                           mp_lane_id lane);
 
-/* append, increment, of which a number that is not given is 1, track_charge
- * (ids, amount[, properties[, modifiers]]) and clear_charges
- * (ids[, modifiers]), for a part of people. */
-extern const luaL_Reg mp_update_people_methods[];
-
-/* More methods. Each returns 1 and pushes true, or returns 3 and pushes nil,
- * message, code; it raises for arguments of a wrong type. */
+/* Methods for lists. */
 int mp_update_delete(lua_State *L); /* (ids[, modifiers]) */
 int mp_update_any(lua_State *L);    /* (ids, { ["$set"] = ... }[, modifiers]) */
 

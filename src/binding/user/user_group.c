@@ -38,10 +38,6 @@ static const mp_target group = {
     .owner = &owner,
 };
 
-static const luaL_Reg own[] = {{"delete", mp_update_delete}, {NULL, NULL}};
-
-const luaL_Reg *const mp_user_group_methods[] = {mp_update_methods, own, NULL};
-
 /* ---- life ---- */
 
 /* Keeps a text as a string in the table at the top, and points at it. */

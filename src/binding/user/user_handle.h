@@ -39,8 +39,7 @@ typedef struct mp_user_profile_handle {
 extern const luaL_Reg mp_user_constructor[];    /* of a client */
 extern const luaL_Reg *const mp_user_methods[]; /* NULL-terminated */
 extern const luaL_Reg mp_user_metamethods[];
-extern const luaL_Reg *const mp_user_people_methods[];
-extern const luaL_Reg *const mp_user_group_methods[];
+extern const luaL_Reg mp_user_people_methods[]; /* beside the operations */
 
 extern const luaL_Reg mp_user_events[], mp_user_identity[], mp_user_super[],
     mp_user_groups[], mp_user_consents[], mp_user_states[];

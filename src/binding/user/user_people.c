@@ -191,17 +191,10 @@ static int update_any(lua_State *L) {
     return mp_update_any(L);
 }
 
-static const luaL_Reg own[] = {
+const luaL_Reg mp_user_people_methods[] = {
     {"delete_user", delete_user},
     {"update", update_any},
     {NULL, NULL},
-};
-
-const luaL_Reg *const mp_user_people_methods[] = {
-    mp_update_methods,
-    mp_update_people_methods,
-    own,
-    NULL,
 };
 
 void mp_user_people_push(lua_State *L, int index, int client) {

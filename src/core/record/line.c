@@ -1,5 +1,6 @@
 #include "core/record/line.h"
 
+#include "core/record/operation.h"
 #include "core/record/parse.h"
 
 #include <string.h>
@@ -36,8 +37,10 @@ static bool hash_text(const json_t *root, const char *key, uint32_t *hash) {
 
 static bool read_profile(const json_t *root, mp_record *out) {
     out->ordering_key = MP_ORDERING_KEY;
-    if (json_object_get(root, "$add") || json_object_get(root, "$append"))
-        out->kind = MP_NON_IDEMPOTENT;
+    for (size_t i = 0; i < MP_OPERATIONS; i++)
+        if (mp_operations[i].kind != MP_PLAIN &&
+            json_object_get(root, mp_operations[i].name))
+            out->kind = mp_operations[i].kind;
     return hash_text(root, "$distinct_id", &out->ordering_key) ||
            (hash_text(root, "$group_key", &out->ordering_key) &&
             hash_text(root, "$group_id", &out->ordering_key));

@@ -2,6 +2,7 @@
 
 #include "core/base/json.h"
 #include "core/base/num.h"
+#include "core/record/operation.h"
 #include "core/record/parse.h"
 
 #include <stdio.h>
@@ -239,32 +240,31 @@ static mp_err get_timers(const json_t *state, mp_user *user,
     return MP_OK;
 }
 
-/* Reads from the names in an update how it may be sent. False for one without
- * names, or with other names, as those that say whose it is. */
+/* Reads from a name in an update, with its quotes, how it may be sent. False:
+ * no update that was held has this name. */
+static bool classify_name(mp_pending_update *update, const char *quoted,
+                          size_t len) {
+    if (len < 2)
+        return false;
+    const char *name = quoted + 1;
+    const mp_operation *operation = mp_operation_find(name, len - 2);
+    if (!operation || operation->payload == MP_NOTHING) {
+        update->has_ip |= len == 5 && memcmp(name, "$ip", 3) == 0;
+        return mp_operation_is_modifier(name, len - 2);
+    }
+    if (operation->kind != MP_PLAIN)
+        update->kind = operation->kind;
+    return true;
+}
+
+/* The same for all of an update. False also for one without names. */
 static bool classify(mp_pending_update *update) {
-    static const char *const names[] = {
-        "\"$ip\"",          "\"$add\"",          "\"$append\"",
-        "\"$set\"",         "\"$set_once\"",     "\"$union\"",
-        "\"$remove\"",      "\"$unset\"",        "\"$time\"",
-        "\"$ignore_time\"", "\"$ignore_alias\"", "\"$latitude\"",
-        "\"$longitude\"",
-    };
-    enum {
-        NAMES = sizeof names / sizeof *names
-    };
     const char *at = update->body + 1, *end = update->body + update->len - 1;
     bool any = false;
     while (at < end) {
         const char *name_end = mp_json_skip(at, end);
-        size_t len = (size_t)(name_end - at), i = 0;
-        while (i < NAMES &&
-               (strlen(names[i]) != len || memcmp(at, names[i], len) != 0))
-            i++;
-        if (i == NAMES)
+        if (!classify_name(update, at, (size_t)(name_end - at)))
             return false;
-        update->has_ip |= i == 0;
-        if (i == 1 || i == 2)
-            update->kind = MP_NON_IDEMPOTENT;
         any = true;
         at = name_end < end ? mp_json_skip(name_end + 1, end) + 1 : end;
     }
