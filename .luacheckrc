@@ -4,6 +4,7 @@ exclude_files = { "build", "node_modules", "bench/node_modules" }
 files["spec"] = { std = "+busted" }
 files["sandbox"] = { std = "+ngx_lua" }
 files["src/mixpanel/resty.lua"] = { std = "+ngx_lua" }
+files["src/mixpanel/resty"] = { std = "+ngx_lua" }
 files["examples/openresty"] = { std = "+ngx_lua" }
 files["src/mixpanel/love.lua"] = { std = "+love", read_globals = { "jit" }, ignore = { "143/love" } }
 files["examples/testing"] = { std = "+busted" }

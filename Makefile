@@ -178,12 +178,15 @@ bench-gate: test-deps
 docs:
 	@lua5.4 docs/render.lua
 
+# The companions in Lua, with their folders, into a directory that Lua looks in.
+install_lua = for file in $$(cd src && find mixpanel -name '*.lua'); do \
+	    install -D -m 644 src/$$file $(1)/$$file || exit; \
+	done
+
 install: $(ABI)
 	install -D -m 755 $(BUILD)/$(ABI)/mixpanel.so \
 	    $(DESTDIR)$(PREFIX)/lib/lua/$(ABI)/mixpanel.so
-	install -d $(DESTDIR)$(PREFIX)/share/lua/$(ABI)/mixpanel
-	install -m 644 src/mixpanel/*.lua \
-	    $(DESTDIR)$(PREFIX)/share/lua/$(ABI)/mixpanel
+	$(call install_lua,$(DESTDIR)$(PREFIX)/share/lua/$(ABI))
 
 # For LuaRocks, which knows where its Lua's headers are and where files go.
 rock:
@@ -193,8 +196,7 @@ rock:
 
 rock-install:
 	install -D -m 755 $(BUILD)/rock/host/mixpanel.so $(LIBDIR)/mixpanel.so
-	install -d $(LUADIR)/mixpanel
-	install -m 644 src/mixpanel/*.lua $(LUADIR)/mixpanel
+	$(call install_lua,$(LUADIR))
 
 clean:
 	rm -rf $(BUILD)

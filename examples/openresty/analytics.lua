@@ -1,4 +1,5 @@
 -- The one client of the site, and how a request becomes an event.
+local metrics = require "mixpanel.resty.metrics"
 local mixpanel = require "mixpanel"
 local resty = require "mixpanel.resty"
 
@@ -11,6 +12,8 @@ end
 -- Made in the master by init_by_lua, used by every worker.
 local client = mixpanel.new(token, { api_host = sandbox })
 
+local exporter = metrics.new(client, "mixpanel") -- the lua_shared_dict
+
 local analytics = { client = client }
 
 -- What became of records that did not simply arrive, into nginx's error log.
@@ -22,10 +25,11 @@ end
 
 function analytics.init_worker()
   ngx.timer.every(10, report)
+  exporter:init_worker()
 end
 
 local function describe(properties)
-  if ngx.var.uri == "/status" then
+  if ngx.var.uri == "/status" or ngx.var.uri == "/metrics" then
     return false
   end
   properties.distinct_id = ngx.var.cookie_user
@@ -38,11 +42,16 @@ end
 
 function analytics.exit_worker()
   resty.exit_worker(client)
+  exporter:exit_worker()
   report()
 end
 
 function analytics.status()
   resty.status(client)
+end
+
+function analytics.metrics()
+  exporter:answer()
 end
 
 return analytics

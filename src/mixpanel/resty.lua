@@ -21,6 +21,8 @@ local FROM_VISITOR = {
 -- Looked for at once: in init_by_lua the master may read what its workers may
 -- not. Only resty.status needs it; it is part of OpenResty.
 local has_cjson, cjson = pcall(require, "cjson")
+local prefers = require "mixpanel.resty.accept"
+local send_page = require "mixpanel.resty.status"
 
 local FLUSH_TIMEOUT = 10 -- seconds, as mp:flush
 local FIRST_PAUSE, LONGEST_PAUSE = 0.002, 0.1 -- seconds between two looks
@@ -216,17 +218,30 @@ function resty.exit_worker(mp)
   return ok, message, code
 end
 
---- For content_by_lua: answers with mp:stats() as JSON. Each worker counts for
---- itself; `pid` tells which one answered, `left_out` counts what resty.track and
---- resty.log left out. Raises without lua-cjson.
+--- mp:stats() of this worker, and `left_out`: what resty.track and resty.log left
+--- out.
+---@param mp mixpanel.Client
+---@return mixpanel.Stats
+function resty.stats(mp)
+  local stats = mp:stats()
+  stats.left_out = left_out[mp] or 0
+  return stats
+end
+
+--- For content_by_lua: answers with resty.stats(mp), as a page to a browser and as
+--- JSON to everybody else. Each worker counts for itself; `pid` tells which one
+--- answered. Raises without lua-cjson, unless for a page.
 ---@param mp mixpanel.Client
 function resty.status(mp)
-  assert(has_cjson, cjson)
-  local stats = mp:stats()
-  stats.pid = ngx.worker.pid()
-  stats.left_out = left_out[mp] or 0
-  ngx.header["Content-Type"] = "application/json"
+  local stats, pid = resty.stats(mp), ngx.worker.pid()
   ngx.header["Cache-Control"] = "no-store"
+  ngx.header.Vary = "Accept"
+  if prefers(ngx.var.http_accept, "text/html", "application/json") then
+    return send_page(stats, pid)
+  end
+  assert(has_cjson, cjson)
+  stats.pid = pid
+  ngx.header["Content-Type"] = "application/json"
   ngx.say(cjson.encode(stats))
 end
 
