@@ -2,6 +2,7 @@
 local cjson = require "cjson.safe"
 local check = require "check"
 local inflate = require "inflate"
+local record_list = require "records"
 local reply = require "reply"
 local store = require "store"
 
@@ -38,23 +39,6 @@ local function unwrap_form(body)
   end
   data = ngx.unescape_uri(data)
   return data:find "^%s*[%[{]" and data or ngx.decode_base64(data) or ""
-end
-
--- The records of a body as a list; nil when it has none.
-local function read_records(body)
-  local content_type = ngx.req.get_headers()["content-type"] or ""
-  if content_type:find("ndjson", 1, true) then
-    local list = {}
-    for line in body:gmatch "[^\r\n]+" do
-      list[#list + 1] = cjson.decode(line) or false
-    end
-    return #list > 0 and list or nil
-  end
-  local value = cjson.decode(body)
-  if type(value) ~= "table" then
-    return nil
-  end
-  return #value > 0 and value or (next(value) ~= nil and { value } or nil)
 end
 
 local function read_auth()
@@ -218,7 +202,7 @@ local function answer(path, endpoint, seen, body, why)
         status = "Request Entity Too Large",
       }
   end
-  local records = read_records(body)
+  local records = record_list.decode(body, ngx.req.get_headers()["content-type"])
   if not records then
     if path == "/import" then
       return 400, { code = 400, error = "data, missing or empty", status = "Bad Request" }
@@ -276,23 +260,23 @@ local function follow_script(path, endpoint, seen, body, scripted)
     end
     keep_accepted(path, seen)
   end
-  reply.scripted(seen, scripted)
+  return reply.scripted(seen, scripted)
 end
 
 function api.handle()
   local path = ngx.var.uri:gsub("/$", "")
   local endpoint = endpoints[path]
   if not endpoint then
-    note(path)
-    return reply.send(404, { code = 404, error = "Not Found", status = "error" })
+    local seen = note(path)
+    seen.status, seen.reply = 404, { code = 404, error = "Not Found", status = "error" }
+    return reply.send(seen.status, seen.reply)
   end
   local early = store.scripted(path, "")
   if early and early.forget then
     ngx.req.read_body()
     return reply.scripted({}, early)
   elseif early and early.close == "before" then
-    note(path)
-    return reply.scripted({}, early)
+    return reply.scripted(note(path), early)
   end
   local raw, body, why = read_body(endpoint.gzip)
   body = body and unwrap_form(body)

@@ -217,6 +217,10 @@ local operations = {
   end,
 }
 
+function check.is_operation(name)
+  return operations[name] ~= nil
+end
+
 local function check_update(update, ids)
   if type(update) ~= "table" then
     return "", "data, missing or empty"

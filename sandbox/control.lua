@@ -1,8 +1,11 @@
 -- The control API under /sandbox/: reads back what arrived and scripts what
 -- is answered. See README.md.
 local cjson = require "cjson.safe"
+local guard = require "guard"
+local live = require "live"
 local reply = require "reply"
 local store = require "store"
+local view = require "view"
 
 local control = {}
 
@@ -48,6 +51,28 @@ routes["GET /requests"] = function()
   return send_list(list)
 end
 
+routes["DELETE /requests"] = function()
+  store.forget_requests()
+  collectgarbage()
+  return reply.send(200, { status = "OK" })
+end
+
+-- What the page shows of a record that somebody chose.
+routes["GET /record"] = function()
+  local query = ngx.req.get_uri_args()
+  local seen = store.requests[tonumber(query.n)]
+  local shown = seen and view.record(seen, tonumber(query.i))
+  if not shown then
+    return reply.send(404, { error = "no such record: it may have been cleared" })
+  end
+  return reply.send(200, shown)
+end
+
+routes["GET /live"] = live.feed
+routes["GET /live.js"] = live.script
+routes["GET /live.css"] = live.style
+routes["GET /icon.svg"] = live.icon
+
 -- The bodies whose records were accepted are sent as they came, so that no
 -- number loses a digit on the way through a decoder.
 routes["GET /records"] = function()
@@ -66,14 +91,23 @@ routes["GET /script"] = function()
 end
 
 routes["POST /script"] = function()
-  local value = read_json()
-  if not value then
-    return reply.send(400, { error = "expected a scripted reply or a list of them" })
+  local value, script = read_json(), {}
+  for i, scripted in ipairs(store.script) do
+    script[i] = scripted
   end
-  for _, scripted in ipairs(#value > 0 and value or { value }) do
-    table.insert(store.script, scripted)
+  for _, scripted in ipairs(value and (#value > 0 and value or { value }) or { false }) do
+    if type(scripted) ~= "table" then
+      return reply.send(400, { error = "expected a scripted reply or a list of them" })
+    end
+    script[#script + 1] = scripted
   end
+  store.set_script(script)
   return reply.send(200, { status = "OK", waiting = #store.script })
+end
+
+routes["DELETE /script"] = function()
+  store.set_script {}
+  return reply.send(200, { status = "OK" })
 end
 
 routes["POST /config"] = function()
@@ -91,6 +125,10 @@ routes["POST /config"] = function()
 end
 
 function control.handle()
+  local status, why = guard.refuse()
+  if status then
+    return reply.send(status, { error = why })
+  end
   local path = ngx.var.uri:gsub("^/sandbox", "")
   local route = routes[ngx.req.get_method() .. " " .. path]
   if not route then

@@ -34,38 +34,43 @@ local function drip(text, bytes_per_second)
   end
 end
 
--- Answers as it was told to: see README.md.
-function reply.scripted(seen, scripted)
-  if scripted.close == "before" then
-    return hang_up()
-  end
-  if scripted.delay_ms then
-    ngx.sleep(scripted.delay_ms / 1000)
-  end
-  if scripted.close == "after" then
-    return hang_up()
-  end
+local function scripted_text(seen, scripted)
   local text = scripted.body
   if type(text) == "table" then
-    text = cjson.encode(text)
-  elseif text == nil then
-    text = type(seen.reply) == "table" and cjson.encode(seen.reply) or tostring(seen.reply or "")
-    if scripted.status ~= nil and scripted.status ~= 200 then
-      text = cjson.encode { error = "scripted", status = "error" }
-    end
+    return cjson.encode(text)
+  elseif text ~= nil then
+    return text
+  elseif scripted.status ~= nil and scripted.status ~= 200 then
+    return cjson.encode { error = "scripted", status = "error" }
   end
-  seen.status, seen.reply = scripted.status or 200, text
+  return type(seen.reply) == "table" and cjson.encode(seen.reply) or tostring(seen.reply or "")
+end
+
+-- Answers as it was told to: see README.md. What it is going to do is noted in
+-- `seen` before anybody waits.
+function reply.scripted(seen, scripted)
+  local silent = scripted.close == "before" or scripted.close == "after"
+  seen.scripted, seen.close = true, scripted.close
+  if not silent then
+    seen.status, seen.reply = scripted.status or 200, scripted_text(seen, scripted)
+  end
+  if scripted.delay_ms and scripted.close ~= "before" then
+    ngx.sleep(scripted.delay_ms / 1000)
+  end
+  if silent then
+    return hang_up()
+  end
   ngx.status = seen.status
   for name, value in pairs(scripted.headers or {}) do
     ngx.header[name] = value
   end
   if scripted.close == "mid" then
-    return break_off(text)
+    return break_off(seen.reply)
   elseif scripted.drip then
-    return drip(text, scripted.drip.bytes_per_second)
+    return drip(seen.reply, scripted.drip.bytes_per_second)
   end
-  ngx.header["Content-Length"] = #text
-  ngx.print(text)
+  ngx.header["Content-Length"] = #seen.reply
+  ngx.print(seen.reply)
 end
 
 return reply

@@ -2,10 +2,32 @@
 -- one worker.
 local store = {}
 
-function store.reset()
+local function random_id()
+  local file = assert(io.open("/dev/urandom", "rb"))
+  local bytes = file:read(16)
+  file:close()
+  return (bytes:gsub(".", function(char)
+    return ("%02x"):format(char:byte())
+  end))
+end
+
+store.token = random_id() -- that a change from the page must carry
+store.script_version = 0 -- grows with each change of the script
+
+function store.forget_requests()
+  store.epoch = random_id() -- within which the numbers of requests hold
   store.requests = {} -- in order of arrival
   store.records = {} -- path -> the raw text of each accepted body, in order
-  store.script = {} -- replies to come
+end
+
+function store.set_script(replies)
+  store.script = replies -- to come
+  store.script_version = store.script_version + 1
+end
+
+function store.reset()
+  store.forget_requests()
+  store.set_script {}
   store.config = { simplified = false, accounts = {}, tokens = nil }
 end
 
@@ -22,6 +44,7 @@ end
 function store.scripted(path, body)
   for i, reply in ipairs(store.script) do
     if fits(reply, path, body) then
+      store.script_version = store.script_version + 1
       local times = reply.times or 1
       if times == 1 then
         table.remove(store.script, i)
