@@ -114,7 +114,7 @@ local function refusal(seen)
   if seen.scripted then
     return "scripted: " .. describe_answer(seen)
   elseif type(reply) ~= "table" then
-    return describe_answer(seen)
+    return ("%s with %s"):format(describe_answer(seen), show(reply) or "nothing")
   end
   local failed = object(reply.failed_records)[1]
   return type(failed) == "string" and failed or show(reply.error) or describe_answer(seen)

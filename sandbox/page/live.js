@@ -15,6 +15,7 @@ const number = (value) => value.toLocaleString("en-US");
 // Control characters, and those that turn the direction of what follows, would
 // show something else than was sent: they are written as JSON escapes.
 const HIDDEN = /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g;
+const RIGHT_TO_LEFT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\ud802\ud803\ud83a\ud83b]/;
 const escape = (char) => "\\u" + char.charCodeAt(0).toString(16).padStart(4, "0");
 const plain = (text) => text.replace(HIDDEN, escape);
 const plainLines = (text) => text.replace(HIDDEN, (char) => (char === "\n" ? char : escape(char)));
@@ -28,15 +29,6 @@ let token = "";
 let total = { records: 0, requests: 0 };
 let clockAhead = 0; // ms that the sandbox's clock is ahead of ours
 const perSecond = new Map(); // second -> events that came in it
-
-// Most texts of rows repeat; each is kept once.
-const texts = new Map();
-
-function once(text) {
-  if (texts.size > 20000) texts.clear();
-  if (!texts.has(text)) texts.set(text, text);
-  return texts.get(text);
-}
 
 function startAnew(hello) {
   token = hello.token;
@@ -61,9 +53,8 @@ function take(request) {
   total.requests += 1;
   total.records += request.count;
   countEvents(request);
-  fresh.forEach((row, at) => {
-    for (const key of ["name", "place", "verdict", "reason"]) row[key] = once(row[key] || "");
-    Object.assign(row, { request, i: at + 1, ids: row.ids || [] });
+  fresh.forEach((sent, at) => {
+    const row = { request, i: at + 1, name: "", ids: [], place: "", reason: "", ...sent };
     rows.push(row);
     if (shown !== rows && fits(row)) shown.push(row);
   });
@@ -119,13 +110,10 @@ const idOf = (row) => `row-${row.request.n}-${row.i}`;
 const pool = [];
 let rowHeight = 36;
 let drawing = false;
+let lastTop = 0;
 
 const following = () => $("follow").getAttribute("aria-pressed") === "true";
-
-function follow(on) {
-  $("follow").setAttribute("aria-pressed", on);
-  draw();
-}
+const press = (on) => $("follow").setAttribute("aria-pressed", on);
 
 function draw() {
   if (drawing) return;
@@ -177,7 +165,11 @@ function fill(element, row) {
 function drawRow(element, index) {
   const row = shown[index];
   element.hidden = !row;
-  if (!row) return;
+  if (!row) {
+    element.shows = element.id = null; // whatever it showed may be elsewhere now
+    element.setAttribute("aria-selected", false);
+    return;
+  }
   if (element.shows !== row) fill(element, row);
   element.style.transform = `translateY(${index * rowHeight}px)`;
   element.setAttribute("aria-rowindex", index + 2);
@@ -206,13 +198,20 @@ function drawCounts() {
   $("empty").hidden = rows.length > 0;
 }
 
+// Scrolling up ends following; down to the end begins it again.
 grid.addEventListener("scroll", () => {
-  const end = grid.scrollTop + grid.clientHeight >= grid.scrollHeight - 4;
-  if (end !== following() && !drawing) $("follow").setAttribute("aria-pressed", end);
+  const { scrollTop, clientHeight, scrollHeight } = grid;
+  const atEnd = scrollTop + clientHeight >= scrollHeight - 4;
+  if (scrollTop < lastTop - 4 && !atEnd) press(false);
+  else if (scrollTop > lastTop && atEnd) press(true);
+  lastTop = scrollTop;
   draw();
 });
 new ResizeObserver(draw).observe(grid);
-$("follow").addEventListener("click", () => follow(!following()));
+$("follow").addEventListener("click", () => {
+  press(!following());
+  draw();
+});
 
 // ---- the rate ----
 
@@ -238,7 +237,7 @@ function choose(row) {
   $("chosen").hidden = row === null;
   asked.abort();
   if (row) {
-    follow(false);
+    press(false);
     $("chosen-name").textContent = plain(row.name || "no record");
     $("chosen-verdict").textContent = row.verdict;
     $("chosen-verdict").dataset.verdict = row.verdict;
@@ -283,6 +282,14 @@ function showFacts(facts) {
   }
 }
 
+// Of two strings that run from right to left, each in a frame of its own: side
+// by side they would change places.
+function frame(text) {
+  if (!RIGHT_TO_LEFT.test(text)) return [text];
+  const parts = text.split(/("[^"\\]*(?:\\.[^"\\]*)*")/);
+  return parts.map((part) => (RIGHT_TO_LEFT.test(part) ? make("bdi", part) : part));
+}
+
 // `parts`: what stands before the project's token, the token, and the rest.
 function showJson(parts, most = MOST_SHOWN) {
   const size = parts.join("").length;
@@ -292,7 +299,8 @@ function showJson(parts, most = MOST_SHOWN) {
     left = Math.max(0, left - part.length);
     return piece;
   });
-  $("json").replaceChildren(cut[0], ...(cut[1] ? [make("mark", cut[1])] : []), cut[2] || "");
+  const token = cut[1] ? [make("mark", cut[1])] : [];
+  $("json").replaceChildren(...frame(cut[0]), ...token, ...frame(cut[2] || ""));
   $("whole").hidden = size <= most;
   $("whole").textContent = `Show all ${number(size)} characters`;
   $("whole").onclick = () => {
@@ -350,9 +358,7 @@ grid.addEventListener("keydown", (event) => {
 });
 
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && !$("faults").open && $("detail").contains(document.activeElement)) {
-    close();
-  }
+  if (event.key === "Escape" && document.querySelector("main").contains(document.activeElement)) close();
 });
 
 // ---- changes, which need the page's token ----

@@ -63,8 +63,13 @@ local function make_rows(stats)
     local value = stats[counter.key]
     local unit = counter.name:find "_seconds$" and ", seconds" or ""
     if type(value) == "table" then
-      for label, count in pairs(value) do
-        add_row(rows, ("%s: %s"):format(counter.help, label), count)
+      local labels = {}
+      for label in pairs(value) do
+        labels[#labels + 1] = label
+      end
+      table.sort(labels)
+      for _, label in ipairs(labels) do
+        add_row(rows, ("%s: %s"):format(counter.help, label), value[label])
       end
     elseif value then
       add_row(rows, counter.help .. unit, value)
