@@ -9,16 +9,18 @@ const SECONDS = 60; // of the curve
 const MEAN = 5; // seconds that the rate is a mean of
 
 const $ = (id) => document.getElementById(id);
+const on = (id, event, act) => $(id).addEventListener(event, act);
 const grid = $("grid");
 const number = (value) => value.toLocaleString("en-US");
 
 // Control characters, and those that turn the direction of what follows, would
-// show something else than was sent: they are written as JSON escapes.
-const HIDDEN = /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g;
+// show something else than was sent: they are written as JSON escapes. What
+// joins letters and emoji is no such thing.
+const HIDDEN = /[\u0000-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g;
 const RIGHT_TO_LEFT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\ud802\ud803\ud83a\ud83b]/;
-const escape = (char) => "\\u" + char.charCodeAt(0).toString(16).padStart(4, "0");
-const plain = (text) => text.replace(HIDDEN, escape);
-const plainLines = (text) => text.replace(HIDDEN, (char) => (char === "\n" ? char : escape(char)));
+const escapeChar = (char) => "\\u" + char.charCodeAt(0).toString(16).padStart(4, "0");
+const plain = (text) => text.replace(HIDDEN, escapeChar);
+const plainLines = (text) => text.replace(HIDDEN, (char) => (char === "\n" ? char : escapeChar(char)));
 
 // ---- what arrived ----
 
@@ -99,9 +101,9 @@ function filter() {
   draw();
 }
 
-$("filters").addEventListener("input", filter);
-$("filters").addEventListener("submit", (event) => event.preventDefault());
-$("filters").addEventListener("reset", () => setTimeout(filter));
+on("filters", "input", filter);
+on("filters", "submit", (event) => event.preventDefault());
+on("filters", "reset", () => setTimeout(filter));
 
 // ---- the list: only the rows in sight are elements ----
 
@@ -138,7 +140,7 @@ function makeElement() {
   }
   element.addEventListener("click", () => {
     choose(element.shows);
-    open();
+    openDetail();
   });
   $("rows").append(element);
   return element;
@@ -199,7 +201,7 @@ function drawCounts() {
 }
 
 // Scrolling up ends following; down to the end begins it again.
-grid.addEventListener("scroll", () => {
+on("grid", "scroll", () => {
   const { scrollTop, clientHeight, scrollHeight } = grid;
   const atEnd = scrollTop + clientHeight >= scrollHeight - 4;
   if (scrollTop < lastTop - 4 && !atEnd) press(false);
@@ -208,7 +210,7 @@ grid.addEventListener("scroll", () => {
   draw();
 });
 new ResizeObserver(draw).observe(grid);
-$("follow").addEventListener("click", () => {
+on("follow", "click", () => {
   press(!following());
   draw();
 });
@@ -236,17 +238,13 @@ function choose(row) {
   $("nothing").hidden = row !== null;
   $("chosen").hidden = row === null;
   asked.abort();
-  if (row) {
-    press(false);
-    $("chosen-name").textContent = plain(row.name || "no record");
-    $("chosen-verdict").textContent = row.verdict;
-    $("chosen-verdict").dataset.verdict = row.verdict;
-    $("chosen-reason").textContent = plain(row.reason);
-    ask(row);
-  } else {
-    document.body.classList.remove("open");
-  }
   draw();
+  if (!row) return document.body.classList.remove("open");
+  press(false);
+  $("chosen-name").textContent = plain(row.name || "no record");
+  $("chosen-verdict").textContent = $("chosen-verdict").dataset.verdict = row.verdict;
+  $("chosen-reason").textContent = plain(row.reason);
+  ask(row);
 }
 
 async function ask(row) {
@@ -260,8 +258,12 @@ async function ask(row) {
     showFacts([["Arrived", clock(row.request.time_ms)], ...record.facts]);
     $("json-part").hidden = !record.json;
     showJson(record.json || [""]);
+    report("");
   } catch (error) {
-    if (!signal.aborted) report("The record cannot be shown: " + error.message);
+    if (signal.aborted) return;
+    showFacts([]);
+    $("json-part").hidden = true;
+    report("The record cannot be shown: " + error.message);
   }
 }
 
@@ -311,18 +313,14 @@ function showJson(parts, most = MOST_SHOWN) {
     navigator.clipboard.writeText(parts.join("")).catch((error) => report("Not copied: " + error.message));
 }
 
-function open() {
-  document.body.classList.add("open");
-  draw();
-}
+const openDetail = () => document.body.classList.add("open");
 
-function close() {
+function closeDetail() {
   document.body.classList.remove("open");
   grid.focus();
-  draw();
 }
 
-$("close").addEventListener("click", close);
+on("close", "click", closeDetail);
 
 // ---- keys ----
 
@@ -343,7 +341,7 @@ function moveTo(index) {
   grid.scrollTop = Math.min(top, Math.max(grid.scrollTop, top - height));
 }
 
-grid.addEventListener("keydown", (event) => {
+on("grid", "keydown", (event) => {
   const move = MOVES[event.key];
   if (move && shown.length > 0 && !event.ctrlKey && !event.metaKey && !event.altKey) {
     const page = Math.max(1, Math.floor(grid.clientHeight / rowHeight) - 2);
@@ -352,13 +350,13 @@ grid.addEventListener("keydown", (event) => {
     moveTo(move(start, page));
     event.preventDefault();
   } else if (event.key === "Enter" && chosen) {
-    open();
+    openDetail();
     $("detail").focus();
   }
 });
 
-document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && document.querySelector("main").contains(document.activeElement)) close();
+on("main", "keydown", (event) => {
+  if (event.key === "Escape") closeDetail();
 });
 
 // ---- changes, which need the page's token ----
@@ -383,11 +381,10 @@ async function change(method, path, value = {}) {
   }
 }
 
-$("clear").addEventListener("click", () => change("DELETE", "/requests"));
+on("clear", "click", () => change("DELETE", "/requests"));
 
 // ---- faults ----
 
-const fault = $("fault-form").elements;
 function showFaults({ lines = [] }) {
   $("fault-count").textContent = lines.length || "";
   $("no-faults").hidden = lines.length > 0;
@@ -396,34 +393,30 @@ function showFaults({ lines = [] }) {
 }
 
 function readFault() {
-  const kind = fault.kind.value;
-  const reply = { times: Number(fault.times.value) };
-  if (fault.endpoint.value) reply.endpoint = fault.endpoint.value;
-  if (kind === "status" || kind === "mid") reply.status = Number(fault.status.value);
-  if (kind !== "status" && kind !== "delay") reply.close = kind;
-  if (fault.retry_after.value) reply.headers = { "Retry-After": fault.retry_after.value };
-  if (fault.delay_ms.value) reply.delay_ms = Number(fault.delay_ms.value);
-  if (fault.match.value) reply.match = fault.match.value;
-  return reply;
+  const given = Object.fromEntries(new FormData($("fault-form"))); // without what is disabled
+  const fault = { times: Number(given.times) };
+  for (const name of ["endpoint", "match"]) if (given[name]) fault[name] = given[name];
+  for (const name of ["status", "delay_ms"]) if (given[name]) fault[name] = Number(given[name]);
+  if (given.retry_after) fault.headers = { "Retry-After": given.retry_after };
+  if (!["status", "delay"].includes(given.kind)) fault.close = given.kind;
+  return fault;
 }
 
 function offerFields() {
-  const kind = fault.kind.value;
-  const answers = kind === "status" || kind === "mid";
-  fault.status.disabled = !answers;
-  fault.retry_after.disabled = !answers;
-  fault.delay_ms.disabled = kind === "before";
-  fault.delay_ms.required = kind === "delay";
+  const { kind, status, retry_after, delay_ms } = $("fault-form").elements;
+  status.disabled = retry_after.disabled = !["status", "mid"].includes(kind.value);
+  delay_ms.disabled = kind.value === "before";
+  delay_ms.required = kind.value === "delay";
 }
 
-fault.kind.addEventListener("change", offerFields);
-$("fault-form").addEventListener("submit", (event) => {
+on("fault-form", "change", offerFields);
+on("fault-form", "submit", (event) => {
   event.preventDefault();
   change("POST", "/script", readFault());
 });
-$("open-faults").addEventListener("click", () => $("faults").showModal());
-$("close-faults").addEventListener("click", () => $("faults").close());
-$("remove-faults").addEventListener("click", () => change("DELETE", "/script"));
+on("open-faults", "click", () => $("faults").showModal());
+on("close-faults", "click", () => $("faults").close());
+on("remove-faults", "click", () => change("DELETE", "/script"));
 
 // ---- the feed ----
 
@@ -434,10 +427,9 @@ function say(state, words) {
 
 function connect() {
   const feed = new EventSource("/sandbox/live");
-  const on = (name, act) => feed.addEventListener(name, (event) => act(JSON.parse(event.data)));
-  on("hello", startAnew);
-  on("request", take);
-  on("script", showFaults);
+  for (const [name, act] of Object.entries({ hello: startAnew, request: take, script: showFaults })) {
+    feed.addEventListener(name, (event) => act(JSON.parse(event.data)));
+  }
   feed.onopen = () => say("live", "Live");
   feed.onerror = () => {
     say("lost", "Lost, trying again");

@@ -108,29 +108,40 @@ describe("the live view", () => {
   });
 
   test("looks as in its pictures", async () => {
-    await lua(view.sandbox, `
-      local names = { "Session started", "Level started", "Item bought", "Level finished", "Quest offered" }
-      for i = 1, 12 do
-        mp:track(names[(i - 1) % 5 + 1], { distinct_id = "player-" .. 71 + i % 3, level = i, items = { "sword", "map" } })
+    await lua(
+      view.sandbox,
+      `
+      local names = { "Session started", "Level started", "Item bought", "Level finished" }
+      for i = 1, 8 do
+        local player = "player-" .. 71 + i % 2
+        mp:track(names[(i - 1) % 4 + 1], { distinct_id = player, level = i, items = { "sword", "map" } })
+        if i % 2 == 0 then
+          assert(mp:flush(5))
+          os.execute "sleep 0.6"
+        end
       end
       mp.people:set("player-72", { plan = "pro", name = "Ada" })
       mp.people:increment("player-72", "purchases")
       mp.groups:set("guild", "dragons", { members = 12 })
-      mp:import("Game bought", os.time() - 9e6, { distinct_id = "player-73", amount = 12.5 })
-      assert(mp:flush(5))`);
-    await post(view.sandbox, "/track", [{ event: "Hand-written", properties: { distinct_id: "player-71" } }]);
+      mp:import("Game bought", os.time() - 9e6, { distinct_id = "player-71", amount = 12.5 })
+      assert(mp:flush(5))`,
+    );
+    const old = Math.floor(Date.now() / 1000) - 10 * 24 * 3600;
+    await post(view.sandbox, "/track", [{ event: "Written by hand", properties: { distinct_id: "player-71" } }]);
+    await post(view.sandbox, "/track", [event("Found in a drawer", { time: old, distinct_id: "player-72" })]);
     await post(view.sandbox, "/sandbox/script", [{ status: 503 }, { endpoint: "/engage", status: 500, times: 0 }]);
     await post(view.sandbox, "/track", [event("In an outage", { distinct_id: "player-71" })]);
-    await view.wait(18);
+    await view.wait(15);
+    await view.page.setViewportSize({ width: 1440, height: 720 });
     await view.page.click("text=Item bought");
     await view.page.waitForSelector("#json mark");
-    await view.page.focus("#follow");
-    await view.page.evaluate(() => document.activeElement.blur());
-    await view.page.setViewportSize({ width: 1280, height: 760 });
     const folder = process.env.PAGE_PICTURES && path.resolve(support.ROOT, process.env.PAGE_PICTURES);
-    for (const [colorScheme, name] of [["light", "live-view.png"], ["dark", "live-view-dark.png"]]) {
+    for (const [colorScheme, name] of [
+      ["light", "live-view.png"],
+      ["dark", "live-view-dark.png"],
+    ]) {
       await view.page.emulateMedia({ colorScheme });
-      await view.page.waitForTimeout(200);
+      await view.page.waitForTimeout(600);
       const picture = await view.page.screenshot(folder ? { path: path.join(folder, name) } : {});
       assert(picture.length > 20000, "an empty picture");
     }
