@@ -35,7 +35,7 @@ local homes = {
   ["sys/file.h"] = "src/core/os/",
   ["dirent.h"] = "src/core/os/",
   ["sys/mman.h"] = "src/core/os/ src/core/record/segment.c",
-  ["pthread.h"] = "src/core/os/ src/core/engine/ src/core/project/projects.c",
+  ["pthread.h"] = "src/core/os/",
 }
 local openers = { "fopen", "fdopen", "freopen", "opendir", "tmpfile" }
 local may_open = "src/core/os/ src/core/transport/trace.c src/core/config/settings.c"

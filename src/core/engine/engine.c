@@ -3,15 +3,14 @@
 #include "core/engine/supervisor.h"
 #include "core/os/clock.h"
 #include "core/os/file.h"
+#include "core/os/lock.h"
+#include "core/os/process.h"
 #include "core/os/rng.h"
 #include "core/project/projects.h"
 #include "core/record/parse.h"
 
-#include <dlfcn.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 /* DESIGN
  *
@@ -34,12 +33,12 @@ enum {
 };
 
 static struct {
-    pthread_once_t once;
+    mp_once once;
     mp_err once_err;
     mp_projects *projects;
     atomic_bool over;       /* exit has begun */
     atomic_llong waited_ms; /* what closes waited for nothing */
-} engine = {.once = PTHREAD_ONCE_INIT};
+} engine = {.once = MP_ONCE_INIT};
 
 /* ---- fork ---- */
 
@@ -134,15 +133,8 @@ static void at_exit(void) {
 
 /* ---- set-up ---- */
 
-/* lua_close unloads C modules, also one whose thread still runs. */
-static void pin_library(void) {
-    Dl_info info;
-    if (dladdr(&engine, &info) && info.dli_fname)
-        dlopen(info.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE);
-}
-
 static void set_up(void) {
-    pin_library();
+    mp_process_pin(&engine);
     mp_insert_id_reseed();
     mp_parse_set_up(mp_rng_seed());
     engine.projects = mp_projects_new();
@@ -150,14 +142,14 @@ static void set_up(void) {
         engine.projects ? mp_supervisor_set_up(engine.projects) : MP_MEMORY;
     if (engine.once_err != MP_OK)
         return;
-    if (pthread_atfork(before_fork, in_parent, in_child) != 0 ||
-        atexit(at_exit) != 0)
+    if (!mp_process_around_fork(before_fork, in_parent, in_child) ||
+        !mp_process_at_end(at_exit))
         engine.once_err = MP_MEMORY;
 }
 
 mp_err mp_engine_open(mp_config *config, mp_overrides *client,
                       mp_project **out) {
-    pthread_once(&engine.once, set_up);
+    mp_once_do(&engine.once, set_up);
     if (engine.once_err != MP_OK) {
         mp_config_free(config);
         return engine.once_err;

@@ -3,18 +3,17 @@
 #ifndef MP_NO_CURL
 
 #include "core/engine/worker.h"
+#include "core/os/lock.h"
 #include "core/transport/http.h"
-
-#include <pthread.h>
 
 static struct {
     mp_projects *projects;
-    pthread_mutex_t lock;        /* for start, stop and fork */
+    mp_lock lock;                /* for start, stop and fork */
     _Atomic(mp_worker *) worker; /* NULL: none was started in this process */
     mp_worker *left_behind;      /* in a forked child: its parent's */
     atomic_bool over;            /* none is started any more */
     atomic_bool succeeded;
-} supervisor = {.lock = PTHREAD_MUTEX_INITIALIZER};
+} supervisor = {.lock = MP_LOCK_INIT};
 
 mp_err mp_supervisor_set_up(mp_projects *projects) {
     supervisor.projects = projects;
@@ -25,13 +24,13 @@ bool mp_supervisor_start(void) {
     mp_worker *worker = atomic_load(&supervisor.worker);
     if (worker)
         return true;
-    pthread_mutex_lock(&supervisor.lock);
+    mp_lock_take(&supervisor.lock);
     worker = atomic_load(&supervisor.worker);
     if (!worker && !atomic_load(&supervisor.over)) {
         worker = mp_worker_start(supervisor.projects, &supervisor.succeeded);
         atomic_store(&supervisor.worker, worker);
     }
-    pthread_mutex_unlock(&supervisor.lock);
+    mp_lock_give(&supervisor.lock);
     return worker != NULL;
 }
 
@@ -42,11 +41,11 @@ void mp_supervisor_wake(void) {
 }
 
 bool mp_supervisor_stop(int64_t deadline_ms) {
-    pthread_mutex_lock(&supervisor.lock);
+    mp_lock_take(&supervisor.lock);
     atomic_store(&supervisor.over, true);
     mp_worker *worker = atomic_load(&supervisor.worker);
     bool ended = !worker || mp_worker_stop(worker, deadline_ms);
-    pthread_mutex_unlock(&supervisor.lock);
+    mp_lock_give(&supervisor.lock);
     return ended;
 }
 
@@ -57,7 +56,7 @@ bool mp_supervisor_succeeded(void) {
 /* ---- fork ---- */
 
 void mp_supervisor_before_fork(void) {
-    pthread_mutex_lock(&supervisor.lock);
+    mp_lock_take(&supervisor.lock);
     mp_worker *worker = atomic_load(&supervisor.worker);
     if (worker)
         mp_worker_before_fork(worker);
@@ -67,7 +66,7 @@ void mp_supervisor_in_parent(void) {
     mp_worker *worker = atomic_load(&supervisor.worker);
     if (worker)
         mp_worker_in_parent(worker);
-    pthread_mutex_unlock(&supervisor.lock);
+    mp_lock_give(&supervisor.lock);
 }
 
 void mp_supervisor_in_child(void) {
@@ -78,7 +77,7 @@ void mp_supervisor_in_child(void) {
     }
     atomic_store(&supervisor.worker, NULL);
     atomic_store(&supervisor.succeeded, false);
-    pthread_mutex_init(&supervisor.lock, NULL);
+    mp_lock_after_fork_child(&supervisor.lock);
 }
 
 #else

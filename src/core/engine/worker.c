@@ -1,29 +1,27 @@
 #include "core/engine/worker.h"
 
 #include "core/os/clock.h"
+#include "core/os/thread.h"
 #include "core/os/wait.h"
 #include "core/transport/http.h"
 
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 enum {
-    FORK_WAIT_S = 1,
-    LOCK_OUT_S = 5 /* a handshake on a starved machine takes seconds */
+    FORK_WAIT_MS = 1000,
+    LOCK_OUT_MS = 5000 /* a handshake on a starved machine takes seconds */
 };
 
 struct mp_worker {
-    pthread_t thread;
+    mp_thread thread;
     mp_projects *projects;
     atomic_bool *succeeded;
     atomic_bool stop;
     mp_http *http;
     /* Held by the thread whenever it is inside libcurl but for its sleep, and
      * by nobody else but a fork. */
-    pthread_mutex_t inside;
+    mp_lock inside;
     bool outside;             /* during a fork: the fork holds it */
     struct mp_worker *before; /* in a forked child: abandoned earlier */
     uint64_t next_project; /* the project to ask first: see mp_projects_walk */
@@ -52,9 +50,9 @@ static void start(mp_worker *worker, mp_project *project, mp_request *request) {
         mp_settings *settings = mp_project_settings(project);
         *fresh = (transfer){project, request};
         mp_project_retain(project);
-        pthread_mutex_lock(&worker->inside);
+        mp_lock_take(&worker->inside);
         mp_err err = mp_http_start(worker->http, request, settings, fresh);
-        pthread_mutex_unlock(&worker->inside);
+        mp_lock_give(&worker->inside);
         mp_settings_release(settings);
         if (err == MP_OK)
             return;
@@ -102,9 +100,9 @@ static bool maintain(mp_project *project, void *user) {
 
 static transfer *take(mp_worker *worker, mp_reply *reply,
                       void *(*from)(mp_http *http, mp_reply *reply)) {
-    pthread_mutex_lock(&worker->inside);
+    mp_lock_take(&worker->inside);
     transfer *done = from(worker->http, reply);
-    pthread_mutex_unlock(&worker->inside);
+    mp_lock_give(&worker->inside);
     return done;
 }
 
@@ -132,9 +130,9 @@ static void take_replies(mp_worker *worker) {
 }
 
 static bool move_along(mp_worker *worker) {
-    pthread_mutex_lock(&worker->inside);
+    mp_lock_take(&worker->inside);
     bool any_ended = mp_http_run(worker->http);
-    pthread_mutex_unlock(&worker->inside);
+    mp_lock_give(&worker->inside);
     return any_ended;
 }
 
@@ -169,26 +167,25 @@ static void abort_all(mp_worker *worker) {
     transfer *done;
     while ((done = take(worker, &reply, mp_http_abort)))
         finish(done, &reply);
-    pthread_mutex_lock(&worker->wait.lock);
+    mp_lock_take(&worker->wait.lock);
     worker->closing = true;
-    pthread_mutex_unlock(&worker->wait.lock);
-    pthread_mutex_lock(&worker->inside);
+    mp_lock_give(&worker->wait.lock);
+    mp_lock_take(&worker->inside);
     mp_http_free(worker->http);
     worker->http = NULL;
-    pthread_mutex_unlock(&worker->inside);
+    mp_lock_give(&worker->inside);
 }
 
-static void *run(void *user) {
+static void run(void *user) {
     mp_worker *worker = user;
     while (!atomic_load(&worker->stop))
         make_pass(worker);
     abort_all(worker);
     mp_projects_each(worker->projects, write_all_saves, NULL);
-    pthread_mutex_lock(&worker->wait.lock);
+    mp_lock_take(&worker->wait.lock);
     worker->ended = true;
     mp_wait_changed(&worker->wait);
-    pthread_mutex_unlock(&worker->wait.lock);
-    return NULL;
+    mp_lock_give(&worker->wait.lock);
 }
 
 /* ---- for the engine ---- */
@@ -196,19 +193,9 @@ static void *run(void *user) {
 static void free_worker(mp_worker *worker) {
     if (worker->http)
         mp_http_free(worker->http);
+    mp_lock_destroy(&worker->inside);
     mp_wait_destroy(&worker->wait);
     free(worker);
-}
-
-static bool start_thread(mp_worker *worker) {
-    /* The host's signals are for the host's threads, and a SIGPIPE here
-     * would end the process. */
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    bool runs = pthread_create(&worker->thread, NULL, run, worker) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return runs;
 }
 
 mp_worker *mp_worker_start(mp_projects *projects, atomic_bool *succeeded) {
@@ -217,61 +204,62 @@ mp_worker *mp_worker_start(mp_projects *projects, atomic_bool *succeeded) {
         free(worker);
         return NULL;
     }
+    if (mp_lock_init(&worker->inside) != MP_OK) {
+        mp_wait_destroy(&worker->wait);
+        free(worker);
+        return NULL;
+    }
     worker->projects = projects;
     worker->succeeded = succeeded;
     worker->http = mp_http_new();
-    /* A default mutex cannot fail on Linux: nothing is allocated. */
-    pthread_mutex_init(&worker->inside, NULL);
-    if (worker->http && start_thread(worker))
+    if (worker->http &&
+        mp_thread_start(&worker->thread, "mixpanel-send", run, worker) == 0)
         return worker;
     free_worker(worker);
     return NULL;
 }
 
 void mp_worker_wake(mp_worker *worker) {
-    pthread_mutex_lock(&worker->wait.lock);
+    mp_lock_take(&worker->wait.lock);
     if (!worker->closing)
         mp_http_wake(worker->http);
-    pthread_mutex_unlock(&worker->wait.lock);
+    mp_lock_give(&worker->wait.lock);
 }
 
 /* Waits until the thread is outside of libcurl and keeps it there, at most so
- * many seconds. */
-static bool lock_inside(mp_worker *worker, time_t seconds) {
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += seconds;
-    return pthread_mutex_timedlock(&worker->inside, &until) == 0;
+ * many milliseconds. */
+static bool lock_inside(mp_worker *worker, int64_t wait_ms) {
+    return mp_lock_take_until(&worker->inside, mp_clock_mono_ms() + wait_ms);
 }
 
 bool mp_worker_stop(mp_worker *worker, int64_t deadline_ms) {
     atomic_store(&worker->stop, true);
     mp_worker_wake(worker);
-    pthread_mutex_lock(&worker->wait.lock);
+    mp_lock_take(&worker->wait.lock);
     while (!worker->ended && mp_wait_until(&worker->wait, deadline_ms))
         continue;
     bool ended = worker->ended;
-    pthread_mutex_unlock(&worker->wait.lock);
+    mp_lock_give(&worker->wait.lock);
     if (ended) {
-        pthread_join(worker->thread, NULL);
+        mp_thread_join(&worker->thread);
         return true;
     }
     /* It may be anywhere but where the end of the process is about to tear
      * things down. */
-    lock_inside(worker, LOCK_OUT_S);
-    pthread_detach(worker->thread);
+    lock_inside(worker, LOCK_OUT_MS);
+    mp_thread_leave(&worker->thread);
     return false;
 }
 
 /* ---- fork ---- */
 
 void mp_worker_before_fork(mp_worker *worker) {
-    worker->outside = lock_inside(worker, FORK_WAIT_S);
+    worker->outside = lock_inside(worker, FORK_WAIT_MS);
 }
 
 void mp_worker_in_parent(mp_worker *worker) {
     if (worker->outside)
-        pthread_mutex_unlock(&worker->inside);
+        mp_lock_give(&worker->inside);
 }
 
 void mp_worker_in_child(mp_worker *worker, mp_worker *before) {

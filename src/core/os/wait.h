@@ -3,14 +3,10 @@
 #ifndef MP_WAIT_H
 #define MP_WAIT_H
 
-#include "core/base/err.h"
-
-#include <pthread.h>
-#include <stdbool.h>
-#include <stdint.h>
+#include "core/os/lock.h"
 
 typedef struct mp_wait {
-    pthread_mutex_t lock;
+    mp_lock lock;
     pthread_cond_t changed;
 } mp_wait;
 
@@ -22,5 +18,8 @@ bool mp_wait_until(mp_wait *wait, int64_t deadline_ms);
 
 /* With the lock held: tells everyone who waits. */
 void mp_wait_changed(mp_wait *wait);
+
+/* In a forked child: nobody holds the lock, nobody waits. */
+void mp_wait_after_fork_child(mp_wait *wait);
 
 #endif

@@ -30,7 +30,7 @@ mp_project *mp_project_new(mp_config *config) {
     if (project)
         project->reports = mp_reports_new();
     if (!project || !settings || !project->reports ||
-        pthread_mutex_init(&project->sending, NULL) != 0 ||
+        mp_lock_init(&project->sending) != MP_OK ||
         mp_wait_init(&project->wait) != MP_OK) {
         if (project)
             mp_reports_free(project->reports);
@@ -86,7 +86,7 @@ void mp_project_release(mp_project *project) {
     }
     mp_config_free(&project->config);
     mp_wait_destroy(&project->wait);
-    pthread_mutex_destroy(&project->sending);
+    mp_lock_destroy(&project->sending);
     free(project);
 }
 
@@ -102,13 +102,13 @@ void mp_flight_free(mp_flight *flight) {
 }
 
 void mp_project_before_fork(mp_project *project) {
-    pthread_mutex_lock(&project->sending);
+    mp_lock_take(&project->sending);
     mp_project_lock(project);
 }
 
 void mp_project_in_parent(mp_project *project) {
     mp_project_unlock(project);
-    pthread_mutex_unlock(&project->sending);
+    mp_lock_give(&project->sending);
 }
 
 void mp_project_in_child(mp_project *project, int refs) {
@@ -129,9 +129,8 @@ void mp_project_in_child(mp_project *project, int refs) {
     project->checks_wanted = project->sent = project->checks_done = 0;
     mp_trace_abandon(&project->trace);
     project->gzip = NULL; /* the parent's worker may be changing it */
-    /* Neither can fail on Linux: nothing is allocated. */
-    mp_wait_init(&project->wait);
-    pthread_mutex_init(&project->sending, NULL);
+    mp_wait_after_fork_child(&project->wait);
+    mp_lock_after_fork_child(&project->sending);
 }
 
 /* ---- settings ---- */

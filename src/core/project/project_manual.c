@@ -5,7 +5,7 @@
 mp_request *mp_project_checkout(mp_project *project, int64_t now_ms,
                                 int64_t wall_ms, uint64_t *number,
                                 int64_t *next_ms) {
-    pthread_mutex_lock(&project->sending);
+    mp_lock_take(&project->sending);
     mp_request *request =
         mp_project_next_request(project, now_ms, wall_ms, next_ms);
     if (request) {
@@ -15,7 +15,7 @@ mp_request *mp_project_checkout(mp_project *project, int64_t now_ms,
         project->checked_out = under_way;
         *number = under_way->number;
     }
-    pthread_mutex_unlock(&project->sending);
+    mp_lock_give(&project->sending);
     return request;
 }
 
@@ -28,22 +28,22 @@ static mp_flight **find(mp_project *project, uint64_t number) {
 }
 
 void mp_project_release_request(mp_project *project, uint64_t number) {
-    pthread_mutex_lock(&project->sending);
+    mp_lock_take(&project->sending);
     mp_flight **at = find(project, number);
     if (*at)
         (*at)->lent = false;
-    pthread_mutex_unlock(&project->sending);
+    mp_lock_give(&project->sending);
 }
 
 bool mp_project_complete(mp_project *project, uint64_t number,
                          const mp_reply *reply, int64_t now_ms) {
-    pthread_mutex_lock(&project->sending);
+    mp_lock_take(&project->sending);
     mp_flight **at = find(project, number);
     mp_flight *under_way = *at && !(*at)->lent ? *at : NULL;
     if (under_way) {
         *at = under_way->next;
         mp_project_handle_reply(project, &under_way->request, reply, now_ms);
     }
-    pthread_mutex_unlock(&project->sending);
+    mp_lock_give(&project->sending);
     return under_way != NULL;
 }

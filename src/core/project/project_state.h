@@ -84,17 +84,17 @@ struct mp_project {
     int64_t adopt_ms, sync_ms, store_ms, spare_ms; /* not before */
     int64_t adopt_pause_ms;                        /* after the last look */
     uint64_t flights;                              /* made so far */
-    pthread_mutex_t sending;
+    mp_lock sending;
     mp_flight *checked_out; /* of the manual transport, without a reply */
 };
 
 /* The lock of `wait`. */
 static inline void mp_project_lock(mp_project *project) {
-    pthread_mutex_lock(&project->wait.lock);
+    mp_lock_take(&project->wait.lock);
 }
 
 static inline void mp_project_unlock(mp_project *project) {
-    pthread_mutex_unlock(&project->wait.lock);
+    mp_lock_give(&project->wait.lock);
 }
 
 void mp_flight_free(mp_flight *flight);

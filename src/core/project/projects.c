@@ -1,6 +1,7 @@
 #include "core/project/projects.h"
 
-#include <pthread.h>
+#include "core/os/lock.h"
+
 #include <stdlib.h>
 
 enum {
@@ -16,14 +17,14 @@ typedef struct node {
 
 /* Order of locks: this one, then a project's. */
 struct mp_projects {
-    pthread_mutex_t lock;
+    mp_lock lock;
     node *list;
     uint64_t opened; /* projects so far */
 };
 
 mp_projects *mp_projects_new(void) {
     mp_projects *projects = calloc(1, sizeof *projects);
-    if (projects && pthread_mutex_init(&projects->lock, NULL) != 0) {
+    if (projects && mp_lock_init(&projects->lock) != MP_OK) {
         free(projects);
         return NULL;
     }
@@ -64,7 +65,7 @@ static void choose_adopters(mp_projects *projects) {
 
 mp_project *mp_projects_open(mp_projects *projects, mp_config *config,
                              mp_overrides *client) {
-    pthread_mutex_lock(&projects->lock);
+    mp_lock_take(&projects->lock);
     node *n = projects->list;
     while (n && !mp_config_same(mp_project_config(n->project), config))
         n = n->next;
@@ -79,14 +80,14 @@ mp_project *mp_projects_open(mp_projects *projects, mp_config *config,
         mp_project_retain(n->project);
         choose_adopters(projects);
     }
-    pthread_mutex_unlock(&projects->lock);
+    mp_lock_give(&projects->lock);
     return n ? n->project : NULL;
 }
 
 /* `disk`: also those whose end takes work on the disk. */
 static void sweep(mp_projects *projects, bool disk) {
     node *gone = NULL;
-    pthread_mutex_lock(&projects->lock);
+    mp_lock_take(&projects->lock);
     for (node **at = &projects->list; *at;) {
         node *n = *at;
         if (n->holders == 0 && (disk || !mp_project_on_disk(n->project)) &&
@@ -98,7 +99,7 @@ static void sweep(mp_projects *projects, bool disk) {
             at = &n->next;
         }
     }
-    pthread_mutex_unlock(&projects->lock);
+    mp_lock_give(&projects->lock);
     while (gone) {
         node *next = gone->next;
         mp_project_release(gone->project);
@@ -108,12 +109,12 @@ static void sweep(mp_projects *projects, bool disk) {
 }
 
 void mp_projects_close(mp_projects *projects, mp_project *project) {
-    pthread_mutex_lock(&projects->lock);
+    mp_lock_take(&projects->lock);
     for (node *n = projects->list; n; n = n->next)
         if (n->project == project)
             n->holders--;
     choose_adopters(projects);
-    pthread_mutex_unlock(&projects->lock);
+    mp_lock_give(&projects->lock);
     mp_project_release(project);
     sweep(projects, false);
 }
@@ -133,14 +134,14 @@ typedef struct stop {
 static size_t gather(mp_projects *projects, uint64_t first, uint64_t end,
                      stop out[AT_ONCE]) {
     size_t n = 0;
-    pthread_mutex_lock(&projects->lock);
+    mp_lock_take(&projects->lock);
     for (node *at = projects->list; at && n < AT_ONCE; at = at->next) {
         if (at->number < first || at->number >= end)
             continue;
         mp_project_retain(at->project);
         out[n++] = (stop){at->number, at->project};
     }
-    pthread_mutex_unlock(&projects->lock);
+    mp_lock_give(&projects->lock);
     return n;
 }
 
@@ -180,7 +181,7 @@ void mp_projects_each(mp_projects *projects,
 /* ---- fork ---- */
 
 void mp_projects_before_fork(mp_projects *projects) {
-    pthread_mutex_lock(&projects->lock);
+    mp_lock_take(&projects->lock);
     for (node *n = projects->list; n; n = n->next)
         mp_project_before_fork(n->project);
 }
@@ -188,11 +189,11 @@ void mp_projects_before_fork(mp_projects *projects) {
 void mp_projects_in_parent(mp_projects *projects) {
     for (node *n = projects->list; n; n = n->next)
         mp_project_in_parent(n->project);
-    pthread_mutex_unlock(&projects->lock);
+    mp_lock_give(&projects->lock);
 }
 
 void mp_projects_in_child(mp_projects *projects) {
     for (node *n = projects->list; n; n = n->next)
         mp_project_in_child(n->project, (int)n->holders + 1);
-    pthread_mutex_init(&projects->lock, NULL);
+    mp_lock_after_fork_child(&projects->lock);
 }
