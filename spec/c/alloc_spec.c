@@ -97,9 +97,11 @@ static const mp_reply *reply_under_test;
 static void read_reply(void) {
     mp_response right, response;
     pause_failing();
-    mp_response_read(&right, reply_under_test, 3, true);
+    mp_response_read(&right, reply_under_test, &mp_endpoints[MP_LANE_IMPORT],
+                     3);
     resume_failing();
-    mp_err err = mp_response_read(&response, reply_under_test, 3, true);
+    mp_err err = mp_response_read(&response, reply_under_test,
+                                  &mp_endpoints[MP_LANE_IMPORT], 3);
     CHECK(err == MP_OK || err == MP_MEMORY);
     /* Less may be known, but nothing that is not so. */
     CHECK(

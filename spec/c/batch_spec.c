@@ -78,7 +78,7 @@ CASE(a_batch_holds_all_records_of_a_segment) {
     mp_batch *batch = batch_of(5);
     CHECK(batch->count == 5 && batch->segment->refs == 1);
     CHECK(batch->sends == 0 && batch->server_errors == 0);
-    CHECK(!batch->bisection && !batch->via_import && !batch->next);
+    CHECK(!batch->bisection && !batch->endpoint && !batch->next);
     CHECK(mp_batch_seq(batch) == 100);
     CHECK(mp_batch_entry(batch, 4)->seq == 104);
     CHECK(is_rising(batch));

@@ -230,6 +230,10 @@ static inline bool is_old(const rig *r, const page *p) {
            p->time_ms < r->wall_ms - 5 * DAY_MS + 3600 * 1000;
 }
 
+static inline bool is_detour(const rig *r, const mp_batch *batch) {
+    return batch->endpoint != &mp_endpoints[r->id];
+}
+
 static inline uint32_t rig_limit(const rig *r) {
     uint32_t most = r->settings->max_batch_size;
     return r->id == MP_LANE_GROUPS && most > 200 ? 200 : most;
@@ -248,7 +252,7 @@ static inline void rig_check_batch(rig *r, const mp_batch *batch) {
         CHECK(seq > last);
         last = seq;
         CHECK(p->fate == WAITING);
-        CHECK(batch->via_import == is_old(r, p));
+        CHECK(is_detour(r, batch) == is_old(r, p));
         CHECK(r->id == MP_LANE_EVENTS || p->kind == first->kind);
         bytes += (uint32_t)p->bytes;
         rig_mark(r, seq, TRAVELLING);
@@ -313,7 +317,7 @@ static inline fate rig_judge(const rig *r, const mp_batch *batch, const page *p,
     case MP_RESULT_TOO_LARGE:
         return alone ? REJECTED : WAITING;
     case MP_RESULT_FORBIDDEN:
-        if (batch->via_import)
+        if (is_detour(r, batch))
             return reply->status == 404 && r->custom_host ? EXPIRED : WAITING;
         return alone && r->trusted && is_singled_out(batch) ? REJECTED
                                                             : WAITING;
@@ -332,7 +336,7 @@ static inline void rig_say(rig *r, mp_batch *batch, word reply) {
     static mp_failed failed[MP_SEGMENT_RECORDS];
     mp_response response = {.result = reply.result, .status = reply.status};
     strcpy(response.text, reply.text);
-    if (!batch->via_import)
+    if (!is_detour(r, batch))
         r->trusted |= reply.result == MP_RESULT_DELIVERED ||
                       reply.result == MP_RESULT_PARTLY ||
                       reply.result == MP_RESULT_REFUSED;
@@ -343,7 +347,7 @@ static inline void rig_say(rig *r, mp_batch *batch, word reply) {
         rig_mark(r, seq, rig_judge(r, batch, &r->book[seq], &reply));
     }
     if (reply.result == MP_RESULT_FORBIDDEN && batch->count == 1 &&
-        !batch->via_import && !is_singled_out(batch))
+        !is_detour(r, batch) && !is_singled_out(batch))
         r->trusted = false;
     response.failed = response.failed_count ? failed : NULL;
     mp_lane_handle_reply(r->lane, r->settings, batch, &response,

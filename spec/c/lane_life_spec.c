@@ -14,7 +14,7 @@ static word says_anything(rig *r, const mp_batch *batch) {
         &reply_403, &reply_404,  &reply_429,   &reply_503,    &reply_503,
         &reply_503, &reply_lost, &reply_lost,  &reply_nothing};
     size_t n = sizeof words / sizeof *words;
-    bool import = r->id == MP_LANE_IMPORT || batch->via_import;
+    bool import = batch->endpoint == &mp_endpoints[MP_LANE_IMPORT];
     if (chance(0.01))
         return reply_gone;
     if (import && chance(0.3))

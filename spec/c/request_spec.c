@@ -1,4 +1,4 @@
-#include "core/lane/request.h"
+#include "core/wire/request.h"
 #include "unit.h"
 
 #include <libdeflate.h>
@@ -53,7 +53,8 @@ static void set_account(scene *s, const char *username, const char *secret) {
 static void make(scene *s, mp_lane_id lane) {
     mp_request_free(&s->request);
     s->request = (mp_request){0};
-    CHECK(mp_request_make(&s->request, s->batch, lane, &s->config, s->settings,
+    s->batch->endpoint = &mp_endpoints[lane];
+    CHECK(mp_request_make(&s->request, s->batch, &s->config, s->settings,
                           s->gzip) == MP_OK);
 }
 
@@ -171,24 +172,6 @@ CASE(a_service_account_names_its_project) {
                  "https://api.mixpanel.com/track?verbose=1&ip=0");
     CHECK_STRING(url(&s, MP_LANE_PEOPLE),
                  "https://api.mixpanel.com/engage?verbose=1&ip=0");
-    close_scene(&s);
-}
-
-CASE(old_events_go_to_import) {
-    scene s = open_scene();
-    CHECK(!mp_request_names_records(MP_LANE_EVENTS, s.batch));
-    CHECK(!mp_request_names_records(MP_LANE_PEOPLE, s.batch));
-    CHECK(!mp_request_names_records(MP_LANE_GROUPS, s.batch));
-    CHECK(mp_request_names_records(MP_LANE_IMPORT, s.batch));
-    s.batch->via_import = true;
-    CHECK(mp_request_names_records(MP_LANE_EVENTS, s.batch));
-    CHECK_STRING(url(&s, MP_LANE_EVENTS),
-                 "https://api.mixpanel.com/import?strict=1&verbose=1");
-    CHECK_STRING(header(&s, "Authorization"), "Authorization: Basic YWJjOg==");
-    set_account(&s, "user", "secret");
-    CHECK_STRING(url(&s, MP_LANE_EVENTS),
-                 "https://api.mixpanel.com/import?strict=1&verbose=1"
-                 "&project_id=4711");
     close_scene(&s);
 }
 
@@ -326,7 +309,6 @@ int main(void) {
     RUN(geolocate_asks_for_the_address);
     RUN(a_host_with_a_path_keeps_it);
     RUN(a_service_account_names_its_project);
-    RUN(old_events_go_to_import);
     RUN(bodies_are_json);
     RUN(only_import_carries_credentials);
     RUN(a_token_is_a_user_without_password);

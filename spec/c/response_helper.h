@@ -45,7 +45,9 @@ static inline mp_response read_bytes(int status, const char *body, size_t len,
     char *exact = realloc(copy, len ? len : 1);
     mp_reply reply = reply_of(status, exact, len);
     mp_response response;
-    CHECK(mp_response_read(&response, &reply, count, names) == MP_OK);
+    mp_lane_id lane = names ? MP_LANE_IMPORT : MP_LANE_EVENTS;
+    CHECK(mp_response_read(&response, &reply, &mp_endpoints[lane], count) ==
+          MP_OK);
     check_response(&response, count);
     CHECK(response.status == status);
     free(exact);

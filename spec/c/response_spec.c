@@ -28,7 +28,8 @@ CASE(no_reply_may_have_been_received_or_not) {
     for (int sent = 0; sent < 2; sent++) {
         mp_reply reply = {.sent = sent, .failure = "connection refused"};
         mp_response response;
-        CHECK(mp_response_read(&response, &reply, 5, true) == MP_OK);
+        CHECK(mp_response_read(&response, &reply, &mp_endpoints[MP_LANE_IMPORT],
+                               5) == MP_OK);
         CHECK(response.result == (sent ? MP_RESULT_LOST : MP_RESULT_NOTHING));
         CHECK(response.status == 0);
         CHECK_TEXT(response.text, strlen(response.text), "connection refused");
@@ -40,7 +41,8 @@ CASE(a_long_failure_is_cut) {
     mp_reply reply = {.sent = true};
     memset(reply.failure, 'x', sizeof reply.failure - 1);
     mp_response response;
-    CHECK(mp_response_read(&response, &reply, 5, true) == MP_OK);
+    CHECK(mp_response_read(&response, &reply, &mp_endpoints[MP_LANE_IMPORT],
+                           5) == MP_OK);
     check_response(&response, 5);
     mp_response_free(&response);
 }

@@ -11,7 +11,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         return 0;
     mp_parse_set_up(1);
     const char *json = (const char *)data + 1;
-    mp_err err = mp_line_read(json, size - 1, data[0] & 1, &record);
+    mp_lane_id lane = data[0] & 1 ? MP_LANE_PEOPLE : MP_LANE_EVENTS;
+    mp_err err = mp_line_read(json, size - 1, &mp_endpoints[lane], &record);
     MUST(err == MP_OK || err == MP_INVALID);
     MUST(err != MP_OK || (record.head == json && record.head_len == size - 1));
     return 0;

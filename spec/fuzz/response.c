@@ -18,7 +18,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         .len = size - 2,
     };
     mp_response response;
-    MUST(mp_response_read(&response, &reply, count, data[0] >= 128) == MP_OK);
+    mp_lane_id lane = data[0] >= 128 ? MP_LANE_IMPORT : MP_LANE_EVENTS;
+    MUST(mp_response_read(&response, &reply, &mp_endpoints[lane], count) ==
+         MP_OK);
     MUST(memchr(response.text, '\0', sizeof response.text));
     MUST(response.failed_count <= count && response.missing <= count);
     MUST((response.result == MP_RESULT_PARTLY) == (response.failed_count > 0));

@@ -2,21 +2,16 @@
 
 #include <stdlib.h>
 
-enum {
-    GROUP_BATCH = 200 /* an older limit of /groups that other clients keep */
-};
-
 /* What a lane is before its first record. */
 static void start(mp_lane *lane, uint64_t seed) {
     *lane = (mp_lane){
-        .id = lane->id,
+        .endpoint = lane->endpoint,
         .stats = lane->stats,
         .custom_host = lane->custom_host,
         .reports = lane->reports,
         .on_disk = lane->on_disk,
         .rejected = lane->rejected,
         .reported_drops_ms = INT64_MIN,
-        .ordered = lane->id == MP_LANE_PEOPLE || lane->id == MP_LANE_GROUPS,
         .rng.state = seed,
         .failed_ms = INT64_MIN,
         .resume_ms = INT64_MIN,
@@ -30,7 +25,7 @@ mp_lane *mp_lane_new(mp_lane_id id, mp_stats *stats, bool custom_host,
     mp_lane *lane = malloc(sizeof *lane);
     if (!lane)
         return NULL;
-    lane->id = id;
+    lane->endpoint = &mp_endpoints[id];
     lane->stats = stats;
     lane->custom_host = custom_host;
     lane->reports = NULL;
@@ -106,12 +101,15 @@ void mp_lane_free(mp_lane *lane) {
     free(lane);
 }
 
+bool mp_lane_is_detour(const mp_lane *lane, const mp_batch *batch) {
+    return batch->endpoint && batch->endpoint != lane->endpoint;
+}
+
 /* ---- records in ---- */
 
 uint32_t mp_lane_batch_limit(const mp_lane *lane, const mp_settings *settings) {
-    if (lane->id == MP_LANE_GROUPS && settings->max_batch_size > GROUP_BATCH)
-        return GROUP_BATCH;
-    return settings->max_batch_size;
+    uint32_t limit = lane->endpoint->batch_limit;
+    return settings->max_batch_size < limit ? settings->max_batch_size : limit;
 }
 
 uint32_t mp_lane_missing(const mp_lane *lane, const mp_settings *settings,

@@ -15,17 +15,6 @@
 #include "core/spool/batch_file.h"
 #include "core/wire/response.h"
 
-typedef enum mp_lane_id {
-    MP_LANE_EVENTS, /* /track */
-    MP_LANE_IMPORT, /* /import */
-    MP_LANE_PEOPLE, /* /engage */
-    MP_LANE_GROUPS  /* /groups */
-} mp_lane_id;
-
-enum {
-    MP_LANES = 4
-};
-
 typedef struct mp_lane mp_lane;
 
 /* An empty lane that counts in `stats`. `custom_host`: not one of Mixpanel's

@@ -51,7 +51,7 @@ void mp_lane_adopt(mp_lane *lane, mp_batch_file *file) {
     file->first = lane->adopted + 1;
     lane->adopted += file->count;
     file->last = lane->adopted;
-    if (!lane->ordered) { /* behind what this process accepts */
+    if (!lane->endpoint->ordered) { /* behind what this process accepts */
         file->first += MP_LANE_LATER;
         file->last += MP_LANE_LATER;
     }

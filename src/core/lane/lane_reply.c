@@ -137,7 +137,7 @@ static mp_decision judge(mp_lane *lane, const mp_settings *settings,
  * must not stop the young ones. True: the batch is dealt with. */
 static bool detour_closed(mp_lane *lane, mp_batch *batch,
                           const mp_response *response, int64_t until_ms) {
-    if (lane->id != MP_LANE_EVENTS || !batch->via_import ||
+    if (!mp_lane_is_detour(lane, batch) ||
         (response->result != MP_RESULT_UNAUTHORIZED &&
          response->result != MP_RESULT_FORBIDDEN))
         return false;
@@ -219,7 +219,7 @@ static bool speaks_mixpanel(mp_result outcome) {
 
 static void note_response(mp_lane *lane, mp_batch *batch,
                           const mp_response *response, int64_t now_ms) {
-    if (!(lane->id == MP_LANE_EVENTS && batch->via_import))
+    if (!mp_lane_is_detour(lane, batch))
         lane->trusted |= speaks_mixpanel(response->result);
     if (response->result == MP_RESULT_UNREADABLE)
         lane->unreadable++;

@@ -10,14 +10,9 @@ enum {
     DROP_NOTICE_MS = 60 * 1000 /* between two reports of an overflow */
 };
 
-static const char *endpoint(const mp_lane *lane, const mp_batch *batch) {
-    static const char *const names[] = {
-        [MP_LANE_EVENTS] = "/track",
-        [MP_LANE_IMPORT] = "/import",
-        [MP_LANE_PEOPLE] = "/engage",
-        [MP_LANE_GROUPS] = "/groups",
-    };
-    return names[batch && batch->via_import ? MP_LANE_IMPORT : lane->id];
+static const char *path_of(const mp_lane *lane, const mp_batch *batch) {
+    return batch && batch->endpoint ? batch->endpoint->path
+                                    : lane->endpoint->path;
 }
 
 static void show(mp_report *report, const mp_batch *batch, uint32_t i,
@@ -31,7 +26,7 @@ static mp_report start(const mp_lane *lane, const mp_batch *batch,
                        const mp_notice *notice, uint64_t count) {
     mp_report report = {
         .outcome = notice->outcome,
-        .endpoint = endpoint(lane, batch),
+        .endpoint = path_of(lane, batch),
         .count = count,
         .status = notice->status,
         .uncertain = notice->uncertain,

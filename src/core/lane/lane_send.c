@@ -5,13 +5,8 @@
 
 enum {
     BISECTION_REQUESTS = 64, /* spent on the refused records of one batch */
-    HOUR_MS = 3600 * 1000,
-    KEY_BITS = 32768 /* many times the records of a segment */
+    KEY_BITS = 32768         /* many times the records of a segment */
 };
-
-/* /track drops events older than five days without a word (Mixpanel docs,
- * track events); the hour is for the way there and for a wrong clock. */
-static const int64_t TRACK_MAX_AGE_MS = (int64_t)(5 * 24 - 1) * HOUR_MS;
 
 static bool is_backing_off(const mp_lane *lane, int64_t now_ms) {
     return now_ms < lane->resume_ms;
@@ -127,13 +122,19 @@ static void drop_expired(mp_lane *lane, const mp_settings *settings,
     }
 }
 
+/* True if the event is too old for the lane's own endpoint. */
+static bool is_old(const mp_lane *lane, const mp_entry *entry,
+                   int64_t wall_ms) {
+    return lane->endpoint->max_age_ms > 0 && entry->kind == MP_PLAIN &&
+           entry->time_ms > 0 &&
+           entry->time_ms < wall_ms - lane->endpoint->max_age_ms;
+}
+
 /* Two records may share a request only if their classes are equal. */
 static int class_of(const mp_lane *lane, const mp_entry *entry,
                     int64_t wall_ms) {
-    if (lane->id == MP_LANE_EVENTS)
-        return entry->kind == MP_PLAIN && entry->time_ms > 0 &&
-               entry->time_ms < wall_ms - TRACK_MAX_AGE_MS;
-    return (int)entry->kind;
+    return lane->endpoint->max_age_ms > 0 ? is_old(lane, entry, wall_ms)
+                                          : (int)entry->kind;
 }
 
 /* True if the batch holds an update of the same ordering key that came before.
@@ -154,7 +155,7 @@ static bool precedes(const mp_batch *batch, const mp_entry *entry) {
  * sent and came back, and so stand behind it in `ready`. */
 static bool is_held_up(const mp_lane *lane, const mp_batch *batch,
                        const mp_entry *entry) {
-    if (!lane->ordered)
+    if (!lane->endpoint->ordered)
         return false;
     for (const mp_batch *b = lane->deferred; b; b = b->next)
         if (precedes(b, entry))
@@ -194,7 +195,7 @@ static uint32_t mark_fitting(const mp_lane *lane, const mp_settings *settings,
     for (uint32_t i = 0; i < batch->count && kept < limit; i++) {
         const mp_entry *entry = mp_batch_entry(batch, i);
         if (is_held_up(lane, batch, entry) ||
-            (lane->ordered && has_key(&behind, entry)))
+            (lane->endpoint->ordered && has_key(&behind, entry)))
             continue;
         int own = class_of(lane, entry, wall_ms);
         if (class < 0)
@@ -227,9 +228,9 @@ static mp_batch *cut(mp_lane *lane, const mp_settings *settings,
         mp_lane_insert(&lane->ready, batch);
     }
     if (part)
-        part->via_import =
-            lane->id == MP_LANE_EVENTS &&
-            class_of(lane, mp_batch_entry(part, 0), wall_ms) == 1;
+        part->endpoint = is_old(lane, mp_batch_entry(part, 0), wall_ms)
+                             ? &mp_endpoints[lane->endpoint->older_lane]
+                             : lane->endpoint;
     else
         mp_lane_back_off(lane, now_ms + MP_LANE_NO_MEMORY_MS);
     return part;
@@ -322,8 +323,9 @@ mp_batch *mp_lane_next(mp_lane *lane, const mp_settings *settings,
                        int64_t *next_ms) {
     *next_ms = INT64_MAX;
     lane->wants_disk = false;
-    lane->waits = slots == 0 || (lane->in_flight > 0 &&
-                                 (lane->ordered || lane->failures > 0));
+    lane->waits =
+        slots == 0 || (lane->in_flight > 0 &&
+                       (lane->endpoint->ordered || lane->failures > 0));
     if (lane->waits)
         return NULL;
     mp_batch *batch = NULL;

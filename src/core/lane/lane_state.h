@@ -20,9 +20,8 @@ enum {
 }; /* pause before trying again */
 
 struct mp_lane {
-    mp_lane_id id;
+    const mp_endpoint *endpoint;
     bool custom_host;
-    bool ordered; /* one request at a time, records in order */
     bool trusted; /* its endpoint took or judged records before */
     bool filled;  /* a segment ran full and the spares it took were not
                    * replaced yet */
@@ -65,6 +64,10 @@ void mp_lane_take_out(mp_batch **list, mp_batch *batch);
  * be read since memory holds nothing that may travel. */
 bool mp_lane_disk_first(const mp_lane *lane);
 bool mp_lane_disk_next(const mp_lane *lane);
+
+/* True if the last request of the batch went where old events go, and not to
+ * the lane's own endpoint. */
+bool mp_lane_is_detour(const mp_lane *lane, const mp_batch *batch);
 
 /* How many records fill a batch of this lane. */
 uint32_t mp_lane_batch_limit(const mp_lane *lane, const mp_settings *settings);

@@ -1,8 +1,8 @@
 /* Which request comes next, and what its reply changes. */
 #include "core/project/project_state.h"
 
-#include "core/lane/request.h"
 #include "core/os/clock.h"
+#include "core/wire/request.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,13 +29,15 @@ static mp_segment *collect_garbage(mp_project *project) {
     return all;
 }
 
-/* Events and imports share max_in_flight; profiles and groups go one by one
- * for the sake of their order, which their lanes see to. */
+/* Lanes without order share max_in_flight; those with order send one request
+ * at a time, which they see to themselves. */
 static uint32_t slots_for(const mp_project *project, mp_lane_id id) {
-    if (id == MP_LANE_PEOPLE || id == MP_LANE_GROUPS)
+    if (mp_endpoints[id].ordered)
         return 1;
-    uint32_t used = mp_lane_in_flight(project->lanes[MP_LANE_EVENTS]) +
-                    mp_lane_in_flight(project->lanes[MP_LANE_IMPORT]);
+    uint32_t used = 0;
+    for (int i = 0; i < MP_LANES; i++)
+        if (!mp_endpoints[i].ordered)
+            used += mp_lane_in_flight(project->lanes[i]);
     uint32_t most = project->settings->max_in_flight;
     return most > used ? most - used : 0;
 }
@@ -144,7 +146,7 @@ static mp_flight *make_flight(mp_project *project, mp_lane_id lane,
     under_way->batch = batch;
     mp_request *request = &under_way->request;
     mp_err err = batch
-                     ? mp_request_make(request, batch, lane, &project->config,
+                     ? mp_request_make(request, batch, &project->config,
                                        settings, compressor(project, settings))
                      : mp_request_check(request, &project->config);
     if (err != MP_OK) {
@@ -285,7 +287,7 @@ int64_t mp_project_maintain(mp_project *project, int64_t now_ms) {
 static void handle_check_reply(mp_project *project, const mp_flight *under_way,
                                const mp_reply *reply) {
     mp_response response;
-    mp_response_read(&response, reply, 1, true);
+    mp_response_read(&response, reply, &mp_endpoints[MP_LANE_IMPORT], 1);
     mp_response_free(&response);
     mp_project_lock(project);
     if (under_way->check > project->checks_done) { /* else it came late */
@@ -318,8 +320,7 @@ static void handle_batch_reply(mp_project *project, const mp_flight *under_way,
     mp_lane_id id = under_way->lane;
     mp_response response;
     /* Out of memory the answer says less, and is still safe to follow. */
-    mp_response_read(&response, reply, batch->count,
-                     mp_request_names_records(id, batch));
+    mp_response_read(&response, reply, batch->endpoint, batch->count);
     mp_project_lock(project);
     mp_lane_handle_reply(project->lanes[id], project->settings, batch,
                          &response, reply->retry_after_ms, now_ms);

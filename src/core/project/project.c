@@ -1,8 +1,8 @@
 #include "core/project/project_state.h"
 
-#include "core/lane/request.h"
 #include "core/os/clock.h"
 #include "core/os/rng.h"
+#include "core/wire/request.h"
 
 #include <stdio.h>
 #include <stdlib.h>

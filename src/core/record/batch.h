@@ -32,7 +32,7 @@ struct mp_batch {
     uint32_t server_errors;  /* answers of 5xx */
     bool reported_deferred;  /* a report named it */
     bool reported_detour;    /* the same, as old events without an /import */
-    bool via_import;         /* the request in flight goes to /import */
+    const mp_endpoint *endpoint; /* of the last request; NULL: none was made */
     uint32_t count;
     uint16_t index[]; /* into the segment, rising */
 };

@@ -48,15 +48,16 @@ static bool read_profile(const json_t *root, mp_record *out) {
 
 /* The encoder writes 64-bit integers without a sign, which jansson takes only
  * when told so, and zero bytes, also in the names of properties. */
-mp_err mp_line_read(const char *json, size_t len, bool profile,
+mp_err mp_line_read(const char *json, size_t len, const mp_endpoint *endpoint,
                     mp_record *out) {
     json_error_t error;
     json_t *root = mp_parse_any_key(json, len, JSON_DECODE_INT_AS_REAL, &error);
     *out = (mp_record){.head = json, .head_len = len};
     if (!root)
         return mp_parse_failure(&error);
-    bool read = json_is_object(root) &&
-                (profile ? read_profile(root, out) : read_event(root, out));
+    bool read =
+        json_is_object(root) &&
+        (endpoint->profiles ? read_profile(root, out) : read_event(root, out));
     json_decref(root);
     return read ? MP_OK : MP_INVALID;
 }

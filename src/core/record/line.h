@@ -10,8 +10,9 @@
 #define MP_ORDERING_KEY UINT32_C(2166136261) /* to begin with */
 uint32_t mp_line_ordering_key(uint32_t hash, const char *id, size_t len);
 
-/* Fills in the record of `json`, which stays the caller's; `profile`: it is
- * of people or groups. MP_INVALID: it is no such record; MP_MEMORY. */
-mp_err mp_line_read(const char *json, size_t len, bool profile, mp_record *out);
+/* Fills in the record of `json`, which stays the caller's, as this endpoint
+ * takes them. MP_INVALID: it is no such record; MP_MEMORY. */
+mp_err mp_line_read(const char *json, size_t len, const mp_endpoint *endpoint,
+                    mp_record *out);
 
 #endif

@@ -10,6 +10,7 @@
 #define MP_SEGMENT_H
 
 #include "core/base/err.h"
+#include "core/record/endpoint.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -21,7 +22,7 @@ enum {
     MP_SEGMENT_BYTES = MP_RECORD_MAX + 64 * 1024,
     MP_SEGMENT_HEADER = 4096, /* of a file, before the bytes */
     MP_SEGMENT_FILE = MP_SEGMENT_HEADER + MP_SEGMENT_BYTES,
-    MP_SEGMENT_RECORDS = 2000 /* Mixpanel's limit for one request */
+    MP_SEGMENT_RECORDS = MP_ENDPOINT_RECORDS
 };
 
 /* What a segment's file begins with; the rest of its first page is zero.
@@ -55,7 +56,7 @@ typedef struct mp_place {
     /* the file of the open segment, if there is one: see stored.h */
     atomic_bool open;
     int dir;
-    unsigned lane;
+    mp_lane_id lane;
     uint64_t run, number;
     uint64_t seq;      /* of the first record; 0: as its sequence number says */
     unsigned in_doubt; /* mp_in_doubt, while it is not sealed */

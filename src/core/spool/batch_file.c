@@ -10,9 +10,6 @@ enum {
     RANDOM_BITS = 20 /* of a run's number; the others are its start in ms */
 };
 
-static const char *const lanes[MP_BATCH_FILE_LANES] = {"events", "import",
-                                                       "people", "groups"};
-
 void mp_batch_file_name(const mp_batch_file *file,
                         char out[MP_BATCH_FILE_NAME]) {
     if (file->number > 0) {
@@ -22,15 +19,15 @@ void mp_batch_file_name(const mp_batch_file *file,
     snprintf(out, MP_BATCH_FILE_NAME,
              "%s-%016" PRIx64 "-%012" PRIu64 "-%" PRIu32 "-%" PRIu32
              "-%d-%" PRId64 ".v1.json.gz",
-             lanes[file->lane], file->run, file->seq, file->count,
+             mp_endpoints[file->lane].name, file->run, file->seq, file->count,
              file->attempt, (int)file->in_doubt, file->wall_ms);
 }
 
-void mp_batch_file_open_name(unsigned lane, uint64_t run, uint64_t number,
+void mp_batch_file_open_name(mp_lane_id lane, uint64_t run, uint64_t number,
                              char out[MP_BATCH_FILE_NAME]) {
     snprintf(out, MP_BATCH_FILE_NAME,
-             "%s-%016" PRIx64 "-%012" PRIu64 ".v1.open", lanes[lane], run,
-             number);
+             "%s-%016" PRIx64 "-%012" PRIu64 ".v1.open",
+             mp_endpoints[lane].name, run, number);
 }
 
 void mp_batch_file_run_name(uint64_t run, char out[MP_BATCH_FILE_NAME]) {
@@ -47,10 +44,11 @@ uint64_t mp_batch_file_new_run(int64_t wall_ms, uint64_t random,
 }
 
 /* Reads the lane and its dash; NULL: there is none. */
-static const char *parse_lane(const char *name, unsigned *lane) {
-    for (*lane = 0; *lane < MP_BATCH_FILE_LANES; ++*lane) {
-        size_t n = strlen(lanes[*lane]);
-        if (strncmp(name, lanes[*lane], n) == 0 && name[n] == '-')
+static const char *parse_lane(const char *name, mp_lane_id *lane) {
+    for (int i = 0; i < MP_LANES; i++) {
+        size_t n = strlen(mp_endpoints[i].name);
+        *lane = (mp_lane_id)i;
+        if (strncmp(name, mp_endpoints[i].name, n) == 0 && name[n] == '-')
             return name + n + 1;
     }
     return NULL;
@@ -81,7 +79,7 @@ bool mp_batch_file_parse(const char *name, mp_batch_file *out) {
     at = parse_number(at, 10, '-', &in_doubt);
     at = parse_number(at, 10, '.', &ms);
     if (!at || in_doubt > MP_IN_DOUBT_NON_IDEMPOTENT || count == 0 ||
-        count > MP_BATCH_FILE_RECORDS || attempt > UINT32_MAX || ms > INT64_MAX)
+        count > MP_ENDPOINT_RECORDS || attempt > UINT32_MAX || ms > INT64_MAX)
         return false;
     out->count = (uint32_t)count;
     out->attempt = (uint32_t)attempt;

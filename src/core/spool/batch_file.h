@@ -4,13 +4,13 @@
 #ifndef MP_BATCH_FILE_H
 #define MP_BATCH_FILE_H
 
+#include "core/record/endpoint.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
 enum {
-    MP_BATCH_FILE_LANES = 4, /* in the order of mp_lane_id */
-    MP_BATCH_FILE_NAME = 128,
-    MP_BATCH_FILE_RECORDS = 2000 /* MP_SEGMENT_RECORDS */
+    MP_BATCH_FILE_NAME = 128
 };
 
 /* Which of a batch's records were in a request whose fate is not known. */
@@ -26,7 +26,7 @@ struct mp_batch_file {
     mp_batch_file *next; /* for whoever holds it */
 
     /* in the name */
-    unsigned lane;
+    mp_lane_id lane;
     uint64_t run; /* the process that accepted the records */
     uint64_t seq; /* rising within run and lane */
     uint32_t count;
@@ -52,7 +52,7 @@ void mp_batch_file_name(const mp_batch_file *file,
 
 /* An open segment: "events-019abc…-000000000001.v1.open". `number` only
  * tells the segments of a run apart. */
-void mp_batch_file_open_name(unsigned lane, uint64_t run, uint64_t number,
+void mp_batch_file_open_name(mp_lane_id lane, uint64_t run, uint64_t number,
                              char out[MP_BATCH_FILE_NAME]);
 
 /* A run's directory: 16 hex digits that sort by the time of its start, and

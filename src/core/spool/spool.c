@@ -21,8 +21,7 @@
  * too, and so is setting it aside. */
 
 enum {
-    BLOCK = 4096,   /* what a file takes up at the least */
-    LANE_PEOPLE = 2 /* from here on they are profiles and groups */
+    BLOCK = 4096 /* what a file takes up at the least */
 };
 
 /* ---- life ---- */
@@ -126,10 +125,6 @@ const mp_run *mp_spool_run(mp_spool *spool, const mp_run *lost, int *err,
 }
 
 /* ---- files ---- */
-
-bool mp_spool_is_profile(unsigned lane) {
-    return lane >= LANE_PEOPLE;
-}
 
 uint64_t mp_spool_bytes(uint64_t bytes) {
     return (bytes + BLOCK - 1) / BLOCK * BLOCK;

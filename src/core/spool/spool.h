@@ -35,7 +35,7 @@ bool mp_spool_same(const mp_spool *a, const mp_spool *b);
 /* Thread: any. An empty segment on a file. Where it cannot be mapped its place
  * has an `fd`, and each record is to be written, see mp_spool_write. Makes the
  * run's directory if need be. */
-int mp_spool_segment(mp_spool *spool, unsigned lane, mp_segment **out,
+int mp_spool_segment(mp_spool *spool, mp_lane_id lane, mp_segment **out,
                      char message[MP_MESSAGE]);
 
 /* Thread: any. Writes bytes of a segment that is not mapped to its file. */
@@ -58,7 +58,7 @@ int mp_spool_discard(mp_segment *segment, char message[MP_MESSAGE]);
  * the last record. `durable`: it survives a loss of power. *out, which is the
  * caller's, is NULL unless the file stands; it may stand all the same when
  * something else failed. */
-int mp_spool_seal(mp_spool *spool, unsigned lane, mp_segment *segment,
+int mp_spool_seal(mp_spool *spool, mp_lane_id lane, mp_segment *segment,
                   const mp_buf *body, int64_t wall_ms, bool durable,
                   mp_batch_file **out, char message[MP_MESSAGE]);
 

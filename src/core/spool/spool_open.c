@@ -51,7 +51,7 @@ static int make_written(int fd, mp_segment **out) {
     return 0;
 }
 
-static void note_place(mp_segment *segment, const mp_run *run, unsigned lane,
+static void note_place(mp_segment *segment, const mp_run *run, mp_lane_id lane,
                        uint64_t number) {
     segment->place.open = true;
     segment->place.dir = run->dir;
@@ -61,7 +61,7 @@ static void note_place(mp_segment *segment, const mp_run *run, unsigned lane,
 }
 
 /* The file has another name until its header is whole. */
-static int make_segment(const mp_run *run, unsigned lane, uint64_t number,
+static int make_segment(const mp_run *run, mp_lane_id lane, uint64_t number,
                         mp_segment **out) {
     char name[MP_BATCH_FILE_NAME], fresh[MP_BATCH_FILE_NAME + 4];
     mp_batch_file_open_name(lane, run->id, number, name);
@@ -86,7 +86,7 @@ static int make_segment(const mp_run *run, unsigned lane, uint64_t number,
     return err;
 }
 
-int mp_spool_segment(mp_spool *spool, unsigned lane, mp_segment **out,
+int mp_spool_segment(mp_spool *spool, mp_lane_id lane, mp_segment **out,
                      char message[MP_MESSAGE]) {
     int err;
     const mp_run *run = mp_spool_run(spool, NULL, &err, message);
@@ -191,14 +191,14 @@ int mp_spool_discard(mp_segment *segment, char message[MP_MESSAGE]) {
 
 /* Adds a line, or counts it. */
 static mp_err read_line(mp_segment *segment, const char *line, size_t len,
-                        bool profile, uint32_t *others) {
+                        const mp_endpoint *endpoint, uint32_t *others) {
     mp_record record;
     if (len > 0 && line[len - 1] == ',')
         len--;
     if (len == 0)
         return MP_OK;
     mp_err err = len <= MP_RECORD_MAX && mp_segment_fits(segment, len)
-                     ? mp_line_read(line, len, profile, &record)
+                     ? mp_line_read(line, len, endpoint, &record)
                      : MP_INVALID;
     if (err == MP_OK)
         mp_segment_add(segment, &record, 0);
@@ -208,13 +208,13 @@ static mp_err read_line(mp_segment *segment, const char *line, size_t len,
 }
 
 mp_err mp_spool_read_lines(mp_segment *segment, const char *text, size_t len,
-                           bool profile, uint32_t *others) {
+                           const mp_endpoint *endpoint, uint32_t *others) {
     mp_err err = MP_OK;
     for (size_t start = 0; err == MP_OK && start < len;) {
         size_t end = start;
         while (end < len && text[end] != '\n' && text[end] != '\0')
             end++;
-        err = read_line(segment, text + start, end - start, profile, others);
+        err = read_line(segment, text + start, end - start, endpoint, others);
         start = end + 1;
     }
     return err;
@@ -257,7 +257,7 @@ int mp_spool_recover(mp_batch_file *file, mp_segment **out, uint32_t *others,
         err = ENOMEM;
     if (err == 0 &&
         mp_spool_read_lines(*out, content.data + MP_SEGMENT_HEADER, used,
-                            mp_spool_is_profile(file->lane), others) != MP_OK)
+                            &mp_endpoints[file->lane], others) != MP_OK)
         err = ENOMEM;
     mp_buf_free(&content);
     if (err == 0) {

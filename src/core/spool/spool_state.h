@@ -40,7 +40,7 @@ const mp_run *mp_spool_run(mp_spool *spool, const mp_run *lost, int *err,
 /* Adds the lines of `text` that are records to a segment; the others, and
  * what lies between zero bytes, are counted. MP_MEMORY. */
 mp_err mp_spool_read_lines(mp_segment *segment, const char *text, size_t len,
-                           bool profile, uint32_t *others);
+                           const mp_endpoint *endpoint, uint32_t *others);
 
 /* Reads an open segment back from its file. What the file says of itself
  * goes into `file`; `others`: see above. EBADMSG: it is no such file, or of
@@ -54,7 +54,5 @@ void mp_spool_locate(mp_segment *segment, const mp_batch_file *open);
 
 /* What a file of so many bytes takes up. */
 uint64_t mp_spool_bytes(uint64_t bytes);
-
-bool mp_spool_is_profile(unsigned lane);
 
 #endif

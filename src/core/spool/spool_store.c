@@ -54,7 +54,7 @@ static int write_batch(int dir, const char *name, const mp_buf *body,
 }
 
 /* What the file of a segment is called. */
-static mp_batch_file describe(const mp_segment *segment, unsigned lane,
+static mp_batch_file describe(const mp_segment *segment, mp_lane_id lane,
                               const mp_run *run, int64_t wall_ms) {
     const mp_place *place = &segment->place;
     uint64_t seq = segment->entries[0].seq;
@@ -91,7 +91,7 @@ static int store(mp_spool *spool, const mp_buf *body, bool durable,
     return err;
 }
 
-int mp_spool_seal(mp_spool *spool, unsigned lane, mp_segment *segment,
+int mp_spool_seal(mp_spool *spool, mp_lane_id lane, mp_segment *segment,
                   const mp_buf *body, int64_t wall_ms, bool durable,
                   mp_batch_file **out, char message[MP_MESSAGE]) {
     mp_buf own = {0};
@@ -185,7 +185,7 @@ static int read_sealed(const mp_batch_file *file, const mp_buf *content,
         err = MP_INVALID;
     if (err == MP_OK)
         err = mp_spool_read_lines(segment, json.data + 1, json.len - 2,
-                                  mp_spool_is_profile(file->lane), &others);
+                                  &mp_endpoints[file->lane], &others);
     if (err == MP_OK && (others > 0 || segment->count != file->count))
         err = MP_INVALID;
     mp_buf_free(&json);

@@ -185,7 +185,7 @@ static mp_result read_status(int status) {
 }
 
 mp_err mp_response_read(mp_response *response, const mp_reply *reply,
-                        uint32_t count, bool names_records) {
+                        const mp_endpoint *endpoint, uint32_t count) {
     mp_err err = MP_OK;
     *response = (mp_response){.status = reply->status};
     if (reply->status == 0) {
@@ -200,7 +200,7 @@ mp_err mp_response_read(mp_response *response, const mp_reply *reply,
     describe(response, reply, root);
     if (reply->status == 200)
         response->result = read_200(response, root, count);
-    else if (reply->status == 400 && names_records)
+    else if (reply->status == 400 && endpoint->names_records)
         response->result = read_400(response, root, count, &err);
     else if (reply->status == 400)
         response->result = MP_RESULT_BAD;

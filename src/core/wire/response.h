@@ -4,6 +4,7 @@
 #ifndef MP_RESPONSE_H
 #define MP_RESPONSE_H
 
+#include "core/record/endpoint.h"
 #include "core/wire/exchange.h"
 #include "core/wire/retry.h"
 
@@ -24,11 +25,10 @@ typedef struct mp_response {
     char text[MP_MESSAGE]; /* why, in the API's words where it has any */
 } mp_response;
 
-/* Reads the reply to a request of `count` records; `names_records`: the
- * endpoint (/import) may name the records it refused. MP_MEMORY leaves an
- * answer that is safe to act on. */
+/* Reads the endpoint's reply to a request of `count` records. MP_MEMORY leaves
+ * a response that is safe to act on. */
 mp_err mp_response_read(mp_response *response, const mp_reply *reply,
-                        uint32_t count, bool names_records);
+                        const mp_endpoint *endpoint, uint32_t count);
 
 void mp_response_free(
     mp_response *response); /* what it holds, not the struct */

@@ -1,13 +1,9 @@
-#include "core/lane/request.h"
+#include "core/wire/request.h"
 
 #include "core/base/version.h"
 
 #include <stdarg.h>
 #include <stdio.h>
-
-bool mp_request_names_records(mp_lane_id lane, const mp_batch *batch) {
-    return lane == MP_LANE_IMPORT || batch->via_import;
-}
 
 /* Appends the texts up to NULL and then a NUL. */
 static mp_err join(mp_buf *out, ...) {
@@ -21,23 +17,21 @@ static mp_err join(mp_buf *out, ...) {
     return err == MP_OK ? mp_buf_add(out, "", 1) : err;
 }
 
-/* Paths and parameters: Mixpanel docs, ingestion API. `ip` says whether the
- * sender's address is the user's. A token as credentials goes without
- * project_id, a service account never without. */
-static mp_err make_url(mp_buf *url, mp_lane_id lane, bool import,
+/* Parameters: Mixpanel docs, ingestion API. `ip` says whether the sender's
+ * address is the user's. A token as credentials goes without project_id, a
+ * service account never without. */
+static mp_err make_url(mp_buf *url, const mp_endpoint *endpoint,
                        const mp_config *config, bool geolocate) {
-    const char *base = config->base_url;
-    if (import && config->username)
-        return join(url, base, "/import?strict=1&verbose=1&project_id=",
-                    config->project_id, NULL);
-    if (import)
-        return join(url, base, "/import?strict=1&verbose=1", NULL);
-    if (lane == MP_LANE_GROUPS)
-        return join(url, base, "/groups?verbose=1", NULL);
-    return join(url, base,
-                lane == MP_LANE_PEOPLE ? "/engage?verbose=1&ip="
-                                       : "/track?verbose=1&ip=",
-                geolocate ? "1" : "0", NULL);
+    const char *parameter = "", *value = "";
+    if (endpoint->geolocates) {
+        parameter = "&ip=";
+        value = geolocate ? "1" : "0";
+    } else if (endpoint->authenticates && config->username) {
+        parameter = "&project_id=";
+        value = config->project_id;
+    }
+    return join(url, config->base_url, endpoint->path, "?", endpoint->query,
+                parameter, value, NULL);
 }
 
 static mp_err add_base64(mp_buf *out, const char *text, size_t len) {
@@ -97,35 +91,37 @@ static mp_err make_body(mp_request *request, const mp_batch *batch,
     return err;
 }
 
-static mp_err make_headers(mp_request *request, const mp_config *config,
-                           bool gzip, bool import) {
+static mp_err make_headers(mp_request *request, const mp_endpoint *endpoint,
+                           const mp_config *config, bool gzip) {
     mp_buf *header = request->headers;
     mp_err err = join(header++, "Content-Type: application/json", NULL);
     if (err == MP_OK)
         err = join(header++, "User-Agent: mixpanel-lua/" MP_VERSION, NULL);
     if (err == MP_OK && gzip)
         err = join(header++, "Content-Encoding: gzip", NULL);
-    return err == MP_OK && import ? make_authorization(header, config) : err;
+    if (err == MP_OK && endpoint->authenticates)
+        err = make_authorization(header, config);
+    return err;
 }
 
 mp_err mp_request_make(mp_request *request, const mp_batch *batch,
-                       mp_lane_id lane, const mp_config *config,
-                       const mp_settings *settings, mp_gzip *gzip) {
-    bool import = mp_request_names_records(lane, batch);
-    if (lane == MP_LANE_PEOPLE || lane == MP_LANE_GROUPS)
-        gzip = NULL; /* "does not support gzip" (Mixpanel docs, profile set) */
-    mp_err err =
-        make_url(&request->url, lane, import, config, settings->geolocate);
+                       const mp_config *config, const mp_settings *settings,
+                       mp_gzip *gzip) {
+    const mp_endpoint *endpoint = batch->endpoint;
+    if (!endpoint->gzip)
+        gzip = NULL;
+    mp_err err = make_url(&request->url, endpoint, config, settings->geolocate);
     if (err == MP_OK)
-        err = make_headers(request, config, gzip != NULL, import);
+        err = make_headers(request, endpoint, config, gzip != NULL);
     request->no_resend = mp_batch_entry(batch, 0)->kind == MP_NON_IDEMPOTENT;
     return err == MP_OK ? make_body(request, batch, gzip) : err;
 }
 
 mp_err mp_request_check(mp_request *request, const mp_config *config) {
-    mp_err err = make_url(&request->url, MP_LANE_IMPORT, true, config, false);
+    const mp_endpoint *endpoint = &mp_endpoints[MP_LANE_IMPORT];
+    mp_err err = make_url(&request->url, endpoint, config, false);
     if (err == MP_OK)
-        err = make_headers(request, config, false, true);
+        err = make_headers(request, endpoint, config, false);
     if (err == MP_OK)
         err =
             mp_buf_puts(&request->body, "[{\"event\":\"\",\"properties\":{}}]");
