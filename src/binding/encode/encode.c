@@ -11,10 +11,9 @@
 /* ---- scalars ---- */
 
 mp_err mp_encode_char(mp_encode *e, char c) {
-    mp_err err = mp_buf_reserve(e->out, 1);
-    if (err == MP_OK)
+    if (mp_buf_reserve(e->out, 1))
         e->out->data[e->out->len++] = c;
-    return err;
+    return e->out->err;
 }
 
 static mp_err repair(mp_encode *e, const char *fault) {
@@ -35,10 +34,9 @@ mp_err mp_encode_text(mp_encode *e, const char *text, size_t len) {
 }
 
 mp_err mp_encode_name(mp_encode *e, const char *name) {
-    mp_err err = mp_buf_puts(e->out, ",\"");
-    if (err == MP_OK)
-        err = mp_buf_puts(e->out, name);
-    return err == MP_OK ? mp_buf_puts(e->out, "\":") : err;
+    mp_buf_puts(e->out, ",\"");
+    mp_buf_puts(e->out, name);
+    return mp_buf_puts(e->out, "\":");
 }
 
 mp_err mp_encode_null(mp_encode *e) {
@@ -62,20 +60,18 @@ static bool put_number(mp_encode *e, int index) {
 }
 
 mp_err mp_encode_any_number(mp_encode *e) {
-    mp_err err = mp_buf_reserve(e->out, MP_NUM_MAX);
-    if (err != MP_OK || put_number(e, -1))
-        return err;
-    err = repair(e, "the number is not finite");
+    if (!mp_buf_reserve(e->out, MP_NUM_MAX) || put_number(e, -1))
+        return e->out->err;
+    mp_err err = repair(e, "the number is not finite");
     return err == MP_OK ? mp_encode_null(e) : err;
 }
 
 mp_err mp_encode_number(mp_encode *e) {
     mp_digits digits;
     char shown[MP_SHOWN];
-    mp_err err = mp_buf_reserve(e->out, MP_NUM_MAX);
-    if (err != MP_OK ||
+    if (!mp_buf_reserve(e->out, MP_NUM_MAX) ||
         (lua_type(e->L, -1) == LUA_TNUMBER && put_number(e, -1)))
-        return err;
+        return e->out->err;
     if (mp_type_hint_of(e->L, -1, &digits) == MP_HINT_INTEGER)
         return mp_buf_add(e->out, digits.text, digits.len);
     return mp_fault_set(&e->fault, "%s is no finite number",
@@ -87,12 +83,10 @@ mp_err mp_encode_number(mp_encode *e) {
 /* A key that is a number: as its text, unless that is a key as well. */
 static mp_err encode_number_key(mp_encode *e, int table, int key) {
     lua_State *L = e->L;
-    mp_err err = mp_encode_char(e, '"');
+    mp_encode_char(e, '"');
     size_t start = e->out->len;
-    if (err == MP_OK)
-        err = mp_buf_reserve(e->out, MP_NUM_MAX);
-    if (err != MP_OK)
-        return err;
+    if (!mp_buf_reserve(e->out, MP_NUM_MAX))
+        return e->out->err;
     if (!put_number(e, key))
         return mp_fault_set(&e->fault, "an infinite key has no JSON form");
     lua_pushlstring(L, e->out->data + start, e->out->len - start);

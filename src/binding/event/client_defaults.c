@@ -47,7 +47,7 @@ static void push_properties(lua_State *L, int arg, int self, bool reject) {
 static mp_err exclude(mp_defaults *defaults, mp_encode *e) {
     size_t len;
     const char *text = lua_tolstring(e->L, -1, &len);
-    e->out->len = 0;
+    mp_buf_clear(e->out);
     mp_err err = mp_encode_text(e, text, len);
     if (err != MP_OK)
         return err;

@@ -120,14 +120,10 @@ static const mp_default *find(const mp_defaults *defaults, const char *name,
 
 static mp_err put_text(mp_buf *bytes, const char *name, size_t name_len,
                        const char *json, size_t len) {
-    mp_err err = mp_buf_reserve(bytes, name_len + len + 4);
-    if (err == MP_OK)
-        err = mp_buf_puts(bytes, ",\"");
-    if (err == MP_OK)
-        err = mp_buf_add(bytes, name, name_len);
-    if (err == MP_OK)
-        err = mp_buf_puts(bytes, "\":");
-    return err == MP_OK ? mp_buf_add(bytes, json, len) : err;
+    mp_buf_puts(bytes, ",\"");
+    mp_buf_add(bytes, name, name_len);
+    mp_buf_puts(bytes, "\":");
+    return mp_buf_add(bytes, json, len);
 }
 
 mp_err mp_defaults_put(mp_defaults *defaults, const char *name, size_t name_len,

@@ -61,7 +61,7 @@ mp_err mp_event_begin(mp_event *event, mp_encode *e, const mp_client *client,
     if (!event->is_merge)
         event->defaults = defaults;
     e->out = &scratch->body;
-    e->out->len = 0;
+    mp_buf_clear(e->out);
     e->out->limit = MP_BODY_MAX;
     e->list_max = MP_LIST_MAX;
     e->reject = mp_project_reject_invalid(client->project);
@@ -247,13 +247,12 @@ enum {
 static mp_err compose(mp_event *event, mp_encode *e) {
     mp_buf *out = e->out;
     const mp_buf *event_prefix = &event->client->event_prefix;
-    mp_err err = mp_buf_add(out, EVENT, sizeof EVENT - 1);
-    if (err == MP_OK)
-        err = mp_encode_text(e, event->name, event->name_len);
-    if (err == MP_OK)
-        err = mp_buf_reserve(out, event_prefix->len + AUTOMATIC_MAX);
+    mp_buf_add(out, EVENT, sizeof EVENT - 1);
+    mp_err err = mp_encode_text(e, event->name, event->name_len);
     if (err != MP_OK)
         return err;
+    if (!mp_buf_reserve(out, event_prefix->len + AUTOMATIC_MAX))
+        return out->err;
     if (event->time_ms == 0)
         event->time_ms = mp_clock_wall_ms();
     char *at = out->data + out->len;

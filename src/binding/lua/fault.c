@@ -29,7 +29,7 @@ const char *mp_fault_quote(const char *text, size_t len, char out[MP_SHOWN]) {
     size_t n = len;
     bool repaired;
     for (size_t most = QUOTED;; most /= 2) { /* escapes may take the room */
-        mp_buf buf = {out, 0, MP_SHOWN - 4, MP_SHOWN - 4};
+        mp_buf buf = {.data = out, .cap = MP_SHOWN - 4, .limit = MP_SHOWN - 4};
         if (n > most)
             for (n = most; n > 0 && (text[n] & 0xc0) == 0x80;)
                 n--; /* never in the middle of a character */

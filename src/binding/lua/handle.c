@@ -135,12 +135,14 @@ mp_scratch *mp_scratch_take(lua_State *L) {
         lua_replace(L, lua_upvalueindex(1));
     }
     scratch->busy = true;
-    scratch->head.len = scratch->body.len = scratch->records.len = 0;
+    mp_buf_clear(&scratch->head);
+    mp_buf_clear(&scratch->body);
+    mp_buf_clear(&scratch->records);
     return scratch;
 }
 
 static void shrink(mp_buf *buf) {
-    if (buf->cap > KEPT)
+    if (buf->cap > KEPT || buf->err)
         mp_buf_free(buf);
 }
 

@@ -242,7 +242,7 @@ static mp_err write_property(call *c) {
         return err;
     size_t n = list_length(out->data, out->data + out->len);
     if (n == 0)
-        out->len = 0;
+        mp_buf_clear(out);
     return n > MP_LIST_MAX && c->change == ADD_GROUP
                ? mp_fault_set(&c->e.fault,
                               "the list has %zu elements; Mixpanel takes at "

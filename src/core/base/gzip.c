@@ -34,9 +34,8 @@ void mp_gzip_free(mp_gzip *gzip) {
 
 mp_err mp_gzip_add(mp_gzip *gzip, mp_buf *out, const char *in, size_t len) {
     size_t room = libdeflate_gzip_compress_bound(gzip->compressor, len);
-    mp_err err = mp_buf_reserve(out, room);
-    if (err != MP_OK)
-        return err;
+    if (!mp_buf_reserve(out, room))
+        return out->err;
     /* Cannot fail with so much room. */
     out->len += libdeflate_gzip_compress(gzip->compressor, in, len,
                                          out->data + out->len, room);
@@ -50,23 +49,22 @@ mp_err mp_gunzip_add(mp_buf *out, const char *in, size_t len, size_t most) {
         SMALLEST = 18
     };
     if (len < SMALLEST)
-        return MP_INVALID;
+        return mp_buf_fail(out, MP_INVALID);
     size_t size = 0, n;
     for (size_t i = 0; i < 4; i++)
         size |= (size_t)(unsigned char)in[len - 4 + i] << (8 * i);
     if (size > most)
-        return MP_INVALID;
-    mp_err err = mp_buf_reserve(out, size);
-    if (err != MP_OK)
-        return err;
+        return mp_buf_fail(out, MP_INVALID);
+    if (!mp_buf_reserve(out, size))
+        return out->err;
     struct libdeflate_decompressor *gunzip = libdeflate_alloc_decompressor();
     if (!gunzip)
-        return MP_MEMORY;
+        return mp_buf_fail(out, MP_MEMORY);
     enum libdeflate_result result = libdeflate_gzip_decompress(
         gunzip, in, len, out->data + out->len, size, &n);
     libdeflate_free_decompressor(gunzip);
     if (result != LIBDEFLATE_SUCCESS)
-        return MP_INVALID;
+        return mp_buf_fail(out, MP_INVALID);
     out->len += n;
     return MP_OK;
 }

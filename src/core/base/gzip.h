@@ -17,11 +17,12 @@ mp_gzip *mp_gzip_new(int level);
 int mp_gzip_level(const mp_gzip *gzip);
 void mp_gzip_free(mp_gzip *gzip); /* NULL is allowed */
 
-/* Appends the gzip form of `in` to `out`. MP_MEMORY. */
+/* Appends the gzip form of `in` to `out`, and returns its error. */
 mp_err mp_gzip_add(mp_gzip *gzip, mp_buf *out, const char *in, size_t len);
 
-/* Appends what a gzip file holds. MP_INVALID: it is none, it is damaged, or
- * it holds more than `most` bytes; MP_MEMORY. */
+/* Appends what a gzip file holds. Fails the buffer and returns its error:
+ * MP_INVALID when this is no such file, is damaged, or holds more than `most`
+ * bytes; MP_MEMORY. */
 mp_err mp_gunzip_add(mp_buf *out, const char *in, size_t len, size_t most);
 
 #endif

@@ -159,9 +159,10 @@ static size_t skip_clean(const char *s, size_t n) {
 }
 
 /* Appends what stands for the control, quote, backslash or ill-formed
- * sequence at the start of `s`, and sets *used to the bytes of that. */
-static mp_err add_special(mp_buf *out, const char *s, size_t n, size_t *used,
-                          bool *repaired) {
+ * sequence at the start of `s`, and sets *used to the bytes of that. False
+ * when the buffer failed. */
+static bool add_special(mp_buf *out, const char *s, size_t n, size_t *used,
+                        bool *repaired) {
     char text[6] = "\xef\xbf\xbd";
     size_t length = 3;
     if ((unsigned char)s[0] < 0x80) {
@@ -172,19 +173,16 @@ static mp_err add_special(mp_buf *out, const char *s, size_t n, size_t *used,
         *used = utf8_sequence((const unsigned char *)s, n, &valid);
         *repaired = true;
     }
-    mp_err err = mp_buf_reserve(out, length + (n - *used) + 1);
-    if (err == MP_OK) {
-        memcpy(out->data + out->len, text, length);
-        out->len += length;
-    }
-    return err;
+    if (!mp_buf_reserve(out, length + (n - *used) + 1))
+        return false;
+    memcpy(out->data + out->len, text, length);
+    out->len += length;
+    return true;
 }
 
 mp_err mp_json_string(mp_buf *out, const char *s, size_t n, bool *repaired) {
-    size_t start = out->len;
-    mp_err err = mp_buf_reserve(out, n + 2);
-    if (err != MP_OK)
-        return err;
+    if (!mp_buf_reserve(out, n + 2))
+        return out->err;
     out->data[out->len++] = '"';
     while (n > 0) {
         size_t done = skip_clean(s, n);
@@ -194,11 +192,8 @@ mp_err mp_json_string(mp_buf *out, const char *s, size_t n, bool *repaired) {
         n -= done;
         if (n == 0)
             break;
-        err = add_special(out, s, n, &done, repaired);
-        if (err != MP_OK) {
-            out->len = start;
-            return err;
-        }
+        if (!add_special(out, s, n, &done, repaired))
+            return out->err;
         s += done;
         n -= done;
     }

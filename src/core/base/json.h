@@ -4,8 +4,6 @@
 
 #include "core/base/buf.h"
 
-#include <stdbool.h>
-
 /* Copies bytes that stand for themselves in a JSON string: ASCII without
  * controls, quote or backslash. False, with anything in to[0..n - 1], if one
  * does not. */
@@ -14,8 +12,7 @@ bool mp_json_plain(char *to, const char *from, size_t n);
 /* Appends `s` as a quoted JSON string. Escapes only what JSON demands
  * (quote, backslash, control characters; never '/'), so a record holds no
  * raw newline. Each maximal ill-formed UTF-8 sequence becomes U+FFFD and
- * sets *repaired (never clears it). MP_INVALID at the buffer's limit,
- * MP_MEMORY. */
+ * sets *repaired (never clears it). Returns the buffer's error. */
 mp_err mp_json_string(mp_buf *out, const char *s, size_t len, bool *repaired);
 
 /* Does the same for a string of plain bytes that the buffer has room for, as

@@ -48,28 +48,18 @@ static void note_rejected(const mp_lane *lane, const mp_batch *batch,
     size_t start_len = out->len;
     char status[48];
     snprintf(status, sizeof status, ",\"status\":%d,\"message\":", why->status);
-    mp_err err = mp_buf_puts(out, "{\"endpoint\":");
-    if (err == MP_OK)
-        err = mp_json_string(out, why->endpoint, strlen(why->endpoint),
-                             &repaired);
-    if (err == MP_OK)
-        err = mp_buf_puts(out, status);
-    if (err == MP_OK)
-        err =
-            mp_json_string(out, why->message, strlen(why->message), &repaired);
-    if (err == MP_OK && *field)
-        err = mp_buf_puts(out, ",\"field\":");
-    if (err == MP_OK && *field)
-        err = mp_json_string(out, field, strlen(field), &repaired);
-    if (err == MP_OK)
-        err = mp_buf_puts(out, ",\"record\":");
-    if (err == MP_OK)
-        err = mp_buf_add(out, batch->segment->data + entry->offset,
-                         entry->length);
-    if (err == MP_OK)
-        err = mp_buf_puts(out, "}\n");
-    if (err != MP_OK)
-        out->len = start_len;
+    mp_buf_puts(out, "{\"endpoint\":");
+    mp_json_string(out, why->endpoint, strlen(why->endpoint), &repaired);
+    mp_buf_puts(out, status);
+    mp_json_string(out, why->message, strlen(why->message), &repaired);
+    if (*field) {
+        mp_buf_puts(out, ",\"field\":");
+        mp_json_string(out, field, strlen(field), &repaired);
+    }
+    mp_buf_puts(out, ",\"record\":");
+    mp_buf_add(out, batch->segment->data + entry->offset, entry->length);
+    if (mp_buf_puts(out, "}\n") != MP_OK)
+        mp_buf_rewind(out, start_len);
 }
 
 void mp_lane_report(mp_lane *lane, const mp_batch *batch,

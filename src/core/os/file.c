@@ -160,7 +160,7 @@ static int read_all(int fd, size_t most, mp_buf *out) {
         err = EFBIG;
     size_t room = err == 0 ? (size_t)seen.st_size + 1 : 0;
     for (size_t got = 0; err == 0;) {
-        if (mp_buf_reserve(out, room) != MP_OK)
+        if (!mp_buf_reserve(out, room))
             return ENOMEM;
         ssize_t n = calls->read(fd, out->data + out->len, room);
         if (n < 0 && errno == EINTR)
@@ -188,7 +188,7 @@ int mp_file_read(int dir, const char *path, size_t most, mp_buf *out) {
         return err;
     err = read_all(fd, most, out);
     if (err != 0)
-        out->len = start;
+        mp_buf_rewind(out, start);
     mp_file_close(fd);
     return err;
 }

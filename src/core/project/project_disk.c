@@ -40,7 +40,7 @@ void mp_project_disk_in_child(mp_project *project) {
     project->unreported_evicted = 0;
     project->reported_evicted_ms = 0;
     memset(project->reported, 0, sizeof project->reported);
-    project->rejected.len = 0;
+    mp_buf_clear(&project->rejected);
 }
 
 bool mp_project_same_disk(const mp_project *a, const mp_project *b) {

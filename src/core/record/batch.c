@@ -98,9 +98,8 @@ mp_err mp_batch_body(const mp_batch *batch, mp_buf *out) {
     size_t bytes = 2;
     for (uint32_t i = 0; i < batch->count; i++)
         bytes += mp_entry_bytes(mp_batch_entry(batch, i));
-    mp_err err = mp_buf_reserve(out, bytes);
-    if (err != MP_OK)
-        return err;
+    if (!mp_buf_reserve(out, bytes))
+        return out->err;
     char *at = out->data + out->len;
     *at++ = '[';
     for (uint32_t i = 0; i < batch->count;) {

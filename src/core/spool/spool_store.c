@@ -20,16 +20,17 @@ enum {
 static int compress(mp_spool *spool, const mp_segment *segment, mp_buf *out) {
     if (!spool->gzip)
         spool->gzip = mp_gzip_new(GZIP_LEVEL);
+    if (!spool->gzip)
+        return ENOMEM;
     mp_buf json = {0};
-    mp_err err = spool->gzip ? mp_buf_reserve(&json, segment->used) : MP_MEMORY;
-    if (err == MP_OK) { /* "[", the records, and "]" for the last ",\n" */
-        mp_buf_add(&json, "[", 1);
-        mp_buf_add(&json, segment->data, segment->used - 2);
-        mp_buf_add(&json, "]", 1);
-        err = mp_gzip_add(spool->gzip, out, json.data, json.len);
-    }
+    mp_buf_reserve(&json, segment->used);
+    mp_buf_add(&json, "[", 1);
+    mp_buf_add(&json, segment->data, segment->used - 2); /* the last ",\n" */
+    if (mp_buf_add(&json, "]", 1) == MP_OK)
+        mp_gzip_add(spool->gzip, out, json.data, json.len);
+    mp_err err = json.err ? json.err : out->err;
     mp_buf_free(&json);
-    return err == MP_OK ? 0 : ENOMEM;
+    return err ? ENOMEM : 0;
 }
 
 /* Writes a file that appears whole or not at all. */

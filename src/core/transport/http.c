@@ -223,7 +223,7 @@ mp_err mp_http_start(mp_http *http, const mp_request *request,
         return MP_MEMORY;
     if (t->body.cap > REPLY_KEPT)
         mp_buf_free(&t->body);
-    t->body.len = 0;
+    mp_buf_clear(&t->body);
     t->error[0] = '\0';
     t->settings = mp_settings_retain(settings);
     t->request = request;

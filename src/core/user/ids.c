@@ -4,12 +4,12 @@
 #include "core/os/rng.h"
 
 static mp_err copy(mp_buf *to, const mp_buf *from) {
-    to->len = 0;
+    mp_buf_clear(to);
     return mp_buf_add(to, from->data, from->len);
 }
 
 static mp_err copy_text(mp_buf *to, const char *text, size_t len) {
-    to->len = 0;
+    mp_buf_clear(to);
     return mp_buf_add(to, text, len);
 }
 

@@ -20,12 +20,11 @@ static mp_err add_json(mp_pending *pending, char *body, size_t len) {
     bool repaired = false;
     size_t start = pending->json.len;
     body[0] = '{';
-    mp_err err = start > 0 ? mp_buf_puts(&pending->json, ",") : MP_OK;
-    if (err == MP_OK)
-        err = mp_json_string(&pending->json, body, len, &repaired);
+    mp_buf_puts(&pending->json, start > 0 ? "," : "");
+    mp_err err = mp_json_string(&pending->json, body, len, &repaired);
     body[0] = ',';
     if (err != MP_OK)
-        pending->json.len = start;
+        mp_buf_rewind(&pending->json, start);
     return err;
 }
 

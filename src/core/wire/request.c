@@ -37,8 +37,7 @@ static mp_err make_url(mp_buf *url, const mp_endpoint *endpoint,
 static mp_err add_base64(mp_buf *out, const char *text, size_t len) {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
                                  "abcdefghijklmnopqrstuvwxyz0123456789+/";
-    mp_err err = mp_buf_reserve(out, (len + 2) / 3 * 4);
-    for (size_t i = 0; i < len && err == MP_OK; i += 3) {
+    for (size_t i = 0; i < len; i += 3) {
         unsigned group = (unsigned)(unsigned char)text[i] << 16;
         if (i + 1 < len)
             group |= (unsigned)(unsigned char)text[i + 1] << 8;
@@ -50,9 +49,9 @@ static mp_err add_base64(mp_buf *out, const char *text, size_t len) {
             four[2] = '=';
         if (i + 2 >= len)
             four[3] = '=';
-        err = mp_buf_add(out, four, 4);
+        mp_buf_add(out, four, 4);
     }
-    return err;
+    return out->err;
 }
 
 /* HTTP Basic: the service account, else the token as user name with an empty
