@@ -3,21 +3,28 @@
 #include "core/base/json.h"
 #include "core/os/rng.h"
 
-static mp_err copy(mp_buf *to, const mp_buf *from) {
+static void copy_text(mp_buf *to, const char *text, size_t len) {
     mp_buf_clear(to);
-    return mp_buf_add(to, from->data, from->len);
+    mp_buf_add(to, text, len);
 }
 
-static mp_err copy_text(mp_buf *to, const char *text, size_t len) {
-    mp_buf_clear(to);
-    return mp_buf_add(to, text, len);
+static void copy(mp_buf *to, const mp_buf *from) {
+    copy_text(to, from->data, from->len);
+}
+
+/* What filling them in came to. */
+static mp_err error_of(const mp_ids *ids) {
+    return ids->distinct_id.err || ids->device_id.err || ids->user_id.err ||
+                   ids->alias.err
+               ? MP_MEMORY
+               : MP_OK;
 }
 
 mp_err mp_ids_of_device(mp_ids *ids, const char *device, size_t len) {
-    mp_err err = mp_buf_puts(&ids->distinct_id, MP_DEVICE_PREFIX);
-    if (err == MP_OK)
-        err = mp_buf_add(&ids->distinct_id, device, len);
-    return err == MP_OK ? copy_text(&ids->device_id, device, len) : err;
+    mp_buf_puts(&ids->distinct_id, MP_DEVICE_PREFIX);
+    mp_buf_add(&ids->distinct_id, device, len);
+    copy_text(&ids->device_id, device, len);
+    return error_of(ids);
 }
 
 mp_err mp_ids_of_new_device(mp_ids *ids) {
@@ -28,37 +35,36 @@ mp_err mp_ids_of_new_device(mp_ids *ids) {
 
 mp_err mp_ids_of_user(mp_ids *ids, const char *user, size_t len,
                       const char *device, size_t device_len) {
-    mp_err err = copy_text(&ids->distinct_id, user, len);
-    if (err == MP_OK)
-        err = copy_text(&ids->user_id, user, len);
-    return err == MP_OK ? copy_text(&ids->device_id, device, device_len) : err;
+    copy_text(&ids->distinct_id, user, len);
+    copy_text(&ids->user_id, user, len);
+    copy_text(&ids->device_id, device, device_len);
+    return error_of(ids);
 }
 
 /* The device of `now`; a user without one gets the old id for it, so that
  * old and new events can be joined. */
-static mp_err keep_device(mp_ids *ids, const mp_ids *now) {
+static void keep_device(mp_ids *ids, const mp_ids *now) {
     bool none = now->device_id.len == 0;
     ids->had_distinct_id = none || now->had_distinct_id;
-    return copy(&ids->device_id, none ? &now->distinct_id : &now->device_id);
+    copy(&ids->device_id, none ? &now->distinct_id : &now->device_id);
 }
 
 mp_err mp_ids_identified(mp_ids *ids, const mp_ids *now, const char *user,
                          size_t len) {
-    mp_err err = keep_device(ids, now);
-    if (err == MP_OK)
-        err = copy_text(&ids->distinct_id, user, len);
-    return err == MP_OK ? copy_text(&ids->user_id, user, len) : err;
+    keep_device(ids, now);
+    copy_text(&ids->distinct_id, user, len);
+    copy_text(&ids->user_id, user, len);
+    return error_of(ids);
 }
 
 /* The distinct_id stays: the alias will lead to it. */
 mp_err mp_ids_aliased(mp_ids *ids, const mp_ids *now, const char *alias,
                       size_t len) {
-    mp_err err = keep_device(ids, now);
-    if (err == MP_OK)
-        err = copy(&ids->distinct_id, &now->distinct_id);
-    if (err == MP_OK)
-        err = copy_text(&ids->user_id, alias, len);
-    return err == MP_OK ? copy_text(&ids->alias, alias, len) : err;
+    keep_device(ids, now);
+    copy(&ids->distinct_id, &now->distinct_id);
+    copy_text(&ids->user_id, alias, len);
+    copy_text(&ids->alias, alias, len);
+    return error_of(ids);
 }
 
 void mp_ids_free(mp_ids *ids) {
@@ -78,9 +84,9 @@ bool mp_ids_equal(const mp_buf *id, const char *text, size_t len) {
     bool repaired = false;
     if (is_text(id, text, len))
         return true;
-    bool same = mp_json_string(&a, id->data, id->len, &repaired) == MP_OK &&
-                mp_json_string(&b, text, len, &repaired) == MP_OK && repaired &&
-                is_text(&a, b.data, b.len);
+    mp_json_string(&a, id->data, id->len, &repaired);
+    mp_json_string(&b, text, len, &repaired);
+    bool same = !a.err && !b.err && repaired && is_text(&a, b.data, b.len);
     mp_buf_free(&a);
     mp_buf_free(&b);
     return same;

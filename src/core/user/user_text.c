@@ -14,76 +14,65 @@ enum {
 
 /* ---- writing ---- */
 
-static mp_err put_string(mp_buf *out, const char *text, size_t len) {
-    bool repaired = false;
-    return mp_json_string(out, text, len, &repaired);
+/* Nothing here asks whether it could write: the buffer remembers. */
+
+static void put_string(mp_buf *out, const char *text, size_t len) {
+    bool repaired;
+    mp_json_string(out, text, len, &repaired);
 }
 
 /* ,"name":"id" unless it is empty. `name` has nothing to escape. */
-static mp_err put_id(mp_buf *out, const char *name, const mp_buf *id) {
+static void put_id(mp_buf *out, const char *name, const mp_buf *id) {
     if (id->len == 0)
-        return MP_OK;
-    mp_err err = mp_buf_puts(out, ",\"");
-    if (err == MP_OK)
-        err = mp_buf_puts(out, name);
-    if (err == MP_OK)
-        err = mp_buf_puts(out, "\":");
-    return err == MP_OK ? put_string(out, id->data, id->len) : err;
+        return;
+    mp_buf_puts(out, ",\"");
+    mp_buf_puts(out, name);
+    mp_buf_puts(out, "\":");
+    put_string(out, id->data, id->len);
 }
 
-static mp_err put_ids(mp_buf *out, const mp_ids *ids) {
-    mp_err err = put_id(out, "distinct_id", &ids->distinct_id);
-    if (err == MP_OK)
-        err = put_id(out, "device_id", &ids->device_id);
-    if (err == MP_OK)
-        err = put_id(out, "user_id", &ids->user_id);
-    if (err == MP_OK)
-        err = put_id(out, "alias", &ids->alias);
-    if (err == MP_OK && ids->had_distinct_id)
-        err = mp_buf_puts(out, ",\"had_distinct_id\":true");
-    return err;
+static void put_ids(mp_buf *out, const mp_ids *ids) {
+    put_id(out, "distinct_id", &ids->distinct_id);
+    put_id(out, "device_id", &ids->device_id);
+    put_id(out, "user_id", &ids->user_id);
+    put_id(out, "alias", &ids->alias);
+    if (ids->had_distinct_id)
+        mp_buf_puts(out, ",\"had_distinct_id\":true");
 }
 
 /* The names are JSON already. */
-static mp_err put_properties(mp_buf *out, const mp_dict *kept) {
-    mp_err err = MP_OK;
-    for (uint32_t i = 0; err == MP_OK && i < kept->count; i++) {
+static void put_properties(mp_buf *out, const mp_dict *kept) {
+    for (uint32_t i = 0; i < kept->count; i++) {
         const mp_pair *pair = &kept->pairs[i];
-        err = mp_buf_puts(out, i == 0 ? ",\"properties\":{\"" : ",\"");
-        if (err == MP_OK)
-            err = mp_buf_add(out, pair->name, pair->name_len);
-        if (err == MP_OK)
-            err = mp_buf_puts(out, "\":");
-        if (err == MP_OK)
-            err = put_string(out, pair->value, pair->len);
+        mp_buf_puts(out, i == 0 ? ",\"properties\":{\"" : ",\"");
+        mp_buf_add(out, pair->name, pair->name_len);
+        mp_buf_puts(out, "\":");
+        put_string(out, pair->value, pair->len);
     }
-    return err == MP_OK && kept->count > 0 ? mp_buf_puts(out, "}") : err;
+    if (kept->count > 0)
+        mp_buf_puts(out, "}");
 }
 
-static mp_err put_timers(mp_buf *out, const mp_timers *timers) {
-    mp_err err = MP_OK;
+static void put_timers(mp_buf *out, const mp_timers *timers) {
     char number[MP_NUM_MAX];
-    for (uint32_t i = 0; err == MP_OK && i < timers->dict.count; i++) {
+    for (uint32_t i = 0; i < timers->dict.count; i++) {
         const mp_pair *pair = &timers->dict.pairs[i];
         char *end = mp_num_int64(number, mp_timers_get(timers, i).wall_ms);
-        err = mp_buf_puts(out, i == 0 ? ",\"timers\":{" : ",");
-        if (err == MP_OK)
-            err = put_string(out, pair->name, pair->name_len);
-        if (err == MP_OK)
-            err = mp_buf_puts(out, ":");
-        if (err == MP_OK)
-            err = mp_buf_add(out, number, (size_t)(end - number));
+        mp_buf_puts(out, i == 0 ? ",\"timers\":{" : ",");
+        put_string(out, pair->name, pair->name_len);
+        mp_buf_puts(out, ":");
+        mp_buf_add(out, number, (size_t)(end - number));
     }
-    return err == MP_OK && timers->dict.count > 0 ? mp_buf_puts(out, "}") : err;
+    if (timers->dict.count > 0)
+        mp_buf_puts(out, "}");
 }
 
-static mp_err put_pending(mp_buf *out, const mp_pending *pending) {
+static void put_pending(mp_buf *out, const mp_pending *pending) {
     if (pending->count == 0)
-        return MP_OK;
-    mp_err err = mp_buf_puts(out, ",\"held\":[");
-    if (err == MP_OK)
-        err = mp_buf_add(out, pending->json.data, pending->json.len);
-    return err == MP_OK ? mp_buf_puts(out, "]") : err;
+        return;
+    mp_buf_puts(out, ",\"held\":[");
+    mp_buf_add(out, pending->json.data, pending->json.len);
+    mp_buf_puts(out, "]");
 }
 
 static const char *const consents[] = {
@@ -93,85 +82,86 @@ static const char *const consents[] = {
 };
 
 mp_err mp_user_write(const mp_user *user, mp_buf *out) {
-    mp_err err = mp_buf_puts(out, "{\"version\":1");
-    if (err == MP_OK)
-        err = mp_buf_puts(out, consents[user->consent]);
-    if (err == MP_OK && !user->forgetful) {
-        err = put_ids(out, &user->ids);
-        if (err == MP_OK && user->identified)
-            err = mp_buf_puts(out, ",\"identified\":true");
-        if (err == MP_OK)
-            err = put_properties(out, &user->kept);
-        if (err == MP_OK)
-            err = put_timers(out, &user->timers);
-        if (err == MP_OK)
-            err = put_pending(out, &user->pending);
+    mp_buf_puts(out, "{\"version\":1");
+    mp_buf_puts(out, consents[user->consent]);
+    if (!user->forgetful) {
+        put_ids(out, &user->ids);
+        if (user->identified)
+            mp_buf_puts(out, ",\"identified\":true");
+        put_properties(out, &user->kept);
+        put_timers(out, &user->timers);
+        put_pending(out, &user->pending);
     }
-    return err == MP_OK ? mp_buf_puts(out, "}\n") : err;
+    return mp_buf_puts(out, "}\n");
 }
 
 /* ---- reading ---- */
 
-/* One that refuses what is not there for a reason: each returns MP_OK for a
- * member that is absent, MP_INVALID with a message for one of another type. */
+/* A text in the reading. The first failure stays, and the user that was read
+ * until then is of no use. */
+typedef struct reading {
+    const json_t *state;
+    mp_user *user;
+    char *message; /* MP_MESSAGE bytes; for MP_INVALID */
+    mp_err err;
+} reading;
 
-static mp_err refuse(char message[MP_MESSAGE], const char *member) {
-    snprintf(message, MP_MESSAGE, "its member \"%s\" is not what it should be",
-             member);
-    return MP_INVALID;
+/* A member that may be missing, but is not what it should be. */
+static void refuse(reading *r, const char *member) {
+    if (r->err == MP_OK)
+        snprintf(r->message, MP_MESSAGE,
+                 "its member \"%s\" is not what it should be", member);
+    r->err = r->err ? r->err : MP_INVALID;
 }
 
-static mp_err get_id(const json_t *state, const char *member, mp_buf *id,
-                     char message[MP_MESSAGE]) {
-    const json_t *value = json_object_get(state, member);
-    if (!value)
-        return MP_OK;
+/* What reading a member came to. */
+static void note(reading *r, const char *member, mp_err err) {
+    if (err == MP_MEMORY)
+        r->err = err;
+    else if (err)
+        refuse(r, member);
+}
+
+static void get_id(reading *r, const char *member, mp_buf *id) {
+    const json_t *value = json_object_get(r->state, member);
     size_t len = json_string_length(value);
-    if (!json_is_string(value) || len == 0 || len > LONGEST_ID)
-        return refuse(message, member);
-    return mp_buf_add(id, json_string_value(value), len);
+    if (value && (!json_is_string(value) || len == 0 || len > LONGEST_ID))
+        refuse(r, member);
+    else if (value)
+        note(r, member, mp_buf_add(id, json_string_value(value), len));
 }
 
-static mp_err get_flag(const json_t *state, const char *member, bool *flag,
-                       char message[MP_MESSAGE]) {
-    const json_t *value = json_object_get(state, member);
+static void get_flag(reading *r, const char *member, bool *flag) {
+    const json_t *value = json_object_get(r->state, member);
     if (value && !json_is_boolean(value))
-        return refuse(message, member);
+        refuse(r, member);
     *flag = json_is_true(value);
-    return MP_OK;
 }
 
-static mp_err get_ids(const json_t *state, mp_user *user,
-                      char message[MP_MESSAGE]) {
-    mp_ids *ids = &user->ids;
-    mp_err err = get_id(state, "distinct_id", &ids->distinct_id, message);
-    if (err == MP_OK)
-        err = get_id(state, "device_id", &ids->device_id, message);
-    if (err == MP_OK)
-        err = get_id(state, "user_id", &ids->user_id, message);
-    if (err == MP_OK)
-        err = get_id(state, "alias", &ids->alias, message);
-    if (err == MP_OK)
-        err =
-            get_flag(state, "had_distinct_id", &ids->had_distinct_id, message);
-    return err == MP_OK
-               ? get_flag(state, "identified", &user->identified, message)
-               : err;
+static void get_ids(reading *r) {
+    mp_ids *ids = &r->user->ids;
+    get_id(r, "distinct_id", &ids->distinct_id);
+    get_id(r, "device_id", &ids->device_id);
+    get_id(r, "user_id", &ids->user_id);
+    get_id(r, "alias", &ids->alias);
+    get_flag(r, "had_distinct_id", &ids->had_distinct_id);
+    get_flag(r, "identified", &r->user->identified);
 }
 
-static mp_err get_consent(const json_t *state, mp_user *user,
-                          char message[MP_MESSAGE]) {
-    const json_t *value = json_object_get(state, "consent");
+static void get_consent(reading *r) {
+    const json_t *value = json_object_get(r->state, "consent");
     const char *text = json_string_value(value);
-    if (!value)
-        return MP_OK;
     if (text && strcmp(text, "given") == 0)
-        user->consent = MP_CONSENT_GIVEN;
+        r->user->consent = MP_CONSENT_GIVEN;
     else if (text && strcmp(text, "refused") == 0)
-        user->consent = MP_CONSENT_REFUSED;
-    else
-        return refuse(message, "consent");
-    return MP_OK;
+        r->user->consent = MP_CONSENT_REFUSED;
+    else if (value)
+        refuse(r, "consent");
+}
+
+static void get_version(reading *r) {
+    if (json_integer_value(json_object_get(r->state, "version")) != 1)
+        refuse(r, "version");
 }
 
 /* MP_INVALID unless the string holds JSON without a line break, as is written
@@ -191,53 +181,52 @@ static mp_err holds_json(const json_t *string) {
     return parsed ? MP_OK : mp_parse_failure(&why);
 }
 
-static mp_err get_property(mp_user *user, const char *key, const json_t *value,
-                           char message[MP_MESSAGE]) {
-    mp_buf name = {0};
+static mp_err read_property(mp_dict *kept, const char *key,
+                            const json_t *value) {
     mp_err err = holds_json(value);
     if (err != MP_OK)
-        return err == MP_MEMORY ? err : refuse(message, "properties");
-    err = put_string(&name, key, strlen(key));
-    if (err == MP_OK)
-        err = mp_dict_set(&user->kept, name.data + 1, name.len - 2,
-                          json_string_value(value), json_string_length(value));
+        return err;
+    mp_buf name = {0};
+    put_string(&name, key, strlen(key));
+    err = name.err ? name.err
+                   : mp_dict_set(kept, name.data + 1, name.len - 2,
+                                 json_string_value(value),
+                                 json_string_length(value));
     mp_buf_free(&name);
     return err;
 }
 
-static mp_err get_properties(const json_t *state, mp_user *user,
-                             char message[MP_MESSAGE]) {
-    json_t *all = json_object_get(state, "properties");
-    const char *key;
-    json_t *value;
-    mp_err err =
-        !all || json_is_object(all) ? MP_OK : refuse(message, "properties");
-    if (err != MP_OK)
-        return err;
-    json_object_foreach(all, key, value) {
-        err = get_property(user, key, value, message);
-        if (err != MP_OK)
-            return err;
-    }
-    return MP_OK;
+/* The member, if it is what each element is to be read from. */
+static json_t *open_member(reading *r, const char *member, json_type type) {
+    json_t *all = json_object_get(r->state, member);
+    if (!all || json_typeof(all) == type)
+        return all;
+    refuse(r, member);
+    return NULL;
 }
 
-static mp_err get_timers(const json_t *state, mp_user *user,
-                         char message[MP_MESSAGE]) {
-    json_t *all = json_object_get(state, "timers");
+static void get_properties(reading *r) {
     const char *key;
-    json_t *value;
-    if (all && !json_is_object(all))
-        return refuse(message, "timers");
+    json_t *value, *all = open_member(r, "properties", JSON_OBJECT);
     json_object_foreach(all, key, value) {
-        mp_timer timer = {json_integer_value(value), INT64_MIN};
-        if (!json_is_integer(value) || timer.wall_ms < 0)
-            return refuse(message, "timers");
-        mp_err err = mp_timers_start(&user->timers, key, strlen(key), &timer);
-        if (err != MP_OK)
-            return err == MP_MEMORY ? err : refuse(message, "timers");
+        note(r, "properties", read_property(&r->user->kept, key, value));
     }
-    return MP_OK;
+}
+
+static mp_err read_timer(mp_timers *timers, const char *key,
+                         const json_t *value) {
+    mp_timer timer = {json_integer_value(value), INT64_MIN};
+    if (!json_is_integer(value) || timer.wall_ms < 0)
+        return MP_INVALID;
+    return mp_timers_start(timers, key, strlen(key), &timer);
+}
+
+static void get_timers(reading *r) {
+    const char *key;
+    json_t *value, *all = open_member(r, "timers", JSON_OBJECT);
+    json_object_foreach(all, key, value) {
+        note(r, "timers", read_timer(&r->user->timers, key, value));
+    }
 }
 
 /* Reads from a name in an update, with its quotes, how it may be sent. False:
@@ -271,54 +260,28 @@ static bool classify(mp_pending_update *update) {
     return any;
 }
 
-static mp_err get_update(mp_user *user, const json_t *string,
-                         char message[MP_MESSAGE]) {
+static mp_err read_update(mp_pending *pending, const json_t *string) {
     size_t len = json_string_length(string);
     mp_err err = len > MP_RECORD_MAX ? MP_INVALID : holds_json(string);
-    if (err == MP_MEMORY)
-        return err;
     if (err != MP_OK || json_string_value(string)[0] != '{')
-        return refuse(message, "held");
+        return err ? err : MP_INVALID;
     mp_buf body = {0};
     err = mp_buf_add(&body, json_string_value(string), len);
     if (err == MP_OK) {
         mp_pending_update update = {.body = body.data, .len = len};
         body.data[0] = ',';
-        err = classify(&update) ? mp_pending_add(&user->pending, &update)
-                                : refuse(message, "held");
+        err = classify(&update) ? mp_pending_add(pending, &update) : MP_INVALID;
     }
     mp_buf_free(&body);
-    return err == MP_QUEUE_FULL ? refuse(message, "held") : err;
+    return err;
 }
 
-static mp_err get_pending(const json_t *state, mp_user *user,
-                          char message[MP_MESSAGE]) {
-    json_t *all = json_object_get(state, "held");
+static void get_pending(reading *r) {
     size_t i;
-    json_t *value;
-    if (all && !json_is_array(all))
-        return refuse(message, "held");
+    json_t *value, *all = open_member(r, "held", JSON_ARRAY);
     json_array_foreach(all, i, value) {
-        mp_err err = get_update(user, value, message);
-        if (err != MP_OK)
-            return err;
+        note(r, "held", read_update(&r->user->pending, value));
     }
-    return MP_OK;
-}
-
-static mp_err get_all(const json_t *state, mp_user *user,
-                      char message[MP_MESSAGE]) {
-    mp_err err = get_consent(state, user, message); /* whatever the rest is */
-    if (err == MP_OK &&
-        json_integer_value(json_object_get(state, "version")) != 1)
-        err = refuse(message, "version");
-    if (err == MP_OK)
-        err = get_ids(state, user, message);
-    if (err == MP_OK)
-        err = get_properties(state, user, message);
-    if (err == MP_OK)
-        err = get_timers(state, user, message);
-    return err == MP_OK ? get_pending(state, user, message) : err;
 }
 
 mp_err mp_user_read(mp_user *user, const char *text, size_t len,
@@ -332,7 +295,13 @@ mp_err mp_user_read(mp_user *user, const char *text, size_t len,
         snprintf(message, MP_MESSAGE, "it is no JSON: %s", why.text);
         return MP_INVALID;
     }
-    mp_err err = get_all(state, user, message);
+    reading r = {.state = state, .user = user, .message = message};
+    get_consent(&r); /* whatever the rest is */
+    get_version(&r);
+    get_ids(&r);
+    get_properties(&r);
+    get_timers(&r);
+    get_pending(&r);
     json_decref(state);
-    return err;
+    return r.err;
 }

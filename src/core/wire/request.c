@@ -6,22 +6,21 @@
 #include <stdio.h>
 
 /* Appends the texts up to NULL and then a NUL. */
-static mp_err join(mp_buf *out, ...) {
+static void join(mp_buf *out, ...) {
     va_list texts;
     va_start(texts, out);
-    mp_err err = MP_OK;
     const char *text;
-    while (err == MP_OK && (text = va_arg(texts, const char *)))
-        err = mp_buf_puts(out, text);
+    while ((text = va_arg(texts, const char *)))
+        mp_buf_puts(out, text);
     va_end(texts);
-    return err == MP_OK ? mp_buf_add(out, "", 1) : err;
+    mp_buf_add(out, "", 1);
 }
 
 /* Parameters: Mixpanel docs, ingestion API. `ip` says whether the sender's
  * address is the user's. A token as credentials goes without project_id, a
  * service account never without. */
-static mp_err make_url(mp_buf *url, const mp_endpoint *endpoint,
-                       const mp_config *config, bool geolocate) {
+static void make_url(mp_buf *url, const mp_endpoint *endpoint,
+                     const mp_config *config, bool geolocate) {
     const char *parameter = "", *value = "";
     if (endpoint->geolocates) {
         parameter = "&ip=";
@@ -30,11 +29,11 @@ static mp_err make_url(mp_buf *url, const mp_endpoint *endpoint,
         parameter = "&project_id=";
         value = config->project_id;
     }
-    return join(url, config->base_url, endpoint->path, "?", endpoint->query,
-                parameter, value, NULL);
+    join(url, config->base_url, endpoint->path, "?", endpoint->query, parameter,
+         value, NULL);
 }
 
-static mp_err add_base64(mp_buf *out, const char *text, size_t len) {
+static void add_base64(mp_buf *out, const char *text, size_t len) {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
                                  "abcdefghijklmnopqrstuvwxyz0123456789+/";
     for (size_t i = 0; i < len; i += 3) {
@@ -51,55 +50,52 @@ static mp_err add_base64(mp_buf *out, const char *text, size_t len) {
             four[3] = '=';
         mp_buf_add(out, four, 4);
     }
-    return out->err;
 }
 
 /* HTTP Basic: the service account, else the token as user name with an empty
  * password (Mixpanel docs, import events, authentication). */
-static mp_err make_authorization(mp_buf *header, const mp_config *config) {
+static void make_authorization(mp_buf *header, const mp_config *config) {
     mp_buf pair = {0};
-    mp_err err =
-        mp_buf_puts(&pair, config->username ? config->username : config->token);
-    if (err == MP_OK)
-        err = mp_buf_puts(&pair, ":");
-    if (err == MP_OK && config->username)
-        err = mp_buf_puts(&pair, config->secret);
-    if (err == MP_OK)
-        err = mp_buf_puts(header, "Authorization: Basic ");
-    if (err == MP_OK)
-        err = add_base64(header, pair.data, pair.len);
-    if (err == MP_OK)
-        err = mp_buf_add(header, "", 1);
+    mp_buf_puts(&pair, config->username ? config->username : config->token);
+    mp_buf_puts(&pair, ":");
+    if (config->username)
+        mp_buf_puts(&pair, config->secret);
+    mp_buf_puts(header, "Authorization: Basic ");
+    add_base64(header, pair.data, pair.len);
+    mp_buf_add(header, "", 1);
+    if (pair.err)
+        mp_buf_fail(header, pair.err);
     mp_buf_free(&pair);
-    return err;
 }
 
-static mp_err make_body(mp_request *request, const mp_batch *batch,
-                        mp_gzip *gzip) {
-    if (!gzip) {
-        mp_err err = mp_batch_body(batch, &request->body);
-        request->raw_bytes = request->body.len;
-        return err;
-    }
-    mp_buf raw = {0};
-    mp_err err = mp_batch_body(batch, &raw);
-    request->raw_bytes = raw.len;
-    if (err == MP_OK)
-        err = mp_gzip_add(gzip, &request->body, raw.data, raw.len);
+static void make_body(mp_request *request, const mp_batch *batch,
+                      mp_gzip *gzip) {
+    mp_buf raw = {0}, *json = gzip ? &raw : &request->body;
+    mp_batch_body(batch, json);
+    request->raw_bytes = json->len;
+    if (gzip && json->err)
+        mp_buf_fail(&request->body, json->err);
+    else if (gzip)
+        mp_gzip_add(gzip, &request->body, raw.data, raw.len);
     mp_buf_free(&raw);
-    return err;
 }
 
-static mp_err make_headers(mp_request *request, const mp_endpoint *endpoint,
-                           const mp_config *config, bool gzip) {
+static void make_headers(mp_request *request, const mp_endpoint *endpoint,
+                         const mp_config *config, bool gzip) {
     mp_buf *header = request->headers;
-    mp_err err = join(header++, "Content-Type: application/json", NULL);
-    if (err == MP_OK)
-        err = join(header++, "User-Agent: mixpanel-lua/" MP_VERSION, NULL);
-    if (err == MP_OK && gzip)
-        err = join(header++, "Content-Encoding: gzip", NULL);
-    if (err == MP_OK && endpoint->authenticates)
-        err = make_authorization(header, config);
+    join(header++, "Content-Type: application/json", NULL);
+    join(header++, "User-Agent: mixpanel-lua/" MP_VERSION, NULL);
+    if (gzip)
+        join(header++, "Content-Encoding: gzip", NULL);
+    if (endpoint->authenticates)
+        make_authorization(header, config);
+}
+
+/* What making the request came to. */
+static mp_err error_of(const mp_request *request) {
+    mp_err err = request->url.err ? request->url.err : request->body.err;
+    for (int i = 0; i < MP_HEADERS; i++)
+        err = err ? err : request->headers[i].err;
     return err;
 }
 
@@ -109,23 +105,20 @@ mp_err mp_request_make(mp_request *request, const mp_batch *batch,
     const mp_endpoint *endpoint = batch->endpoint;
     if (!endpoint->gzip)
         gzip = NULL;
-    mp_err err = make_url(&request->url, endpoint, config, settings->geolocate);
-    if (err == MP_OK)
-        err = make_headers(request, endpoint, config, gzip != NULL);
+    make_url(&request->url, endpoint, config, settings->geolocate);
+    make_headers(request, endpoint, config, gzip != NULL);
+    make_body(request, batch, gzip);
     request->no_resend = mp_batch_entry(batch, 0)->kind == MP_NON_IDEMPOTENT;
-    return err == MP_OK ? make_body(request, batch, gzip) : err;
+    return error_of(request);
 }
 
 mp_err mp_request_check(mp_request *request, const mp_config *config) {
     const mp_endpoint *endpoint = &mp_endpoints[MP_LANE_IMPORT];
-    mp_err err = make_url(&request->url, endpoint, config, false);
-    if (err == MP_OK)
-        err = make_headers(request, endpoint, config, false);
-    if (err == MP_OK)
-        err =
-            mp_buf_puts(&request->body, "[{\"event\":\"\",\"properties\":{}}]");
+    make_url(&request->url, endpoint, config, false);
+    make_headers(request, endpoint, config, false);
+    mp_buf_puts(&request->body, "[{\"event\":\"\",\"properties\":{}}]");
     request->raw_bytes = request->body.len;
-    return err;
+    return error_of(request);
 }
 
 void mp_request_free(mp_request *request) {
