@@ -34,7 +34,7 @@ local homes = {
   ["sys/stat.h"] = "src/core/os/",
   ["sys/file.h"] = "src/core/os/",
   ["dirent.h"] = "src/core/os/",
-  ["sys/mman.h"] = "src/core/os/ src/core/record/segment.c",
+  ["sys/mman.h"] = "src/core/os/",
   ["pthread.h"] = "src/core/os/",
 }
 local openers = { "fopen", "fdopen", "freopen", "opendir", "tmpfile" }

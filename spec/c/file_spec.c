@@ -2,8 +2,9 @@
 #include "unit.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
-#include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -61,12 +62,12 @@ static bool fails(void) {
     return true;
 }
 
-static ssize_t write_or_fail(int fd, const void *bytes, size_t n, off_t at) {
+static int64_t write_or_fail(int fd, const void *bytes, size_t n, int64_t at) {
     return fails() ? -1 : mp_file_system.write(fd, bytes, n > 2 ? 2 : n, at);
 }
 
-static int open_or_fail(int at, const char *path, int flags, mode_t mode) {
-    return fails() ? -1 : mp_file_system.open(at, path, flags, mode);
+static int open_or_fail(int at, const char *path, unsigned flags) {
+    return fails() ? -1 : mp_file_system.open(at, path, flags);
 }
 
 static int sync_or_fail(int fd) {
@@ -180,8 +181,8 @@ CASE(a_failed_replacement_leaves_the_old_file_and_nothing_else) {
 
 static int interrupts;
 
-static ssize_t write_interrupted(int fd, const void *bytes, size_t n,
-                                 off_t at) {
+static int64_t write_interrupted(int fd, const void *bytes, size_t n,
+                                 int64_t at) {
     if (interrupts-- <= 0)
         return mp_file_system.write(fd, bytes, n > 1 ? 1 : n, at);
     errno = EINTR;
@@ -236,9 +237,9 @@ CASE(a_locked_directory_is_locked_for_everyone) {
     leave();
 }
 
-static int remove_and_lock(int fd, int operation) {
+static int remove_and_lock(int fd) {
     mp_file_rmdir(dir, "run");
-    return flock(fd, operation);
+    return mp_file_system.lock(fd);
 }
 
 CASE(a_directory_removed_before_the_lock_is_not_locked) {
@@ -297,8 +298,8 @@ CASE(an_idle_child_does_not_keep_its_parent_s_lock) {
 static int opens;
 
 /* A fork begins behind the first open and ends behind the third. */
-static int open_and_fork(int at, const char *path, int flags, mode_t mode) {
-    int fd = mp_file_system.open(at, path, flags, mode);
+static int open_and_fork(int at, const char *path, unsigned flags) {
+    int fd = mp_file_system.open(at, path, flags);
     opens++;
     if (opens == 1)
         mp_file_before_fork();

@@ -96,11 +96,11 @@ static bool fails(void) {
     return true;
 }
 
-static int open_or_fail(int at, const char *path, int flags, mode_t mode) {
-    return fails() ? -1 : mp_file_system.open(at, path, flags, mode);
+static int open_or_fail(int at, const char *path, unsigned flags) {
+    return fails() ? -1 : mp_file_system.open(at, path, flags);
 }
 
-static ssize_t write_or_fail(int fd, const void *bytes, size_t n, off_t at) {
+static int64_t write_or_fail(int fd, const void *bytes, size_t n, int64_t at) {
     return fails() ? -1 : mp_file_system.write(fd, bytes, n > 2 ? 2 : n, at);
 }
 

@@ -2,6 +2,9 @@
 
 #include "core/spool/batch_file.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+
 /* Overwrites or cuts the only file of the dead run. */
 static void damage(const char *ending, off_t cut, off_t at, const char *bytes,
                    size_t n) {

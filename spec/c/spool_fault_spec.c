@@ -30,20 +30,20 @@ static bool fails(call which) {
     return true;
 }
 
-static int do_open(int dir, const char *path, int flags, mode_t mode) {
-    return fails(OPEN) ? -1 : mp_file_system.open(dir, path, flags, mode);
+static int do_open(int dir, const char *path, unsigned flags) {
+    return fails(OPEN) ? -1 : mp_file_system.open(dir, path, flags);
 }
 
-static ssize_t do_write(int fd, const void *bytes, size_t n, off_t at) {
+static int64_t do_write(int fd, const void *bytes, size_t n, int64_t at) {
     return fails(WRITE) ? -1 : mp_file_system.write(fd, bytes, n, at);
 }
 
-static int do_allocate(int fd, off_t bytes) {
+static int do_allocate(int fd, size_t bytes) {
     return fails(ALLOCATE) ? -1 : mp_file_system.allocate(fd, bytes);
 }
 
 static void *do_map(int fd, size_t bytes) {
-    return fails(MAP) ? (void *)-1 : mp_file_system.map(fd, bytes);
+    return fails(MAP) ? NULL : mp_file_system.map(fd, bytes);
 }
 
 static int do_sync(int fd) {
@@ -58,19 +58,27 @@ static int do_rename(int a, const char *from, int b, const char *to) {
     return fails(RENAME) ? -1 : mp_file_system.rename(a, from, b, to);
 }
 
-static int do_unlink(int dir, const char *path, int flags) {
-    return fails(UNLINK) ? -1 : mp_file_system.unlink(dir, path, flags);
+static int do_unlink(int dir, const char *path) {
+    return fails(UNLINK) ? -1 : mp_file_system.unlink(dir, path);
 }
 
-static int do_mkdir(int dir, const char *path, mode_t mode) {
-    return fails(MKDIR) ? -1 : mp_file_system.mkdir(dir, path, mode);
+static int do_rmdir(int dir, const char *path) {
+    return fails(UNLINK) ? -1 : mp_file_system.rmdir(dir, path);
 }
 
-static int do_lock(int fd, int operation) {
-    return fails(LOCK) ? -1 : mp_file_system.lock(fd, operation);
+static int do_mkdir(int dir, const char *path) {
+    return fails(MKDIR) ? -1 : mp_file_system.mkdir(dir, path);
 }
 
-static ssize_t do_read(int fd, void *bytes, size_t n) {
+static int do_lock(int fd) {
+    return fails(LOCK) ? -1 : mp_file_system.lock(fd);
+}
+
+static int do_unlock(int fd) {
+    return fails(LOCK) ? -1 : mp_file_system.unlock(fd);
+}
+
+static int64_t do_read(int fd, void *bytes, size_t n) {
     return fails(READ) ? -1 : mp_file_system.read(fd, bytes, n);
 }
 
@@ -92,7 +100,9 @@ static void arm(call which, int n, bool mapped) {
     faulty.rename = do_rename;
     faulty.unlink = do_unlink;
     faulty.mkdir = do_mkdir;
+    faulty.rmdir = do_rmdir;
     faulty.lock = do_lock;
+    faulty.unlock = do_unlock;
     faulty.read = do_read;
     if (!mapped)
         faulty.reserves = no_reserves;

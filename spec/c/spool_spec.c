@@ -2,6 +2,7 @@
 
 #include "core/spool/batch_file.h"
 
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 /* ---- life ---- */

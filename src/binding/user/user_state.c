@@ -90,9 +90,9 @@ mp_err mp_user_state_load(mp_user_handle *self, const char *path) {
     mp_err err = keep_path(self, path);
     if (err != MP_OK)
         return err;
-    struct stat seen;
+    mp_file_info seen;
     if (mp_file_look(MP_FILE_HERE, self->path, &seen) == 0 &&
-        !S_ISREG(seen.st_mode) && !S_ISLNK(seen.st_mode))
+        seen.kind == MP_FILE_OTHER)
         return MP_INVALID;
     int failed = mp_file_read(MP_FILE_HERE, self->path, MOST, &text);
     if (failed == 0)

@@ -1,16 +1,12 @@
 #include "core/os/file.h"
 
 #include "core/os/rng.h"
+#include "core/os/thread.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/file.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 static const mp_file_calls *calls = &mp_file_system;
 
@@ -64,29 +60,29 @@ void mp_file_in_child(void) {
     for (size_t i = 0; i < PENDING; i++) {
         int entry = atomic_exchange(&pending[i], 0);
         if (entry > 0)
-            close(entry - 1);
+            calls->close(entry - 1);
     }
 }
 
 /* ---- open files ---- */
 
-/* O_NONBLOCK: a planted fifo must not hold up whoever opens it. */
-static int open_file(int dir, const char *path, int flags, int *fd) {
+static int open_file(int dir, const char *path, unsigned flags, int *fd) {
     do
-        *fd = calls->open(dir, path,
-                          flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+        *fd = calls->open(dir, path, flags);
     while (*fd < 0 && errno == EINTR);
     return result(*fd);
 }
 
 int mp_file_create(int dir, const char *path, int *fd) {
-    return open_file(dir, path, O_RDWR | O_CREAT | O_EXCL, fd);
+    return open_file(dir, path,
+                     MP_FILE_READ | MP_FILE_WRITE | MP_FILE_MAKE | MP_FILE_NEW,
+                     fd);
 }
 
 int mp_file_write(int fd, const void *bytes, size_t n, int64_t at) {
     const char *from = bytes;
     while (n > 0) {
-        ssize_t done = calls->write(fd, from, n, (off_t)at);
+        int64_t done = calls->write(fd, from, n, at);
         if (done < 0 && errno == EINTR)
             continue;
         if (done < 0)
@@ -103,7 +99,7 @@ int mp_file_write(int fd, const void *bytes, size_t n, int64_t at) {
 int mp_file_allocate(int fd, size_t bytes) {
     int returned;
     do
-        returned = calls->allocate(fd, (off_t)bytes);
+        returned = calls->allocate(fd, bytes);
     while (returned < 0 && errno == EINTR);
     return result(returned);
 }
@@ -125,12 +121,7 @@ void mp_file_close(int fd) {
 
 int mp_file_map(int fd, size_t bytes, char **map) {
     *map = calls->map(fd, bytes);
-    if (*map == MAP_FAILED) {
-        *map = NULL;
-        return errno;
-    }
-    madvise(*map, bytes, MADV_DONTFORK);
-    return 0;
+    return *map ? 0 : errno;
 }
 
 int mp_file_sync_map(char *map, size_t bytes) {
@@ -138,31 +129,31 @@ int mp_file_sync_map(char *map, size_t bytes) {
 }
 
 void mp_file_unmap(char *map, size_t bytes) {
-    munmap(map, bytes);
+    calls->unmap(map, bytes);
 }
 
-int mp_file_stat(int fd, struct stat *out) {
+int mp_file_stat(int fd, mp_file_info *out) {
     return result(calls->stat(fd, out));
 }
 
-int mp_file_look(int dir, const char *path, struct stat *out) {
-    return result(calls->look(dir, path, out, AT_SYMLINK_NOFOLLOW));
+int mp_file_look(int dir, const char *path, mp_file_info *out) {
+    return result(calls->look(dir, path, out));
 }
 
 /* ---- whole files ---- */
 
 static int read_all(int fd, size_t most, mp_buf *out) {
-    struct stat seen;
+    mp_file_info seen;
     int err = mp_file_stat(fd, &seen);
-    if (err == 0 && !S_ISREG(seen.st_mode))
+    if (err == 0 && seen.kind != MP_FILE_REGULAR)
         err = EINVAL;
-    if (err == 0 && (uint64_t)seen.st_size > most)
+    if (err == 0 && seen.bytes > most)
         err = EFBIG;
-    size_t room = err == 0 ? (size_t)seen.st_size + 1 : 0;
+    size_t room = err == 0 ? (size_t)seen.bytes + 1 : 0;
     for (size_t got = 0; err == 0;) {
         if (!mp_buf_reserve(out, room))
             return ENOMEM;
-        ssize_t n = calls->read(fd, out->data + out->len, room);
+        int64_t n = calls->read(fd, out->data + out->len, room);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
@@ -183,7 +174,7 @@ static int read_all(int fd, size_t most, mp_buf *out) {
 int mp_file_read(int dir, const char *path, size_t most, mp_buf *out) {
     int fd;
     size_t start = out->len;
-    int err = open_file(dir, path, O_RDONLY, &fd);
+    int err = open_file(dir, path, MP_FILE_READ, &fd);
     if (err != 0)
         return err;
     err = read_all(fd, most, out);
@@ -234,15 +225,16 @@ done:
 }
 
 int mp_file_append(int dir, const char *path, const void *bytes, size_t n) {
-    int fd, err = open_file(dir, path, O_WRONLY | O_CREAT | O_APPEND, &fd);
+    int fd, err = open_file(dir, path,
+                            MP_FILE_WRITE | MP_FILE_APPEND | MP_FILE_MAKE, &fd);
     if (err != 0)
         return err;
-    struct stat seen;
+    mp_file_info seen;
     err = mp_file_stat(fd, &seen);
-    if (err == 0 && !S_ISREG(seen.st_mode))
+    if (err == 0 && seen.kind != MP_FILE_REGULAR)
         err = EINVAL;
-    if (err == 0) /* where it ends by now, by O_APPEND */
-        err = mp_file_write(fd, bytes, n, seen.st_size);
+    if (err == 0) /* at whatever is its end by now */
+        err = mp_file_write(fd, bytes, n, (int64_t)seen.bytes);
     mp_file_close(fd);
     return err;
 }
@@ -250,11 +242,11 @@ int mp_file_append(int dir, const char *path, const void *bytes, size_t n) {
 /* ---- directories ---- */
 
 int mp_file_mkdir(int dir, const char *path) {
-    return result(calls->mkdir(dir, path, 0700));
+    return result(calls->mkdir(dir, path));
 }
 
 int mp_file_open_dir(int dir, const char *path, int *fd) {
-    return open_file(dir, path, O_RDONLY | O_DIRECTORY, fd);
+    return open_file(dir, path, MP_FILE_READ | MP_FILE_DIRECTORY, fd);
 }
 
 int mp_file_rename(int from_dir, const char *from, int to_dir, const char *to) {
@@ -262,34 +254,16 @@ int mp_file_rename(int from_dir, const char *from, int to_dir, const char *to) {
 }
 
 int mp_file_unlink(int dir, const char *path) {
-    return result(calls->unlink(dir, path, 0));
+    return result(calls->unlink(dir, path));
 }
 
 int mp_file_rmdir(int dir, const char *path) {
-    return result(calls->unlink(dir, path, AT_REMOVEDIR));
+    return result(calls->rmdir(dir, path));
 }
 
-int mp_file_list(int dir, bool (*visit)(const char *name, void *user),
-                 void *user) {
+int mp_file_list(int dir, mp_file_visit *visit, void *user) {
     int fd, err = mp_file_open_dir(dir, ".", &fd);
-    if (err != 0)
-        return err;
-    DIR *list = fdopendir(fd);
-    if (!list) {
-        err = errno;
-        mp_file_close(fd);
-        return err;
-    }
-    const struct dirent *entry;
-    bool go_on = true;
-    while (go_on && (errno = 0, entry = readdir(list))) {
-        const char *name = entry->d_name;
-        if (strcmp(name, ".") != 0 && strcmp(name, "..") != 0)
-            go_on = visit(name, user);
-    }
-    err = go_on ? errno : 0;
-    closedir(list);
-    return err;
+    return err == 0 ? result(calls->list(fd, visit, user)) : err;
 }
 
 /* ---- locks ---- */
@@ -310,19 +284,19 @@ static int open_held(int dir, const char *path, int *fd) {
         if (before % 2 == 0 && atomic_load(&forks) == before)
             return 0;
         mp_file_close(*fd);
-        sched_yield();
+        mp_thread_yield();
     }
 }
 
 int mp_file_lock_dir(int dir, const char *path, int *fd) {
-    struct stat seen;
+    mp_file_info seen;
     int err = open_held(dir, path, fd);
     if (err != 0)
         return err;
-    err = result(calls->lock(*fd, LOCK_EX | LOCK_NB));
+    err = result(calls->lock(*fd));
     if (err == 0)
         err = mp_file_stat(*fd, &seen);
-    if (err == 0 && seen.st_nlink == 0)
+    if (err == 0 && seen.gone)
         err = ENOENT;
     if (err != 0)
         mp_file_close(*fd);
@@ -333,6 +307,6 @@ int mp_file_lock_dir(int dir, const char *path, int *fd) {
 void mp_file_unlock_dir(int fd) {
     if (fd < 0)
         return;
-    calls->lock(fd, LOCK_UN);
+    calls->unlock(fd);
     mp_file_close(fd);
 }

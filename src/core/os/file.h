@@ -11,33 +11,59 @@
 
 #include "core/base/buf.h"
 
-#include <fcntl.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/stat.h>
-#include <sys/types.h>
 
 enum {
-    MP_FILE_HERE = AT_FDCWD
+    MP_FILE_HERE = -100 /* no descriptor, nor the -1 of one that failed */
 };
 
-/* Each as the call of the system that bears its name, but for the parameters
- * that never vary. */
+/* What a file is opened for. */
+enum {
+    MP_FILE_READ = 1,
+    MP_FILE_WRITE = 2,
+    MP_FILE_APPEND = 4, /* each write goes to the end, whatever its place */
+    MP_FILE_MAKE = 8,   /* makes it if need be */
+    MP_FILE_NEW = 16,   /* with MP_FILE_MAKE: it must not exist */
+    MP_FILE_DIRECTORY = 32
+};
+
+typedef enum mp_file_kind {
+    MP_FILE_REGULAR,
+    MP_FILE_LINK, /* symbolic */
+    MP_FILE_OTHER
+} mp_file_kind;
+
+typedef struct mp_file_info {
+    mp_file_kind kind;
+    uint64_t bytes;
+    int64_t modified_ms; /* since the epoch, UTC */
+    bool gone;           /* it has no name any more */
+    bool others_write;   /* the mode lets its group or anybody write to it */
+} mp_file_info;
+
+typedef bool mp_file_visit(const char *name, void *user);
+
+/* Below 0, or NULL: it failed, and errno says why. */
 typedef struct mp_file_calls {
-    int (*open)(int dir, const char *path, int flags, mode_t mode);
+    int (*open)(int dir, const char *path, unsigned flags);
     int (*close)(int fd);
-    ssize_t (*read)(int fd, void *bytes, size_t n);
-    ssize_t (*write)(int fd, const void *bytes, size_t n, off_t at);
-    int (*allocate)(int fd, off_t bytes); /* blocks for bytes 0 to `bytes` */
-    void *(*map)(int fd, size_t bytes);   /* shared, MAP_FAILED */
+    int64_t (*read)(int fd, void *bytes, size_t n);
+    int64_t (*write)(int fd, const void *bytes, size_t n, int64_t at);
+    int (*allocate)(int fd, size_t bytes); /* blocks for bytes 0 to `bytes` */
+    void *(*map)(int fd, size_t bytes);    /* shared; not in a forked child */
+    void (*unmap)(void *map, size_t bytes);
     int (*sync)(int fd);
     int (*sync_map)(void *map, size_t bytes);
     int (*rename)(int from_dir, const char *from, int to_dir, const char *to);
-    int (*unlink)(int dir, const char *path, int flags);
-    int (*mkdir)(int dir, const char *path, mode_t mode);
-    int (*lock)(int fd, int operation);
-    int (*stat)(int fd, struct stat *out);
-    int (*look)(int dir, const char *path, struct stat *out, int flags);
+    int (*unlink)(int dir, const char *path);
+    int (*mkdir)(int dir, const char *path);
+    int (*rmdir)(int dir, const char *path);
+    int (*list)(int fd, mp_file_visit *visit, void *user); /* closes it */
+    int (*lock)(int fd); /* EWOULDBLOCK: another open of it is locked */
+    int (*unlock)(int fd);
+    int (*stat)(int fd, mp_file_info *out);
+    int (*look)(int dir, const char *path, mp_file_info *out);
     bool (*reserves)(int fd); /* see mp_file_reserves */
 } mp_file_calls;
 
@@ -45,7 +71,7 @@ extern const mp_file_calls mp_file_system; /* the calls of the system */
 
 /* Replaces the table, mp_file_system to begin with, for the whole process.
  * For tests: no other thread may use a file meanwhile. */
-void mp_file_use(const mp_file_calls *calls);
+void mp_file_use(const mp_file_calls *table);
 
 /* ---- whole files ---- */
 
@@ -93,11 +119,10 @@ int mp_file_rmdir(int dir, const char *path);
 
 /* Calls `visit` with the name of each entry but "." and "..", in no order,
  * until it returns false. */
-int mp_file_list(int dir, bool (*visit)(const char *name, void *user),
-                 void *user);
+int mp_file_list(int dir, mp_file_visit *visit, void *user);
 
-int mp_file_stat(int fd, struct stat *out);
-int mp_file_look(int dir, const char *path, struct stat *out);
+int mp_file_stat(int fd, mp_file_info *out);
+int mp_file_look(int dir, const char *path, mp_file_info *out);
 
 /* ---- locks ---- */
 

@@ -2,11 +2,10 @@
 
 #include "core/base/crash_point.h"
 #include "core/os/file.h"
+#include "core/os/pages.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 static const char separator[] = ",\n";
 enum {
@@ -27,14 +26,12 @@ mp_segment *mp_segment_new(void) {
     mp_segment *segment = allocate();
     if (!segment)
         return NULL;
-    segment->data = mmap(NULL, MP_SEGMENT_BYTES, PROT_READ | PROT_WRITE,
-                         MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (segment->data == MAP_FAILED) {
+    /* A forked child must not pay for, or deliver, its parent's records. */
+    segment->data = mp_pages_new(MP_SEGMENT_BYTES);
+    if (!segment->data) {
         free(segment);
         return NULL;
     }
-    /* A forked child must not pay for, or deliver, its parent's records. */
-    madvise(segment->data, MP_SEGMENT_BYTES, MADV_DONTFORK);
     return segment;
 }
 
@@ -54,13 +51,10 @@ void mp_segment_warm(mp_segment *segment, uint32_t records, size_t bytes) {
 
 /* If the kernel refuses, the pages stay until the segment goes. */
 static void give_back(const mp_segment *segment, size_t from, size_t to) {
-    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-    char *first = segment->data + from, *end = segment->data + to;
-    first += (page - (uintptr_t)first % page) % page;
-    end -= (uintptr_t)end % page;
-    if (first < end)
-        madvise(first, (size_t)(end - first),
-                segment->place.header ? MADV_REMOVE : MADV_DONTNEED);
+    if (segment->place.header)
+        mp_pages_give_back_mapped(segment->data + from, segment->data + to);
+    else
+        mp_pages_give_back(segment->data + from, segment->data + to);
 }
 
 void mp_segment_trim(mp_segment *segment, size_t from, size_t to) {
@@ -90,7 +84,7 @@ void mp_segment_free(mp_segment *segment) {
     if (segment->place.header)
         mp_file_unmap((char *)segment->place.header, MP_SEGMENT_FILE);
     else
-        munmap(segment->data, MP_SEGMENT_BYTES);
+        mp_pages_free(segment->data, MP_SEGMENT_BYTES);
     mp_file_close(segment->place.fd);
     free(segment->place.sealed);
     free(segment);

@@ -24,9 +24,9 @@ static int say(char message[MP_MESSAGE], const char *what, const char *name,
 
 /* EPERM: others could plant records, or read ours. */
 static int check_private(int dir) {
-    struct stat seen;
+    mp_file_info seen;
     int err = mp_file_stat(dir, &seen);
-    if (err == 0 && (seen.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+    if (err == 0 && seen.others_write)
         err = EPERM;
     return err;
 }

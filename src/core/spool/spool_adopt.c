@@ -55,7 +55,7 @@ static void handle_other(const adoption *a, const char *name) {
     }
     for (size_t i = 0; i < sizeof rejected / sizeof *rejected; i++)
         if (strcmp(name, rejected[i]) == 0) {
-            struct stat seen;
+            mp_file_info seen;
             if (mp_file_look(a->own->dir, name, &seen) == ENOENT)
                 mp_file_rename(a->dir, name, a->own->dir, name);
             return;
@@ -95,8 +95,8 @@ static bool move(const adoption *a, mp_batch_file *file) {
     return err == 0;
 }
 
-static void take(adoption *a, mp_batch_file *file, const struct stat *seen) {
-    file->bytes = mp_spool_bytes((uint64_t)seen->st_size);
+static void take(adoption *a, mp_batch_file *file, const mp_file_info *seen) {
+    file->bytes = mp_spool_bytes(seen->bytes);
     file->adopted = true;
     file->next = a->out->list;
     a->out->list = file;
@@ -121,14 +121,14 @@ static bool has_twin(const adoption *a, const mp_batch_file *open) {
 static void seal(adoption *a, mp_batch_file *open, mp_segment *segment,
                  bool damaged) {
     char name[MP_BATCH_FILE_NAME], message[MP_MESSAGE];
-    struct stat seen;
+    mp_file_info seen;
     mp_batch_file *sealed;
     mp_batch_file_name(open, name);
     if (mp_file_look(open->dir, name, &seen) != 0)
-        seen = (struct stat){0};
+        seen = (mp_file_info){0};
     mp_spool_locate(segment, open);
     segment->place.open = !damaged;
-    open->wall_ms = (int64_t)seen.st_mtim.tv_sec * 1000;
+    open->wall_ms = seen.modified_ms;
     if (mp_spool_seal(a->spool, open->lane, segment, NULL, open->wall_ms,
                       a->durable, &sealed, message) != 0)
         report(a, message);
@@ -195,7 +195,7 @@ static void adopt_open(adoption *a, mp_batch_file *open) {
 
 static void adopt_sealed(adoption *a, mp_batch_file *file) {
     char name[MP_BATCH_FILE_NAME];
-    struct stat seen;
+    mp_file_info seen;
     mp_batch_file_name(file, name);
     if (move(a, file) && mp_file_look(file->dir, name, &seen) == 0)
         take(a, file, &seen);
@@ -251,9 +251,9 @@ static void sort(mp_batch_file **list) {
  * moved there would be refused like something that is gone. */
 static const mp_run *find_own(mp_spool *spool, int *err,
                               char message[MP_MESSAGE]) {
-    struct stat seen;
+    mp_file_info seen;
     const mp_run *own = mp_spool_run(spool, NULL, err, message);
-    if (own && mp_file_stat(own->dir, &seen) == 0 && seen.st_nlink == 0)
+    if (own && mp_file_stat(own->dir, &seen) == 0 && seen.gone)
         own = mp_spool_run(spool, own, err, message);
     return own;
 }

@@ -141,7 +141,7 @@ int mp_spool_sync(const mp_segment *segment, char message[MP_MESSAGE]) {
 
 bool mp_spool_is_there(const mp_segment *segment) {
     char name[MP_BATCH_FILE_NAME];
-    struct stat seen;
+    mp_file_info seen;
     const mp_place *place = &segment->place;
     mp_batch_file_open_name(place->lane, place->run, place->number, name);
     return mp_file_look(place->dir, name, &seen) != ENOENT;

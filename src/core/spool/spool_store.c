@@ -264,9 +264,8 @@ int mp_spool_reject(mp_spool *spool, const mp_buf *lines,
     const mp_run *run = mp_spool_run(spool, NULL, &err, message);
     if (err != 0)
         return err;
-    struct stat seen; /* it may have come from a run before */
-    if (mp_file_look(run->dir, name, &seen) == 0 &&
-        seen.st_size > REJECTED_BYTES)
+    mp_file_info seen; /* it may have come from a run before */
+    if (mp_file_look(run->dir, name, &seen) == 0 && seen.bytes > REJECTED_BYTES)
         mp_file_rename(run->dir, name, run->dir, old);
     err = mp_file_append(run->dir, name, lines->data, lines->len);
     return err == 0 ? 0 : mp_spool_error(message, "cannot write to", name, err);
