@@ -38,9 +38,9 @@ endif
 OBJ     = $(CORE:src/%.c=$(BUILD)/obj/%.o)
 UNITS   = $(patsubst spec/c/%.c,$(BUILD)/spec/%,$(wildcard spec/c/*_spec.c))
 
-build: 5.4
-all: $(ABIS)
-luajit: 5.1
+build: 5.4 ## build/5.4/mixpanel.so, for Lua 5.4; CURL=0 without libcurl
+all: $(ABIS) ## the module for Lua 5.4, 5.3, 5.2 and 5.1
+luajit: 5.1 ## build/5.1/mixpanel.so, for LuaJIT and Lua 5.1
 $(ABIS): %: $(BUILD)/%/mixpanel.so
 
 $(BUILD)/obj/core/%.o: src/core/%.c
@@ -126,56 +126,63 @@ $(BUILD)/bench/%/meter.so: bench/meter.c
 
 # ---- the two commands --------------------------------------------------
 
-demo: deps
+demo: deps ## track real events through a local stand-in for Mixpanel
 	@$(MAKE) --no-print-directory -s build
 	@sandbox/sandbox run -- .ci/demo
 
-test: test-deps
+test: test-deps ## run every test; SUITE="units lint" only these
 	@$(MAKE) --no-print-directory -j2 -s all units
 	@.ci/test $(SUITE)
 
-deps:
+deps: ## install what building and the sandbox need
 	@.ci/deps
 	@sandbox/install.sh
 
-test-deps:
+test-deps: ## install what the tests need
 	@.ci/deps test
 	@sandbox/install.sh
 
 # ---- the rest ----------------------------------------------------------
 
-sandbox: deps
+sandbox: deps ## start the stand-in and keep it until Ctrl-C
 	@sandbox/sandbox run -- .ci/hold
 
-lint:
+check: test-deps ## units, specs on Lua 5.4 and lint: before each commit
+	@$(MAKE) --no-print-directory -j2 -s build units
+	@.ci/test units specs-5.4 lint
+
+compile_commands.json: FORCE ## for clangd and other tools
+	@.ci/compile_commands >$@
+
+lint: ## check how the code reads
 	@.ci/lint
 
-asan tsan valgrind fuzz: test-deps
+asan tsan valgrind fuzz: test-deps ## the specs under the sanitizers or valgrind; fuzzing
 	@$(MAKE) --no-print-directory -j2 -s build luajit units
 	@VALGRIND=whole .ci/test $@
 
-coverage: test-deps
+coverage: test-deps ## which lines the tests reach
 	@.ci/deps coverage
 	@.ci/coverage
 
-format:
+format: ## mend how the code reads
 	clang-format -i src/*/*/*.[ch] spec/*/*.[ch] \
 	    bench/*.c
 	@.ci/stylua .
 
-bench: test-deps
+bench: test-deps ## measure everything, against its peers: bench/results.md
 	@$(MAKE) --no-print-directory -s build luajit \
 	    $(BUILD)/bench/count_malloc.so \
 	    $(BUILD)/bench/5.4/meter.so $(BUILD)/bench/5.1/meter.so
 	@cd bench && npm ci --loglevel error --no-audit --no-fund --ignore-scripts
 	@lua5.4 bench/run.lua
 
-bench-gate: test-deps
+bench-gate: test-deps ## has track become slower? in instructions, not in time
 	@$(MAKE) --no-print-directory -s build \
 	    $(BUILD)/bench/count_malloc.so $(BUILD)/bench/5.4/meter.so
 	@lua5.4 bench/gate.lua
 
-docs:
+docs: ## render docs/reference.md from library/mixpanel.lua
 	@lua5.4 docs/render.lua
 
 # The companions in Lua, with their folders, into a directory that Lua looks in.
@@ -183,7 +190,7 @@ install_lua = for file in $$(cd src && find mixpanel -name '*.lua'); do \
 	    install -D -m 644 src/$$file $(1)/$$file || exit; \
 	done
 
-install: $(ABI)
+install: $(ABI) ## install for Lua ABI under PREFIX
 	install -D -m 755 $(BUILD)/$(ABI)/mixpanel.so \
 	    $(DESTDIR)$(PREFIX)/lib/lua/$(ABI)/mixpanel.so
 	$(call install_lua,$(DESTDIR)$(PREFIX)/share/lua/$(ABI))
@@ -198,29 +205,14 @@ rock-install:
 	install -D -m 755 $(BUILD)/rock/host/mixpanel.so $(LIBDIR)/mixpanel.so
 	$(call install_lua,$(LUADIR))
 
-clean:
+clean: ## remove build/
 	rm -rf $(BUILD)
 
-help:
-	@echo 'make              build/5.4/mixpanel.so, for Lua 5.4'
-	@echo 'make luajit       build/5.1/mixpanel.so, for LuaJIT and Lua 5.1'
-	@echo 'make all          both of these, 5.3 and 5.2'
-	@echo 'make CURL=0       the same without libcurl, into build/no-curl'
-	@echo 'make demo         track real events through a local stand-in for Mixpanel'
-	@echo 'make test         run every test; SUITE="units lint" only these'
-	@echo 'make sandbox      start the stand-in and keep it until Ctrl-C'
-	@echo 'make deps         install what building and the sandbox need'
-	@echo 'make lint format  check, or mend, how the code reads'
-	@echo 'make docs         render docs/reference.md from library/mixpanel.lua'
-	@echo 'make asan tsan valgrind   the specs under the sanitizers, valgrind'
-	@echo 'make fuzz         libFuzzer, FUZZ_SECONDS for each target'
-	@echo 'make coverage     which lines the tests reach'
-	@echo 'make bench        measure everything, against its peers: bench/results.md'
-	@echo 'make bench-gate   has track become slower? in instructions, not in time'
-	@echo 'make install      install for Lua $(ABI) (ABI) under PREFIX ($(PREFIX)), DESTDIR'
-	@echo 'make clean        remove build/'
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z][a-z_.0-9 -]*:.*## / { printf "make %-22s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo 'Variables: ABI=$(ABI) PREFIX=$(PREFIX) DESTDIR= CURL=0 SUITE="units lint"'
 
 .PHONY: build all luajit $(ABIS) units demo test deps test-deps sandbox lint \
         asan tsan valgrind fuzz fuzz-targets flags coverage format docs bench \
-        bench-gate install rock rock-install clean help
+        bench-gate install rock rock-install clean help check FORCE
 .SECONDARY:
