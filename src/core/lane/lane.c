@@ -151,20 +151,6 @@ void mp_lane_retire(mp_lane *lane, mp_segment *segment) {
     }
 }
 
-void mp_lane_finish(mp_lane *lane, mp_batch *batch, uint64_t *counter) {
-    lane->stats->queued -= batch->count;
-    *counter += batch->count;
-    mp_segment *segment = mp_batch_free(batch);
-    if (segment)
-        mp_lane_retire(lane, segment);
-}
-
-void mp_lane_end(mp_lane *lane, mp_batch *batch, uint64_t *counter,
-                 const mp_notice *notice) {
-    mp_lane_report(lane, batch, notice);
-    mp_lane_finish(lane, batch, counter);
-}
-
 /* The list, `ready` or `deferred`, whose first batch is older than what the
  * other and the queue hold; NULL: neither is. */
 static mp_batch **oldest_list(mp_lane *lane) {
@@ -176,26 +162,29 @@ static mp_batch **oldest_list(mp_lane *lane) {
                                                                    : NULL;
 }
 
+/* The next sealed segment of the queue, which seals the open one for it. */
+static mp_segment *take_segment(mp_queue *queue) {
+    if (!queue->sealed)
+        mp_queue_seal(queue);
+    return mp_queue_take(queue);
+}
+
 bool mp_lane_drop_oldest(mp_lane *lane, int64_t now_ms) {
-    uint64_t *counter = &lane->stats->dropped_overflow;
-    uint64_t before = *counter;
     mp_batch **list = oldest_list(lane);
     if (list) {
         mp_batch *batch = *list;
         mp_lane_take_out(list, batch);
-        mp_lane_finish(lane, batch, counter);
-    } else {
-        if (!lane->queue.sealed)
-            mp_queue_seal(&lane->queue);
-        mp_segment *segment = mp_queue_take(&lane->queue);
-        if (!segment)
-            return false;
-        lane->stats->queued -= segment->count;
-        *counter += segment->count;
-        if (mp_segment_release(segment))
-            mp_lane_retire(lane, segment);
+        mp_lane_count_overflow(lane, batch->count, now_ms);
+        mp_lane_forget(lane, batch);
+        return true;
     }
-    mp_lane_report_dropped(lane, *counter - before, now_ms);
+    mp_segment *segment = take_segment(&lane->queue);
+    if (!segment)
+        return false;
+    lane->stats->queued -= segment->count;
+    mp_lane_count_overflow(lane, segment->count, now_ms);
+    if (mp_segment_release(segment))
+        mp_lane_retire(lane, segment);
     return true;
 }
 

@@ -9,6 +9,7 @@
 #define MP_LANE_H
 
 #include "core/config/settings.h"
+#include "core/lane/fate.h"
 #include "core/lane/report.h"
 #include "core/record/batch.h"
 #include "core/record/queue.h"
@@ -107,10 +108,8 @@ bool mp_lane_restore(mp_lane *lane, const mp_settings *settings,
 /* It cannot be read now: nothing is sent before `until_ms`. */
 void mp_lane_put_back(mp_lane *lane, int64_t until_ms);
 
-/* It never can: its records end here, see mp_lane_finish. The batch is the
- * caller's. */
-void mp_lane_lose(mp_lane *lane, uint64_t *counter, mp_report_outcome outcome,
-                  const char *why);
+/* It never can: its records end here. Ensures: the file is the caller's. */
+void mp_lane_lose(mp_lane *lane, mp_fate fate);
 
 /* The oldest sealed segment in memory, to be written to disk; NULL: none.
  * mp_lane_spilled must follow, with the batch that holds it now or, when that

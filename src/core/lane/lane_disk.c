@@ -91,54 +91,63 @@ mp_batch_file *mp_lane_wanted(mp_lane *lane) {
     return lane->reading;
 }
 
-/* What was sent by a process that died before it heard what became of it. */
-static void resolve_in_doubt(mp_lane *lane, const mp_settings *settings,
-                             mp_batch **batch) {
-    bool keep[MP_SEGMENT_RECORDS] = {false};
-    uint32_t non_idempotent = 0;
+/* Parts the records that may not be sent twice from *batch, which becomes NULL
+ * if they are all it holds. *part: NULL if there are none. False: out of
+ * memory. */
+static bool part_non_idempotent(mp_batch **batch, mp_batch **part) {
+    bool keep[MP_SEGMENT_RECORDS];
+    uint32_t kept = 0;
     for (uint32_t i = 0; i < (*batch)->count; i++) {
         keep[i] = mp_batch_entry(*batch, i)->kind == MP_NON_IDEMPOTENT;
-        non_idempotent += keep[i];
+        kept += keep[i];
     }
-    if (non_idempotent == 0)
-        return;
-    mp_batch *part = *batch;
-    if (non_idempotent < (*batch)->count)
-        part = mp_batch_split(*batch, keep, non_idempotent);
-    mp_notice notice = {MP_REPORT_AMBIGUOUS, 0, true,
-                        "the process that sent these died before the reply"};
-    lane->stats->ambiguous++;
-    mp_lane_report(lane, part ? part : *batch, &notice);
-    if (!part || !settings->report_ambiguous)
-        part = part == *batch ? NULL : part;
-    else {
-        if (part == *batch)
-            *batch = NULL;
-        notice.outcome = MP_REPORT_REJECTED;
-        mp_lane_end(lane, part, &lane->stats->rejected, &notice);
-        part = NULL;
+    *part = NULL;
+    if (kept == 0)
+        return true;
+    if (kept < (*batch)->count) {
+        *part = mp_batch_split(*batch, keep, kept);
+        return *part != NULL;
     }
-    if (part)
-        mp_lane_insert(&lane->ready, part);
+    *part = *batch;
+    *batch = NULL;
+    return true;
+}
+
+/* A process that died sent these and may not be sent twice. */
+static void resolve_in_doubt(mp_lane *lane, const mp_settings *settings,
+                             mp_batch *batch) {
+    static const char why[] =
+        "the process that sent these died before the reply";
+    mp_lane_report_ambiguous(lane, batch, 0, why);
+    if (settings->report_ambiguous)
+        mp_lane_end(lane, batch, MP_FATE_UNCERTAIN, 0, why);
+    else
+        mp_lane_insert(&lane->ready, batch);
 }
 
 bool mp_lane_restore(mp_lane *lane, const mp_settings *settings,
                      mp_segment *segment, mp_in_doubt in_doubt,
                      uint64_t bytes) {
-    mp_batch *batch = mp_batch_new(segment);
+    mp_batch *batch = mp_batch_new(segment), *part = NULL;
     if (!batch)
         return false;
     batch->sends = lane->reading->sends;
     batch->server_errors = lane->reading->server_errors;
+    if (segment->adopted && in_doubt == MP_IN_DOUBT_NON_IDEMPOTENT &&
+        !part_non_idempotent(&batch, &part)) {
+        mp_segment_retain(segment); /* the caller's, which the batch has */
+        mp_batch_free(batch);
+        return false;
+    }
     lane->reading = NULL;
     lane->stats->spooled -= segment->count;
     lane->stats->spooled_bytes -= bytes;
     lane->stats->queued += segment->count;
     lane->stats->queue_bytes += segment->used;
-    if (segment->adopted && in_doubt == MP_IN_DOUBT_NON_IDEMPOTENT)
-        resolve_in_doubt(lane, settings, &batch);
     if (batch)
         mp_lane_insert(&lane->ready, batch);
+    if (part)
+        resolve_in_doubt(lane, settings, part);
     return true;
 }
 
@@ -150,13 +159,11 @@ void mp_lane_put_back(mp_lane *lane, int64_t until_ms) {
     mp_lane_back_off(lane, until_ms);
 }
 
-void mp_lane_lose(mp_lane *lane, uint64_t *counter, mp_report_outcome outcome,
-                  const char *why) {
+void mp_lane_lose(mp_lane *lane, mp_fate fate) {
     const mp_batch_file *file = lane->reading;
     lane->reading = NULL;
     count_out(lane, file);
-    *counter += file->count;
-    mp_lane_report_count(lane, outcome, file->count, why);
+    mp_lane_end_unread(lane, fate, file->count);
 }
 
 /* ---- sealed segments that leave memory ---- */
@@ -227,7 +234,7 @@ mp_batch_file *mp_lane_oldest_file(const mp_lane *lane) {
 void mp_lane_evict(mp_lane *lane, mp_batch_file *oldest) {
     take_file(lane, oldest);
     count_out(lane, oldest);
-    lane->stats->dropped_evicted += oldest->count;
+    mp_fate_count(MP_FATE_EVICTED, lane->stats, oldest->count);
 }
 
 /* ---- all segments ---- */

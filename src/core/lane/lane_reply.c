@@ -7,31 +7,16 @@ enum {
     LIMIT_MS = 3600 * 1000 /* whoever answered 413 may have been mended */
 };
 
-static void deliver_partly(mp_lane *lane, mp_batch *batch,
-                           const mp_response *response) {
-    uint32_t delivered = batch->count - response->failed_count;
-    if (batch->bisection)
-        batch->bisection->accepted |= delivered > 0;
-    mp_lane_report_failed(lane, batch, response);
-    mp_lane_report_delivered(lane, batch, delivered, response);
-    lane->stats->rejected += response->failed_count;
-    lane->stats->delivered -= response->failed_count;
-    mp_lane_finish(lane, batch, &lane->stats->delivered);
-}
-
 static void deliver(mp_lane *lane, mp_batch *batch,
                     const mp_response *response) {
     if (batch->bisection)
-        batch->bisection->accepted = true;
-    mp_lane_report_delivered(lane, batch, batch->count, response);
-    mp_lane_finish(lane, batch, &lane->stats->delivered);
+        batch->bisection->accepted |= response->failed_count < batch->count;
+    mp_lane_end_delivered(lane, batch, response);
 }
 
-static void reject(mp_lane *lane, mp_batch *batch, const mp_response *response,
-                   bool uncertain) {
-    mp_notice notice = {MP_REPORT_REJECTED, response->status, uncertain,
-                        response->text};
-    mp_lane_end(lane, batch, &lane->stats->rejected, &notice);
+static void reject(mp_lane *lane, mp_batch *batch, mp_fate fate,
+                   const mp_response *response) {
+    mp_lane_end(lane, batch, fate, response->status, response->text);
 }
 
 static size_t body_bytes(const mp_batch *batch) {
@@ -70,7 +55,8 @@ static void halve(mp_lane *lane, mp_batch *batch, const mp_response *response,
     if (batch->bisection)
         note_refusal(batch->bisection, response);
     if (alone || applied_maybe) {
-        reject(lane, batch, response, applied_maybe);
+        reject(lane, batch,
+               applied_maybe ? MP_FATE_UNCERTAIN : MP_FATE_REJECTED, response);
         return;
     }
     if (response->result == MP_RESULT_TOO_LARGE) {
@@ -142,17 +128,13 @@ static bool detour_closed(mp_lane *lane, mp_batch *batch,
          response->result != MP_RESULT_FORBIDDEN))
         return false;
     if (response->status == 404 && lane->custom_host) {
-        mp_notice notice = {MP_REPORT_DROPPED, 404, false,
-                            "older than five days, and the api_host has no "
-                            "/import"};
-        mp_lane_end(lane, batch, &lane->stats->dropped_expired, &notice);
+        mp_lane_end(lane, batch, MP_FATE_NO_IMPORT, 404, NULL);
     } else {
         /* Once a batch: the young ones that are taken would open the lane
          * for another report each time. */
-        mp_notice notice = {MP_REPORT_PAUSED, response->status, false,
-                            response->text};
         if (!batch->reported_detour)
-            mp_lane_report(lane, batch, &notice);
+            mp_lane_report(lane, batch, MP_REPORT_PAUSED, response->status,
+                           response->text);
         batch->reported_detour = true;
         defer(lane, batch, until_ms);
     }
@@ -162,10 +144,9 @@ static bool detour_closed(mp_lane *lane, mp_batch *batch,
 /* Once a record: it may stay so for days. */
 static void report_deferred(mp_lane *lane, mp_batch *batch,
                             const mp_response *response) {
-    mp_notice notice = {MP_REPORT_STUCK, response->status, false,
-                        response->text};
     if (!batch->reported_deferred)
-        mp_lane_report(lane, batch, &notice);
+        mp_lane_report(lane, batch, MP_REPORT_STUCK, response->status,
+                       response->text);
     batch->reported_deferred = true;
 }
 
@@ -181,13 +162,11 @@ static void follow(mp_lane *lane, mp_batch *batch, const mp_response *response,
                    const mp_decision *decision, int64_t now_ms) {
     switch (decision->action) {
     case MP_DO_DELIVER:
+    case MP_DO_DELIVER_PARTLY:
         deliver(lane, batch, response);
         break;
-    case MP_DO_DELIVER_PARTLY:
-        deliver_partly(lane, batch, response);
-        break;
     case MP_DO_REJECT:
-        reject(lane, batch, response, false);
+        reject(lane, batch, MP_FATE_REJECTED, response);
         break;
     case MP_DO_HALVE:
         halve(lane, batch, response, now_ms);
@@ -244,14 +223,11 @@ static void take_back(mp_lane *lane, mp_batch *batch) {
 static bool report_ambiguous_batch(mp_lane *lane, const mp_settings *settings,
                                    mp_batch *batch,
                                    const mp_response *response) {
-    lane->stats->ambiguous++;
-    mp_notice notice = {MP_REPORT_AMBIGUOUS, response->status, true,
-                        response->text};
-    mp_lane_report(lane, batch, &notice);
+    mp_lane_report_ambiguous(lane, batch, response->status, response->text);
     if (!settings->report_ambiguous ||
         mp_batch_entry(batch, 0)->kind != MP_NON_IDEMPOTENT)
         return false;
-    reject(lane, batch, response, true);
+    reject(lane, batch, MP_FATE_UNCERTAIN, response);
     return true;
 }
 

@@ -1,4 +1,4 @@
-/* What a lane tells of its records. */
+/* The end of records, and what is reported of those that go on. */
 #include "core/lane/lane_state.h"
 
 #include "core/base/json.h"
@@ -20,20 +20,6 @@ static void show(mp_report *report, const mp_batch *batch, uint32_t i,
     const mp_entry *entry = mp_batch_entry(batch, i);
     mp_report_show(report, batch->segment->data + entry->offset, entry->length,
                    field, message);
-}
-
-static mp_report start(const mp_lane *lane, const mp_batch *batch,
-                       const mp_notice *notice, uint64_t count) {
-    mp_report report = {
-        .outcome = notice->outcome,
-        .endpoint = path_of(lane, batch),
-        .count = count,
-        .status = notice->status,
-        .uncertain = notice->uncertain,
-    };
-    snprintf(report.message, MP_MESSAGE, "%s",
-             notice->message ? notice->message : "");
-    return report;
 }
 
 /* Notes a record that was refused: one line of JSON. What finds no room, in
@@ -62,78 +48,120 @@ static void note_rejected(const mp_lane *lane, const mp_batch *batch,
         mp_buf_rewind(out, start_len);
 }
 
-void mp_lane_report(mp_lane *lane, const mp_batch *batch,
-                    const mp_notice *notice) {
-    if (!lane->reports)
-        return;
-    mp_report report = start(lane, batch, notice, batch ? batch->count : 0);
-    if (batch && notice->outcome == MP_REPORT_REJECTED)
-        for (uint32_t i = 0; i < batch->count; i++) {
-            show(&report, batch, i, "", report.message);
-            note_rejected(lane, batch, i, "", &report);
-        }
-    mp_reports_add(lane->reports, &report);
+static void add(mp_lane *lane, mp_report *report) {
+    if (lane->reports)
+        mp_reports_add(lane->reports, report);
+    else
+        mp_report_free(report);
 }
 
-void mp_lane_report_pause(mp_lane *lane, const mp_batch *batch, int status,
-                          const char *message) {
-    mp_notice notice = {MP_REPORT_PAUSED, status, false, message};
-    if (!lane->reported_pause)
-        mp_lane_report(lane, batch, &notice);
-    lane->reported_pause = true;
+/* ---- the end of records ---- */
+
+/* Every record of the batch, with the same words. */
+static void show_all(const mp_lane *lane, mp_report *report,
+                     const mp_batch *batch) {
+    for (uint32_t i = 0; i < batch->count; i++) {
+        show(report, batch, i, "", report->message);
+        note_rejected(lane, batch, i, "", report);
+    }
 }
 
-void mp_lane_report_delivered(mp_lane *lane, const mp_batch *batch,
-                              uint64_t count, const mp_response *response) {
-    if (!lane->reports || count == 0)
-        return;
+void mp_lane_forget(mp_lane *lane, mp_batch *batch) {
+    lane->stats->queued -= batch->count;
+    mp_segment *segment = mp_batch_free(batch);
+    if (segment)
+        mp_lane_retire(lane, segment);
+}
+
+void mp_lane_end(mp_lane *lane, mp_batch *batch, mp_fate fate, int status,
+                 const char *text) {
+    mp_report report =
+        mp_fate_report(fate, path_of(lane, batch), batch->count, status, text);
+    if (report.outcome == MP_REPORT_REJECTED)
+        show_all(lane, &report, batch);
+    add(lane, &report);
+    mp_fate_count(fate, lane->stats, batch->count);
+    mp_lane_forget(lane, batch);
+}
+
+static void reject_named(mp_lane *lane, const mp_batch *batch,
+                         const mp_response *response) {
+    mp_report report = mp_fate_report(MP_FATE_REJECTED, path_of(lane, batch),
+                                      response->failed_count, response->status,
+                                      response->text);
+    for (uint32_t i = 0; i < response->failed_count; i++) {
+        const mp_failed *failed = &response->failed[i];
+        mp_report why = mp_fate_report(MP_FATE_REJECTED, report.endpoint, 1,
+                                       response->status, failed->message);
+        show(&report, batch, failed->index, failed->field, failed->message);
+        note_rejected(lane, batch, failed->index, failed->field, &why);
+    }
+    add(lane, &report);
+    mp_fate_count(MP_FATE_REJECTED, lane->stats, response->failed_count);
+}
+
+void mp_lane_end_delivered(mp_lane *lane, mp_batch *batch,
+                           const mp_response *response) {
+    uint32_t delivered = batch->count - response->failed_count;
     char message[MP_MESSAGE] = "";
+    if (response->failed_count > 0)
+        reject_named(lane, batch, response);
     if (response->missing > 0)
         snprintf(message, MP_MESSAGE,
                  "Mixpanel counted %u records fewer than were sent",
                  response->missing);
-    mp_notice notice = {MP_REPORT_DELIVERED, response->status, false, message};
-    mp_report report = start(lane, batch, &notice, count);
-    mp_reports_add(lane->reports, &report);
+    mp_report report = mp_fate_report(MP_FATE_DELIVERED, path_of(lane, batch),
+                                      delivered, response->status, message);
+    if (delivered > 0)
+        add(lane, &report);
+    mp_fate_count(MP_FATE_DELIVERED, lane->stats, delivered);
+    mp_lane_forget(lane, batch);
 }
 
-void mp_lane_report_failed(mp_lane *lane, const mp_batch *batch,
-                           const mp_response *response) {
-    if (!lane->reports || response->failed_count == 0)
-        return;
-    mp_notice notice = {MP_REPORT_REJECTED, response->status, false,
-                        response->text};
-    mp_report report = start(lane, batch, &notice, response->failed_count);
-    for (uint32_t i = 0; i < response->failed_count; i++) {
-        const mp_failed *failed = &response->failed[i];
-        mp_report why = {.endpoint = report.endpoint,
-                         .status = response->status};
-        show(&report, batch, failed->index, failed->field, failed->message);
-        snprintf(why.message, MP_MESSAGE, "%s", failed->message);
-        note_rejected(lane, batch, failed->index, failed->field, &why);
-    }
-    mp_reports_add(lane->reports, &report);
+void mp_lane_end_unread(mp_lane *lane, mp_fate fate, uint32_t n) {
+    mp_report report = mp_fate_report(fate, path_of(lane, NULL), n, 0, NULL);
+    add(lane, &report);
+    mp_fate_count(fate, lane->stats, n);
 }
 
-void mp_lane_report_count(mp_lane *lane, mp_report_outcome outcome,
-                          uint64_t count, const char *message) {
-    mp_notice notice = {outcome, 0, false, message};
-    mp_report report = start(lane, NULL, &notice, count);
-    if (lane->reports)
-        mp_reports_add(lane->reports, &report);
-}
-
-void mp_lane_report_dropped(mp_lane *lane, uint64_t count, int64_t now_ms) {
-    lane->unreported_drops += count;
+void mp_lane_count_overflow(mp_lane *lane, uint64_t n, int64_t now_ms) {
+    mp_fate_count(MP_FATE_OVERFLOW, lane->stats, n);
+    lane->unreported_drops += n;
     if (lane->unreported_drops == 0 || !lane->reports ||
         (lane->reported_drops_ms != INT64_MIN &&
          now_ms < lane->reported_drops_ms + DROP_NOTICE_MS))
         return;
-    mp_notice notice = {MP_REPORT_DROPPED, 0, false,
-                        "max_queue_bytes was reached: the oldest records made "
-                        "room for newer ones"};
-    mp_report report = start(lane, NULL, &notice, lane->unreported_drops);
-    mp_reports_add(lane->reports, &report);
+    mp_report report = mp_fate_report(MP_FATE_OVERFLOW, path_of(lane, NULL),
+                                      lane->unreported_drops, 0, NULL);
+    add(lane, &report);
     lane->unreported_drops = 0;
     lane->reported_drops_ms = now_ms;
+}
+
+/* ---- reports of records that go on ---- */
+
+void mp_lane_report(mp_lane *lane, const mp_batch *batch,
+                    mp_report_outcome outcome, int status, const char *text) {
+    mp_report report = {
+        .outcome = outcome,
+        .endpoint = path_of(lane, batch),
+        .count = batch ? batch->count : 0,
+        .status = status,
+        .uncertain = outcome == MP_REPORT_AMBIGUOUS,
+    };
+    snprintf(report.message, MP_MESSAGE, "%s", text);
+    add(lane, &report);
+}
+
+void mp_lane_report_ambiguous(mp_lane *lane, const mp_batch *batch, int status,
+                              const char *text) {
+    lane->stats->ambiguous++;
+    mp_lane_report(lane, batch, MP_REPORT_AMBIGUOUS, status, text);
+}
+
+void mp_lane_report_pause(mp_lane *lane, const mp_batch *batch, int status,
+                          const char *text) {
+    if (!lane->reported_pause)
+        mp_lane_report(lane, batch, MP_REPORT_PAUSED, status, text);
+    lane->reported_pause = true;
 }

@@ -52,9 +52,8 @@ static void reject_bisection(mp_lane *lane, mp_bisection *bisection) {
         if (part->bisection != bisection)
             continue;
         mp_lane_take_out(&lane->ready, part);
-        mp_notice notice = {MP_REPORT_REJECTED, bisection->status, false,
-                            bisection->text};
-        mp_lane_end(lane, part, &lane->stats->rejected, &notice);
+        mp_lane_end(lane, part, MP_FATE_REJECTED, bisection->status,
+                    bisection->text);
     }
     if (--bisection->refs == 0)
         free(bisection);
@@ -117,8 +116,7 @@ static void drop_expired(mp_lane *lane, const mp_settings *settings,
         if (batch->segment->last_ms > now_ms - settings->max_age_ms)
             continue;
         mp_lane_take_out(list, batch);
-        mp_notice notice = {MP_REPORT_DROPPED, 0, false, "older than max_age"};
-        mp_lane_end(lane, batch, &lane->stats->dropped_expired, &notice);
+        mp_lane_end(lane, batch, MP_FATE_EXPIRED, 0, NULL);
     }
 }
 
@@ -333,7 +331,7 @@ mp_batch *mp_lane_next(mp_lane *lane, const mp_settings *settings,
         lane->limit_bytes = SIZE_MAX;
     if (!is_backing_off(lane, now_ms)) {
         conclude_bisections(lane, settings, now_ms);
-        mp_lane_report_dropped(lane, 0, now_ms);
+        mp_lane_count_overflow(lane, 0, now_ms);
     }
     if (!is_backing_off(lane, now_ms))
         batch = choose(lane, settings, now_ms, wall_ms, next_ms);

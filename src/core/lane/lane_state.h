@@ -2,6 +2,7 @@
 #ifndef MP_LANE_STATE_H
 #define MP_LANE_STATE_H
 
+#include "core/lane/fate.h"
 #include "core/lane/lane.h"
 #include "core/os/rng.h"
 
@@ -75,45 +76,41 @@ uint32_t mp_lane_batch_limit(const mp_lane *lane, const mp_settings *settings);
 /* Nothing is sent before `until_ms`; never shortens a backoff. */
 void mp_lane_back_off(mp_lane *lane, int64_t until_ms);
 
-/* Every record of the batch, which is queued and in no list, ends here and
- * is counted in *counter. */
-void mp_lane_finish(mp_lane *lane, mp_batch *batch, uint64_t *counter);
+/* ---- the end of records ---- */
 
-/* What is worth a report of the records of a batch. */
-typedef struct mp_notice {
-    mp_report_outcome outcome;
-    int status; /* of HTTP; 0: no reply */
-    bool uncertain;
-    const char *message; /* NULL: none */
-} mp_notice;
+/* Every record of the batch ends here: it is counted and reported. `status`
+ * and `text`: see mp_fate_report. The batch is queued and in no list, and is
+ * freed. */
+void mp_lane_end(mp_lane *lane, mp_batch *batch, mp_fate fate, int status,
+                 const char *text);
 
-void mp_lane_report(mp_lane *lane, const mp_batch *batch,
-                    const mp_notice *notice);
-
-/* The same, and every record ends: see mp_lane_finish. */
-void mp_lane_end(mp_lane *lane, mp_batch *batch, uint64_t *counter,
-                 const mp_notice *notice);
-
-/* Tells of records that are not in memory. */
-void mp_lane_report_count(mp_lane *lane, mp_report_outcome outcome,
-                          uint64_t count, const char *message);
-
-/* Tells why the lane backs off: once, until a request succeeds again. `batch`
- * may be NULL. */
-void mp_lane_report_pause(mp_lane *lane, const mp_batch *batch, int status,
-                          const char *message);
-
-/* Tells of `count` records that were taken, and whether Mixpanel counted
- * fewer. */
-void mp_lane_report_delivered(mp_lane *lane, const mp_batch *batch,
-                              uint64_t count, const mp_response *response);
-
-/* Tells of the records that the answer names. */
-void mp_lane_report_failed(mp_lane *lane, const mp_batch *batch,
+/* The same for records that were delivered: all but those that the response
+ * names, which are rejected. */
+void mp_lane_end_delivered(mp_lane *lane, mp_batch *batch,
                            const mp_response *response);
 
-/* Tells of `count` records that made room: at once the first time, then once
- * a minute at most, of all that came together. */
-void mp_lane_report_dropped(mp_lane *lane, uint64_t count, int64_t now_ms);
+/* The same for `n` records that are not in memory. */
+void mp_lane_end_unread(mp_lane *lane, mp_fate fate, uint32_t n);
+
+/* Frees a queued batch whose records were counted and reported. */
+void mp_lane_forget(mp_lane *lane, mp_batch *batch);
+
+/* Counts `n` records that made room, and reports them: at once the first time,
+ * then once a minute at most, all that came together. `n` may be 0. */
+void mp_lane_count_overflow(mp_lane *lane, uint64_t n, int64_t now_ms);
+
+/* ---- reports of records that go on ---- */
+
+/* `batch` may be NULL: the lane as a whole. */
+void mp_lane_report(mp_lane *lane, const mp_batch *batch,
+                    mp_report_outcome outcome, int status, const char *text);
+
+/* Counts and reports that the records may have been applied already. */
+void mp_lane_report_ambiguous(mp_lane *lane, const mp_batch *batch, int status,
+                              const char *text);
+
+/* Reports why the lane backs off: once, until a request succeeds again. */
+void mp_lane_report_pause(mp_lane *lane, const mp_batch *batch, int status,
+                          const char *text);
 
 #endif

@@ -161,11 +161,8 @@ static void report_evicted(mp_project *project, uint64_t count,
         (project->reported_evicted_ms != 0 &&
          now_ms < project->reported_evicted_ms + NOTICE_MS))
         return;
-    mp_report report = {.outcome = MP_REPORT_DROPPED,
-                        .endpoint = "",
-                        .count = project->unreported_evicted,
-                        .message = "spool_max_bytes was reached: the oldest "
-                                   "batches made room for newer ones"};
+    mp_report report = mp_fate_report(MP_FATE_EVICTED, "",
+                                      project->unreported_evicted, 0, NULL);
     mp_reports_add(project->reports, &report);
     project->unreported_evicted = 0;
     project->reported_evicted_ms = now_ms;
@@ -201,9 +198,9 @@ void mp_project_evict(mp_project *project, const mp_settings *settings,
 /* ---- and back ---- */
 
 static void lose(mp_project *project, mp_lane *lane, mp_batch_file *file,
-                 uint64_t *counter, const char *why) {
+                 mp_fate fate) {
     mp_project_lock(project);
-    mp_lane_lose(lane, counter, MP_REPORT_DROPPED, why);
+    mp_lane_lose(lane, fate);
     mp_wait_changed(&project->wait);
     mp_project_unlock(project);
     free(file);
@@ -215,8 +212,7 @@ static void give_up(mp_project *project, mp_lane *lane, mp_batch_file *file,
     char message[MP_MESSAGE];
     mp_project_report_disk(project, why);
     if (err == ENOENT) {
-        lose(project, lane, file, &project->stats.dropped_evicted,
-             "somebody else removed their file from the spool");
+        lose(project, lane, file, MP_FATE_REMOVED);
         return;
     }
     if (mp_spool_quarantine(file, message) != 0)
@@ -224,8 +220,7 @@ static void give_up(mp_project *project, mp_lane *lane, mp_batch_file *file,
     mp_project_lock(project);
     project->stats.quarantined++;
     mp_project_unlock(project);
-    lose(project, lane, file, &project->stats.dropped_quarantined,
-         "their file in the spool is damaged; it is kept as *.bad");
+    lose(project, lane, file, MP_FATE_QUARANTINED);
 }
 
 static bool is_passing(int err) {
@@ -247,8 +242,7 @@ void mp_project_fetch(mp_project *project, mp_lane_id id, mp_batch_file *file,
     if (is_expired(file, settings, now_ms)) {
         if (mp_spool_remove(file, message) != 0)
             mp_project_report_disk(project, message);
-        lose(project, lane, file, &project->stats.dropped_expired,
-             "older than max_age");
+        lose(project, lane, file, MP_FATE_EXPIRED);
         return;
     }
     mp_in_doubt in_doubt = file->in_doubt;
