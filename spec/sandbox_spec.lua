@@ -178,5 +178,73 @@ describe("the sandbox", function()
 
   it("says 404 to what it does not know", function()
     assert.equal(404, (post("/decide", "{}")))
+    assert.equal(404, server:requests()[1].status)
+  end)
+
+  local function call(method, path)
+    local body, status = http.request { url = server.url .. path, method = method }
+    return body and status
+  end
+
+  it("forgets what arrived, or what was scripted, and keeps the other", function()
+    server:config { tokens = { "another" } }
+    server:script { { endpoint = "/track", status = 503 }, { endpoint = "/track", status = 504 } }
+    assert.equal(503, (post("/track", event(good))))
+    assert.is_true(server:requests()[1].scripted)
+    assert.equal(200, call("DELETE", "/sandbox/requests"))
+    assert.same({}, server:requests())
+    assert.equal(504, (post("/track", event(good))))
+    server:script { endpoint = "/track", status = 500 }
+    assert.equal(200, call("DELETE", "/sandbox/script"))
+    assert.equal(200, (post("/track", event(good))))
+    assert.equal(2, #server:requests())
+    assert.equal(401, (post("/import?strict=1", event(good), token_auth)))
+  end)
+
+  it("takes no script that is none", function()
+    for _, script in ipairs { "", "3", "[1]", '[{"status":503},"x"]' } do
+      assert.equal(400, (post("/sandbox/script", script)))
+    end
+    assert.equal(200, (post("/track", event(good))))
+  end)
+end)
+
+describe("json_text", function()
+  package.path = "./sandbox/?.lua;" .. package.path
+  local json_text = require "json_text"
+
+  local function records(...)
+    return "[" .. table.concat({ ... }, " ,\n") .. "]"
+  end
+
+  it("takes arrays apart as they are written", function()
+    for _, list in ipairs {
+      { '{"a":1}' },
+      { '{"a":[1,2,{"b":"]}"}]}', '{"c":"\\""}', '{"d":"\\\\"}' },
+      { "1", '"a,b"', "[]", "[[],{}]", "null" },
+      { '{"n":9007199254740993}', '{"n":1,"n":2}' },
+    } do
+      assert.same(list, json_text.split(records((table.unpack or unpack)(list)))) -- luacheck: ignore
+    end
+    assert.same({ '{"a":1}' }, json_text.split '{"a":1}')
+  end)
+
+  it("survives what is no JSON", function()
+    for _, text in ipairs { "", "[", "[[", '["a', '["\\', "]", "[1", '[1,"', "{]", "[}]," } do
+      assert.equal("table", type(json_text.split(text)))
+      assert.equal("string", type((json_text.lay_out(text, { "a" }))))
+    end
+    assert.is_true(#json_text.lay_out(("["):rep(100000), {}) < 3e6)
+  end)
+
+  it("lays out without a change, and finds a key where it stands", function()
+    local text =
+      '{"token":"x","p":{"a":[],"token" : "t\\"," ,"q":{"token":1}},"e":{},"n":9007199254740993}'
+    local before, mark, after = json_text.lay_out(text, { "p", "token" })
+    assert.equal('"token": "t\\","', mark)
+    local flat = (before .. mark .. after):gsub("\n *", ""):gsub('": ', '":')
+    assert.equal((text:gsub('" : ', '":'):gsub(" ,", ",")), flat)
+    assert.truthy(before:find('^{\n  "token": "x",\n  "p": {\n    "a": %[%],\n    $'))
+    assert.same({ "1", "", "" }, { json_text.lay_out("1", { "a" }) })
   end)
 end)

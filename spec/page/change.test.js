@@ -1,6 +1,7 @@
 // The live view changes the sandbox, and finds it again.
 "use strict";
 const assert = require("node:assert");
+const net = require("node:net");
 const { describe, test } = require("node:test");
 const support = require("./support");
 const liveView = require("./live_view");
@@ -60,15 +61,34 @@ describe("the live view", () => {
     assert(await view.page.isHidden("#message"));
   });
 
-  test("goes on where it was when the connection alone is lost", async () => {
+  test("goes on where it was when the connection alone is lost, by a forwarded port too", async () => {
+    const sockets = new Set();
+    const forward = net.createServer((near) => {
+      const far = net.connect(view.sandbox.port, "127.0.0.1");
+      for (const socket of [near, far]) socket.on("error", () => {}).on("close", () => near.destroy() && far.destroy());
+      near.pipe(far).pipe(near);
+      sockets.add(near);
+    });
+    await new Promise((resolve) => forward.listen(0, "127.0.0.1", resolve));
+    const { port } = forward.address();
+    await view.page.goto(`http://127.0.0.1:${port}/`);
     await post(view.sandbox, "/track", [event("One")]);
     await view.wait(1);
-    await view.page.context().setOffline(true);
-    await view.page.waitForSelector("#connection[data-state=lost]", { timeout: 15000 }).catch(() => {});
+    await view.page.click("text=One");
+    await view.page.waitForSelector("#json mark");
+
+    forward.close();
+    for (const socket of sockets) socket.destroy();
+    await view.page.waitForSelector("#connection[data-state=lost]");
     await post(view.sandbox, "/track", [event("Two")]);
-    await view.page.context().setOffline(false);
+    await new Promise((resolve) => forward.listen(port, "127.0.0.1", resolve));
     await view.page.waitForSelector("#connection[data-state=live]");
     await view.wait(2);
     assert.deepStrictEqual(await view.names(), ["One", "Two"]);
+    assert.strictEqual(await view.page.textContent("#chosen-name"), "One");
+    await view.page.click("#clear");
+    await view.wait(0);
+    forward.close();
+    for (const socket of sockets) socket.destroy();
   });
 });

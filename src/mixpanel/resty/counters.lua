@@ -2,7 +2,7 @@
 --- the status page are made. `key`: in the stats. `name`: of the Prometheus
 --- family. `fold`: how the values of several workers become one; what only
 --- grows (its name ends in _total) is summed. `label`: the value is a table,
---- whose keys are the values of this label. `default`: where stats() has none.
+--- whose keys are the values of this label. `default`: where there is none.
 return {
   {
     key = "accepted",
