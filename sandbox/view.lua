@@ -92,6 +92,8 @@ end
 local function describe_auth(auth)
   if not auth then
     return "none"
+  elseif not auth.username then
+    return "Basic, without a user name and a password"
   elseif auth.password == "" then
     return "Basic, the token as user name, no password"
   end
@@ -228,7 +230,7 @@ function view.record(seen, i)
   local list, text_of = read(seen)
   if #list == 0 then
     return { facts = describe_facts(seen, tostring(seen.n), {}, "") }
-  elseif not list[i] then
+  elseif list[i] == nil then
     return nil
   end
   local record, text = object(list[i]), text_of(i)

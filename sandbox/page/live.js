@@ -279,7 +279,8 @@ function showFacts(facts) {
     if (!value) continue;
     const dd = make("dd", "");
     dd.dir = "auto";
-    dd.append(name === "Token" ? make("mark", plain(value)) : plainLines(value));
+    const marked = name === "Token" && value !== "none";
+    dd.append(marked ? make("mark", plain(value)) : plainLines(value));
     $("facts").append(make("dt", name), dd);
   }
 }
