@@ -14,12 +14,15 @@ INC_5.1 = /usr/include/lua5.1
 ABIS    = 5.4 5.3 5.2 5.1
 
 WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wconversion \
-           -Wstrict-prototypes -Wmissing-prototypes
+           -Wstrict-prototypes -Wmissing-prototypes \
+           -Werror=implicit-function-declaration
 # 32-bit processors: files over 2 GiB, inodes of more than 32 bits, and 2038.
 LARGE = -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64
+# C11 alone: what calls POSIX stands in src/core/os/*_posix.c, which say so.
 # -fno-plt: a record takes about 90 calls into Lua, and each saves a jump.
-FLAGS = -std=c11 -D_GNU_SOURCE $(LARGE) -Isrc -fPIC -fno-plt \
+FLAGS = -std=c11 $(LARGE) -Isrc -fPIC -fno-plt \
         -fvisibility=hidden -pthread $(WARNINGS) $(CFLAGS)
+SPEC_FLAGS = $(FLAGS) -D_GNU_SOURCE
 LIBS  = -lcurl -ldeflate -ljansson -lpthread -ldl -lm
 
 BUILD   = build
@@ -60,20 +63,20 @@ $(foreach abi,$(ABIS),$(eval $(call abi_rules,$(abi))))
 
 $(BUILD)/spec/%: spec/c/%.c $(OBJ)
 	@mkdir -p $(@D)
-	$(CC) $(FLAGS) $(LDFLAGS) -MMD -MP -o $@ $< $(OBJ) $(LIBS)
+	$(CC) $(SPEC_FLAGS) $(LDFLAGS) -MMD -MP -o $@ $< $(OBJ) $(LIBS)
 
 # Unit tests of the binding, in Lua 5.4.
 BINDING_UNITS = $(patsubst spec/%.c,$(BUILD)/spec/%,$(wildcard spec/binding/*_spec.c))
 
 $(BUILD)/spec/binding/%: spec/binding/%.c $(OBJ) $(BINDING:src/binding/%.c=$(BUILD)/obj/5.4/%.o)
 	@mkdir -p $(@D)
-	$(CC) $(FLAGS) $(LDFLAGS) -isystem $(INC_5.4) -MMD -MP -o $@ \
+	$(CC) $(SPEC_FLAGS) $(LDFLAGS) -isystem $(INC_5.4) -MMD -MP -o $@ \
 	    $< $(filter %.o,$^) $(LIBS) -llua5.4
 
 # Hosts for specs: one whose threads have a Lua state each, one that embeds.
 $(BUILD)/spec/threads $(BUILD)/spec/embedder: $(BUILD)/spec/%: spec/support/%.c
 	@mkdir -p $(@D)
-	$(CC) $(FLAGS) $(LDFLAGS) -isystem $(INC_5.4) -MMD -MP -o $@ $< \
+	$(CC) $(SPEC_FLAGS) $(LDFLAGS) -isystem $(INC_5.4) -MMD -MP -o $@ $< \
 	    -llua5.4 -lpthread
 
 # As LuaRocks links it: nothing but the module's own code keeps it loaded.
@@ -86,17 +89,20 @@ $(BUILD)/spec/unpinned/mixpanel.so: $(BUILD)/5.4/mixpanel.so
 define posix_rule
 $(BUILD)/spec/$(1)/spec_posix.so: spec/support/spec_posix.c
 	@mkdir -p $$(@D)
-	$$(CC) $$(FLAGS) $$(LDFLAGS) -isystem $$(INC_$(1)) -MMD -MP -shared -o $$@ $$<
+	$$(CC) $$(SPEC_FLAGS) $$(LDFLAGS) -isystem $$(INC_$(1)) -MMD -MP -shared -o $$@ $$<
 endef
 $(foreach abi,5.4 5.1,$(eval $(call posix_rule,$(abi))))
 
 # A host whose name server never answers: for spec/fault.
 $(BUILD)/spec/blackhole: spec/support/blackhole.c
 	@mkdir -p $(@D)
-	$(CC) $(FLAGS) $(LDFLAGS) -MMD -MP -o $@ $<
+	$(CC) $(SPEC_FLAGS) $(LDFLAGS) -MMD -MP -o $@ $<
 
 flags: # for .ci/lint
 	@echo '$(FLAGS)'
+
+spec-flags:
+	@echo '$(SPEC_FLAGS)'
 
 units: $(UNITS) $(BINDING_UNITS) $(BUILD)/spec/threads $(BUILD)/spec/embedder \
     $(BUILD)/spec/blackhole \
@@ -108,7 +114,7 @@ FUZZ = $(patsubst spec/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard spec/fuzz/*.c))
 
 $(BUILD)/fuzz/%: spec/fuzz/%.c $(OBJ) $(BINDING:src/binding/%.c=$(BUILD)/obj/5.4/%.o)
 	@mkdir -p $(@D)
-	$(CC) $(FLAGS) $(LDFLAGS) -isystem $(INC_5.4) -MMD -MP -o $@ \
+	$(CC) $(SPEC_FLAGS) $(LDFLAGS) -isystem $(INC_5.4) -MMD -MP -o $@ \
 	    $< $(filter %.o,$^) $(LIBS) -llua5.4
 
 fuzz-targets: $(FUZZ)
@@ -116,11 +122,11 @@ fuzz-targets: $(FUZZ)
 # What the benchmarks measure with.
 $(BUILD)/bench/count_malloc.so: bench/count_malloc.c
 	@mkdir -p $(@D)
-	$(CC) $(FLAGS) -fvisibility=default -shared -o $@ $<
+	$(CC) $(SPEC_FLAGS) -fvisibility=default -shared -o $@ $<
 
 $(BUILD)/bench/%/meter.so: bench/meter.c
 	@mkdir -p $(@D)
-	$(CC) $(FLAGS) -isystem $(INC_$*) -shared -o $@ $<
+	$(CC) $(SPEC_FLAGS) -isystem $(INC_$*) -shared -o $@ $<
 
 -include $(shell find $(BUILD)/obj $(BUILD)/spec -name '*.d' 2>/dev/null)
 
@@ -213,6 +219,6 @@ help: ## this list
 	@echo 'Variables: ABI=$(ABI) PREFIX=$(PREFIX) DESTDIR= CURL=0 SUITE="units lint"'
 
 .PHONY: build all luajit $(ABIS) units demo test deps test-deps sandbox lint \
-        asan tsan valgrind fuzz fuzz-targets flags coverage format docs bench \
-        bench-gate install rock rock-install clean help check FORCE
+        asan tsan valgrind fuzz fuzz-targets flags spec-flags coverage format docs \
+        bench bench-gate install rock rock-install clean help check FORCE
 .SECONDARY:

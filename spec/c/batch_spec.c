@@ -1,3 +1,4 @@
+#include "core/os/random.h"
 #include "core/os/rng.h"
 #include "core/record/batch.h"
 #include "unit.h"
@@ -195,7 +196,7 @@ CASE(joining_gives_up_one_share_of_the_bisection) {
 /* Parts and joins at random what once was one batch; the parts must always
  * cover it, each record once. */
 CASE(any_splits_and_joins_keep_every_record) {
-    mp_rng rng = {mp_rng_seed()};
+    mp_rng rng = {mp_random_bits()};
     printf("batch_spec seed %llu\n", (unsigned long long)rng.state);
     for (int pass = 0; pass < 30; pass++) {
         mp_batch *parts[MOST] = {batch_of(MOST)};

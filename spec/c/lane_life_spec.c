@@ -1,3 +1,4 @@
+#include "core/os/random.h"
 #include "lane_servers.h"
 
 /* ---- at random ---- */
@@ -84,7 +85,7 @@ static void live(mp_lane_id id) {
 
 CASE(any_life_ends_every_record_once) {
     const char *given = getenv("SEED");
-    uint64_t seed = given ? strtoull(given, NULL, 10) : mp_rng_seed();
+    uint64_t seed = given ? strtoull(given, NULL, 10) : mp_random_bits();
     printf("lane_life_spec seed %llu\n", (unsigned long long)seed);
     dice.state = seed;
     for (int life = 0; life < 4 * MP_LANES && !unit_bad; life++)

@@ -1,3 +1,4 @@
+#include "core/os/random.h"
 #include "core/os/rng.h"
 #include "core/record/queue.h"
 #include "unit.h"
@@ -197,7 +198,7 @@ CASE(missing_is_exactly_what_add_needs) {
         MOST = 300
     };
     static mp_record records[MOST];
-    mp_rng rng = {mp_rng_seed()};
+    mp_rng rng = {mp_random_bits()};
     printf("queue_spec seed %llu\n", (unsigned long long)rng.state);
     for (int pass = 0; pass < 60; pass++) {
         mp_queue queue = {0};

@@ -1,3 +1,4 @@
+#include "core/os/random.h"
 #include "core/os/rng.h"
 #include "unit.h"
 
@@ -84,12 +85,12 @@ CASE(reseed_changes_the_prefix) {
 }
 
 CASE(seeds_differ) {
-    uint64_t a = mp_rng_seed(), b = mp_rng_seed(), c = mp_rng_seed();
+    uint64_t a = mp_random_bits(), b = mp_random_bits(), c = mp_random_bits();
     CHECK(a != b && b != c && a != c);
 }
 
 CASE(unit_is_in_range_and_even) {
-    mp_rng rng = {mp_rng_seed()};
+    mp_rng rng = {mp_random_bits()};
     int tenths[10] = {0};
     for (int i = 0; i < 1000000; i++) {
         double unit = mp_rng_unit(&rng);

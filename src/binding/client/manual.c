@@ -2,13 +2,13 @@
 
 #include "binding/lua/handle.h"
 
+#include "core/base/text.h"
 #include "core/os/clock.h"
 #include "core/wire/retry_after.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 enum {
     IDLE_MS = 1000 /* the least that a host without anything to send waits */
@@ -141,7 +141,7 @@ static int64_t read_retry_after(lua_State *L) {
     lua_pushnil(L);
     while (lua_next(L, 4)) {
         if (lua_type(L, -2) == LUA_TSTRING &&
-            strcasecmp(lua_tostring(L, -2), "retry-after") == 0 &&
+            mp_text_same(lua_tostring(L, -2), "retry-after") &&
             lua_isstring(L, -1))
             ms = mp_retry_after_ms(lua_tostring(L, -1), mp_clock_wall_ms());
         lua_pop(L, 1);

@@ -18,7 +18,7 @@ __attribute__((visibility("default"))) int luaopen_mixpanel(lua_State *L);
 
 /* mixpanel.date([seconds]) */
 static int date(lua_State *L) {
-    char text[MP_DATE], shown[MP_SHOWN];
+    char text[MP_DATE_TEXT], shown[MP_SHOWN];
     lua_Number seconds = (lua_Number)mp_clock_wall_ms() / 1000;
     if (!lua_isnoneornil(L, 1)) {
         if (lua_type(L, 1) != LUA_TNUMBER)

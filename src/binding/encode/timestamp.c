@@ -2,11 +2,12 @@
 
 #include "binding/encode/type_hint.h"
 
+#include "core/base/date.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /* In seconds since the epoch. */
 static const double year_1 = -62135596800.0;
@@ -43,17 +44,9 @@ mp_err mp_timestamp_read(lua_State *L, int index, int64_t *time_ms,
     return MP_OK;
 }
 
-bool mp_timestamp_date(double seconds, char out[MP_DATE]) {
+bool mp_timestamp_date(double seconds, char out[MP_DATE_TEXT]) {
     if (!(seconds >= year_1 && seconds < year_10000))
         return false;
-    time_t whole = (time_t)floor(seconds);
-    struct tm utc;
-    if (!gmtime_r(&whole, &utc))
-        return false;
-    char text[80];
-    snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02d",
-             utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday, utc.tm_hour,
-             utc.tm_min, utc.tm_sec);
-    memcpy(out, text, MP_DATE);
+    mp_date_write((int64_t)floor(seconds), out);
     return true;
 }

@@ -5,9 +5,7 @@
 #include "binding/lua/compat.h"
 #include "binding/lua/fault.h"
 
-enum {
-    MP_DATE = 20 /* bytes of a date, its NUL included */
-};
+#include "core/base/date.h"
 
 /* Reads the time at `index`, seconds (fractions allowed) or, from 1e11 on,
  * milliseconds since the epoch: a number, or a 64-bit integer of LuaJIT.
@@ -19,6 +17,6 @@ mp_err mp_timestamp_read(lua_State *L, int index, int64_t *time_ms,
 
 /* Writes "YYYY-MM-DDTHH:MM:SS" in UTC, as Mixpanel's profiles take dates.
  * False outside of the years 1 to 9999. */
-bool mp_timestamp_date(double seconds, char out[MP_DATE]);
+bool mp_timestamp_date(double seconds, char out[MP_DATE_TEXT]);
 
 #endif

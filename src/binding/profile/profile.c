@@ -216,11 +216,11 @@ mp_err mp_profile_charge(mp_encode *e, int amount, int table) {
         err = encode_charge_pairs(e, table, &dated);
     }
     if (err == MP_OK && !dated) {
-        char date[MP_DATE];
+        char date[MP_DATE_TEXT];
         mp_timestamp_date((double)mp_clock_wall_ms() / 1000, date);
         err = mp_encode_name(e, "$time");
         if (err == MP_OK)
-            err = mp_encode_text(e, date, MP_DATE - 1);
+            err = mp_encode_text(e, date, MP_DATE_TEXT - 1);
     }
     return err == MP_OK ? mp_buf_puts(e->out, "}}") : err;
 }

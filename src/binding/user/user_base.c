@@ -3,6 +3,7 @@
 #include "binding/user/user_handle.h"
 
 #include "core/base/json.h"
+#include "core/base/text.h"
 #include "core/engine/engine.h"
 #include "core/user/user_text.h"
 
@@ -80,7 +81,7 @@ const char *mp_user_refused_property(const char *name, size_t len) {
     if (reserved == MP_DISTINCT_ID || reserved == MP_OTHER_ID ||
         (len == sizeof had - 1 && memcmp(name, had, len) == 0))
         return "the ids are the user's: see identify, alias and reset";
-    if (memmem(name, len, zero, sizeof zero - 1))
+    if (mp_text_find(name, len, zero, sizeof zero - 1))
         return "there is a zero byte in the name";
     return NULL;
 }

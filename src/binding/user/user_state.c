@@ -5,15 +5,17 @@
 #include "binding/encode/decode.h"
 #include "binding/lua/argument.h"
 
+#include "core/base/text.h"
 #include "core/engine/engine.h"
 #include "core/os/clock.h"
 #include "core/os/file.h"
+#include "core/os/path.h"
+#include "core/os/syserr.h"
 #include "core/user/user_text.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 enum {
     MOST = 16 * 1024 * 1024 /* bytes of a state, far above what is written */
@@ -23,18 +25,17 @@ enum {
 
 /* Renames what cannot be used, and says so. */
 static void quarantine(mp_user_handle *self, const char *why) {
-    char message[MP_MESSAGE], *aside = NULL;
+    char message[MP_MESSAGE], text[MP_SYSERR];
     int err = ENOMEM;
-    if (asprintf(&aside, "%s.%lld.bad", self->path,
-                 (long long)mp_clock_wall_ms()) >= 0)
+    char *aside = mp_text_format("%s.%lld.bad", self->path,
+                                 (long long)mp_clock_wall_ms());
+    if (aside)
         err = mp_file_rename(MP_FILE_HERE, self->path, MP_FILE_HERE, aside);
-    else
-        aside = NULL;
     snprintf(message, sizeof message,
              "the state %.100s cannot be used: %.80s; %s%.40s", self->path, why,
              err == 0 ? "it was renamed to end in .bad"
                       : "it could not be renamed: ",
-             err == 0 ? "" : strerror(err));
+             err == 0 ? "" : mp_syserr_text(err, text));
     free(aside);
     mp_project_report_state(self->client->project, message);
 }
@@ -71,15 +72,10 @@ static void accept(mp_user_handle *self, mp_user *user) {
     self->user = *user;
 }
 
+/* Where there is no working directory any more, the path stays as it is. */
 static mp_err keep_path(mp_user_handle *self, const char *path) {
-    char *here = path[0] == '/' ? NULL : getcwd(NULL, 0);
-    if (here) {
-        if (asprintf(&self->path, "%s/%s", here, path) < 0)
-            self->path = NULL;
-    } else {
-        self->path = strdup(path);
-    }
-    free(here);
+    if (mp_path_absolute(path, &self->path) != 0)
+        self->path = mp_text_copy(path);
     return self->path ? MP_OK : MP_MEMORY;
 }
 
@@ -107,7 +103,7 @@ mp_err mp_user_state_load(mp_user_handle *self, const char *path) {
     if (failed == EMFILE || failed == ENFILE)
         return MP_STATE; /* nothing is wrong with the file */
     if (failed != 0)
-        snprintf(why, sizeof why, "%s", strerror(failed));
+        mp_syserr_text(failed, why);
     if (failed == 0 && err == MP_OK) {
         accept(self, &user);
         return MP_OK;

@@ -4,6 +4,7 @@
 #include "binding/encode/decode.h"
 
 #include "core/base/json.h"
+#include "core/base/text.h"
 
 /* ---- arguments ---- */
 
@@ -47,7 +48,7 @@ static mp_err check_property(mp_encode *e, const char *name, size_t len) {
 /* What get_property could not give back is not taken. */
 static mp_err check_value(mp_encode *e, const char *json, size_t len) {
     static const char zero[] = "\\u0000";
-    if (!memmem(json, len, zero, sizeof zero - 1))
+    if (!mp_text_find(json, len, zero, sizeof zero - 1))
         return MP_OK;
     mp_err err = mp_decode_check(json, len);
     return err == MP_INVALID ? mp_fault_set(&e->fault, "there is a zero byte "

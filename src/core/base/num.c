@@ -21,9 +21,9 @@
  * on every 2^q / 10^k), and the products err by less than 2^-64. */
 #include "core/base/num.h"
 
+#include "core/base/byte_order.h"
 #include "core/base/num_pow10.h"
 
-#include <endian.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -157,7 +157,7 @@ static void put_eight(char *out, uint32_t n) {
     x = tens | (x - tens * 100) << 16;
     tens = x * 103 >> 10 & UINT64_C(0x000f000f000f000f);
     x = tens | (x - tens * 10) << 8;
-    x = htole64(x + UINT64_C(0x3030303030303030));
+    x = mp_byte_order_little(x + UINT64_C(0x3030303030303030));
     memcpy(out, &x, 8);
 }
 

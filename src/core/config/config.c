@@ -1,14 +1,13 @@
 #include "core/config/config.h"
 
-#include "core/base/buf.h"
+#include "core/base/text.h"
+#include "core/os/address.h"
+#include "core/os/path.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-#include <unistd.h>
 
 enum {
     SHOWN = 80 /* bytes of a wrong value that a message shows */
@@ -100,35 +99,23 @@ mp_err mp_config_residency(mp_config *config, const char *residency,
     return MP_INVALID;
 }
 
-/* True if the `len` bytes are an address as inet_pton writes it; *out is as
- * large as the family needs. */
-static bool is_address(int family, const char *text, size_t len, void *out) {
-    char address[INET6_ADDRSTRLEN];
-    if (len >= sizeof address)
-        return false;
-    memcpy(address, text, len);
-    address[len] = '\0';
-    return inet_pton(family, address, out) == 1;
-}
-
 /* `host` is what stands between "//" and the port or path. A name that only
  * begins with 127 is a name like any other. */
 static bool is_loopback(const char *host, size_t len) {
-    unsigned char v4[4];
+    unsigned first;
     if (len == 5 && strncmp(host, "[::1]", 5) == 0)
         return true;
-    if (len == 9 && strncasecmp(host, "localhost", 9) == 0)
+    if (len == 9 && mp_text_begins(host, "localhost"))
         return true;
-    return is_address(AF_INET, host, len, v4) && v4[0] == 127;
+    return mp_address_is_v4(host, len, &first) && first == 127;
 }
 
 /* The bytes of the host; 0: there is none, or no end to its brackets. */
 static size_t host_length(const char *host) {
-    unsigned char v6[16];
     if (host[0] != '[')
         return strcspn(host, ":/?#@");
     size_t len = strcspn(host, "]");
-    if (host[len] != ']' || !is_address(AF_INET6, host + 1, len - 1, v6))
+    if (host[len] != ']' || !mp_address_is_v6(host + 1, len - 1))
         return 0;
     return len + 1;
 }
@@ -145,8 +132,8 @@ static bool is_port_and_path(const char *rest) {
 }
 
 static const char *host_fault(const char *url, bool allow_http) {
-    bool https = strncasecmp(url, "https://", 8) == 0;
-    if (!https && strncasecmp(url, "http://", 7) != 0)
+    bool https = mp_text_begins(url, "https://");
+    if (!https && !mp_text_begins(url, "http://"))
         return "must begin with https://";
     const char *host = url + (https ? 8 : 7);
     size_t len = host_length(host);
@@ -207,32 +194,24 @@ mp_err mp_config_account(mp_config *config, const char *username,
     return err;
 }
 
-/* A process may change its working directory, and often does. */
 mp_err mp_config_spool(mp_config *config, const char *path,
                        char message[MP_MESSAGE]) {
-    mp_buf absolute = {0};
-    char *here = *path == '/' ? NULL : getcwd(NULL, 0);
-    mp_err err = MP_OK;
-    if (*path == '\0' || (*path != '/' && !here)) {
+    char *absolute = NULL;
+    int failed = *path == '\0' ? ENOENT : mp_path_absolute(path, &absolute);
+    if (failed == ENOMEM)
+        return MP_MEMORY;
+    if (failed != 0) {
         snprintf(message, MP_MESSAGE,
                  "option 'spool': \"%.*s\" is no path of a directory", SHOWN,
                  path);
-        err = MP_INVALID;
+        return MP_INVALID;
     }
-    if (err == MP_OK && here)
-        err = mp_buf_puts(&absolute, here);
-    if (err == MP_OK && here)
-        err = mp_buf_puts(&absolute, "/");
-    if (err == MP_OK)
-        err = mp_buf_puts(&absolute, path);
-    while (err == MP_OK && absolute.len > 1 &&
-           absolute.data[absolute.len - 1] == '/')
-        absolute.len--;
-    if (err == MP_OK)
-        err = replace(&config->spool, absolute.data, absolute.len);
-    mp_buf_free(&absolute);
-    free(here);
-    return err;
+    size_t len = strlen(absolute);
+    while (len > 1 && absolute[len - 1] == '/')
+        absolute[--len] = '\0';
+    free(config->spool);
+    config->spool = absolute;
+    return MP_OK;
 }
 
 mp_err mp_config_finish(mp_config *config, char message[MP_MESSAGE]) {
@@ -250,7 +229,7 @@ mp_err mp_config_finish(mp_config *config, char message[MP_MESSAGE]) {
     }
 #endif
     if (err == MP_OK && config->secret &&
-        strncasecmp(config->base_url, "https://", 8) != 0) {
+        !mp_text_begins(config->base_url, "https://")) {
         snprintf(message, MP_MESSAGE,
                  "option 'service_account': its secret is never sent over "
                  "plain http; use an https:// api_host");

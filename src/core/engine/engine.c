@@ -5,6 +5,7 @@
 #include "core/os/file.h"
 #include "core/os/lock.h"
 #include "core/os/process.h"
+#include "core/os/random.h"
 #include "core/os/rng.h"
 #include "core/project/projects.h"
 #include "core/record/parse.h"
@@ -136,7 +137,7 @@ static void at_exit(void) {
 static void set_up(void) {
     mp_process_pin(&engine);
     mp_insert_id_reseed();
-    mp_parse_set_up(mp_rng_seed());
+    mp_parse_set_up(mp_random_bits());
     engine.projects = mp_projects_new();
     engine.once_err =
         engine.projects ? mp_supervisor_set_up(engine.projects) : MP_MEMORY;

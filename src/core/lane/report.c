@@ -1,5 +1,7 @@
 #include "core/lane/report.h"
 
+#include "core/base/text.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,7 +46,7 @@ static size_t shown_bytes(const mp_report *report) {
 static void find_insert_id(mp_report_record *record, const char *json,
                            size_t len) {
     static const char key[] = "\"$insert_id\":\"";
-    const char *at = memmem(json, len, key, sizeof key - 1);
+    const char *at = mp_text_find(json, len, key, sizeof key - 1);
     if (!at)
         return;
     at += sizeof key - 1;

@@ -1,11 +1,11 @@
 #include "core/os/file.h"
 
-#include "core/os/rng.h"
+#include "core/base/text.h"
+#include "core/os/random.h"
 #include "core/os/thread.h"
 
 #include <errno.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 static const mp_file_calls *calls = &mp_file_system;
@@ -186,7 +186,8 @@ int mp_file_read(int dir, const char *path, size_t most, mp_buf *out) {
 
 static int sync_parent(int dir, const char *path) {
     const char *slash = strrchr(path, '/');
-    char *parent = slash ? strndup(path, (size_t)(slash - path) + 1) : NULL;
+    char *parent =
+        slash ? mp_text_format("%.*s", (int)(slash - path) + 1, path) : NULL;
     if (slash && !parent)
         return ENOMEM;
     int fd, err = mp_file_open_dir(dir, parent ? parent : ".", &fd);
@@ -202,9 +203,9 @@ static int sync_parent(int dir, const char *path) {
  * for what is not whole yet. */
 int mp_file_replace(int dir, const char *path, const void *bytes, size_t n,
                     bool durable) {
-    char *fresh = NULL;
-    if (asprintf(&fresh, "%s.%016llx.new", path,
-                 (unsigned long long)mp_rng_seed()) < 0)
+    char *fresh = mp_text_format("%s.%016llx.new", path,
+                                 (unsigned long long)mp_random_bits());
+    if (!fresh)
         return ENOMEM;
     int fd, err = mp_file_create(dir, fresh, &fd);
     if (err != 0)

@@ -1,4 +1,5 @@
 /* The calls of the system. */
+#define _GNU_SOURCE
 #include "core/os/file.h"
 
 #include <dirent.h>

@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "core/os/lock.h"
 
 #include "core/os/clock.h"

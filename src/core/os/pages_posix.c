@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "core/os/pages.h"
 
 #include <stdint.h>

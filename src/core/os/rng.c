@@ -1,13 +1,12 @@
 #include "core/os/rng.h"
 
-#include <endian.h>
+#include "core/base/byte_order.h"
+#include "core/os/random.h"
+
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
-#include <sys/random.h>
-#include <time.h>
-#include <unistd.h>
 
 enum {
     HALF_ID = MP_INSERT_ID / 2
@@ -28,26 +27,6 @@ double mp_rng_unit(mp_rng *rng) {
     return (double)(stir(rng->state) >> 11) * 0x1p-53;
 }
 
-/* For a kernel that has no random bytes yet or a sandbox that denies them:
- * what differs between processes, and between calls in one. */
-static uint64_t makeshift_seed(void) {
-    struct timespec wall, mono;
-    clock_gettime(CLOCK_REALTIME, &wall);
-    clock_gettime(CLOCK_MONOTONIC, &mono);
-    uint64_t seed = stir((uint64_t)getpid() + step);
-    seed = stir(seed ^ (uint64_t)wall.tv_sec) + step;
-    seed = stir(seed ^ (uint64_t)wall.tv_nsec) + step;
-    return stir(seed ^ (uint64_t)mono.tv_sec * 1000000000 ^
-                (uint64_t)mono.tv_nsec);
-}
-
-uint64_t mp_rng_seed(void) {
-    uint64_t seed;
-    if (getrandom(&seed, sizeof seed, GRND_NONBLOCK) == sizeof seed)
-        return seed;
-    return makeshift_seed();
-}
-
 /* 16 hex digits, by nibbles spread over the bytes of two words. */
 static void put_hex(char out[HALF_ID], uint64_t value) {
     uint64_t words[2] = {value >> 32, value & 0xffffffff};
@@ -60,7 +39,7 @@ static void put_hex(char out[HALF_ID], uint64_t value) {
         uint64_t letters = (x + UINT64_C(0x0606060606060606)) >> 4 &
                            UINT64_C(0x0101010101010101);
         x += UINT64_C(0x3030303030303030) + letters * ('a' - '9' - 1);
-        x = htobe64(x);
+        x = mp_byte_order_big(x);
         memcpy(out + 8 * i, &x, 8);
     }
 }
@@ -75,14 +54,14 @@ void mp_insert_id(char out[MP_INSERT_ID]) {
 }
 
 void mp_insert_id_reseed(void) {
-    put_hex(prefix, mp_rng_seed());
+    put_hex(prefix, mp_random_bits());
 }
 
 void mp_uuid(char out[MP_UUID]) {
     static const char hyphens[] = {8, 13, 18, 23};
     char hex[2 * HALF_ID];
-    uint64_t variant = mp_rng_seed() & ~(UINT64_C(3) << 62);
-    uint64_t version = mp_rng_seed() & ~UINT64_C(0xf000);
+    uint64_t variant = mp_random_bits() & ~(UINT64_C(3) << 62);
+    uint64_t version = mp_random_bits() & ~UINT64_C(0xf000);
     put_hex(hex, version | UINT64_C(0x4000));
     put_hex(hex + HALF_ID, variant | UINT64_C(2) << 62);
     for (size_t i = 0, k = 0, next = 0; i < MP_UUID; i++) {

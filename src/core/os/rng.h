@@ -1,4 +1,4 @@
-/* Random bytes, jitter, and the ids of events. */
+/* Jitter, and the ids of events. */
 #ifndef MP_RNG_H
 #define MP_RNG_H
 
@@ -14,9 +14,6 @@ typedef struct mp_rng {
 
 /* The next number in [0, 1). */
 double mp_rng_unit(mp_rng *rng);
-
-/* 64 bits from the kernel. */
-uint64_t mp_rng_seed(void);
 
 enum {
     MP_INSERT_ID = 32

@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "core/os/wait.h"
 
 #include <errno.h>

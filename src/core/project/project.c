@@ -1,7 +1,7 @@
 #include "core/project/project_state.h"
 
 #include "core/os/clock.h"
-#include "core/os/rng.h"
+#include "core/os/random.h"
 #include "core/wire/request.h"
 
 #include <stdio.h>
@@ -46,8 +46,8 @@ mp_project *mp_project_new(mp_config *config) {
     use_settings(project, settings);
     bool custom = is_custom(project->config.base_url);
     for (int i = 0; i < MP_LANES; i++) {
-        project->lanes[i] =
-            mp_lane_new((mp_lane_id)i, &project->stats, custom, mp_rng_seed());
+        project->lanes[i] = mp_lane_new((mp_lane_id)i, &project->stats, custom,
+                                        mp_random_bits());
         if (!project->lanes[i]) {
             mp_project_release(project);
             return NULL;
@@ -114,7 +114,7 @@ void mp_project_in_parent(mp_project *project) {
 void mp_project_in_child(mp_project *project, int refs) {
     atomic_store_explicit(&project->refs, refs, memory_order_relaxed);
     for (int i = 0; i < MP_LANES; i++)
-        mp_lane_clear(project->lanes[i], mp_rng_seed());
+        mp_lane_clear(project->lanes[i], mp_random_bits());
     while (project->checked_out) {
         mp_flight *next = project->checked_out->next;
         mp_flight_free(project->checked_out);

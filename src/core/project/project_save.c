@@ -4,6 +4,7 @@
 
 #include "core/os/clock.h"
 #include "core/os/file.h"
+#include "core/os/syserr.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -81,12 +82,12 @@ void mp_project_await_saves(mp_project *project, int64_t deadline_ms) {
 
 /* The failure of the first write of a row is reported, the others are not. */
 static void write_one(mp_project *project, mp_save *save, mp_buf *text) {
-    char failure[MP_MESSAGE] = "";
+    char failure[MP_MESSAGE] = "", why[MP_SYSERR];
     int err =
         mp_file_replace(MP_FILE_HERE, save->path, text->data, text->len, true);
     if (err != 0)
-        snprintf(failure, sizeof failure, "cannot write the state %.160s: %s",
-                 save->path, strerror(err));
+        snprintf(failure, sizeof failure, "cannot write the state %.140s: %s",
+                 save->path, mp_syserr_text(err, why));
     mp_project_lock(project);
     if (err != 0 && save->failures == 0)
         report(project, failure);

@@ -1,5 +1,7 @@
 #include "core/project/saves.h"
 
+#include "core/base/text.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -18,7 +20,7 @@ mp_save *mp_saves_find(const mp_saves *saves, const char *path) {
 static mp_save *add(mp_saves *saves, const char *path) {
     mp_save *save = calloc(1, sizeof *save);
     if (save)
-        save->path = strdup(path);
+        save->path = mp_text_copy(path);
     if (!save || !save->path) {
         free(save);
         return NULL;

@@ -2,7 +2,8 @@
 
 #include "core/os/clock.h"
 #include "core/os/file.h"
-#include "core/os/rng.h"
+#include "core/os/random.h"
+#include "core/os/syserr.h"
 #include "core/spool/batch_file.h"
 
 #include <errno.h>
@@ -17,8 +18,10 @@ enum {
 
 static int say(char message[MP_MESSAGE], const char *what, const char *name,
                int err) {
-    snprintf(message, MP_MESSAGE, "spool: %s %.150s: %s", what, name,
-             err == EPERM ? "others can write to it" : strerror(err));
+    char text[MP_SYSERR];
+    snprintf(message, MP_MESSAGE, "spool: %s %.130s: %.64s", what, name,
+             err == EPERM ? "others can write to it"
+                          : mp_syserr_text(err, text));
     return err;
 }
 
@@ -73,7 +76,7 @@ static int try_new(int project, mp_run *out) {
     char name[MP_BATCH_FILE_NAME];
     uint64_t last = 0;
     mp_file_list(project, find_last, &last); /* else the clock must do */
-    out->id = mp_batch_file_new_run(mp_clock_wall_ms(), mp_rng_seed(), last);
+    out->id = mp_batch_file_new_run(mp_clock_wall_ms(), mp_random_bits(), last);
     mp_batch_file_run_name(out->id, name);
     int err = mp_file_mkdir(project, name);
     if (err == 0) {

@@ -1,7 +1,9 @@
 #include "core/spool/spool_state.h"
 
 #include "core/base/crash_point.h"
+#include "core/base/text.h"
 #include "core/os/file.h"
+#include "core/os/syserr.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -41,7 +43,7 @@ mp_spool *mp_spool_new(const char *path, const char *token, const char *host,
                        const char *name) {
     const char *const texts[] = {token, host, name};
     mp_spool *spool = calloc(1, sizeof *spool);
-    char *copy = strdup(path);
+    char *copy = mp_text_copy(path);
     if (!spool || !copy) {
         free(spool);
         free(copy);
@@ -84,8 +86,9 @@ bool mp_spool_same(const mp_spool *a, const mp_spool *b) {
 
 int mp_spool_error(char message[MP_MESSAGE], const char *what, const char *name,
                    int err) {
-    snprintf(message, MP_MESSAGE, "spool: %s %.150s: %s", what, name,
-             strerror(err));
+    char text[MP_SYSERR];
+    snprintf(message, MP_MESSAGE, "spool: %s %.130s: %.64s", what, name,
+             mp_syserr_text(err, text));
     return err;
 }
 

@@ -1,12 +1,12 @@
 #include "core/transport/http.h"
 
+#include "core/os/socket.h"
+#include "core/os/wakeup.h"
+
 #include <curl/curl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 enum {
     REPLY_MAX = 4 * 1024 * 1024, /* 2000 refused records fit many times */
@@ -33,7 +33,7 @@ struct mp_http {
     transfer transfers[MP_HTTP_TRANSFERS];
     uint32_t active;
     int sockets[SOCKETS]; /* open ones; -1: none */
-    int wakes;            /* an eventfd: see mp_http_wake */
+    int wakes;            /* a wakeup: see mp_http_wake */
 };
 
 mp_err mp_http_global_init(void) {
@@ -45,7 +45,7 @@ mp_http *mp_http_new(void) {
     mp_http *http = calloc(1, sizeof *http);
     if (!http)
         return NULL;
-    http->wakes = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    http->wakes = mp_wakeup_open();
     http->multi = curl_multi_init();
     if (!http->multi || http->wakes < 0) {
         mp_http_free(http);
@@ -72,8 +72,8 @@ static void replace_socket(mp_http *http, int old, int new) {
 static curl_socket_t open_socket(void *user, curlsocktype purpose,
                                  struct curl_sockaddr *address) {
     (void)purpose;
-    int fd = socket(address->family, address->socktype | SOCK_CLOEXEC,
-                    address->protocol);
+    int fd =
+        mp_socket_open(address->family, address->socktype, address->protocol);
     if (fd < 0)
         return CURL_SOCKET_BAD;
     replace_socket(user, -1, fd);
@@ -82,14 +82,14 @@ static curl_socket_t open_socket(void *user, curlsocktype purpose,
 
 static int close_socket(void *user, curl_socket_t fd) {
     replace_socket(user, fd, -1);
-    return close(fd);
+    return mp_socket_close(fd);
 }
 
 void mp_http_abandon(mp_http *http) {
     for (int i = 0; i < SOCKETS; i++)
         if (http->sockets[i] >= 0)
-            close(http->sockets[i]);
-    close(http->wakes);
+            mp_socket_close(http->sockets[i]);
+    mp_wakeup_close(http->wakes);
 }
 
 /* ---- transfers ---- */
@@ -113,8 +113,7 @@ void mp_http_free(mp_http *http) {
         mp_buf_free(&t->body);
     }
     curl_multi_cleanup(http->multi);
-    if (http->wakes >= 0)
-        close(http->wakes);
+    mp_wakeup_close(http->wakes);
     free(http);
 }
 
@@ -248,20 +247,17 @@ bool mp_http_run(mp_http *http) {
 
 void mp_http_sleep(mp_http *http, int64_t timeout_ms) {
     struct curl_waitfd wakes = {.fd = http->wakes, .events = CURL_WAIT_POLLIN};
-    uint64_t count;
     if (timeout_ms > POLL_MAX_MS)
         timeout_ms = POLL_MAX_MS;
     curl_multi_poll(http->multi, &wakes, 1, (int)timeout_ms, NULL);
-    if (wakes.revents && read(http->wakes, &count, sizeof count) < 0)
-        return; /* EAGAIN: it was taken already */
+    if (wakes.revents)
+        mp_wakeup_clear(http->wakes);
 }
 
 /* Not by curl_multi_wakeup, which writes to a socket: the kernel takes whoever
  * does that for about to sleep, and lets the woken thread run in its place. */
 void mp_http_wake(mp_http *http) {
-    const uint64_t one = 1;
-    if (write(http->wakes, &one, sizeof one) < 0)
-        return; /* EAGAIN: it was woken 2^64 times */
+    mp_wakeup_set(http->wakes);
 }
 
 /* A status that says no is believed even if the connection broke behind it:

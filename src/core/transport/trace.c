@@ -1,5 +1,8 @@
+#define _GNU_SOURCE
 #include "core/transport/trace.h"
 
+#include "core/base/date.h"
+#include "core/base/text.h"
 #include "core/os/clock.h"
 
 #include <fcntl.h>
@@ -7,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 /* While there is a path the descriptor is open, also for a fork in between. */
@@ -34,7 +36,7 @@ bool mp_trace_open(mp_trace *trace, const char *path) {
     if (fd < 0)
         return false;
     trace->fd = fd;
-    trace->path = strdup(path);
+    trace->path = mp_text_copy(path);
     if (!trace->path)
         close(fd);
     return trace->path != NULL;
@@ -55,12 +57,9 @@ static mp_err print(mp_buf *out, const char *format, ...) {
 }
 
 static mp_err print_time(mp_buf *out, uint64_t number) {
-    char text[32];
+    char text[MP_DATE_TEXT];
     int64_t ms = mp_clock_wall_ms();
-    time_t seconds = (time_t)(ms / 1000);
-    struct tm utc;
-    gmtime_r(&seconds, &utc);
-    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc);
+    mp_date_write(ms / 1000, text);
     return print(out, "%s.%03dZ #%llu ", text, (int)(ms % 1000),
                  (unsigned long long)number);
 }

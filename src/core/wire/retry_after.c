@@ -1,8 +1,9 @@
 #include "core/wire/retry_after.h"
 
+#include "core/base/date.h"
+
 #include <stdbool.h>
 #include <string.h>
-#include <time.h>
 
 enum {
     LONGEST_S = 366 * 24 * 3600 /* whoever asks clamps to far less */
@@ -45,15 +46,15 @@ static int64_t read_date(const char *value) {
     size_t month = 0;
     while (month < 12 && memcmp(months + 3 * month, value + 8, 3) != 0)
         month++;
-    struct tm utc = {
-        .tm_mday = two_digits(value + 5),
-        .tm_mon = (int)month,
-        .tm_year = two_digits(value + 12) * 100 + two_digits(value + 14) - 1900,
-        .tm_hour = two_digits(value + 17),
-        .tm_min = two_digits(value + 20),
-        .tm_sec = two_digits(value + 23),
+    mp_date date = {
+        .year = two_digits(value + 12) * 100 + two_digits(value + 14),
+        .month = (int)month + 1,
+        .day = two_digits(value + 5),
+        .hour = two_digits(value + 17),
+        .minute = two_digits(value + 20),
+        .second = two_digits(value + 23),
     };
-    return month < 12 ? (int64_t)timegm(&utc) : 0;
+    return month < 12 ? mp_date_seconds(&date) : 0;
 }
 
 int64_t mp_retry_after_ms(const char *value, int64_t wall_ms) {

@@ -1,0 +1,9 @@
+/* Sockets that no program which the host executes gets. */
+#ifndef MP_SOCKET_H
+#define MP_SOCKET_H
+
+/* As socket(). Below 0: errno says why not. */
+int mp_socket_open(int family, int type, int protocol);
+int mp_socket_close(int fd);
+
+#endif
