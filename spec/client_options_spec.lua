@@ -65,12 +65,14 @@ describe("mixpanel.new", function()
   it("raises for a residency or host that is none", function()
     local residency = 'option \'residency\': got %s, expected "us", "eu" or "in"'
     option("residency", "de", residency:format '"de"')
+    option("residency", "EU", residency:format '"EU"' .. ': do you mean "eu"?')
     option("residency", 5, residency:format "5")
     option("residency", true, residency:format "true")
     option(
       "api_host",
       "api.mixpanel.com",
-      [[option 'api_host': "api.mixpanel.com" must begin with https://]]
+      [[option 'api_host': "api.mixpanel.com" must begin with https://: do you mean ]]
+        .. [["https://api.mixpanel.com"?]]
     )
     option("api_host", "https://", [[option 'api_host': "https://" names no host]])
     for _, url in ipairs {

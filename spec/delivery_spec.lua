@@ -134,7 +134,8 @@ describe("delivery", function()
       ["/import?strict=1&verbose=1"] = true,
       ["/engage?verbose=1&ip=0"] = true,
       ["/engage?verbose=1&ip=1"] = true,
-      ["/groups?verbose=1"] = true,
+      ["/groups?verbose=1&ip=0"] = true,
+      ["/groups?verbose=1&ip=1"] = true,
     }, seen)
     mp:close()
     game:close()

@@ -87,6 +87,21 @@ describe("events", function()
       )
     end)
 
+    it("ids that Mixpanel would cut", function()
+      local long = ("x"):rep(256)
+      assert(mp:track("A", { distinct_id = long:sub(2) }))
+      for _, name in ipairs { "distinct_id", "$user_id", "$device_id" } do
+        refused(
+          ("properties.%s: 256 bytes: Mixpanel cuts an id at 255"):format(name),
+          mp:track("A", { [name] = long })
+        )
+      end
+      refused("id: 256 bytes: Mixpanel cuts an id at 255", mp.people:set(long, "a", 1))
+      refused("group_id: 256 bytes: Mixpanel cuts an id at 255", mp.groups:set("g", long, "a", 1))
+      refused("alias: 256 bytes: Mixpanel cuts an id at 255", mp:alias(long, "u"))
+      refused("distinct_id: 256 bytes: Mixpanel cuts an id at 255", mp:alias("u", long))
+    end)
+
     it("ids that Mixpanel refuses", function()
       for _, id in ipairs(refused_ids) do
         for _, name in ipairs { "distinct_id", "$distinct_id", "$user_id", "$device_id" } do

@@ -134,7 +134,7 @@ CASE(each_lane_has_its_url) {
     CHECK_STRING(url(&s, MP_LANE_PEOPLE),
                  "https://api.mixpanel.com/engage?verbose=1&ip=0");
     CHECK_STRING(url(&s, MP_LANE_GROUPS),
-                 "https://api.mixpanel.com/groups?verbose=1");
+                 "https://api.mixpanel.com/groups?verbose=1&ip=0");
     close_scene(&s);
 }
 
@@ -148,7 +148,7 @@ CASE(geolocate_asks_for_the_address) {
     CHECK_STRING(url(&s, MP_LANE_PEOPLE),
                  "https://api.mixpanel.com/engage?verbose=1&ip=1");
     CHECK_STRING(url(&s, MP_LANE_GROUPS),
-                 "https://api.mixpanel.com/groups?verbose=1");
+                 "https://api.mixpanel.com/groups?verbose=1&ip=1");
     close_scene(&s);
 }
 

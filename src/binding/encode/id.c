@@ -2,6 +2,8 @@
 
 #include "binding/lua/handle.h"
 
+#include "core/user/ids.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -36,6 +38,9 @@ static bool is_refused(const char *text, size_t len) {
 
 static mp_err judge(const mp_id *id, mp_fault *fault) {
     char shown[MP_SHOWN];
+    if (id->len > MP_ID_MAX)
+        return mp_fault_set(fault, "%zu bytes: Mixpanel cuts an id at %d",
+                            id->len, MP_ID_MAX);
     if (!is_refused(id->text, id->len))
         return MP_OK;
     return mp_fault_set(fault, "Mixpanel refuses %s as an id",

@@ -50,9 +50,6 @@ mp_err mp_user_check_id(const mp_id *id, mp_fault *fault) {
         return mp_fault_set(fault, "the prefix " MP_DEVICE_PREFIX
                                    " is a device's: it is added to a "
                                    "device_id and stands in no other id");
-    if (id->len > MP_ID_MAX)
-        return mp_fault_set(fault, "%zu bytes: Mixpanel cuts an id at %d",
-                            id->len, MP_ID_MAX);
     return MP_OK;
 }
 

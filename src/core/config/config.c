@@ -10,7 +10,8 @@
 #include <string.h>
 
 enum {
-    SHOWN = 80 /* bytes of a wrong value that a message shows */
+    SHOWN = 80,      /* bytes of a wrong value that a message shows */
+    SHOWN_TWICE = 48 /* of one that it shows with a hint */
 };
 
 static mp_err replace(char **field, const char *text, size_t len) {
@@ -89,13 +90,20 @@ mp_err mp_config_residency(mp_config *config, const char *residency,
         {"eu", "https://api-eu.mixpanel.com"},
         {"in", "https://api-in.mixpanel.com"},
     };
-    for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++)
+    const char *meant = NULL;
+    for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++) {
         if (strcmp(residency, hosts[i][0]) == 0)
             return set_text(&config->base_url, hosts[i][1]);
-    snprintf(message, MP_MESSAGE,
-             "option 'residency': got \"%.*s\", expected \"us\", \"eu\" or "
-             "\"in\"",
-             SHOWN, residency);
+        if (mp_text_same(residency, hosts[i][0]))
+            meant = hosts[i][0];
+    }
+    int n = snprintf(message, MP_MESSAGE,
+                     "option 'residency': got \"%.*s\", expected \"us\", "
+                     "\"eu\" or \"in\"",
+                     SHOWN, residency);
+    if (meant)
+        snprintf(message + n, MP_MESSAGE - (size_t)n, ": do you mean \"%s\"?",
+                 meant);
     return MP_INVALID;
 }
 
@@ -159,6 +167,11 @@ mp_err mp_config_host(mp_config *config, const char *url, bool allow_http,
                      "option 'api_host': the URL, not shown here as it has an "
                      "@, %s",
                      fault);
+        else if (!strstr(url, "://"))
+            snprintf(message, MP_MESSAGE,
+                     "option 'api_host': \"%.*s\" %s: do you mean "
+                     "\"https://%.*s\"?",
+                     SHOWN_TWICE, url, fault, SHOWN_TWICE, url);
         else
             snprintf(message, MP_MESSAGE, "option 'api_host': \"%.*s\" %s",
                      SHOWN, url, fault);

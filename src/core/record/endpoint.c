@@ -47,6 +47,7 @@ const mp_endpoint mp_endpoints[MP_LANES] = {
             .path = "/groups",
             .query = "verbose=1",
             .batch_limit = GROUP_RECORDS,
+            .geolocates = true,
             .profiles = true,
             .ordered = true,
         },
