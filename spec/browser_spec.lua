@@ -1,7 +1,9 @@
 -- The same calls as in spec/fixtures/browser/scenarios.json, on a user here: what
--- they send is what mixpanel-browser sent when recorded.json was recorded,
--- but for what docs/browser-methods.md says and this file lists.
+-- they send is what mixpanel-browser sent in Chromium when recorded.json was
+-- recorded, batched and record by record, but for what docs/browser-methods.md
+-- says and spec/fixtures/browser/differences.lua lists.
 local cjson = require "cjson"
+local differences = require "spec.fixtures.browser.differences"
 local mixpanel = require "mixpanel"
 local users = require "spec.support.users"
 
@@ -22,6 +24,7 @@ for _, name in ipairs {
   "$insert_id",
   "time",
   "mp_lib",
+  "mp_sent_by_lib_version",
   "$lib_version",
   "ip",
   "$ip",
@@ -82,85 +85,6 @@ local function by_endpoint(list)
   return lists
 end
 
--- ---- the differences: what the recorded lists become ----
-
-local function each_event(lists, change)
-  for _, record in ipairs(lists.track or {}) do
-    change(record.properties)
-  end
-end
-
-local function each_update(lists, operation, change)
-  for _, record in ipairs(lists.engage or {}) do
-    if record[operation] then
-      change(record)
-    end
-  end
-end
-
-local function delete_any(lists)
-  each_update(lists, "$delete", function(record)
-    record["$delete"] = "" -- its value means nothing
-  end)
-end
-
-local differences = {
-  -- The group leaves the super property; there it stays, and what is left is
-  -- registered as `group_key`.
-  remove_group = function(lists)
-    assert.same({ "acme", "b" }, lists.track[2].properties.company)
-    assert.same({ "b" }, lists.track[2].properties.group_key)
-    lists.track[2].properties.company = { "b" }
-    lists.track[3].properties.company = nil
-    each_event(lists, function(properties)
-      properties.group_key = nil
-    end)
-  end,
-
-  -- It does nothing there any more; here it does what the server SDKs do.
-  ["people.track_charge"] = function(lists)
-    lists.engage = {
-      {
-        ["$token"] = "projecttoken",
-        ["$distinct_id"] = "u1",
-        ["$user_id"] = "u1",
-        ["$device_id"] = "uuid-1",
-        ["$append"] = { ["$transactions"] = { ["$amount"] = 9.5, ["$time"] = "now" } },
-      },
-    }
-  end,
-
-  ["people.delete_user"] = delete_any,
-
-  -- What is held is neither merged nor sorted by operation.
-  ["people before identify"] = function(lists)
-    local function update(operation, payload)
-      return {
-        ["$token"] = "projecttoken",
-        ["$distinct_id"] = "u1",
-        ["$user_id"] = "u1",
-        ["$device_id"] = "uuid-1",
-        [operation] = payload,
-      }
-    end
-    assert(#lists.engage == 4, "one $set_once of two")
-    lists.engage = {
-      update("$set_once", { a = 1 }),
-      update("$add", { n = 1 }),
-      update("$append", { l = 1 }),
-      update("$set_once", { b = 2 }),
-      update("$union", { m = { "x" } }),
-    }
-  end,
-
-  -- Nothing follows the deletion, which would make the profile again.
-  opt_out_tracking = function(lists)
-    delete_any(lists)
-    assert(lists.engage[2]["$set"]["$transactions"])
-    table.remove(lists.engage, 2)
-  end,
-}
-
 -- ---- the calls ----
 
 local function arguments(list, first)
@@ -184,13 +108,15 @@ local function call(me, list)
   return me[name](me, arguments(list, 2))
 end
 
+-- Makes the calls: what they sent, what said something, and the numbers of those
+-- that were refused.
 local function run(scenario)
   local mp = users.client()
   local me = mp:user {
     state = scenario.stored
       and { version = 1, distinct_id = scenario.stored.distinct_id, identified = true },
   }
-  local uuids, n, returned = {}, 0, {}
+  local uuids, n, returned, refused = {}, 0, {}, {}
   local function note_device()
     local uuid = me:get_device_id()
     if uuid and not uuids[uuid] and #uuid == 36 then
@@ -199,10 +125,12 @@ local function run(scenario)
     end
   end
   note_device()
-  for _, list in ipairs(scenario.calls) do
-    local ok = call(me, list)
-    if list[1]:find "^has_" then
-      returned[#returned + 1] = ok
+  for i, list in ipairs(scenario.calls) do
+    local ok, result = pcall(call, me, list)
+    if not ok or result == nil then
+      refused[#refused + 1] = i
+    elseif list[1]:find "^has_" then
+      returned[#returned + 1] = result
     end
     note_device()
   end
@@ -213,22 +141,20 @@ local function run(scenario)
     local text = cjson.encode(record):gsub("%x+%-%x+%-%x+%-%x+%-%x+", uuids)
     sent[i] = { endpoint = endpoint, record = cjson.decode(text) }
   end
-  return sent, returned
+  return sent, returned, refused
 end
 
 -- Durations and dates of now are what the recorder masked.
 local function mask(lists)
-  each_event(lists, function(properties)
-    if properties["$duration"] then
-      properties["$duration"] = 0
-    end
-  end)
-  each_update(lists, "$append", function(record)
-    local charge = record["$append"]["$transactions"]
+  for _, record in ipairs(lists.track or {}) do
+    record.properties["$duration"] = record.properties["$duration"] and 0
+  end
+  for _, record in ipairs(lists.engage or {}) do
+    local charge = (record["$append"] or {})["$transactions"]
     if charge then
       charge["$time"] = "now"
     end
-  end)
+  end
   return lists
 end
 
@@ -236,16 +162,20 @@ describe("the calls of the browser SDK:", function()
   local recorded = read "recorded.json"
 
   for i, scenario in ipairs(read "scenarios.json") do
-    it(scenario.name, function()
-      assert.equal(scenario.name, recorded[i].name)
-      local expected = by_endpoint(recorded[i].sent)
-      if differences[scenario.name] then
-        differences[scenario.name](expected)
-      end
-      local sent, returned = run(scenario)
-      assert.same(expected, mask(by_endpoint(sent)))
-      assert.same(recorded[i].returned, returned)
-    end)
+    for _, mode in ipairs { "single", "batched" } do
+      it(("%s, %s"):format(scenario.name, mode), function()
+        assert.equal(scenario.name, recorded[i].name)
+        local difference = differences[scenario.name] or {}
+        local expected = by_endpoint(recorded[i][mode].sent)
+        if difference.change then
+          difference.change(expected, mode)
+        end
+        local sent, returned, refused = run(scenario)
+        assert.same(expected, mask(by_endpoint(sent)))
+        assert.same(recorded[i][mode].result.returned, returned)
+        assert.same(difference.refused or {}, refused)
+      end)
+    end
   end
 
   it("cover the methods of the snippet", function()
