@@ -74,7 +74,7 @@ function mixpanel.date(seconds) end
 ---@field geolocate? boolean let Mixpanel place users by the address the request comes from; `false` by default
 ---@field properties? table on every event of this client; an event's own properties win
 ---@field exclude_properties? string[] names of properties that this client never sends, in events, profiles and groups (`mp_lib` and `$lib_version` too; not ids, `time`, `token` or `ip`)
----@field flush_interval? number seconds that a record waits for company at most; 5 by default
+---@field flush_interval? number seconds that a record lingers at most, for others to join it; 5 by default
 ---@field max_batch_size? integer records in a request, 1 to 2000; 2000 by default
 ---@field max_in_flight? integer requests under way at the same time for events, 1 to 20; 4 by default (10 to 20 for bulk imports)
 ---@field max_queue_bytes? integer bytes of records that may wait in memory, at least 64 KiB; 64 MiB by default

@@ -151,6 +151,26 @@ describe("definitions", function()
     assert.same(sorted(set), sorted(documented))
   end)
 
+  it("have a page of options with every one and its default", function()
+    local shown = {} -- option -> what the page says is its default
+    for cell, default in read("docs/options.md"):gmatch "\n| (`[^|]*) | ([^|]*) |" do
+      local defaults = default:gmatch "[^,;]+"
+      for name in cell:gmatch "`([%l_]+)`" do
+        shown[name] = (defaults() or default):match "^%s*`?(.-)`?%s*$"
+      end
+    end
+    for _, field in ipairs(definitions.find(entries, "mixpanel.Options").fields) do
+      assert.is_truthy(shown[field.name], field.name)
+    end
+    for name, default in read("src/core/config/settings.c"):gmatch '\n    {"([%l_]+)",(.-)}' do
+      local words = default:match "WORDS%((.-)%)"
+      local first = words and words:match '"[%l_]+"'
+      if first then
+        assert.equal(first, shown[name], name)
+      end
+    end
+  end)
+
   it("are what docs/reference.md was rendered from", function()
     local rendered = table.concat(lines_of "lua5.4 docs/render.lua -", "\n") .. "\n"
     assert.is_true(rendered == read "docs/reference.md", "stale: run `make docs`")
