@@ -218,6 +218,10 @@ static mp_err encode_operation(mp_update *u, const arguments *a) {
                        : mp_profile_operate(&u->e, a->operation, &u->nothing);
 }
 
+static const mp_operation *named(const char *name) {
+    return mp_operation_find(name, strlen(name));
+}
+
 static int operate(lua_State *L, const mp_operation *operation) {
     const mp_profile_handle *handle = check_self(L);
     arguments a =
@@ -232,7 +236,7 @@ static int operation_method(lua_State *L) {
 }
 
 int mp_update_delete(lua_State *L) {
-    return operate(L, &mp_operations[MP_DELETE]);
+    return operate(L, named("$delete"));
 }
 
 static bool is_offered(const mp_operation *operation, const mp_target *target) {
@@ -244,13 +248,13 @@ static _Noreturn void fail_operation(lua_State *L, int arg,
                                      const mp_target *target) {
     char shown[MP_SHOWN], names[MP_MESSAGE] = "";
     size_t len = 0;
-    for (size_t i = 0; i < MP_OPERATIONS; i++)
-        if (is_offered(&mp_operations[i], target))
+    for (const mp_operation *o = mp_operations; o->name; o++)
+        if (is_offered(o, target))
             len += (size_t)snprintf(names + len, sizeof names - len, "%s%s",
-                                    len == 0                 ? ""
-                                    : i == MP_OPERATIONS - 1 ? " or "
-                                                             : ", ",
-                                    mp_operations[i].name);
+                                    len == 0    ? ""
+                                    : o[1].name ? ", "
+                                                : " or ",
+                                    o->name);
     mp_raise(L, arg, "update: unknown operation %s: expected %s",
              mp_fault_show(L, -1, shown), names);
 }
@@ -311,7 +315,7 @@ static bool excludes_charges(const mp_update *u) {
 
 /* `value`: the amount; `name`: the properties, 0: none. */
 static mp_err encode_charge(mp_update *u, const arguments *a) {
-    u->kind = mp_operations[MP_APPEND].kind;
+    u->kind = named("$append")->kind;
     u->nothing = excludes_charges(u);
     return mp_profile_charge(&u->e, a->value, a->name);
 }
@@ -349,13 +353,11 @@ static const luaL_Reg charge_methods[] = {
 
 void mp_update_add_methods(lua_State *L, int table, int scratch, mp_type type,
                            mp_lane_id lane) {
-    for (size_t i = 0; i < MP_OPERATIONS; i++) {
-        const mp_operation *operation = &mp_operations[i];
-        const char *name =
-            lane == MP_LANE_PEOPLE ? operation->people : operation->groups;
+    for (const mp_operation *o = mp_operations; o->name; o++) {
+        const char *name = lane == MP_LANE_PEOPLE ? o->people : o->groups;
         if (name)
             mp_handle_add_with(L, table, name, operation_method, scratch, type,
-                               (lua_Integer)i);
+                               o - mp_operations);
     }
     if (lane == MP_LANE_PEOPLE)
         mp_handle_add(L, table, charge_methods, scratch, type);

@@ -37,10 +37,9 @@ static bool hash_text(const json_t *root, const char *key, uint32_t *hash) {
 
 static bool read_profile(const json_t *root, mp_record *out) {
     out->ordering_key = MP_ORDERING_KEY;
-    for (size_t i = 0; i < MP_OPERATIONS; i++)
-        if (mp_operations[i].kind != MP_PLAIN &&
-            json_object_get(root, mp_operations[i].name))
-            out->kind = mp_operations[i].kind;
+    for (const mp_operation *o = mp_operations; o->name; o++)
+        if (o->kind != MP_PLAIN && json_object_get(root, o->name))
+            out->kind = o->kind;
     return hash_text(root, "$distinct_id", &out->ordering_key) ||
            (hash_text(root, "$group_key", &out->ordering_key) &&
             hash_text(root, "$group_id", &out->ordering_key));

@@ -2,16 +2,16 @@
 
 #include <string.h>
 
-const mp_operation mp_operations[MP_OPERATIONS] = {
-    [MP_SET] = {"$set", "set", "set", MP_PROPERTIES, MP_PLAIN},
-    [MP_SET_ONCE] = {"$set_once", "set_once", "set_once", MP_PROPERTIES,
-                     MP_PLAIN},
-    [MP_ADD] = {"$add", "increment", NULL, MP_NUMBERS, MP_NON_IDEMPOTENT},
-    [MP_APPEND] = {"$append", "append", NULL, MP_PROPERTIES, MP_NON_IDEMPOTENT},
-    [MP_UNION] = {"$union", "union", "union", MP_LISTS, MP_PLAIN},
-    [MP_REMOVE] = {"$remove", "remove", "remove", MP_PROPERTIES, MP_PLAIN},
-    [MP_UNSET] = {"$unset", "unset", "unset", MP_NAMES, MP_PLAIN},
-    [MP_DELETE] = {"$delete", "delete_user", "delete", MP_NOTHING, MP_PLAIN},
+const mp_operation mp_operations[] = {
+    {"$set", "set", "set", MP_PROPERTIES, MP_PLAIN},
+    {"$set_once", "set_once", "set_once", MP_PROPERTIES, MP_PLAIN},
+    {"$add", "increment", NULL, MP_NUMBERS, MP_NON_IDEMPOTENT},
+    {"$append", "append", NULL, MP_PROPERTIES, MP_NON_IDEMPOTENT},
+    {"$union", "union", "union", MP_LISTS, MP_PLAIN},
+    {"$remove", "remove", "remove", MP_PROPERTIES, MP_PLAIN},
+    {"$unset", "unset", "unset", MP_NAMES, MP_PLAIN},
+    {"$delete", "delete_user", "delete", MP_NOTHING, MP_PLAIN},
+    {NULL, NULL, NULL, MP_NOTHING, MP_PLAIN},
 };
 
 static const char *const modifiers[] = {
@@ -23,10 +23,10 @@ static bool is(const char *text, const char *name, size_t len) {
 }
 
 const mp_operation *mp_operation_find(const char *name, size_t len) {
-    for (size_t i = 0; i < MP_OPERATIONS; i++)
-        if (is(mp_operations[i].name, name, len))
-            return &mp_operations[i];
-    return NULL;
+    const mp_operation *o = mp_operations;
+    while (o->name && !is(o->name, name, len))
+        o++;
+    return o->name ? o : NULL;
 }
 
 bool mp_operation_is_modifier(const char *name, size_t len) {

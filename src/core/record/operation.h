@@ -23,19 +23,7 @@ typedef struct mp_operation {
     mp_kind kind;
 } mp_operation;
 
-typedef enum mp_operation_id {
-    MP_SET,
-    MP_SET_ONCE,
-    MP_ADD,
-    MP_APPEND,
-    MP_UNION,
-    MP_REMOVE,
-    MP_UNSET,
-    MP_DELETE,
-    MP_OPERATIONS
-} mp_operation_id;
-
-extern const mp_operation mp_operations[MP_OPERATIONS];
+extern const mp_operation mp_operations[]; /* ends with a NULL name */
 
 /* The operation of this name, with its $; NULL: there is none. */
 const mp_operation *mp_operation_find(const char *name, size_t len);

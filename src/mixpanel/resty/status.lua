@@ -78,7 +78,7 @@ local function make_rows(stats)
   return table.concat(rows, "\n")
 end
 
--- One sentence for somebody in a hurry.
+-- One sentence that says how it stands.
 local function summarise(stats)
   local waiting = stats.queued + stats.in_flight + stats.spooled
   if waiting == 0 then
