@@ -100,7 +100,7 @@ describe("definitions", function()
   it("name what mixpanel.testing has", function()
     local testing = require "mixpanel.testing"
     assert.same(members "mixpanel.testing", public(testing))
-    assert.same(members "mixpanel.Recorder", public(require("mixpanel.testing_recorder").methods))
+    assert.same(members "mixpanel.Recorder", public(require("mixpanel.testing.recorder").methods))
     local recording = testing.new()
     for _, class in ipairs { "mixpanel.Client", "mixpanel.Recorder" } do
       for _, name in ipairs(members(class)) do

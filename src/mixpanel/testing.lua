@@ -5,7 +5,7 @@
 ---
 --- Definitions are in library/mixpanel.lua. Needs lua-cjson.
 local mixpanel = require "mixpanel"
-local recorder = require "mixpanel.testing_recorder"
+local recorder = require "mixpanel.testing.recorder"
 
 local testing = {}
 
@@ -211,7 +211,7 @@ end
 
 -- In a spec of busted, or another user of luassert.
 if package.loaded.luassert then
-  require("mixpanel.testing_assertions")(package.loaded.luassert)
+  require("mixpanel.testing.assertions")(package.loaded.luassert)
 end
 
 return testing
