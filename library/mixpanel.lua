@@ -156,7 +156,7 @@ function Client:import_batch(list) end
 ---original ID merge. With simplified ID merge, send an event that carries both
 ---`$user_id` and `$device_id` instead.
 ---@param user_id string|integer
----@param anon_id string|integer a UUID (version 4) that was not linked before
+---@param anon_id string a UUID (version 4) that was not linked before, or an id that begins with `$device:`; others are refused
 ---@return true? ok
 ---@return string? message
 ---@return mixpanel.ErrorCode? code

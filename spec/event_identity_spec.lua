@@ -97,5 +97,24 @@ describe("events", function()
       refused("anon_id: the same id as user_id", mp:identify(7, "7"))
       assert.equal(0, mp:stats().accepted)
     end)
+
+    it("identify nobody but a device or a UUID of version 4", function()
+      for _, id in ipairs {
+        "b",
+        "5be8f0a6-7b6a-1d5e-9c53-0d2f4c6d4a11", -- of version 1
+        "5be8f0a6-7b6a-4d5e-7c53-0d2f4c6d4a11", -- of another variant
+        "5be8f0a6-7b6a-4d5e-9c53-0d2f4c6d4a1",
+        "5be8f0a6-7b6a-4d5e-9c53-0d2f4c6d4a1\0",
+        "5be8f0a6 7b6a-4d5e-9c53-0d2f4c6d4a11",
+      } do
+        local ok, message, code = mp:identify("u", id)
+        assert.is_nil(ok)
+        assert.matches("^anon_id: Mixpanel merges no .*expected a UUID of version 4", message)
+        assert.equal("invalid", code)
+      end
+      assert.equal(0, mp:stats().accepted)
+      assert(mp:identify("u", "$device:anything"))
+      assert(mp:identify("u", "5BE8F0A6-7B6A-4D5E-BC53-0D2F4C6D4A11"))
+    end)
   end)
 end)

@@ -149,6 +149,12 @@ describe("events", function()
       assert.is_truthy(line:find('"$lib_version":"7"', 1, true))
     end)
 
+    it("no version of ours beside the caller's library", function()
+      assert(mp:track("Event", { mp_lib = "mine" }))
+      assert(mp:flush(10))
+      assert.is_nil(server:lines("/track")[1]:find("$lib_version", 1, true))
+    end)
+
     it("names with any character", function()
       for _, name in ipairs { '漢字 "x"', "a\0b", "\1", " padded " } do
         assert(mp:track(name))

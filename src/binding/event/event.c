@@ -228,7 +228,7 @@ static char *put_automatic(char *at, const mp_event *event) {
                       (defaults && defaults->ids > event->overridden.ids);
     if (!(given & MP_LIB))
         at = PUT(at, LIB);
-    if (!(given & MP_LIB_VERSION))
+    if (!(given & (MP_LIB | MP_LIB_VERSION))) /* it is our own library's */
         at = PUT(at, LIB_VERSION);
     if (!(given & MP_IP) && !mp_project_geolocate(event->client->project))
         at = PUT(at, NO_IP);

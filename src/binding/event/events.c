@@ -7,6 +7,7 @@
 #include "binding/lua/handle.h"
 
 #include "core/engine/engine.h"
+#include "core/user/ids.h"
 
 #include <stdio.h>
 
@@ -98,6 +99,14 @@ static int import(lua_State *L) {
 typedef mp_err identity_body(mp_event *event, mp_encode *e, const mp_id ids[2]);
 
 static mp_err identify_body(mp_event *event, mp_encode *e, const mp_id ids[2]) {
+    char shown[MP_SHOWN];
+    if (!mp_ids_is_device(ids[1].text, ids[1].len) &&
+        !mp_ids_is_uuid4(ids[1].text, ids[1].len))
+        return mp_fault_set(
+            &e->fault,
+            "Mixpanel merges no %s: expected a UUID of "
+            "version 4, or an id that begins with " MP_DEVICE_PREFIX,
+            mp_fault_quote(ids[1].text, ids[1].len, shown));
     mp_err err = mp_event_id(event, e, "$identified_id", &ids[0]);
     if (err == MP_OK)
         err = mp_event_id(event, e, "$anon_id", &ids[1]);

@@ -91,3 +91,22 @@ bool mp_ids_equal(const mp_buf *id, const char *text, size_t len) {
     mp_buf_free(&b);
     return same;
 }
+
+static bool is_hex(char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') ||
+           (c >= 'A' && c <= 'F');
+}
+
+bool mp_ids_is_uuid4(const char *text, size_t len) {
+    static const char form[] = "xxxxxxxx-xxxx-4xxx-vxxx-xxxxxxxxxxxx";
+    if (len != sizeof form - 1)
+        return false;
+    for (size_t i = 0; i < len; i++) {
+        bool fits = form[i] == 'x'   ? is_hex(text[i])
+                    : form[i] == 'v' ? strchr("89abAB", text[i]) && text[i]
+                                     : text[i] == form[i];
+        if (!fits)
+            return false;
+    }
+    return true;
+}

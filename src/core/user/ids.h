@@ -54,4 +54,8 @@ static inline bool mp_ids_is_device(const char *text, size_t len) {
     return len >= n && memcmp(text, MP_DEVICE_PREFIX, n) == 0;
 }
 
+/* True for a UUID of version 4, in either case of letters: what $identify
+ * takes as an anonymous id (Mixpanel docs, original ID merge). */
+bool mp_ids_is_uuid4(const char *text, size_t len);
+
 #endif
