@@ -29,13 +29,15 @@ BUILD   = build
 CORE    = $(wildcard src/core/*/*.c)
 BINDING = $(wildcard src/binding/*/*.c)
 
-# CURL=0: without libcurl and the thread that drives it; the host carries the
-# requests (transport = "manual").
+# CURL=0: without libcurl; the host carries the requests
+# (transport = "manual").
 ifeq ($(CURL),0)
 BUILD  = build/no-curl
-CORE  := $(filter-out src/core/transport/http.c src/core/engine/worker.c,$(CORE))
+CORE  := $(filter-out %/transport_curl.c,$(CORE))
 FLAGS += -DMP_NO_CURL
 LIBS  := $(filter-out -lcurl,$(LIBS))
+else
+CORE  := $(filter-out %/transport_none.c,$(CORE))
 endif
 
 OBJ     = $(CORE:src/%.c=$(BUILD)/obj/%.o)

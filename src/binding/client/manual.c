@@ -28,12 +28,6 @@ static mp_project *check_manual(lua_State *L, const char *method) {
 
 /* ---- next_request ---- */
 
-/* What a request needs to become a table: the argument of push_request. */
-typedef struct outgoing {
-    const mp_request *request;
-    uint64_t number;
-} outgoing;
-
 /* `line` is "Name: value". */
 static void set_header(lua_State *L, const char *line) {
     const char *colon = strchr(line, ':');
@@ -45,20 +39,21 @@ static void set_header(lua_State *L, const char *line) {
 }
 
 static int push_request(lua_State *L) {
-    const outgoing *out = lua_touserdata(L, 1);
-    const mp_request *request = out->request;
+    const mp_handout *handout = *(const mp_handout **)lua_touserdata(L, 1);
+    const mp_post *post = &handout->post;
+    const mp_buf *body = &handout->request->body;
     lua_createtable(L, 0, 5);
-    lua_pushinteger(L, (lua_Integer)out->number);
+    lua_pushinteger(L, (lua_Integer)handout->number);
     lua_setfield(L, -2, "id");
-    lua_pushstring(L, request->url.data);
+    lua_pushstring(L, post->url.data);
     lua_setfield(L, -2, "url");
     lua_pushliteral(L, "POST");
     lua_setfield(L, -2, "method");
     lua_createtable(L, 0, MP_HEADERS);
-    for (int i = 0; i < MP_HEADERS && request->headers[i].len > 0; i++)
-        set_header(L, request->headers[i].data);
+    for (int i = 0; i < MP_HEADERS && post->headers[i].len > 0; i++)
+        set_header(L, post->headers[i].data);
     lua_setfield(L, -2, "headers");
-    lua_pushlstring(L, request->body.data, request->body.len);
+    lua_pushlstring(L, body->data, body->len);
     lua_setfield(L, -2, "body");
     return 1;
 }
@@ -91,18 +86,18 @@ static int next_request(lua_State *L) {
         return mp_fail_closed(L);
     lua_settop(L, 1);
     lua_pushcfunction(L, push_request);
-    outgoing out;
     int64_t now_ms = mp_clock_mono_ms(), next_ms;
-    out.request = mp_project_checkout(project, now_ms, mp_clock_wall_ms(),
-                                      &out.number, &next_ms);
-    if (!out.request)
+    const mp_handout *handout =
+        mp_project_checkout(project, now_ms, mp_clock_wall_ms(), &next_ms);
+    if (!handout)
         return push_wait(L, project, next_ms - now_ms);
-    lua_pushlightuserdata(L, &out);
+    uint64_t number = handout->number;
+    lua_pushlightuserdata(L, &handout);
     int failed = lua_pcall(L, 1, 1, 0);
-    mp_project_release_request(project, out.number);
+    mp_project_release_request(project, number);
     if (!failed)
         return 1;
-    take_back(project, out.number);
+    take_back(project, number);
     return lua_error(L);
 }
 

@@ -11,7 +11,7 @@
  * what the client says of its settings. Takes over the config, also when it
  * fails, and `client` if it goes well. The caller gets a
  * reference, to be given back with mp_engine_close. Starts no thread.
- * MP_MEMORY; MP_NETWORK when libcurl cannot be set up. */
+ * MP_MEMORY; MP_NETWORK when the transport cannot be set up. */
 mp_err mp_engine_open(mp_config *config, mp_overrides *client,
                       mp_project **out);
 

@@ -1,10 +1,8 @@
 #include "core/engine/supervisor.h"
 
-#ifndef MP_NO_CURL
-
 #include "core/engine/worker.h"
 #include "core/os/lock.h"
-#include "core/transport/http.h"
+#include "core/transport/transport.h"
 
 static struct {
     mp_projects *projects;
@@ -17,7 +15,21 @@ static struct {
 
 mp_err mp_supervisor_set_up(mp_projects *projects) {
     supervisor.projects = projects;
-    return mp_http_global_init();
+    return mp_transport_set_up();
+}
+
+/* With the lock held. NULL: it cannot be started. */
+static mp_worker *start_worker(void) {
+    mp_transport *transport = mp_transport_new();
+    if (!transport)
+        return NULL;
+    mp_worker *worker =
+        mp_worker_start(supervisor.projects, transport, &supervisor.succeeded);
+    if (!worker) {
+        transport->close(transport);
+        transport->free(transport);
+    }
+    return worker;
 }
 
 bool mp_supervisor_start(void) {
@@ -27,7 +39,7 @@ bool mp_supervisor_start(void) {
     mp_lock_take(&supervisor.lock);
     worker = atomic_load(&supervisor.worker);
     if (!worker && !atomic_load(&supervisor.over)) {
-        worker = mp_worker_start(supervisor.projects, &supervisor.succeeded);
+        worker = start_worker();
         atomic_store(&supervisor.worker, worker);
     }
     mp_lock_give(&supervisor.lock);
@@ -79,39 +91,3 @@ void mp_supervisor_in_child(void) {
     atomic_store(&supervisor.succeeded, false);
     mp_lock_after_fork_child(&supervisor.lock);
 }
-
-#else
-
-/* A build without libcurl has only projects that the host carries. */
-
-mp_err mp_supervisor_set_up(mp_projects *projects) {
-    (void)projects;
-    return MP_OK;
-}
-
-bool mp_supervisor_start(void) {
-    return false;
-}
-
-void mp_supervisor_wake(void) {
-}
-
-bool mp_supervisor_stop(int64_t deadline_ms) {
-    (void)deadline_ms;
-    return true;
-}
-
-bool mp_supervisor_succeeded(void) {
-    return false;
-}
-
-void mp_supervisor_before_fork(void) {
-}
-
-void mp_supervisor_in_parent(void) {
-}
-
-void mp_supervisor_in_child(void) {
-}
-
-#endif

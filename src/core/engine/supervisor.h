@@ -5,7 +5,7 @@
 
 #include "core/project/projects.h"
 
-/* Once per process: sets up libcurl, and says whose requests are carried. */
+/* Once per process: sets up the transport, and says whose requests it sends. */
 mp_err mp_supervisor_set_up(mp_projects *projects);
 
 /* Sees to it that the worker runs in this process. False: it cannot. */

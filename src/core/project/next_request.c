@@ -117,8 +117,8 @@ static void report_untraceable(mp_project *project, const char *path) {
     mp_project_unlock(project);
 }
 
-static void trace_request(mp_project *project, mp_flight *under_way,
-                          const mp_settings *settings) {
+static void trace_request(mp_project *project, mp_flight *under_way) {
+    const mp_settings *settings = under_way->request.settings;
     under_way->number = ++project->flights;
     if (!mp_trace_open(&project->trace, settings->debug))
         report_untraceable(project, settings->debug);
@@ -138,7 +138,7 @@ static void trace_request(mp_project *project, mp_flight *under_way,
 /* Makes the request for a batch, or a check if there is none. NULL: out
  * of memory. */
 static mp_flight *make_flight(mp_project *project, mp_lane_id lane,
-                              mp_batch *batch, const mp_settings *settings) {
+                              mp_batch *batch, mp_settings *settings) {
     mp_flight *under_way = calloc(1, sizeof *under_way);
     if (!under_way)
         return NULL;
@@ -148,12 +148,12 @@ static mp_flight *make_flight(mp_project *project, mp_lane_id lane,
     mp_err err = batch
                      ? mp_request_make(request, batch, &project->config,
                                        settings, compressor(project, settings))
-                     : mp_request_check(request, &project->config);
+                     : mp_request_check(request, &project->config, settings);
     if (err != MP_OK) {
         mp_flight_free(under_way);
         return NULL;
     }
-    trace_request(project, under_way, settings);
+    trace_request(project, under_way);
     return under_way;
 }
 
@@ -183,7 +183,7 @@ static mp_request *next_check(mp_project *project, mp_settings *settings,
 /* With the lock released: makes the request for the batch, or gives it back
  * to its lane. */
 static mp_request *launch(mp_project *project, mp_lane_id id, mp_batch *batch,
-                          const mp_settings *settings, int64_t now_ms) {
+                          mp_settings *settings, int64_t now_ms) {
     mp_flight *under_way = make_flight(project, id, batch, settings);
     if (under_way)
         under_way->first = mp_project_before_request(
@@ -343,4 +343,11 @@ void mp_project_handle_reply(mp_project *project, mp_request *request,
     else
         handle_check_reply(project, under_way, reply);
     mp_flight_free(under_way);
+}
+
+void mp_project_fail_request(mp_project *project, mp_request *request,
+                             int64_t now_ms) {
+    mp_reply none = {.status = 0};
+    snprintf(none.failure, MP_MESSAGE, "out of memory for a request");
+    mp_project_handle_reply(project, request, &none, now_ms);
 }

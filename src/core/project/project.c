@@ -115,11 +115,9 @@ void mp_project_in_child(mp_project *project, int refs) {
     atomic_store_explicit(&project->refs, refs, memory_order_relaxed);
     for (int i = 0; i < MP_LANES; i++)
         mp_lane_clear(project->lanes[i], mp_random_bits());
-    while (project->checked_out) {
-        mp_flight *next = project->checked_out->next;
-        mp_flight_free(project->checked_out);
-        project->checked_out = next;
-    }
+    mp_flight *flight;
+    while ((flight = mp_transport_manual_abort(&project->manual)))
+        mp_flight_free(flight);
     memset(&project->stats, 0, sizeof project->stats);
     project->seq = 0;
     project->looks_ms = INT64_MAX;

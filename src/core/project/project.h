@@ -9,6 +9,7 @@
 #include "core/lane/lane.h"
 #include "core/lane/report.h"
 #include "core/record/segment.h"
+#include "core/transport/transport_manual.h"
 #include "core/wire/exchange.h"
 
 typedef struct mp_project mp_project;
@@ -135,12 +136,14 @@ int64_t mp_project_maintain(mp_project *project, int64_t now_ms);
 void mp_project_handle_reply(mp_project *project, mp_request *request,
                              const mp_reply *reply, int64_t now_ms);
 
-/* As mp_project_next_request, and the request gets a *number, under which its
- * reply is expected. It may be read until mp_project_release_request; no reply
- * to it is taken before. Thread: any. */
-mp_request *mp_project_checkout(mp_project *project, int64_t now_ms,
-                                int64_t wall_ms, uint64_t *number,
-                                int64_t *next_ms);
+/* The same for a request that cannot be sent, since memory ran out. */
+void mp_project_fail_request(mp_project *project, mp_request *request,
+                             int64_t now_ms);
+
+/* As mp_project_next_request, for the host to carry. It may be read until
+ * mp_project_release_request; no reply to it is taken before. Thread: any. */
+const mp_handout *mp_project_checkout(mp_project *project, int64_t now_ms,
+                                      int64_t wall_ms, int64_t *next_ms);
 void mp_project_release_request(mp_project *project, uint64_t number);
 
 /* As mp_project_handle_reply. False: no request of this number waits for a

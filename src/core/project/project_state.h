@@ -8,6 +8,7 @@
 #include "core/project/saves.h"
 #include "core/spool/spool.h"
 #include "core/transport/trace.h"
+#include "core/transport/transport_manual.h"
 
 #include <stdatomic.h>
 
@@ -36,10 +37,8 @@ typedef struct mp_write {
  * flight's. */
 typedef struct mp_flight {
     mp_request request;
-    struct mp_flight *next; /* of those handed out */
-    uint64_t number;
-    bool lent;  /* handed out, and still being read */
-    bool first; /* see mp_project_before_request */
+    uint64_t number; /* counts the project's flights from 1 */
+    bool first;      /* see mp_project_before_request */
     mp_lane_id lane;
     mp_batch *batch; /* NULL: a check */
     uint64_t check;  /* the number up to which check are answered */
@@ -85,7 +84,7 @@ struct mp_project {
     int64_t adopt_pause_ms;                        /* after the last look */
     uint64_t flights;                              /* made so far */
     mp_lock sending;
-    mp_flight *checked_out; /* of the manual transport, without a reply */
+    mp_transport_manual manual; /* the tags are flights */
 };
 
 /* The lock of `wait`. */

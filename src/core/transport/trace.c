@@ -4,6 +4,7 @@
 #include "core/base/date.h"
 #include "core/base/text.h"
 #include "core/os/clock.h"
+#include "core/wire/post.h"
 
 #include <fcntl.h>
 #include <stdarg.h>
@@ -92,22 +93,26 @@ static void put(const mp_trace *trace, mp_err err, mp_buf *entry) {
 void mp_trace_request(mp_trace *trace, uint64_t number,
                       const mp_request *request, const char *body, size_t len) {
     mp_buf entry = {0};
+    mp_post post = {.url = {0}};
     if (!trace->path)
         return;
-    mp_err err = print_time(&entry, number);
+    mp_err err = mp_post_make(&post, request);
+    if (err == MP_OK)
+        err = print_time(&entry, number);
     if (err == MP_OK)
         err = mp_buf_puts(&entry, "POST ");
     if (err == MP_OK)
-        err = mp_buf_puts(&entry, request->url.data);
+        err = mp_buf_puts(&entry, post.url.data);
     if (err == MP_OK)
         err = mp_buf_puts(&entry, "\n");
     for (int i = 0; err == MP_OK && i < MP_HEADERS; i++)
-        if (request->headers[i].len > 0)
-            err = print_header(&entry, request->headers[i].data);
+        if (post.headers[i].len > 0)
+            err = print_header(&entry, post.headers[i].data);
     if (err == MP_OK)
         err = mp_buf_add(&entry, body, len);
     if (err == MP_OK)
         err = mp_buf_puts(&entry, "\n\n");
+    mp_post_free(&post);
     put(trace, err, &entry);
 }
 

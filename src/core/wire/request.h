@@ -1,11 +1,8 @@
-/* From a batch to the POST that carries it: URL, headers, body. Sends
- * nothing. */
+/* From a batch to the request that carries it. Sends nothing. */
 #ifndef MP_REQUEST_H
 #define MP_REQUEST_H
 
 #include "core/base/gzip.h"
-#include "core/config/config.h"
-#include "core/config/settings.h"
 #include "core/record/batch.h"
 #include "core/wire/exchange.h"
 
@@ -13,12 +10,13 @@
  * body goes as it is, which some endpoints demand anyway. MP_MEMORY; free it
  * in any case. */
 mp_err mp_request_make(mp_request *request, const mp_batch *batch,
-                       const mp_config *config, const mp_settings *settings,
+                       const mp_config *config, mp_settings *settings,
                        mp_gzip *gzip);
 
 /* Fills an all-zero request with a check to /import: a record that cannot
  * be accepted, so that the reply speaks of host and credentials alone. */
-mp_err mp_request_check(mp_request *request, const mp_config *config);
+mp_err mp_request_check(mp_request *request, const mp_config *config,
+                        mp_settings *settings);
 
 void mp_request_free(mp_request *request); /* what it holds */
 
