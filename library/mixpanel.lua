@@ -90,7 +90,7 @@ function mixpanel.date(seconds) end
 ---@field overflow? "drop_newest"|"drop_oldest" at `max_queue_bytes` a call returns `queue_full` (default), or the oldest records that are in no request make room
 ---@field on_ambiguous? "retry"|"report" what becomes of `$add` and `$append` updates that may have been applied: sent again (default), or rejected as `uncertain`
 ---@field reports? "failures"|"all"|"none" which reports `poll` finds; `"failures"` by default
----@field debug? string|false path of a file that gets every request and reply as text, credentials left out; if it cannot be written, `stats().last_error` says so
+---@field debug? string|boolean path of a file that gets every request and reply as text, credentials left out, or true for standard error; if it cannot be written, `stats().last_error` says so
 ---@field on_invalid? "repair"|"reject" what becomes of NaN, infinities and invalid UTF-8: repaired and counted (default), or the record is refused
 ---@field proxy? string|false URL of a proxy for libcurl, `false` (default) for none; the environment's proxies are ignored
 ---@field ca_file? string|false PEM file of the authorities to trust, read at once; the system's by default

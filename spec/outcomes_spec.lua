@@ -270,7 +270,7 @@ describe("options of delivery", function()
     overflow = { "drop", true, 1 },
     on_ambiguous = { "Retry", false, "" },
     reports = { "some", true },
-    debug = { "", true, 1, "a\0b" },
+    debug = { "", {}, 1, "a\0b" },
   }
   for option, values in pairs(wrong) do
     it("refuse wrong values: " .. option, function()

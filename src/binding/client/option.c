@@ -134,6 +134,17 @@ static void store_none(const mp_option_reader *r, const mp_setting *s) {
         store_text(r, s, NULL);
 }
 
+static void store_path(const mp_option_reader *r, const mp_setting *s) {
+    char message[MP_MESSAGE] = "";
+    if ((s->flags & MP_SETTING_OR_STDERR) && lua_isboolean(r->L, -1))
+        store_text(r, s, MP_SETTINGS_STDERR);
+    else
+        mp_option_check(
+            r,
+            mp_settings_path(r->overrides->values, s, read_path(r, s), message),
+            message);
+}
+
 static void store_pem(const mp_option_reader *r, const mp_setting *s) {
     char message[MP_MESSAGE] = "";
     const char *path = read_text(r, s->name, s->expected);
@@ -162,7 +173,7 @@ void mp_option_setting(mp_option_reader *r, const mp_setting *s) {
     if (stands_for_none(r, s))
         store_none(r, s);
     else if (s->kind == MP_SETTING_PATH)
-        store_text(r, s, read_path(r, s));
+        store_path(r, s);
     else if (s->kind == MP_SETTING_URL)
         store_text(r, s, read_url(r, s));
     else if (s->kind == MP_SETTING_PEM)

@@ -1,5 +1,8 @@
 #include "core/config/settings.h"
 
+#include "core/os/path.h"
+#include "core/os/syserr.h"
+
 #include <errno.h>
 #include <float.h>
 #include <math.h>
@@ -63,8 +66,8 @@ const mp_setting mp_setting_table[MP_SETTINGS] = {
      WORDS("retry", "report"), "\"retry\" or \"report\""},
     {"reports", MP_SETTING_WORD, 0, FIELD(reports), MP_REPORTS_FAILURES, 0, 0,
      WORDS("failures", "all", "none"), "\"failures\", \"all\" or \"none\""},
-    {"debug", MP_SETTING_PATH, MP_SETTING_OR_FALSE, FIELD(debug), TEXT,
-     "the path of a file, or false"},
+    {"debug", MP_SETTING_PATH, MP_SETTING_OR_FALSE | MP_SETTING_OR_STDERR,
+     FIELD(debug), TEXT, "the path of a file, true or false"},
     {"on_invalid", MP_SETTING_EITHER, 0, FIELD(reject_invalid), 0, 0, 0,
      WORDS("repair", "reject"), "\"repair\" or \"reject\""},
     {"proxy", MP_SETTING_URL, MP_SETTING_OR_FALSE, FIELD(proxy), TEXT,
@@ -170,6 +173,25 @@ mp_err mp_settings_text(mp_settings *settings, const mp_setting *setting,
     }
     free(*field);
     *field = copy;
+    return MP_OK;
+}
+
+mp_err mp_settings_path(mp_settings *settings, const mp_setting *setting,
+                        const char *path, char message[MP_MESSAGE]) {
+    char *absolute, why[MP_SYSERR];
+    int err = mp_path_absolute(path, &absolute);
+    if (err == ENOMEM)
+        return MP_MEMORY;
+    if (err != 0) {
+        snprintf(message, MP_MESSAGE,
+                 "option '%s': \"%.*s\" is no path, as there is no working "
+                 "directory: %.64s",
+                 setting->name, SHOWN, path, mp_syserr_text(err, why));
+        return MP_INVALID;
+    }
+    char **field = field_of(settings, setting);
+    free(*field);
+    *field = absolute;
     return MP_OK;
 }
 

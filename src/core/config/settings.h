@@ -43,10 +43,14 @@ typedef struct mp_settings {
     int64_t max_retry_delay_ms;
     char *proxy;
     char *ca_file; /* the contents of the file, PEM; NULL: the system's */
-    char *ca_path; /* NULL: the system's */
-    char *debug;   /* a file that gets every request and reply */
+    char *ca_path; /* a directory; NULL: the system's */
+    char *debug;   /* what gets every request and reply: a file, or
+                    * MP_SETTINGS_STDERR */
     int refs;      /* private to settings.c, atomic; stands last */
 } mp_settings;
+
+/* In place of a path, which begins at the root: standard error. */
+#define MP_SETTINGS_STDERR "stderr"
 
 typedef enum mp_setting_kind {
     MP_SETTING_BOOLEAN, /* bool */
@@ -56,14 +60,15 @@ typedef enum mp_setting_kind {
     MP_SETTING_COUNT,   /* uint32_t */
     MP_SETTING_BYTES,   /* uint64_t */
     MP_SETTING_SECONDS, /* int64_t in milliseconds, at least 1 unless zero */
-    MP_SETTING_PATH,    /* char *, not empty */
+    MP_SETTING_PATH,    /* char *, absolute */
     MP_SETTING_URL,     /* char *, without blanks; never shown */
     MP_SETTING_PEM      /* char *: the contents of a file that is named */
 } mp_setting_kind;
 
-enum {                         /* flags of a setting */
-    MP_SETTING_OR_FALSE = 1,   /* `false` stands for none */
-    MP_SETTING_NEEDS_SPOOL = 2 /* an error without the option `spool` */
+enum {                          /* flags of a setting */
+    MP_SETTING_OR_FALSE = 1,    /* `false` stands for none */
+    MP_SETTING_NEEDS_SPOOL = 2, /* an error without the option `spool` */
+    MP_SETTING_OR_STDERR = 4    /* `true` stands for MP_SETTINGS_STDERR */
 };
 
 typedef struct mp_setting {
@@ -104,6 +109,11 @@ void mp_settings_number(mp_settings *settings, const mp_setting *setting,
 /* A copy of a text; NULL: none. MP_MEMORY. */
 mp_err mp_settings_text(mp_settings *settings, const mp_setting *setting,
                         const char *text);
+
+/* A path, made absolute. MP_INVALID with a message when there is no working
+ * directory, MP_MEMORY. */
+mp_err mp_settings_path(mp_settings *settings, const mp_setting *setting,
+                        const char *path, char message[MP_MESSAGE]);
 
 /* Reads a PEM file whole. MP_INVALID with a message when it cannot be read
  * or holds no certificate, MP_MEMORY. */

@@ -2,8 +2,10 @@
 #include "core/project/project_state.h"
 
 #include "core/os/clock.h"
+#include "core/os/syserr.h"
 #include "core/wire/request.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -109,10 +111,18 @@ static mp_gzip *compressor(mp_project *project, const mp_settings *settings) {
     return project->gzip;
 }
 
-static void report_untraceable(mp_project *project, const char *path) {
+/* `err`: of the trace; 0: nothing is wrong. */
+static void report_untraceable(mp_project *project, int err) {
+    char text[MP_SYSERR];
+    bool file = err == ELOOP || err == EINVAL || err == ENXIO;
+    const char *path = project->trace.path;
+    if (err == 0)
+        return;
     mp_project_lock(project);
     snprintf(project->stats.last_error, MP_MESSAGE,
-             "option 'debug': cannot write to %.160s", path);
+             "option 'debug': cannot write to %.100s: %.64s", path,
+             file ? "it is no regular file; true means standard error"
+                  : mp_syserr_text(err, text));
     project->stats.last_error_ms = mp_clock_mono_ms();
     mp_project_unlock(project);
 }
@@ -120,18 +130,17 @@ static void report_untraceable(mp_project *project, const char *path) {
 static void trace_request(mp_project *project, mp_flight *under_way) {
     const mp_settings *settings = under_way->request.settings;
     under_way->number = ++project->flights;
-    if (!mp_trace_open(&project->trace, settings->debug))
-        report_untraceable(project, settings->debug);
-    if (!project->trace.path)
+    if (mp_trace_open(&project->trace, settings->debug) != MP_OK ||
+        !project->trace.path)
         return;
     mp_buf body = {0};
+    const mp_buf *shown = &under_way->request.body;
     if (under_way->batch && mp_batch_body(under_way->batch, &body) == MP_OK)
-        mp_trace_request(&project->trace, under_way->number,
-                         &under_way->request, body.data, body.len);
-    else
-        mp_trace_request(&project->trace, under_way->number,
-                         &under_way->request, under_way->request.body.data,
-                         under_way->request.body.len);
+        shown = &body;
+    report_untraceable(project,
+                       mp_trace_request(&project->trace, under_way->number,
+                                        &under_way->request, shown->data,
+                                        shown->len));
     mp_buf_free(&body);
 }
 
@@ -337,7 +346,8 @@ static void handle_batch_reply(mp_project *project, const mp_flight *under_way,
 void mp_project_handle_reply(mp_project *project, mp_request *request,
                              const mp_reply *reply, int64_t now_ms) {
     mp_flight *under_way = (mp_flight *)request;
-    mp_trace_reply(&project->trace, under_way->number, reply);
+    report_untraceable(
+        project, mp_trace_reply(&project->trace, under_way->number, reply));
     if (under_way->batch)
         handle_batch_reply(project, under_way, reply, now_ms);
     else
