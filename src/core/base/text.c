@@ -38,8 +38,8 @@ const char *mp_text_find(const char *text, size_t len, const char *part,
     return NULL;
 }
 
-static char to_lower(char c) {
-    return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+static int to_lower(char c) {
+    return c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c;
 }
 
 bool mp_text_begins(const char *text, const char *start) {

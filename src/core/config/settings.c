@@ -236,7 +236,7 @@ static mp_err read_whole(FILE *file, char **data) {
     *data = NULL;
     for (;;) {
         if (len + 1 >= cap) {
-            cap = cap ? cap * 2 : 64 * KIB;
+            cap = cap ? cap * 2 : (size_t)64 * KIB;
             if (cap > PEM_MAX)
                 return MP_INVALID;
             char *grown = realloc(*data, cap);
