@@ -92,9 +92,9 @@ function mixpanel.date(seconds) end
 ---@field reports? "failures"|"all"|"none" which reports `poll` finds; `"failures"` by default
 ---@field debug? string|boolean path of a file that gets every request and reply as text, credentials left out, or true for standard error; if it cannot be written, `stats().last_error` says so
 ---@field on_invalid? "repair"|"reject" what becomes of NaN, infinities and invalid UTF-8: repaired and counted (default), or the record is refused
----@field proxy? string|false URL of a proxy for libcurl, `false` (default) for none; the environment's proxies are ignored
----@field ca_file? string|false PEM file of the authorities to trust, read at once; the system's by default
----@field ca_path? string|false directory of authorities to trust, for libcurl
+---@field proxy? string|false `scheme://[user:password@]host[:port]` of a proxy for libcurl, never shown; `false` (default) for none; the environment, `NO_PROXY` too, is ignored
+---@field ca_file? string|false PEM file of the authorities to trust instead of the system's, read at once
+---@field ca_path? string|false directory of authorities to trust instead of the system's, hashed as by `openssl rehash`
 
 ---A service account of Mixpanel with the role admin or owner, for `/import`
 ---(Mixpanel docs, service accounts). The secret is never shown and never sent

@@ -8,6 +8,14 @@ describe("without libcurl", function()
     assert.matches('this build has no libcurl, so it must be "manual"', message, 1, true)
   end)
 
+  it("there is no use for a proxy", function()
+    local options = { transport = "manual", proxy = "http://user:hunter2@proxy:3128" }
+    local ok, message = pcall(mixpanel.new, "projecttoken", options)
+    assert.is_false(ok)
+    assert.matches("option 'proxy': this build has no libcurl", message, 1, true)
+    assert.is_nil(message:find("hunter2", 1, true))
+  end)
+
   it("the host can", function()
     local mp = mixpanel.new("projecttoken", { transport = "manual" })
     assert(mp:track("A", { distinct_id = "u" }))

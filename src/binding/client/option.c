@@ -1,5 +1,7 @@
 #include "binding/client/option.h"
 
+#include "core/transport/proxy.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -99,7 +101,7 @@ static const char *read_path(const mp_option_reader *r, const mp_setting *s) {
     return path;
 }
 
-/* Never shown: it may hold a password. */
+/* Never shown: it may hold a password. The only URL is that of a proxy. */
 static const char *read_url(const mp_option_reader *r, const mp_setting *s) {
     size_t len = 0, n = 0;
     const char *url = "";
@@ -109,6 +111,8 @@ static const char *read_url(const mp_option_reader *r, const mp_setting *s) {
         n++;
     if (n == 0 || n != len)
         fail_unshown(r, s->name, s->expected);
+    char message[MP_MESSAGE] = "";
+    mp_option_check(r, mp_proxy_check(url, message), message);
     return url;
 }
 

@@ -1,10 +1,12 @@
-/* POSTs in parallel over libcurl: the only file that knows it. */
+/* POSTs in parallel over libcurl. */
 #include "core/transport/transport.h"
 
 #include "core/os/clock.h"
 #include "core/os/lock.h"
 #include "core/os/socket.h"
 #include "core/os/wakeup.h"
+#include "core/transport/proxy.h"
+#include "core/transport/tls.h"
 #include "core/wire/post.h"
 
 #include <curl/curl.h>
@@ -117,17 +119,22 @@ static bool set_headers(transfer *t, const mp_post *post) {
     return ok;
 }
 
-static bool set_tls(CURL *easy, const mp_settings *settings) {
-    CURLcode err = curl_easy_setopt(easy, CURLOPT_SSLVERSION,
-                                    (long)CURL_SSLVERSION_TLSv1_2);
-    if (err == CURLE_OK && settings->ca_file) {
-        struct curl_blob blob = {settings->ca_file, strlen(settings->ca_file),
-                                 CURL_BLOB_NOCOPY};
-        err = curl_easy_setopt(easy, CURLOPT_CAINFO_BLOB, &blob);
-    }
-    if (err == CURLE_OK && settings->ca_path)
-        err = curl_easy_setopt(easy, CURLOPT_CAPATH, settings->ca_path);
-    return err == CURLE_OK;
+/* Credentials go apart from the URL, which libcurl shows in its messages. */
+static bool set_proxy(CURL *easy, const char *url) {
+    mp_proxy proxy = {0};
+    char message[MP_MESSAGE];
+    bool ok = !url || mp_proxy_read(&proxy, url, message) == MP_OK;
+    /* "" keeps the environment's proxies out: hosts clear it at will. */
+    ok =
+        ok &&
+        curl_easy_setopt(easy, CURLOPT_PROXY, url ? proxy.url : "") ==
+            CURLE_OK &&
+        curl_easy_setopt(easy, CURLOPT_NOPROXY, "") == CURLE_OK &&
+        curl_easy_setopt(easy, CURLOPT_PROXYUSERNAME, proxy.user) == CURLE_OK &&
+        curl_easy_setopt(easy, CURLOPT_PROXYPASSWORD, proxy.password) ==
+            CURLE_OK;
+    mp_proxy_free(&proxy);
+    return ok;
 }
 
 /* Only what can run out of memory is checked: the other options are
@@ -173,12 +180,9 @@ static bool set_options(http *self, transfer *t, const char *url) {
     curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
                      (curl_off_t)request->body.len);
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, t->headers);
-    /* "" keeps the environment's proxies out: hosts clear it at will. */
-    return curl_easy_setopt(easy, CURLOPT_PROXY,
-                            settings->proxy ? settings->proxy : "") ==
-               CURLE_OK &&
+    return set_proxy(easy, settings->proxy) &&
            curl_easy_setopt(easy, CURLOPT_URL, url) == CURLE_OK &&
-           set_tls(easy, settings);
+           mp_tls_set(easy, settings);
 }
 
 static transfer *find_free(http *self) {
@@ -251,6 +255,32 @@ static void wake(mp_transport *transport) {
     mp_wakeup_set(http_of(transport)->wakes);
 }
 
+/* Why there is no reply. What was taken for the proxy's host may be half of a
+ * mistyped password, so the messages that name it are left to libcurl's table
+ * of errors. */
+static void describe_failure(const transfer *t, CURLcode result,
+                             char message[MP_MESSAGE]) {
+    long answer = 0; /* of the proxy to CONNECT */
+    curl_easy_getinfo(t->easy, CURLINFO_HTTP_CONNECTCODE, &answer);
+    const char *text = t->error[0] ? t->error : curl_easy_strerror(result);
+    if (answer == 407)
+        snprintf(message, MP_MESSAGE,
+                 "the proxy answered 407: it wants a user and a password in "
+                 "option 'proxy', or refuses those that it got");
+    else if (answer >= 300)
+        snprintf(message, MP_MESSAGE,
+                 "the proxy answered %ld to CONNECT and passes nothing on",
+                 answer);
+    else if (t->request->settings->proxy &&
+             (result == CURLE_COULDNT_CONNECT ||
+              result == CURLE_COULDNT_RESOLVE_PROXY ||
+              result == CURLE_OPERATION_TIMEDOUT))
+        snprintf(message, MP_MESSAGE, "%s, by way of option 'proxy'",
+                 curl_easy_strerror(result));
+    else
+        snprintf(message, MP_MESSAGE, "%s", text);
+}
+
 /* A status that says no is believed even if the connection broke behind it:
  * servers answer 413 and hang up. A yes must have come whole. */
 static void read_reply(const transfer *t, CURLcode result, mp_reply *reply) {
@@ -270,8 +300,7 @@ static void read_reply(const transfer *t, CURLcode result, mp_reply *reply) {
     }
     if (reply->status == 0) {
         reply->sent = (size_t)uploaded >= t->request->body.len;
-        snprintf(reply->failure, MP_MESSAGE, "%s",
-                 t->error[0] ? t->error : curl_easy_strerror(result));
+        describe_failure(t, result, reply->failure);
     }
 }
 
