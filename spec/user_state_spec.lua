@@ -162,8 +162,6 @@ describe("the state file of a user", function()
   it("is set aside when it is no state", function()
     for _, text in ipairs {
       "",
-      "no JSON",
-      "[]",
       '{"version":1,"distinct_id":"u1"',
       '{"version":1,"version":1}',
       '{"version":9}',
@@ -234,13 +232,45 @@ describe("the state file of a user", function()
     assert.same({}, mp:poll())
   end)
 
-  it("is set aside when it cannot be read", function()
-    os.execute(("ln -s /etc/passwd %s"):format(path))
+  it("is left alone when it is something else", function()
+    for _, text in ipairs { "no JSON", "[]", '{"name":"x"}', "function love.load() end", "\0x" } do
+      write(path, text)
+      local me, message, code = mp:user { state = path }
+      assert.is_nil(me)
+      assert.equal(
+        ("the state %s is a file of something else: give a path of its own"):format(path),
+        message
+      )
+      assert.equal("state", code)
+      assert.equal(text, read(path))
+      assert.same({ "user.json" }, entries())
+    end
+    os.remove(path)
     local me = mp:user { state = path }
-    assert.equal("state", mp:poll()[1].outcome)
-    me:register { b = 1 }
-    assert.is_true(me:save(20))
-    assert.is_truthy(read(path):find('"b"', 1, true))
+    write(path, "no JSON")
+    me:register { a = 1 }
+    local _, message, code = me:save(20)
+    assert.equal("state", code)
+    assert.is_truthy(message:find("is a file of something else", 1, true))
+    assert.equal("no JSON", read(path))
+  end)
+
+  it("is left alone when it cannot be read", function()
+    write(folder .. "/real.json", '{"version":1,"consent":"refused"}\n')
+    os.execute(("ln -s real.json %s"):format(path))
+    local me, message, code = mp:user { state = path }
+    assert.is_nil(me)
+    assert.equal(
+      ("cannot read the state %s: Too many levels of symbolic links"):format(path),
+      message
+    )
+    assert.equal("state", code)
+    assert.same({ "real.json", "user.json" }, entries())
+    me, message, code = mp:user { state = folder .. "/real.json/user.json" }
+    assert.is_nil(me)
+    assert.is_truthy(message:find("Not a directory", 1, true))
+    assert.equal("state", code)
+    assert.same({}, mp:poll())
   end)
 
   it("is reported once when it cannot be written, and tried again", function()
@@ -310,7 +340,10 @@ describe("the state file of a user", function()
     local printed =
       script.shell(("ulimit -n 50; timeout 60 %s %s"):format(script.interpreter, program))
     os.remove(program)
-    assert.equal("nil\tthe state cannot be read: too many files are open\tstate\npro\n", printed)
+    assert.equal(
+      ("nil\tcannot read the state %s: Too many open files\tstate\npro\n"):format(path),
+      printed
+    )
     assert.equal(text, read(path))
     assert.same({ "user.json" }, entries())
   end)

@@ -17,10 +17,21 @@ bool mp_user_is_gone(const mp_user_handle *self) {
     return self->collected || !self->client->project;
 }
 
+mp_consent mp_user_consent(const mp_user_handle *self) {
+    return self->file ? mp_state_file_consent(self->file) : self->user.consent;
+}
+
+void mp_user_decide(mp_user_handle *self, mp_consent consent, bool forgetful) {
+    self->user.consent = consent;
+    self->user.forgetful = forgetful;
+    if (self->file)
+        mp_state_file_decide(self->file, consent, forgetful);
+}
+
 bool mp_user_opted_out(const mp_user_handle *self) {
-    return self->user.consent == MP_CONSENT_REFUSED ||
-           (self->user.consent == MP_CONSENT_UNKNOWN &&
-            self->opt_out_by_default);
+    mp_consent consent = mp_user_consent(self);
+    return consent == MP_CONSENT_REFUSED ||
+           (consent == MP_CONSENT_UNKNOWN && self->opt_out_by_default);
 }
 
 int mp_user_refuse(lua_State *L, const mp_user_handle *self, bool sends) {
@@ -100,6 +111,18 @@ mp_err mp_user_check_properties(const mp_dict *dict, mp_fault *fault) {
 
 /* ---- changes ---- */
 
+/* Appends the state, with the consent that holds, and notes it for all who
+ * have the same file. */
+static mp_err note(mp_user_handle *self, mp_buf *text) {
+    mp_err err;
+    do {
+        mp_buf_rewind(text, 0);
+        mp_state_file_get(self->file, &self->user);
+        err = mp_user_write(&self->user, text);
+    } while (err == MP_OK && !mp_state_file_put(self->file, text, &err));
+    return err;
+}
+
 /* What fails for want of memory stays unsaved, and the next change or event
  * tries again. */
 void mp_user_save(mp_user_handle *self) {
@@ -108,7 +131,7 @@ void mp_user_save(mp_user_handle *self) {
         self->unsaved = self->unsaved && self->path;
         return;
     }
-    mp_err err = mp_user_write(&self->user, &text);
+    mp_err err = note(self, &text);
     if (err == MP_OK)
         err = mp_engine_save(self->client->project, self->path, &text);
     mp_buf_free(&text);

@@ -64,8 +64,7 @@ static int opt_in(lua_State *L, mp_user_handle *self, const char *name,
         err = mp_user_put_duration(self, &event, &e, table);
     err = mp_event_finish(&event, &e, scratch, err, &record);
     if (err == MP_OK) {
-        self->user.consent = MP_CONSENT_GIVEN;
-        self->user.forgetful = false;
+        mp_user_decide(self, MP_CONSENT_GIVEN, false);
         mp_user_changed(self);
         err = mp_user_people_release(self); /* what waited for it to end */
     }
@@ -130,9 +129,8 @@ static mp_err opt_out(mp_user_handle *self, bool delete_user, bool clear) {
     mp_ids ids = {0};
     if (delete_user && self->user.identified && !mp_user_opted_out(self))
         err = send_deletion(self);
-    self->user.consent = MP_CONSENT_REFUSED;
+    mp_user_decide(self, MP_CONSENT_REFUSED, clear || self->user.forgetful);
     if (clear) {
-        self->user.forgetful = true;
         mp_err fresh = mp_ids_of_new_device(&ids);
         if (fresh == MP_OK)
             mp_user_start_anew(self, &ids);
@@ -167,7 +165,7 @@ static int opt_out_tracking(lua_State *L) {
 
 static int has_opted_in_tracking(lua_State *L) {
     const mp_user_handle *self = mp_user_self(L);
-    lua_pushboolean(L, self->user.consent == MP_CONSENT_GIVEN);
+    lua_pushboolean(L, mp_user_consent(self) == MP_CONSENT_GIVEN);
     return 1;
 }
 
@@ -181,8 +179,7 @@ static int clear_opt_in_out_tracking(lua_State *L) {
     int refused = mp_user_refuse(L, self, false);
     if (refused > 0)
         return refused;
-    self->user.consent = MP_CONSENT_UNKNOWN;
-    self->user.forgetful = false;
+    mp_user_decide(self, MP_CONSENT_UNKNOWN, false);
     mp_user_changed(self);
     lua_pushboolean(L, 1);
     return 1;

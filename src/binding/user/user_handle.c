@@ -141,6 +141,7 @@ static int new_user(lua_State *L) {
     mp_client *client = mp_handle_client(L);
     options o = {.state = 0};
     mp_fault fault;
+    char why[MP_MESSAGE];
     mp_err err = MP_OK;
     mp_fault_start(&fault, "user");
     if (!lua_istable(L, 2) && !lua_isnoneornil(L, 2))
@@ -163,7 +164,7 @@ static int new_user(lua_State *L) {
     if (o.state > 0)
         err = lua_istable(L, o.state)
                   ? mp_user_state_import(L, self, o.state)
-                  : mp_user_state_load(self, lua_tostring(L, o.state));
+                  : mp_user_state_load(self, lua_tostring(L, o.state), why);
     if (err == MP_INVALID) {
         char shown[MP_SHOWN];
         mp_raise(L, 2,
@@ -172,8 +173,7 @@ static int new_user(lua_State *L) {
                  mp_fault_show(L, o.state, shown));
     }
     if (err == MP_STATE)
-        return mp_fail(L, err,
-                       "the state cannot be read: too many files are open");
+        return mp_fail(L, err, why);
     if (err == MP_OK && !client->project) /* collected by a finaliser */
         return mp_fail_closed(L);
     if (err == MP_OK)
@@ -190,6 +190,8 @@ static int collect(lua_State *L) {
     self->defaults = NULL;
     mp_user_free(&self->user);
     mp_dict_clear(&self->disabled);
+    mp_state_file_close(self->file);
+    self->file = NULL;
     free(self->path);
     self->path = NULL;
     return 0;

@@ -8,7 +8,7 @@
 #include "binding/event/event.h"
 #include "binding/lua/handle.h"
 
-#include "core/user/user.h"
+#include "core/user/state_file.h"
 
 /* Refers to a table with `people` and, at 1, its defaults; at 2, its
  * client. */
@@ -20,10 +20,11 @@ typedef struct mp_user_handle {
     const mp_defaults *defaults; /* of its events; NULL: to be made anew */
     unsigned defaults_version;   /* of the client's that went into them */
     bool opt_out_by_default;
-    bool silent;      /* every event is disabled */
-    mp_dict disabled; /* names of events */
-    char *path;       /* of the state file, absolute; NULL: none */
-    bool unsaved;     /* the state changed since it was handed over */
+    bool silent;         /* every event is disabled */
+    mp_dict disabled;    /* names of events */
+    char *path;          /* of the state file, absolute; NULL: none */
+    mp_state_file *file; /* its entry, whose consent holds; NULL: none */
+    bool unsaved;        /* the state changed since it was handed over */
 } mp_user_handle;
 
 /* The people or a group of a user; refers to a table with the client at 1 and
@@ -52,6 +53,12 @@ mp_user_handle *mp_user_self(lua_State *L);
 /* True once a finaliser collected the user or the client, which may happen
  * wherever Lua allocates. */
 bool mp_user_is_gone(const mp_user_handle *self);
+
+/* What the user decided, here or elsewhere. */
+mp_consent mp_user_consent(const mp_user_handle *self);
+
+/* The user decides; `forgetful`: see mp_user. */
+void mp_user_decide(mp_user_handle *self, mp_consent consent, bool forgetful);
 
 /* True once nothing may be sent. */
 bool mp_user_opted_out(const mp_user_handle *self);
@@ -141,11 +148,13 @@ const char *mp_user_refused_property(const char *name, size_t len);
 
 /* ---- state: user_state.c ---- */
 
-/* Reads the state file at `path`. What cannot be used is set aside and
- * reported; the user is empty then, but for a refusal of consent that can be
- * read, and when there is no file. MP_MEMORY; MP_STATE while the process has
- * no descriptor left, MP_INVALID for what is no file: both are left alone. */
-mp_err mp_user_state_load(mp_user_handle *self, const char *path);
+/* Reads the state file at `path`. A state that cannot be used is set aside and
+ * reported; the user is empty then, as when there is no file. One that holds a
+ * refusal of consent stays until it is replaced, and the refusal is kept.
+ * MP_MEMORY; MP_STATE with a message for a file that cannot be read or is
+ * something else, MP_INVALID for what is no file: all are left alone. */
+mp_err mp_user_state_load(mp_user_handle *self, const char *path,
+                          char message[MP_MESSAGE]);
 
 /* Reads what export_state returned from the table at a stack index. */
 mp_err mp_user_state_import(lua_State *L, mp_user_handle *self, int table);

@@ -55,6 +55,16 @@ static mp_err judge(const mp_user *user, char why[MP_MESSAGE]) {
     return MP_INVALID;
 }
 
+/* The same for what holds a refusal: at no time is the file away. */
+static void report_refusal(mp_user_handle *self, const char *why) {
+    char message[MP_MESSAGE];
+    snprintf(message, sizeof message,
+             "the state %.100s cannot be used: %.80s; nothing but the refusal "
+             "in it is kept",
+             self->path, why);
+    mp_project_report_state(self->client->project, message);
+}
+
 /* A state that cannot be used still says that nothing may be sent. */
 static void keep_refusal(mp_user_handle *self, mp_user *user) {
     if (user->consent == MP_CONSENT_REFUSED) {
@@ -79,39 +89,58 @@ static mp_err keep_path(mp_user_handle *self, const char *path) {
     return self->path ? MP_OK : MP_MEMORY;
 }
 
-mp_err mp_user_state_load(mp_user_handle *self, const char *path) {
+/* Takes what the text says, or tells why it cannot be used. MP_MEMORY. */
+static mp_err use(mp_user_handle *self, const mp_buf *text) {
     char why[MP_MESSAGE] = "";
     mp_user user = {0};
-    mp_buf text = {0};
-    mp_err err = keep_path(self, path);
-    if (err != MP_OK)
-        return err;
-    mp_file_info seen;
-    if (mp_file_look(MP_FILE_HERE, self->path, &seen) == 0 &&
-        seen.kind == MP_FILE_OTHER)
-        return MP_INVALID;
-    int failed = mp_file_read(MP_FILE_HERE, self->path, MOST, &text);
-    if (failed == 0)
-        err = mp_user_read(&user, text.data, text.len, why);
-    if (failed == 0 && err == MP_OK)
+    mp_err err = mp_user_read(&user, text->data, text->len, why);
+    if (err == MP_OK)
         err = judge(&user, why);
-    mp_buf_free(&text);
-    if (failed == ENOMEM || err == MP_MEMORY) {
-        mp_user_free(&user);
-        return MP_MEMORY;
-    }
-    if (failed == EMFILE || failed == ENFILE)
-        return MP_STATE; /* nothing is wrong with the file */
-    if (failed != 0)
-        mp_syserr_text(failed, why);
-    if (failed == 0 && err == MP_OK) {
+    if (err == MP_OK) {
         accept(self, &user);
         return MP_OK;
     }
+    if (err == MP_MEMORY) {
+        mp_user_free(&user);
+        return err;
+    }
     keep_refusal(self, &user);
-    if (failed != ENOENT)
-        quarantine(self, why);
     if (self->user.consent == MP_CONSENT_REFUSED)
+        report_refusal(self, why);
+    else
+        quarantine(self, why);
+    self->unsaved = self->user.consent == MP_CONSENT_REFUSED;
+    return MP_OK;
+}
+
+mp_err mp_user_state_load(mp_user_handle *self, const char *path,
+                          char message[MP_MESSAGE]) {
+    mp_buf text = {0};
+    bool pending;
+    mp_file_info seen;
+    mp_err err = keep_path(self, path);
+    if (err != MP_OK)
+        return err;
+    if (mp_file_look(MP_FILE_HERE, self->path, &seen) == 0 &&
+        seen.kind == MP_FILE_OTHER)
+        return MP_INVALID;
+    self->file = mp_state_file_open(self->path);
+    if (!self->file)
+        return MP_MEMORY;
+    int failed =
+        mp_state_file_read(self->file, self->path, MOST, &text, &pending);
+    if (failed == 0)
+        err = use(self, &text);
+    mp_buf_free(&text);
+    if (failed == ENOMEM || err == MP_MEMORY)
+        return MP_MEMORY;
+    if (failed != 0 && failed != ENOENT) {
+        mp_state_file_tell(failed, "read", self->path, message);
+        return MP_STATE;
+    }
+    mp_state_file_learn(self->file, &self->user);
+    mp_state_file_get(self->file, &self->user);
+    if (self->unsaved)
         mp_user_save(self); /* no event will */
     return MP_OK;
 }
@@ -177,8 +206,10 @@ static int save(lua_State *L) {
 }
 
 static int export_state(lua_State *L) {
-    const mp_user_handle *self = mp_user_self(L);
+    mp_user_handle *self = mp_user_self(L);
     mp_scratch *scratch = mp_scratch_take(L);
+    if (self->file)
+        mp_state_file_get(self->file, &self->user);
     if (mp_user_write(&self->user, &scratch->body) != MP_OK)
         mp_raise_memory(L);
     mp_decode_push(L, scratch->body.data, scratch->body.len);

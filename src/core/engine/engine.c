@@ -9,6 +9,7 @@
 #include "core/os/rng.h"
 #include "core/project/projects.h"
 #include "core/record/parse.h"
+#include "core/user/state_file.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
@@ -46,17 +47,20 @@ static struct {
 static void before_fork(void) {
     mp_supervisor_before_fork();
     mp_projects_before_fork(engine.projects);
+    mp_state_files_before_fork();
     mp_file_before_fork();
 }
 
 static void in_parent(void) {
     mp_file_in_parent();
+    mp_state_files_in_parent();
     mp_projects_in_parent(engine.projects);
     mp_supervisor_in_parent();
 }
 
 static void in_child(void) {
     mp_file_in_child();
+    mp_state_files_in_child();
     mp_insert_id_reseed();
     mp_projects_in_child(engine.projects);
     mp_supervisor_in_child();

@@ -36,6 +36,7 @@ typedef enum mp_file_kind {
 
 typedef struct mp_file_info {
     mp_file_kind kind;
+    uint64_t device, inode; /* which file it is */
     uint64_t bytes;
     int64_t modified_ms; /* since the epoch, UTC */
     bool gone;           /* it has no name any more */

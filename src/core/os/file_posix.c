@@ -169,6 +169,8 @@ static int describe(int failed, const struct stat *seen, mp_file_info *out) {
         .kind = S_ISREG(seen->st_mode)   ? MP_FILE_REGULAR
                 : S_ISLNK(seen->st_mode) ? MP_FILE_LINK
                                          : MP_FILE_OTHER,
+        .device = (uint64_t)seen->st_dev,
+        .inode = (uint64_t)seen->st_ino,
         .bytes = (uint64_t)seen->st_size,
         .modified_ms = (int64_t)seen->st_mtime * 1000,
         .gone = seen->st_nlink == 0,

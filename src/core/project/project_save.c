@@ -3,8 +3,7 @@
 #include "core/project/project_state.h"
 
 #include "core/os/clock.h"
-#include "core/os/file.h"
-#include "core/os/syserr.h"
+#include "core/user/state_file.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -82,12 +81,10 @@ void mp_project_await_saves(mp_project *project, int64_t deadline_ms) {
 
 /* The failure of the first write of a row is reported, the others are not. */
 static void write_one(mp_project *project, mp_save *save, mp_buf *text) {
-    char failure[MP_MESSAGE] = "", why[MP_SYSERR];
-    int err =
-        mp_file_replace(MP_FILE_HERE, save->path, text->data, text->len, true);
+    char failure[MP_MESSAGE] = "";
+    int err = mp_state_file_write(save->path);
     if (err != 0)
-        snprintf(failure, sizeof failure, "cannot write the state %.140s: %s",
-                 save->path, mp_syserr_text(err, why));
+        mp_state_file_tell(err, "write", save->path, failure);
     mp_project_lock(project);
     if (err != 0 && save->failures == 0)
         report(project, failure);

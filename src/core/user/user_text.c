@@ -2,6 +2,7 @@
 
 #include "core/base/json.h"
 #include "core/base/num.h"
+#include "core/base/text.h"
 #include "core/record/operation.h"
 #include "core/record/parse.h"
 
@@ -93,6 +94,31 @@ mp_err mp_user_write(const mp_user *user, mp_buf *out) {
         put_pending(out, &user->pending);
     }
     return mp_buf_puts(out, "}\n");
+}
+
+/* ---- damaged texts ---- */
+
+static bool holds(const char *text, size_t len, const char *part) {
+    return mp_text_find(text, len, part, strlen(part)) != NULL;
+}
+
+bool mp_user_text_is_ours(const char *text, size_t len) {
+    static const char start[] = "{\"version\":";
+    size_t zeros = 0;
+    while (zeros < len && text[zeros] == '\0')
+        zeros++;
+    return zeros == len || (len >= sizeof start - 1 &&
+                            memcmp(text, start, sizeof start - 1) == 0);
+}
+
+/* In a string, such as a property that the host chose, each quote has a
+ * backslash before it. */
+bool mp_user_text_refuses(const char *text, size_t len) {
+    return holds(text, len, "\"consent\":\"r");
+}
+
+bool mp_user_text_has_ids(const char *text, size_t len) {
+    return holds(text, len, "\"distinct_id\":");
 }
 
 /* ---- reading ---- */
@@ -287,6 +313,8 @@ static void get_pending(reading *r) {
 mp_err mp_user_read(mp_user *user, const char *text, size_t len,
                     char message[MP_MESSAGE]) {
     json_error_t why;
+    if (mp_user_text_refuses(text, len))
+        user->consent = MP_CONSENT_REFUSED; /* whatever the rest is */
     json_t *state =
         mp_parse(text, len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &why);
     if (!state) {
@@ -296,7 +324,7 @@ mp_err mp_user_read(mp_user *user, const char *text, size_t len,
         return MP_INVALID;
     }
     reading r = {.state = state, .user = user, .message = message};
-    get_consent(&r); /* whatever the rest is */
+    get_consent(&r);
     get_version(&r);
     get_ids(&r);
     get_properties(&r);

@@ -15,9 +15,20 @@
 /* Appends the text of the user. MP_MEMORY. */
 mp_err mp_user_write(const mp_user *user, mp_buf *out);
 
+/* True for the first bytes of what mp_user_write makes, and for what is empty
+ * or all zeros, as a file may be that was written when the power went. Nothing
+ * else is replaced. */
+bool mp_user_text_is_ours(const char *text, size_t len);
+
+/* True for a text that holds a refusal of consent, whole or cut. */
+bool mp_user_text_refuses(const char *text, size_t len);
+
+/* True for a text that keeps who the user is. */
+bool mp_user_text_has_ids(const char *text, size_t len);
+
 /* Fills an all-zero user from a text. MP_INVALID with a message, MP_MEMORY;
- * free the user even then. A text without ids leaves it without. The consent
- * is there even of a text whose other members cannot be used. */
+ * free the user even then. A text without ids leaves it without. A
+ * refusal is there even of a text that cannot be used. */
 mp_err mp_user_read(mp_user *user, const char *text, size_t len,
                     char message[MP_MESSAGE]);
 

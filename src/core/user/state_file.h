@@ -1,0 +1,65 @@
+/* The state files of this process: one entry for each that is in use, whoever
+ * uses it - several users, clients, Lua states and threads. An entry has the
+ * consent that holds for all of them, and the newest text until it is on the
+ * disk. Which file it is depends on its folder (device and inode) and name,
+ * not on how its path is written.
+ *
+ * Thread: any. One lock guards all entries; it is taken after a project's. */
+#ifndef MP_STATE_FILE_H
+#define MP_STATE_FILE_H
+
+#include "core/user/user.h"
+
+typedef struct mp_state_file mp_state_file;
+
+/* The entry of the file at an absolute path, with a reference for the caller;
+ * NULL: out of memory. */
+mp_state_file *mp_state_file_open(const char *path);
+
+/* Gives the reference back. What is not on the disk yet stays known. */
+void mp_state_file_close(mp_state_file *file); /* NULL: nothing */
+
+/* The consent that holds now, read without the lock. */
+mp_consent mp_state_file_consent(const mp_state_file *file);
+
+/* The same with what belongs to it: see mp_user. */
+void mp_state_file_get(const mp_state_file *file, mp_user *user);
+
+/* The user decides. Whatever refusal was known until now may be overwritten on
+ * the disk then; one that another process stored meanwhile may not. */
+void mp_state_file_decide(mp_state_file *file, mp_consent consent,
+                          bool forgetful);
+
+/* What a text that was read from the disk says of it: a refusal holds unless
+ * the user decided otherwise and that is not written yet. */
+void mp_state_file_learn(mp_state_file *file, const mp_user *user);
+
+/* Notes the newest text, which is still to be written. False: its consent is
+ * not the one that holds any more, and it is to be made anew. *err: MP_MEMORY,
+ * and the text before it stays. */
+bool mp_state_file_put(mp_state_file *file, const mp_buf *text, mp_err *err);
+
+/* Appends what is known of the file: the newest text that is not written yet,
+ * or else what is on the disk, at most `most` bytes. Returns 0 or an errno
+ * value: ENOENT when there is neither, EEXIST for a file of something else.
+ * *pending: it is not from the disk. */
+int mp_state_file_read(mp_state_file *file, const char *path, size_t most,
+                       mp_buf *out, bool *pending);
+
+/* Replaces the file with the newest text, if it is not written yet. Between
+ * reading and replacing, no other process does the same. A
+ * refusal on the disk that nobody here knew of stays, and holds from now on.
+ * Returns 0 or an errno value as mp_state_file_read. */
+int mp_state_file_write(const char *path);
+
+/* Says that one cannot "read" or "write" the file, and why. */
+void mp_state_file_tell(int err, const char *what, const char *path,
+                        char message[MP_MESSAGE]);
+
+/* Called around fork: what is known stays known to the child. The parent
+ * writes what is not written yet. */
+void mp_state_files_before_fork(void);
+void mp_state_files_in_parent(void);
+void mp_state_files_in_child(void);
+
+#endif
