@@ -8,81 +8,67 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static mp_buf text_of(const char *text) {
-    mp_buf buf = {0};
-    CHECK(mp_buf_puts(&buf, text) == MP_OK);
-    return buf;
+static mp_state_file *open_file(const char *path) {
+    mp_state_file *file = mp_state_file_open(path);
+    CHECK(file != NULL && strcmp(mp_state_file_path(file), path) == 0);
+    return file;
 }
 
-static void put(mp_saves *saves, const char *path, const char *text,
-                int64_t now_ms) {
-    mp_buf buf = text_of(text);
-    CHECK(mp_saves_put(saves, path, &buf, now_ms) == MP_OK);
-    CHECK(buf.data == NULL);
-}
-
-CASE(the_last_text_is_written_when_the_first_is_due) {
+CASE(a_change_waits_for_others_and_for_the_write_before) {
     mp_saves saves = {0};
-    mp_buf text = {0};
+    mp_state_file *a = open_file("/nowhere/a");
     CHECK(mp_saves_due(&saves) == INT64_MAX);
-    put(&saves, "a", "one", 1000);
-    put(&saves, "a", "two", 1200);
+    CHECK(mp_saves_put(&saves, a, 1000) == MP_OK);
+    CHECK(mp_saves_put(&saves, a, 1200) == MP_OK);
     CHECK(mp_saves_due(&saves) == 1000 + MP_SAVE_DELAY_MS);
-    CHECK(!mp_saves_take(&saves, 1000 + MP_SAVE_DELAY_MS - 1, &text));
-    mp_save *save = mp_saves_take(&saves, 1250, &text);
-    CHECK(save != NULL && !mp_saves_take(&saves, 9999, &text));
-    CHECK_TEXT(text.data, text.len, "two");
-    CHECK(mp_saves_find(&saves, "a") == save);
-    mp_saves_done(&saves, save, &text, NULL, 1250);
-    CHECK(!mp_saves_find(&saves, "a") && mp_saves_due(&saves) == INT64_MAX);
-}
-
-CASE(what_comes_while_a_file_is_written_is_written_next) {
-    mp_saves saves = {0};
-    mp_buf text = {0};
-    put(&saves, "a", "one", 0);
-    mp_save *save = mp_saves_take(&saves, 1000, &text);
-    put(&saves, "a", "two", 10);
+    CHECK(!mp_saves_take(&saves, 1000 + MP_SAVE_DELAY_MS - 1));
+    mp_save *save = mp_saves_take(&saves, 1250);
+    CHECK(save != NULL && !mp_saves_take(&saves, 9999));
+    CHECK(save->file == a && mp_saves_find(&saves, a) == save);
+    CHECK(mp_saves_put(&saves, a, 1260) == MP_OK);
     CHECK(mp_saves_due(&saves) == INT64_MAX); /* not at the same time */
-    mp_saves_done(&saves, save, &text, NULL, 20);
-    CHECK(mp_saves_due(&saves) == 10 + MP_SAVE_DELAY_MS);
-    save = mp_saves_take(&saves, 1000, &text);
-    CHECK_TEXT(text.data, text.len, "two");
-    mp_saves_done(&saves, save, &text, NULL, 1000);
+    mp_saves_done(&saves, save, NULL, 1270);
+    CHECK(mp_saves_due(&saves) == 1260 + MP_SAVE_DELAY_MS);
+    save = mp_saves_take(&saves, 2000);
+    mp_saves_done(&saves, save, NULL, 2000);
+    CHECK(!mp_saves_find(&saves, a) && mp_saves_due(&saves) == INT64_MAX);
+    mp_state_file_close(a);
 }
 
 CASE(what_failed_is_tried_again_ever_more_slowly) {
     mp_saves saves = {0};
-    mp_buf text = {0};
     int64_t now_ms = 0, last_ms = 0;
-    put(&saves, "a", "one", now_ms);
+    mp_state_file *a = open_file("/nowhere/a");
+    CHECK(mp_saves_put(&saves, a, now_ms) == MP_OK);
     for (int i = 0; i < 12; i++) {
         int64_t due_ms = mp_saves_due(&saves);
         CHECK(i == 0 || due_ms - now_ms >= last_ms);
         CHECK(due_ms - now_ms <= 60000);
         last_ms = i == 0 ? 0 : due_ms - now_ms;
         now_ms = due_ms;
-        mp_save *save = mp_saves_take(&saves, now_ms, &text);
-        CHECK_TEXT(text.data, text.len, i < 6 ? "one" : "newer");
-        mp_saves_done(&saves, save, &text, "no", now_ms);
+        mp_save *save = mp_saves_take(&saves, now_ms);
+        mp_saves_done(&saves, save, "no", now_ms);
         CHECK(save->failures == (uint32_t)i + 1);
         if (i == 5)
-            put(&saves, "a", "newer", now_ms);
+            CHECK(mp_saves_put(&saves, a, now_ms) == MP_OK);
     }
     CHECK(last_ms == 60000);
     mp_saves_clear(&saves);
+    mp_state_file_close(a);
 }
 
 CASE(files_wait_apart) {
     mp_saves saves = {0};
-    mp_buf text = {0};
-    put(&saves, "a", "A", 0);
-    put(&saves, "b", "B", 100);
-    mp_save *save = mp_saves_take(&saves, 250, &text);
-    CHECK_TEXT(text.data, text.len, "A");
+    mp_state_file *a = open_file("/nowhere/a"), *b = open_file("/nowhere/b");
+    CHECK(mp_saves_put(&saves, a, 0) == MP_OK);
+    CHECK(mp_saves_put(&saves, b, 100) == MP_OK);
+    mp_save *save = mp_saves_take(&saves, 250);
+    CHECK(save->file == a);
     CHECK(mp_saves_due(&saves) == 350);
-    mp_saves_done(&saves, save, &text, NULL, 250);
+    mp_saves_done(&saves, save, NULL, 250);
     mp_saves_clear(&saves);
+    mp_state_file_close(a);
+    mp_state_file_close(b);
 }
 
 /* ---- a project that writes, while calls to the system fail ---- */
@@ -119,10 +105,17 @@ static mp_project *open_project(void) {
     return mp_project_new(&config);
 }
 
-static void save(mp_project *project, const char *path, const char *text) {
+#define OLD   "{\"version\":1,\"distinct_id\":\"old\"}"
+#define NEWER "{\"version\":1,\"distinct_id\":\"newer\"}"
+
+static void save(mp_project *project, mp_state_file *file, const char *text) {
     bool wake;
-    mp_buf buf = text_of(text);
-    CHECK(mp_project_save(project, path, &buf, &wake) == MP_OK);
+    mp_err err;
+    mp_buf buf = {0};
+    CHECK(mp_buf_puts(&buf, text) == MP_OK);
+    CHECK(mp_state_file_put(file, &buf, &err) && err == MP_OK);
+    CHECK(mp_project_save(project, file, &wake) == MP_OK);
+    mp_buf_free(&buf);
 }
 
 static void check_file(const char *path, const char *text) {
@@ -142,14 +135,15 @@ CASE(a_state_is_old_or_new_whatever_call_fails) {
     CHECK(mkdtemp(home) != NULL);
     snprintf(path, sizeof path, "%s/state", home);
     mp_project *project = open_project();
+    mp_state_file *file = open_file(path);
     CHECK(mp_project_idle(project));
     bool all_went_well = false;
     for (int n = 0; !all_went_well && n < 50; n++) {
         mp_report report;
-        save(project, path, "old");
+        save(project, file, OLD);
         CHECK(mp_project_write_saves(project, true));
-        check_file(path, "old");
-        save(project, path, "newer");
+        check_file(path, OLD);
+        save(project, file, NEWER);
         CHECK(!mp_project_idle(project));
         calls_left = n;
         mp_file_use(&faulty);
@@ -161,22 +155,22 @@ CASE(a_state_is_old_or_new_whatever_call_fails) {
         if (reported) {
             CHECK(report.outcome == MP_REPORT_STATE && report.count == 0);
             CHECK(strstr(report.message, path) != NULL);
-            CHECK(mp_project_await_save(project, path, 0, why) == MP_TIMEOUT);
+            CHECK(mp_project_await_save(project, file, 0, why) == MP_TIMEOUT);
             mp_report_free(&report);
         }
         CHECK(mp_project_write_saves(project, true) == !all_went_well);
-        check_file(path, "newer");
-        CHECK(mp_project_await_save(project, path, 0, why) == MP_OK);
+        check_file(path, NEWER);
+        CHECK(mp_project_await_save(project, file, 0, why) == MP_OK);
         CHECK(mp_project_idle(project));
     }
     CHECK(all_went_well);
     mp_project_release(project);
+    mp_state_file_close(file);
     CHECK(unlink(path) == 0 && rmdir(home) == 0);
 }
 
 int main(void) {
-    RUN(the_last_text_is_written_when_the_first_is_due);
-    RUN(what_comes_while_a_file_is_written_is_written_next);
+    RUN(a_change_waits_for_others_and_for_the_write_before);
     RUN(what_failed_is_tried_again_ever_more_slowly);
     RUN(files_wait_apart);
     RUN(a_state_is_old_or_new_whatever_call_fails);

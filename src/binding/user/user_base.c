@@ -133,7 +133,7 @@ void mp_user_save(mp_user_handle *self) {
     }
     mp_err err = note(self, &text);
     if (err == MP_OK)
-        err = mp_engine_save(self->client->project, self->path, &text);
+        err = mp_engine_save(self->client->project, self->file);
     mp_buf_free(&text);
     self->unsaved = err != MP_OK;
 }

@@ -116,7 +116,6 @@ static mp_err use(mp_user_handle *self, const mp_buf *text) {
 mp_err mp_user_state_load(mp_user_handle *self, const char *path,
                           char message[MP_MESSAGE]) {
     mp_buf text = {0};
-    bool pending;
     mp_file_info seen;
     mp_err err = keep_path(self, path);
     if (err != MP_OK)
@@ -127,15 +126,14 @@ mp_err mp_user_state_load(mp_user_handle *self, const char *path,
     self->file = mp_state_file_open(self->path);
     if (!self->file)
         return MP_MEMORY;
-    int failed =
-        mp_state_file_read(self->file, self->path, MOST, &text, &pending);
+    int failed = mp_state_file_read(self->file, MOST, &text);
     if (failed == 0)
         err = use(self, &text);
     mp_buf_free(&text);
     if (failed == ENOMEM || err == MP_MEMORY)
         return MP_MEMORY;
     if (failed != 0 && failed != ENOENT) {
-        mp_state_file_tell(failed, "read", self->path, message);
+        mp_state_file_tell(self->file, "read", failed, message);
         return MP_STATE;
     }
     mp_state_file_learn(self->file, &self->user);
@@ -197,7 +195,7 @@ static int save(lua_State *L) {
         mp_user_save(self);
     if (self->unsaved)
         return mp_fail(L, MP_MEMORY, "out of memory");
-    mp_err err = mp_engine_await_save(self->client->project, self->path,
+    mp_err err = mp_engine_await_save(self->client->project, self->file,
                                       timeout_ms, message);
     if (err != MP_OK)
         return mp_fail(L, err, message);

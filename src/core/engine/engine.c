@@ -257,28 +257,27 @@ mp_err mp_engine_check(mp_project *project, int64_t timeout_ms,
     return mp_project_await_check(project, check, deadline_ms, message);
 }
 
-mp_err mp_engine_save(mp_project *project, const char *path, mp_buf *text) {
+mp_err mp_engine_save(mp_project *project, mp_state_file *file) {
     bool wake = false;
     mp_err err = MP_CLOSED;
     if (!atomic_load_explicit(&engine.over, memory_order_relaxed))
-        err = mp_project_save(project, path, text, &wake);
-    mp_buf_free(text);
+        err = mp_project_save(project, file, &wake);
     /* Without a thread the text stays where it is and the next call tries. */
     if (err == MP_OK && mp_supervisor_start() && wake)
         mp_supervisor_wake();
     return err;
 }
 
-mp_err mp_engine_await_save(mp_project *project, const char *path,
+mp_err mp_engine_await_save(mp_project *project, const mp_state_file *file,
                             int64_t timeout_ms, char message[MP_MESSAGE]) {
     int64_t deadline_ms = mp_clock_mono_ms() + timeout_ms;
-    mp_project_flush_save(project, path);
+    mp_project_flush_save(project, file);
     if (!mp_supervisor_start()) {
         snprintf(message, MP_MESSAGE, "the sending thread cannot be started");
         return MP_MEMORY;
     }
     mp_supervisor_wake();
-    return mp_project_await_save(project, path, deadline_ms, message);
+    return mp_project_await_save(project, file, deadline_ms, message);
 }
 
 mp_err mp_engine_flush_at_close(mp_project *project, int64_t timeout_ms,

@@ -43,13 +43,13 @@ uint64_t mp_engine_mark(mp_project *project);
 mp_err mp_engine_check(mp_project *project, int64_t timeout_ms,
                        char message[MP_MESSAGE]);
 
-/* Has the worker replace a state file, as mp_project_save; MP_CLOSED once the
- * process exits. The bytes of `text` are taken over in any case. */
-mp_err mp_engine_save(mp_project *project, const char *path, mp_buf *text);
+/* Has the worker write a state file, as mp_project_save; MP_CLOSED once the
+ * process exits. */
+mp_err mp_engine_save(mp_project *project, mp_state_file *file);
 
 /* Has it done at once and waits for it, at most `timeout_ms`: see
  * mp_project_await_save. */
-mp_err mp_engine_await_save(mp_project *project, const char *path,
+mp_err mp_engine_await_save(mp_project *project, const mp_state_file *file,
                             int64_t timeout_ms, char message[MP_MESSAGE]);
 
 /* As mp_engine_flush, for a close. State files that wait are due from then on,

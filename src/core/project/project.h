@@ -10,6 +10,7 @@
 #include "core/lane/report.h"
 #include "core/record/segment.h"
 #include "core/transport/transport_manual.h"
+#include "core/user/state_file.h"
 #include "core/wire/exchange.h"
 
 typedef struct mp_project mp_project;
@@ -86,17 +87,16 @@ mp_err mp_project_await_check(mp_project *project, uint64_t check,
 
 /* ---- state files ---- */
 
-/* Has the sender replace a file by these bytes, which are taken over, within
- * a second. *wake: the sender sleeps too long for that. MP_MEMORY. */
-mp_err mp_project_save(mp_project *project, const char *path, mp_buf *text,
-                       bool *wake);
+/* Has the sender write the newest text of the file within a second. *wake: the
+ * sender sleeps too long for that. MP_MEMORY. */
+mp_err mp_project_save(mp_project *project, mp_state_file *file, bool *wake);
 
-/* Makes what waits for this path due now. */
-void mp_project_flush_save(mp_project *project, const char *path);
+/* Makes the file due now, if it waits. */
+void mp_project_flush_save(mp_project *project, const mp_state_file *file);
 
-/* Waits until nothing waits for this path, at most until `deadline_ms`.
+/* Waits until the file does not wait, at most until `deadline_ms`.
  * MP_TIMEOUT; MP_STATE when writing failed meanwhile; both with a message. */
-mp_err mp_project_await_save(mp_project *project, const char *path,
+mp_err mp_project_await_save(mp_project *project, const mp_state_file *file,
                              int64_t deadline_ms, char message[MP_MESSAGE]);
 
 /* Makes all that waits due now. */

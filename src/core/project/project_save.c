@@ -3,7 +3,6 @@
 #include "core/project/project_state.h"
 
 #include "core/os/clock.h"
-#include "core/user/state_file.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -22,11 +21,10 @@ void mp_project_report_state(mp_project *project, const char *message) {
     mp_project_unlock(project);
 }
 
-mp_err mp_project_save(mp_project *project, const char *path, mp_buf *text,
-                       bool *wake) {
+mp_err mp_project_save(mp_project *project, mp_state_file *file, bool *wake) {
     int64_t now_ms = mp_clock_mono_ms();
     mp_project_lock(project);
-    mp_err err = mp_saves_put(&project->saves, path, text, now_ms);
+    mp_err err = mp_saves_put(&project->saves, file, now_ms);
     int64_t due_ms = mp_saves_due(&project->saves);
     *wake = err == MP_OK && project->looks_ms > due_ms;
     if (*wake)
@@ -35,24 +33,24 @@ mp_err mp_project_save(mp_project *project, const char *path, mp_buf *text,
     return err;
 }
 
-void mp_project_flush_save(mp_project *project, const char *path) {
+void mp_project_flush_save(mp_project *project, const mp_state_file *file) {
     mp_project_lock(project);
-    mp_save *save = mp_saves_find(&project->saves, path);
+    mp_save *save = mp_saves_find(&project->saves, file);
     if (save)
         save->due_ms = mp_clock_mono_ms();
     mp_project_unlock(project);
 }
 
-mp_err mp_project_await_save(mp_project *project, const char *path,
+mp_err mp_project_await_save(mp_project *project, const mp_state_file *file,
                              int64_t deadline_ms, char message[MP_MESSAGE]) {
     mp_err err = MP_OK;
     mp_project_lock(project);
-    const mp_save *save = mp_saves_find(&project->saves, path);
+    const mp_save *save = mp_saves_find(&project->saves, file);
     uint32_t failures = save ? save->failures : 0;
     bool in_time = true;
     while (save && save->failures <= failures && in_time) {
         in_time = mp_wait_until(&project->wait, deadline_ms);
-        save = mp_saves_find(&project->saves, path);
+        save = mp_saves_find(&project->saves, file);
     }
     if (save && save->failures > failures) {
         err = MP_STATE;
@@ -80,15 +78,15 @@ void mp_project_await_saves(mp_project *project, int64_t deadline_ms) {
 }
 
 /* The failure of the first write of a row is reported, the others are not. */
-static void write_one(mp_project *project, mp_save *save, mp_buf *text) {
+static void write_one(mp_project *project, mp_save *save) {
     char failure[MP_MESSAGE] = "";
-    int err = mp_state_file_write(save->path);
+    int err = mp_state_file_write(save->file);
     if (err != 0)
-        mp_state_file_tell(err, "write", save->path, failure);
+        mp_state_file_tell(save->file, "write", err, failure);
     mp_project_lock(project);
     if (err != 0 && save->failures == 0)
         report(project, failure);
-    mp_saves_done(&project->saves, save, text, err != 0 ? failure : NULL,
+    mp_saves_done(&project->saves, save, err != 0 ? failure : NULL,
                   mp_clock_mono_ms());
     mp_wait_changed(&project->wait);
     mp_project_unlock(project);
@@ -102,12 +100,11 @@ bool mp_project_write_saves(mp_project *project, bool all) {
     if (all)
         mp_saves_flush(&project->saves, now_ms);
     for (;;) {
-        mp_buf text;
-        mp_save *save = mp_saves_take(&project->saves, now_ms, &text);
+        mp_save *save = mp_saves_take(&project->saves, now_ms);
         mp_project_unlock(project);
         if (!save)
             return any;
-        write_one(project, save, &text);
+        write_one(project, save);
         any = true;
         mp_project_lock(project);
     }

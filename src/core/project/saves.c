@@ -1,7 +1,5 @@
 #include "core/project/saves.h"
 
-#include "core/base/text.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -10,45 +8,39 @@ enum {
     RETRY_MAX_MS = 60 * 1000
 };
 
-mp_save *mp_saves_find(const mp_saves *saves, const char *path) {
+mp_save *mp_saves_find(const mp_saves *saves, const mp_state_file *file) {
     mp_save *save = saves->list;
-    while (save && strcmp(save->path, path) != 0)
+    while (save && save->file != file)
         save = save->next;
     return save;
 }
 
-static mp_save *add(mp_saves *saves, const char *path) {
+static mp_save *add(mp_saves *saves, mp_state_file *file) {
     mp_save *save = calloc(1, sizeof *save);
-    if (save)
-        save->path = mp_text_copy(path);
-    if (!save || !save->path) {
-        free(save);
+    if (!save)
         return NULL;
-    }
+    save->file = mp_state_file_retain(file);
     save->next = saves->list;
     saves->list = save;
     return save;
 }
 
-mp_err mp_saves_put(mp_saves *saves, const char *path, mp_buf *text,
-                    int64_t now_ms) {
-    mp_save *save = mp_saves_find(saves, path);
+mp_err mp_saves_put(mp_saves *saves, mp_state_file *file, int64_t now_ms) {
+    mp_save *save = mp_saves_find(saves, file);
     if (!save)
-        save = add(saves, path);
+        save = add(saves, file);
     if (!save)
         return MP_MEMORY;
-    if (save->text.len == 0 && save->failures == 0)
+    if (!save->waits && save->failures == 0)
         save->due_ms = now_ms + MP_SAVE_DELAY_MS;
-    mp_buf_free(&save->text);
-    save->text = *text;
-    *text = (mp_buf){0};
+    save->waits = true;
     return MP_OK;
 }
 
 int64_t mp_saves_due(const mp_saves *saves) {
     int64_t due_ms = INT64_MAX;
     for (const mp_save *save = saves->list; save; save = save->next)
-        if (save->text.len > 0 && !save->writing && save->due_ms < due_ms)
+        if (save->waits && !save->writing && save->due_ms < due_ms)
             due_ms = save->due_ms;
     return due_ms;
 }
@@ -65,12 +57,11 @@ bool mp_saves_are_due(const mp_saves *saves, int64_t now_ms) {
     return false;
 }
 
-mp_save *mp_saves_take(mp_saves *saves, int64_t now_ms, mp_buf *text) {
+mp_save *mp_saves_take(mp_saves *saves, int64_t now_ms) {
     for (mp_save *save = saves->list; save; save = save->next) {
-        if (save->text.len == 0 || save->writing || save->due_ms > now_ms)
+        if (!save->waits || save->writing || save->due_ms > now_ms)
             continue;
-        *text = save->text;
-        save->text = (mp_buf){0};
+        save->waits = false;
         save->writing = true;
         return save;
     }
@@ -78,8 +69,7 @@ mp_save *mp_saves_take(mp_saves *saves, int64_t now_ms, mp_buf *text) {
 }
 
 static void free_save(mp_save *save) {
-    mp_buf_free(&save->text);
-    free(save->path);
+    mp_state_file_close(save->file);
     free(save);
 }
 
@@ -98,22 +88,18 @@ static int64_t retry_delay(uint32_t failures) {
     return delay_ms < RETRY_MAX_MS ? delay_ms : RETRY_MAX_MS;
 }
 
-void mp_saves_done(mp_saves *saves, mp_save *save, mp_buf *text,
-                   const char *failure, int64_t now_ms) {
+void mp_saves_done(mp_saves *saves, mp_save *save, const char *failure,
+                   int64_t now_ms) {
     save->writing = false;
     if (failure) {
-        if (save->text.len == 0) {
-            save->text = *text;
-            *text = (mp_buf){0};
-        }
+        save->waits = true;
         save->failures++;
         save->due_ms = now_ms + retry_delay(save->failures);
         snprintf(save->failure, MP_MESSAGE, "%s", failure);
     } else {
         save->failures = 0;
     }
-    mp_buf_free(text);
-    if (save->text.len == 0)
+    if (!save->waits)
         drop(saves, save);
 }
 

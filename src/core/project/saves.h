@@ -1,10 +1,9 @@
-/* State files that wait to be written, one entry per path: what comes later
- * takes the place of what still waits. Opens no file itself. The project's
- * lock is held for every call. */
+/* State files that wait to be written; what is to be written, they know
+ * themselves. Opens no file. The project's lock is held for every call. */
 #ifndef MP_SAVES_H
 #define MP_SAVES_H
 
-#include "core/base/buf.h"
+#include "core/user/state_file.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -16,9 +15,9 @@ enum {
 typedef struct mp_save mp_save;
 struct mp_save {
     mp_save *next;
-    char *path;
-    mp_buf text; /* what waits; empty while the last there was is written */
+    mp_state_file *file; /* a reference */
     int64_t due_ms;
+    bool waits; /* false while the newest text is being written */
     bool writing;
     uint32_t failures; /* in a row */
     char failure[MP_MESSAGE];
@@ -29,9 +28,8 @@ typedef struct mp_saves {
     mp_save *list;
 } mp_saves;
 
-/* Takes over the bytes of `text`. MP_MEMORY, and they stay the caller's. */
-mp_err mp_saves_put(mp_saves *saves, const char *path, mp_buf *text,
-                    int64_t now_ms);
+/* There is a newer text. MP_MEMORY. */
+mp_err mp_saves_put(mp_saves *saves, mp_state_file *file, int64_t now_ms);
 
 /* When the next is due; INT64_MAX: none waits. */
 int64_t mp_saves_due(const mp_saves *saves);
@@ -42,17 +40,17 @@ void mp_saves_flush(mp_saves *saves, int64_t now_ms);
 /* True if one is being written or due. */
 bool mp_saves_are_due(const mp_saves *saves, int64_t now_ms);
 
-/* One that is due, with its bytes in `text`, now the caller's, who writes them
- * and ends with mp_saves_done. NULL: none. */
-mp_save *mp_saves_take(mp_saves *saves, int64_t now_ms, mp_buf *text);
+/* One that is due, for the caller, who writes it and ends with mp_saves_done.
+ * NULL: none. */
+mp_save *mp_saves_take(mp_saves *saves, int64_t now_ms);
 
-/* Ends what mp_saves_take began, and takes back the bytes. `failure`: why the
- * file was not written, so that it must be tried again; NULL: it was. */
-void mp_saves_done(mp_saves *saves, mp_save *save, mp_buf *text,
-                   const char *failure, int64_t now_ms);
+/* Ends what mp_saves_take began. `failure`: why the file was not written, so
+ * that it must be tried again; NULL: it was. */
+void mp_saves_done(mp_saves *saves, mp_save *save, const char *failure,
+                   int64_t now_ms);
 
-/* What waits for this path, or is being written; NULL: nothing. */
-mp_save *mp_saves_find(const mp_saves *saves, const char *path);
+/* The one of this file, if it waits or is being written; NULL: neither. */
+mp_save *mp_saves_find(const mp_saves *saves, const mp_state_file *file);
 
 void mp_saves_clear(mp_saves *saves); /* and frees */
 

@@ -119,6 +119,17 @@ mp_state_file *mp_state_file_open(const char *path) {
     return file;
 }
 
+mp_state_file *mp_state_file_retain(mp_state_file *file) {
+    mp_lock_take(&files.lock);
+    file->refs++;
+    mp_lock_give(&files.lock);
+    return file;
+}
+
+const char *mp_state_file_path(const mp_state_file *file) {
+    return file->path;
+}
+
 /* With the lock held: forgets an entry that the disk has everything of. */
 static void release(mp_state_file *file) {
     mp_state_file **at = &files.list;
@@ -218,19 +229,18 @@ static int read_disk(const char *path, size_t most, mp_buf *out) {
     return err;
 }
 
-int mp_state_file_read(mp_state_file *file, const char *path, size_t most,
-                       mp_buf *out, bool *pending) {
+int mp_state_file_read(mp_state_file *file, size_t most, mp_buf *out) {
     mp_err failed = MP_OK;
     mp_lock_take(&files.lock);
-    bool first = !file->inherited;
+    bool inherited = file->inherited;
     mp_lock_give(&files.lock);
-    *pending = first && copy_newest(file, out, &failed) > 0;
-    if (*pending)
+    if (!inherited && copy_newest(file, out, &failed) > 0)
         return failed == MP_OK ? 0 : ENOMEM;
-    int err = read_disk(path, most, out);
-    if (err == ENOENT) /* the parent has not written it yet */
-        *pending = copy_newest(file, out, &failed) > 0;
-    return failed != MP_OK ? ENOMEM : *pending ? 0 : err;
+    int err = read_disk(file->path, most, out);
+    if (err == ENOENT && /* the parent has not written it yet */
+        copy_newest(file, out, &failed) > 0)
+        err = failed == MP_OK ? 0 : ENOMEM;
+    return err;
 }
 
 /* ---- writing ---- */
@@ -288,50 +298,47 @@ static void settle(mp_state_file *file, uint64_t number) {
 }
 
 /* The folder is locked. */
-static int replace(mp_state_file *file, const char *path, const mp_buf *text,
-                   uint64_t number) {
+static int replace(mp_state_file *file, const mp_buf *text, uint64_t number) {
     mp_buf stored = {0};
-    int err = read_disk(path, MOST, &stored);
+    int err = read_disk(file->path, MOST, &stored);
     bool yielding = err == 0 && yields(file, text, &stored);
     mp_buf_free(&stored);
     if (yielding || (err != 0 && err != ENOENT))
         return err;
-    err = mp_file_replace(MP_FILE_HERE, path, text->data, text->len, true);
+    err =
+        mp_file_replace(MP_FILE_HERE, file->path, text->data, text->len, true);
     if (err == 0)
         settle(file, number);
     return err;
 }
 
-int mp_state_file_write(const char *path) {
-    mp_buf newest = {0};
+int mp_state_file_write(mp_state_file *file) {
+    mp_buf text = {0};
     mp_err failed = MP_OK;
-    int fd = -1;
-    mp_state_file *file = mp_state_file_open(path);
-    if (!file)
-        return ENOMEM;
-    int err = lock_parent(path, &fd);
-    uint64_t number = err == 0 ? copy_newest(file, &newest, &failed) : 0;
+    int fd, err = lock_parent(file->path, &fd);
+    if (err != 0)
+        return err;
+    uint64_t number = copy_newest(file, &text, &failed);
     if (failed != MP_OK)
         err = ENOMEM;
-    if (err == 0 && number > 0)
-        err = replace(file, path, &newest, number);
+    else if (number > 0)
+        err = replace(file, &text, number);
     mp_file_unlock_dir(fd);
-    mp_state_file_close(file);
-    mp_buf_free(&newest);
+    mp_buf_free(&text);
     return err;
 }
 
-void mp_state_file_tell(int err, const char *what, const char *path,
+void mp_state_file_tell(const mp_state_file *file, const char *what, int err,
                         char message[MP_MESSAGE]) {
     char text[MP_SYSERR];
     if (err == EEXIST)
         snprintf(message, MP_MESSAGE,
                  "the state %.140s is a file of something else: give a path of "
                  "its own",
-                 path);
+                 file->path);
     else
         snprintf(message, MP_MESSAGE, "cannot %s the state %.140s: %s", what,
-                 path,
+                 file->path,
                  err == EWOULDBLOCK ? "another program keeps its folder locked"
                                     : mp_syserr_text(err, text));
 }

@@ -16,6 +16,12 @@ typedef struct mp_state_file mp_state_file;
  * NULL: out of memory. */
 mp_state_file *mp_state_file_open(const char *path);
 
+/* Another reference. */
+mp_state_file *mp_state_file_retain(mp_state_file *file);
+
+/* The path that it was opened with first; it is there that it is written. */
+const char *mp_state_file_path(const mp_state_file *file);
+
 /* Gives the reference back. What is not on the disk yet stays known. */
 void mp_state_file_close(mp_state_file *file); /* NULL: nothing */
 
@@ -41,19 +47,17 @@ bool mp_state_file_put(mp_state_file *file, const mp_buf *text, mp_err *err);
 
 /* Appends what is known of the file: the newest text that is not written yet,
  * or else what is on the disk, at most `most` bytes. Returns 0 or an errno
- * value: ENOENT when there is neither, EEXIST for a file of something else.
- * *pending: it is not from the disk. */
-int mp_state_file_read(mp_state_file *file, const char *path, size_t most,
-                       mp_buf *out, bool *pending);
+ * value: ENOENT when there is neither, EEXIST for a file of something else. */
+int mp_state_file_read(mp_state_file *file, size_t most, mp_buf *out);
 
 /* Replaces the file with the newest text, if it is not written yet. Between
  * reading and replacing, no other process does the same. A
  * refusal on the disk that nobody here knew of stays, and holds from now on.
  * Returns 0 or an errno value as mp_state_file_read. */
-int mp_state_file_write(const char *path);
+int mp_state_file_write(mp_state_file *file);
 
 /* Says that one cannot "read" or "write" the file, and why. */
-void mp_state_file_tell(int err, const char *what, const char *path,
+void mp_state_file_tell(const mp_state_file *file, const char *what, int err,
                         char message[MP_MESSAGE]);
 
 /* Called around fork: what is known stays known to the child. The parent
