@@ -102,6 +102,16 @@ describe("a stored consent", function()
     os.execute(("rm -rf %s.old"):format(folder))
   end)
 
+  it("is written to the folder that is there", function()
+    local me = mp:user { state = path }
+    me:opt_out_tracking()
+    assert.is_true(me:save(20))
+    os.execute(("rm -rf %s && mkdir %s"):format(folder, folder))
+    me:register { a = 1 }
+    assert.is_true(me:save(20))
+    assert.equal(REFUSAL, read(path))
+  end)
+
   it("brings what was not written yet to the next user", function()
     local me = mp:user { state = path }
     me:register { plan = "pro" }

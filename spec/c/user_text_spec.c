@@ -108,6 +108,36 @@ CASE(a_consent_is_read_whatever_the_rest_is) {
     mp_user_free(&user);
 }
 
+CASE(a_cut_refusal_is_still_one) {
+    static const char whole[] = "{\"version\":1,\"consent\":\"refused\","
+                                "\"distinct_id\":\"u\"}\n";
+    const size_t enough = sizeof "{\"version\":1,\"consent\":\"r" - 1;
+    mp_user user;
+    char why[MP_MESSAGE];
+    for (size_t len = enough; len < sizeof whole - 2; len++) {
+        user = (mp_user){0};
+        CHECK(mp_user_read(&user, whole, len, why) == MP_INVALID);
+        CHECK(user.consent == MP_CONSENT_REFUSED);
+        CHECK(mp_user_text_is_ours(whole, len));
+        mp_user_free(&user);
+    }
+    CHECK(read_text(&user,
+                    "{\"version\":1,\"properties\":{\"a\":"
+                    "\"\\\"consent\\\":\\\"refused\\\"\"}",
+                    why) == MP_INVALID);
+    CHECK(user.consent == MP_CONSENT_UNKNOWN);
+    mp_user_free(&user);
+}
+
+CASE(no_file_of_something_else_is_ours) {
+    CHECK(mp_user_text_is_ours("", 0));
+    CHECK(mp_user_text_is_ours("\0\0", 2));
+    CHECK(!mp_user_text_is_ours("\0x", 2));
+    CHECK(!mp_user_text_is_ours("[]", 2));
+    CHECK(!mp_user_text_is_ours("{\"version", 9));
+    CHECK(mp_user_text_is_ours("{\"version\":9", 12));
+}
+
 /* Whatever a cut or a changed byte makes of a state, reading it ends well. */
 CASE(no_damage_does_harm) {
     static const char whole[] =
@@ -197,6 +227,8 @@ int main(void) {
     RUN(pending_updates_know_if_they_are_idempotent);
     RUN(what_is_no_state_says_why);
     RUN(a_consent_is_read_whatever_the_rest_is);
+    RUN(a_cut_refusal_is_still_one);
+    RUN(no_file_of_something_else_is_ours);
     RUN(no_damage_does_harm);
     RUN(who_opted_out_is_forgotten);
     RUN(what_could_not_be_sent_is_no_state);
