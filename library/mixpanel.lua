@@ -58,7 +58,7 @@ function mixpanel.date(seconds) end
 ---| "memory"       # out of memory
 ---| "unauthorized" # `check`: the API refused the credentials
 ---| "network"      # `check`: the API cannot be reached, or did not answer as it should
----| "state"        # `save`: the state file cannot be written; it is tried again. `user`: it cannot be read now
+---| "state"        # `save`: the state file cannot be written; it is tried again. `user`: it cannot be read, or is a file of something else
 
 ---What `mixpanel.new` takes besides the token, and `set_config` with the
 ---exception of those that decide where records go (marked *key*).
@@ -666,7 +666,8 @@ function User:get_group(group_key, group_id) end
 function User:opt_in_tracking(options) end
 
 ---The user does not want to be tracked: from now on every call that would send
----something returns `opted_out`, also after a restart. What is queued was agreed
+---something returns `opted_out`, also after a restart and for every other user
+---of the process with the same state file. What is queued was agreed
 ---to and is sent. By default the profile of an identified user is deleted, and
 ---ids, super properties, timers and held updates are forgotten.
 ---@param options? { delete_user: boolean?, clear_persistence: boolean? } both `true` by default

@@ -178,7 +178,8 @@ describe("a stored consent", function()
         local mixpanel = require "mixpanel"
         local path = ...
         local function user(name)
-          local mp = mixpanel.new("t", { api_host = "http://127.0.0.1:9", exit_timeout = 0, name = name })
+          local options = { api_host = "http://127.0.0.1:9", exit_timeout = 0, name = name }
+          local mp = mixpanel.new("t", options)
           return assert(mp:user { state = path }), mp
         end
         local me, mp = user "parent"
