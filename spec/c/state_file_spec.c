@@ -159,6 +159,7 @@ CASE(what_cannot_be_read_is_not_replaced) {
     err = mp_state_file_read(file, 100, &got);
     mp_file_use(&mp_file_system);
     CHECK(err == EIO && got.len == 0);
+    mp_buf_free(&got);
     mp_state_file_close(file);
     end();
 }

@@ -288,7 +288,8 @@ static bool classify(mp_pending_update *update) {
 
 static mp_err read_update(mp_pending *pending, const json_t *string) {
     size_t len = json_string_length(string);
-    mp_err err = len > MP_RECORD_MAX ? MP_INVALID : holds_json(string);
+    bool fits = len > 0 && len <= MP_RECORD_MAX;
+    mp_err err = fits ? holds_json(string) : MP_INVALID;
     if (err != MP_OK || json_string_value(string)[0] != '{')
         return err ? err : MP_INVALID;
     mp_buf body = {0};
