@@ -11,8 +11,10 @@
  *
  * Lua does not say whether a table is an array. The walk assumes it as long
  * as lua_next yields 1, 2, 3..., as it does for every table that was filled
- * in order; when that fails, what was written is dropped, the keys are
- * counted, and the walk begins anew. */
+ * in order; when that fails, the keys are counted, and those of a list that
+ * are missing follow by their index. Only what is found to be an object is
+ * dropped and written again, and objects lie in objects no deeper than
+ * MP_OBJECTS_MAX. */
 
 enum {
     SLOTS = 12, /* of the stack for one level: key, value, temporaries */
@@ -28,60 +30,49 @@ typedef struct depth {
 } depth;
 
 /* The value at the top. */
-static mp_err encode_at(mp_encode *e, depth at);
+static void encode_at(mp_encode *e, depth at);
 
-/* Makes the first comma since `start` the opening bracket. */
-static mp_err close_table(mp_encode *e, size_t start, const char *brackets) {
-    if (e->out->len == start)
-        return mp_buf_add(e->out, brackets, 2);
-    e->out->data[start] = brackets[0];
-    return mp_encode_char(e, brackets[1]);
+/* ---- lists ---- */
+
+/* The value at the top as element `i` of a list. False when it failed. */
+static bool encode_element(mp_encode *e, size_t i, depth at) {
+    mp_encode_char(e, ',');
+    encode_at(e, at);
+    if (!mp_encode_err(e))
+        return true;
+    mp_fault_index(&e->fault, i);
+    return false;
 }
 
-/* The value at the top as element `i` of a list. */
-static mp_err encode_element(mp_encode *e, size_t i, depth at) {
-    mp_err err = mp_encode_char(e, ',');
-    if (err == MP_OK)
-        err = encode_at(e, at);
-    if (err != MP_OK)
-        mp_fault_index(&e->fault, i);
-    return err;
-}
-
-static mp_err check_list_length(mp_encode *e, size_t n) {
+/* False for a list that is too long. */
+static bool check_list_length(mp_encode *e, size_t n) {
     if (n <= e->list_max)
-        return MP_OK;
-    return mp_fault_set(&e->fault,
-                        "the list has %zu elements; Mixpanel takes at most %zu",
-                        n, e->list_max);
+        return true;
+    mp_encode_refuse(e, "the list has %zu elements; Mixpanel takes at most %zu",
+                     n, e->list_max);
+    return false;
 }
 
-/* With the first key and value on the stack: the table as a list, as long as
- * the keys are 1, 2, 3...; else leaves *done false and the stack as it was
- * before the first key. */
-static mp_err try_list(mp_encode *e, int table, depth at, bool *done) {
+/* With the first key and value on the stack: the elements as long as their
+ * keys are 1, 2, 3... Returns how many; *all: the table has no other keys. */
+static size_t encode_in_order(mp_encode *e, int table, depth at, bool *all) {
     lua_State *L = e->L;
-    size_t start = e->out->len, n = 0;
-    uint32_t repaired = e->repaired;
-    mp_err err = MP_OK;
+    size_t n = 0;
+    *all = false;
     do {
-        *done = lua_type(L, table + 1) == LUA_TNUMBER &&
-                lua_tonumber(L, table + 1) == (lua_Number)(n + 1);
-        if (!*done)
-            break;
-        if (++n > e->list_max)
-            return check_list_length(e, mp_lua_rawlen(L, table));
-        err = encode_element(e, n, at);
-        if (err != MP_OK)
-            return err;
+        if (lua_type(L, table + 1) != LUA_TNUMBER ||
+            lua_tonumber(L, table + 1) != (lua_Number)(n + 1))
+            return n;
+        if (n == e->list_max) {
+            check_list_length(e, mp_lua_rawlen(L, table));
+            return n;
+        }
+        if (!encode_element(e, ++n, at))
+            return n;
         lua_pop(L, 1);
     } while (lua_next(L, table));
-    if (*done)
-        return close_table(e, start, "[]");
-    lua_pop(L, 2);
-    e->out->len = start;
-    e->repaired = repaired;
-    return MP_OK;
+    *all = true;
+    return n;
 }
 
 /* What the keys of a table that is to be an array come to. */
@@ -117,171 +108,217 @@ static bool is_list(lua_State *L, int table, size_t *n) {
     return is_list && found.count == found.largest;
 }
 
-static mp_err encode_list(mp_encode *e, int table, size_t n, depth at) {
-    size_t start = e->out->len;
-    mp_err err = check_list_length(e, n);
-    for (size_t i = 1; err == MP_OK && i <= n; i++) {
+/* The elements `first` to `n`. */
+static void encode_elements(mp_encode *e, int table, size_t first, size_t n,
+                            depth at) {
+    bool fine = check_list_length(e, n);
+    for (size_t i = first; fine && i <= n; i++) {
         lua_rawgeti(e->L, table, (int)i);
-        err = encode_element(e, i, at);
+        fine = encode_element(e, i, at);
         lua_settop(e->L, table);
     }
-    return err == MP_OK ? close_table(e, start, "[]") : err;
+}
+
+static void encode_list(mp_encode *e, int table, size_t n, depth at) {
+    size_t start = e->out->len;
+    encode_elements(e, table, 1, n, at);
+    mp_encode_close(e, start, "[]");
 }
 
 /* A table of which someone said that it is an array: what is missing up to
  * the largest index is null. */
-static mp_err encode_array(mp_encode *e, int table, depth at) {
+static void encode_array(mp_encode *e, int table, depth at) {
     indexes found;
     char shown[MP_SHOWN];
-    if (!count_indexes(e->L, table, &found))
-        return mp_fault_set(&e->fault, "an array cannot have the key %s",
-                            mp_fault_show(e->L, -1, shown));
-    return encode_list(e, table, found.largest, at);
+    if (count_indexes(e->L, table, &found))
+        encode_list(e, table, found.largest, at);
+    else
+        mp_encode_refuse(e, "an array cannot have the key %s",
+                         mp_fault_show(e->L, -1, shown));
 }
 
-static mp_err encode_object(mp_encode *e, int table, depth at) {
+/* ---- objects ---- */
+
+static void encode_object(mp_encode *e, int table, depth at) {
     lua_State *L = e->L;
     size_t start = e->out->len;
     int keys = 0;
     if (++at.objects > MP_OBJECTS_MAX)
-        return mp_fault_set(&e->fault,
-                            "objects lie deeper than %d levels in a property",
-                            MP_OBJECTS_MAX);
+        mp_encode_refuse(e, "objects lie deeper than %d levels in a property",
+                         MP_OBJECTS_MAX);
     lua_pushnil(L);
     while (lua_next(L, table)) {
         if (++keys > MP_KEYS_MAX)
-            return mp_fault_set(&e->fault, "the object has more than %d keys",
-                                MP_KEYS_MAX);
-        mp_err err = mp_encode_key(e, table, table + 1);
-        if (err != MP_OK)
-            return err;
-        err = encode_at(e, at);
-        if (err != MP_OK) {
+            mp_encode_refuse(e, "the object has more than %d keys",
+                             MP_KEYS_MAX);
+        if (!mp_encode_key(e, table, table + 1))
+            return;
+        encode_at(e, at);
+        if (mp_encode_err(e)) {
             mp_fault_key(&e->fault, L, table + 1);
-            return err;
+            return;
         }
         lua_pop(L, 1);
     }
-    return close_table(e, start, "{}");
+    mp_encode_check_keys(e, start);
+    mp_encode_close(e, start, "{}");
 }
 
 /* A table that says nothing of its form. */
-static mp_err encode_unmarked(mp_encode *e, int table, depth at) {
+static void encode_unmarked(mp_encode *e, int table, depth at) {
     lua_State *L = e->L;
+    size_t start = e->out->len, n;
+    uint32_t repaired = e->repaired;
     lua_pushnil(L);
-    if (!lua_next(L, table))
-        return encode_object(e, table, at);
-    if (lua_type(L, table + 1) != LUA_TNUMBER) {
-        lua_pop(L, 2);
-        return encode_object(e, table, at);
+    if (!lua_next(L, table) || lua_type(L, table + 1) != LUA_TNUMBER) {
+        lua_settop(L, table);
+        encode_object(e, table, at);
+        return;
     }
-    bool done;
-    mp_err err = try_list(e, table, at, &done);
-    if (err != MP_OK || done)
-        return err;
-    size_t n;
-    return is_list(L, table, &n) ? encode_list(e, table, n, at)
-                                 : encode_object(e, table, at);
+    bool all;
+    size_t written = encode_in_order(e, table, at, &all);
+    if (mp_encode_err(e))
+        return;
+    if (!all && !is_list(L, table, &n)) {
+        e->out->len = start;
+        e->repaired = repaired;
+        encode_object(e, table, at);
+        return;
+    }
+    if (!all)
+        encode_elements(e, table, written + 1, n, at);
+    mp_encode_close(e, start, "[]");
 }
 
+/* ---- tables ---- */
+
 /* The table, or what is marked as one, at the top. */
-static mp_err encode_table(mp_encode *e, depth at) {
+static void encode_table(mp_encode *e, depth at) {
     lua_State *L = e->L;
     mp_digits digits;
-    if (++at.tables > MP_TABLES_MAX)
-        return mp_fault_set(&e->fault,
-                            "tables lie deeper than %d levels, or contain "
-                            "themselves",
-                            MP_TABLES_MAX);
-    if (!lua_checkstack(L, SLOTS))
-        return MP_MEMORY;
+    if (mp_encode_err(e)) /* and no path leads to it from here */
+        return;
+    if (++at.tables > MP_TABLES_MAX) {
+        mp_encode_refuse(e,
+                         "tables lie deeper than %d levels, or contain "
+                         "themselves",
+                         MP_TABLES_MAX);
+        return;
+    }
+    if (!lua_checkstack(L, SLOTS)) {
+        mp_encode_note(e, MP_MEMORY);
+        return;
+    }
     mp_type_hint form = mp_type_hint_of(L, -1, &digits);
-    if (form == MP_HINT_NULL)
-        return mp_encode_null(e);
-    if (!mp_type_hint_open(L, -1))
-        return mp_buf_add(e->out, "[]", 2);
+    if (form == MP_HINT_NULL) {
+        mp_encode_null(e);
+        return;
+    }
+    if (!mp_type_hint_open(L, -1)) {
+        mp_buf_add(e->out, "[]", 2);
+        return;
+    }
     int table = lua_gettop(L);
-    mp_err err = form == MP_HINT_ARRAY    ? encode_array(e, table, at)
-                 : form == MP_HINT_OBJECT ? encode_object(e, table, at)
-                                          : encode_unmarked(e, table, at);
+    if (form == MP_HINT_ARRAY)
+        encode_array(e, table, at);
+    else if (form == MP_HINT_OBJECT)
+        encode_object(e, table, at);
+    else
+        encode_unmarked(e, table, at);
     lua_settop(L, table - 1);
-    return err;
 }
 
 /* ---- values ---- */
 
-static mp_err encode_string(mp_encode *e) {
+static void encode_string(mp_encode *e) {
     size_t len;
     const char *text = lua_tolstring(e->L, -1, &len);
-    return mp_encode_text(e, text, len);
+    mp_encode_text(e, text, len);
 }
 
-static mp_err encode_boolean(mp_encode *e) {
-    return lua_toboolean(e->L, -1) ? mp_buf_add(e->out, "true", 4)
-                                   : mp_buf_add(e->out, "false", 5);
+static void encode_boolean(mp_encode *e) {
+    if (lua_toboolean(e->L, -1))
+        mp_buf_add(e->out, "true", 4);
+    else
+        mp_buf_add(e->out, "false", 5);
 }
 
-static mp_err encode_other(mp_encode *e, depth at) {
+static void encode_other(mp_encode *e, depth at) {
     lua_State *L = e->L;
     mp_digits digits;
     switch (mp_type_hint_of(L, -1, &digits)) {
     case MP_HINT_NULL:
-        return mp_encode_null(e);
+        mp_encode_null(e);
+        break;
     case MP_HINT_INTEGER:
-        return mp_buf_add(e->out, digits.text, digits.len);
+        mp_buf_add(e->out, digits.text, digits.len);
+        break;
     case MP_HINT_ARRAY:
     case MP_HINT_OBJECT:
-        return encode_table(e, at);
+        encode_table(e, at);
+        break;
     default:
-        return mp_fault_set(&e->fault, "%s has no JSON form",
-                            luaL_typename(L, -1));
+        mp_encode_refuse(e, "%s has no JSON form", luaL_typename(L, -1));
     }
 }
 
-static mp_err encode_at(mp_encode *e, depth at) {
+static void encode_at(mp_encode *e, depth at) {
     switch (lua_type(e->L, -1)) {
     case LUA_TSTRING:
-        return encode_string(e);
+        encode_string(e);
+        break;
     case LUA_TNUMBER:
-        return mp_encode_any_number(e);
+        mp_encode_any_number(e);
+        break;
     case LUA_TBOOLEAN:
-        return encode_boolean(e);
+        encode_boolean(e);
+        break;
     case LUA_TNIL:
-        return mp_encode_null(e);
+        mp_encode_null(e);
+        break;
     case LUA_TTABLE:
-        return encode_table(e, at);
+        encode_table(e, at);
+        break;
     default:
-        return encode_other(e, at);
+        encode_other(e, at);
     }
 }
 
-mp_err mp_encode_value(mp_encode *e, int objects) {
-    return encode_at(e, (depth){objects, objects});
+void mp_encode_value(mp_encode *e, int objects) {
+    encode_at(e, (depth){objects, objects});
 }
 
 /* ---- where the API wants a list ---- */
 
-mp_err mp_encode_list(mp_encode *e) {
+/* The list at the top, which mp_type_hint_open gave. */
+static void encode_opened(mp_encode *e, bool is_array) {
+    depth at = {1, 0};
+    int table = lua_gettop(e->L);
+    size_t n;
+    if (is_array)
+        encode_array(e, table, at);
+    else if (is_list(e->L, table, &n))
+        encode_list(e, table, n, at);
+    else
+        mp_encode_refuse(e, "the table is no list: its keys are not 1, 2, "
+                            "3...");
+    lua_settop(e->L, table - 1);
+}
+
+void mp_encode_list(mp_encode *e) {
     lua_State *L = e->L;
     mp_digits digits;
     char shown[MP_SHOWN];
-    depth at = {1, 0};
     mp_type_hint form = mp_type_hint_of(L, -1, &digits);
     bool is_array = form == MP_HINT_ARRAY;
     if (!is_array && (form != MP_HINT_NONE || !lua_istable(L, -1)))
-        return mp_fault_set(&e->fault, "%s is no list",
-                            mp_fault_show(L, -1, shown));
+        mp_encode_refuse(e, "%s is no list", mp_fault_show(L, -1, shown));
     if (!lua_checkstack(L, SLOTS))
-        return MP_MEMORY;
-    if (!mp_type_hint_open(L, -1))
-        return mp_buf_add(e->out, "[]", 2);
-    int table = lua_gettop(L);
-    size_t n = 0;
-    if (!is_array && !is_list(L, table, &n))
-        return mp_fault_set(&e->fault, "the table is no list: its keys are "
-                                       "not 1, 2, 3...");
-    mp_err err =
-        is_array ? encode_array(e, table, at) : encode_list(e, table, n, at);
-    lua_settop(L, table - 1);
-    return err;
+        mp_encode_note(e, MP_MEMORY);
+    if (mp_encode_err(e))
+        return;
+    if (mp_type_hint_open(L, -1))
+        encode_opened(e, is_array);
+    else
+        mp_buf_add(e->out, "[]", 2);
 }

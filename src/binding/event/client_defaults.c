@@ -34,31 +34,31 @@ static void push_properties(lua_State *L, int arg, int self, bool reject) {
         push_kept(L, self, GIVEN);
         return;
     }
-    mp_err err;
     mp_encode e = {.L = L, .list_max = MP_LIST_MAX, .reject = reject};
     mp_fault_start(&e.fault, "option 'properties'");
-    mp_defaults_new(&e, &err);
+    mp_err err = mp_defaults_encode(&e);
     if (err != MP_OK)
         fail(L, arg, err, &e.fault);
     lua_replace(L, -2);
 }
 
 /* Excludes the property whose name, a string, is at the top. */
-static mp_err exclude(mp_defaults *defaults, mp_encode *e) {
+static void exclude(mp_defaults *defaults, mp_encode *e) {
     size_t len;
     const char *text = lua_tolstring(e->L, -1, &len);
-    mp_buf_clear(e->out);
-    mp_err err = mp_encode_text(e, text, len);
-    if (err != MP_OK)
-        return err;
+    e->out->len = 0;
+    mp_encode_text(e, text, len);
+    if (mp_encode_err(e))
+        return;
     const char *name = e->out->data + 1;
     mp_reserved reserved = mp_reserved_find(name, e->out->len - 2);
     if (reserved && reserved != MP_LIB && reserved != MP_LIB_VERSION)
-        return mp_fault_set(&e->fault,
-                            "%s is what Mixpanel, or the option "
-                            "'geolocate', goes by",
-                            text);
-    return mp_defaults_exclude(defaults, name, e->out->len - 2);
+        mp_encode_refuse(e,
+                         "%s is what Mixpanel, or the option 'geolocate', "
+                         "goes by",
+                         text);
+    else
+        mp_defaults_exclude(defaults, name, e->out->len - 2);
 }
 
 static void push_excluded(lua_State *L, int arg, int self) {
@@ -73,19 +73,18 @@ static void push_excluded(lua_State *L, int arg, int self) {
     mp_defaults *defaults = mp_defaults_push(L);
     int list = lua_gettop(L) - 1;
     mp_encode e = {.L = L, .out = &defaults->bytes};
-    mp_err err = MP_OK;
     mp_fault_start(&e.fault, "option 'exclude_properties'");
     lua_pushnil(L);
-    while (err == MP_OK && lua_next(L, list)) {
+    while (lua_next(L, list)) {
         if (lua_type(L, -1) == LUA_TSTRING && lua_type(L, -2) == LUA_TNUMBER)
-            err = exclude(defaults, &e);
+            exclude(defaults, &e);
         else
-            err = mp_fault_set(&e.fault, "got %s, expected a list of names",
-                               mp_fault_show(L, -1, shown));
+            mp_encode_refuse(&e, "got %s, expected a list of names",
+                             mp_fault_show(L, -1, shown));
         lua_pop(L, 1);
     }
-    if (err != MP_OK)
-        fail(L, arg, err, &e.fault);
+    if (mp_encode_err(&e))
+        fail(L, arg, mp_encode_err(&e), &e.fault);
     mp_buf_free(&defaults->bytes);
     lua_replace(L, list);
 }
@@ -102,10 +101,10 @@ void mp_client_defaults_read(lua_State *L, int arg, int self, bool reject) {
     mp_defaults *both = mp_defaults_push(L);
     const mp_defaults *properties = lua_touserdata(L, top);
     const mp_defaults *excluded = lua_touserdata(L, top + 1);
-    mp_err err = mp_defaults_exclude_all(both, excluded);
-    if (err == MP_OK && properties)
-        err = mp_defaults_put_all(both, properties, true);
-    if (err != MP_OK)
+    mp_defaults_exclude_all(both, excluded);
+    if (properties)
+        mp_defaults_put_all(both, properties, true);
+    if (both->bytes.err)
         mp_raise_memory(L);
 }
 

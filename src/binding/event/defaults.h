@@ -37,28 +37,29 @@ typedef struct mp_overridden {
 /* Pushes a userdata without properties. Raises when Lua is out of memory. */
 mp_defaults *mp_defaults_push(lua_State *L);
 
-/* Pushes a userdata with the properties of the table at the top, NULL with
- * *err and the encoder's fault when that fails. The encoder's `out` is set
- * here. Raises when Lua is out of memory. */
-mp_defaults *mp_defaults_new(mp_encode *e, mp_err *err);
+/* Pushes a userdata with the properties of the table at the top. The encoder
+ * writes into it, and judges them. Raises when Lua is out of memory. */
+mp_err mp_defaults_encode(mp_encode *e);
+
+/* The first error of what is put in or excluded stays in `bytes`. */
 
 /* Adds a property, given as JSON: the name without its quotes, the value as
  * it is. One that is there or excluded is left alone. MP_INVALID when there
  * are too many, MP_MEMORY. */
-mp_err mp_defaults_put(mp_defaults *defaults, const char *name, size_t name_len,
-                       const char *json, size_t len);
+void mp_defaults_put(mp_defaults *defaults, const char *name, size_t name_len,
+                     const char *json, size_t len);
 
 /* Adds the properties of `other` that are not there or excluded, its ids only
  * if `ids`. */
-mp_err mp_defaults_put_all(mp_defaults *defaults, const mp_defaults *other,
-                           bool ids);
+void mp_defaults_put_all(mp_defaults *defaults, const mp_defaults *other,
+                         bool ids);
 
 /* Never to send a property of this name, given as JSON without quotes, again;
  * MP_MEMORY. */
-mp_err mp_defaults_exclude(mp_defaults *defaults, const char *name, size_t len);
+void mp_defaults_exclude(mp_defaults *defaults, const char *name, size_t len);
 
 /* The same for every name that `other` excludes. */
-mp_err mp_defaults_exclude_all(mp_defaults *defaults, const mp_defaults *other);
+void mp_defaults_exclude_all(mp_defaults *defaults, const mp_defaults *other);
 
 /* NULL: nothing is excluded. */
 static inline const mp_dict *mp_defaults_excluded(const mp_defaults *defaults) {
@@ -72,7 +73,7 @@ void mp_defaults_find(const mp_defaults *defaults, const char *name, size_t len,
                       mp_overridden *overridden);
 
 /* Appends those that are not overridden. */
-mp_err mp_defaults_add(const mp_defaults *defaults,
-                       const mp_overridden *overridden, mp_buf *out);
+void mp_defaults_add(const mp_defaults *defaults,
+                     const mp_overridden *overridden, mp_buf *out);
 
 #endif

@@ -16,11 +16,9 @@
 #define INSERT_ID   ",\"$insert_id\":\""
 
 mp_err mp_event_prefix(mp_buf *event_prefix, const char *token) {
-    mp_err err = mp_buf_puts(event_prefix, ",\"properties\":{\"token\":\"");
-    if (err == MP_OK)
-        err = mp_buf_puts(event_prefix,
-                          token); /* has nothing to escape: config.c */
-    return err == MP_OK ? mp_buf_puts(event_prefix, "\",\"time\":") : err;
+    mp_buf_puts(event_prefix, ",\"properties\":{\"token\":\"");
+    mp_buf_puts(event_prefix, token); /* has nothing to escape: config.c */
+    return mp_buf_puts(event_prefix, "\",\"time\":");
 }
 
 /* ---- begin ---- */
@@ -47,157 +45,154 @@ void mp_event_anchor(lua_State *L, int index) {
     lua_rawgeti(L, -1, 1);
 }
 
-mp_err mp_event_begin(mp_event *event, mp_encode *e, const mp_client *client,
-                      const mp_defaults *defaults, mp_scratch *scratch,
-                      const char *name, size_t len) {
+void mp_event_begin(mp_event *event, mp_encode *e, const mp_client *client,
+                    const mp_defaults *defaults, mp_scratch *scratch,
+                    const char *name, size_t len) {
     memset(event, 0, sizeof *event);
     event->client = client;
     event->name = name;
     event->name_len = len;
     if (len > 0 && name[0] == '$')
         recognise(event, name, len);
-    if (!client->project) /* collected by a finaliser */
-        return MP_CLOSED;
+    e->out = &scratch->body;
+    e->out->limit = MP_BODY_MAX;
+    mp_fault_start(&e->fault, "event");
+    if (!client->project) { /* collected by a finaliser */
+        mp_encode_note(e, MP_CLOSED);
+        return;
+    }
     if (!event->is_merge)
         event->defaults = defaults;
-    e->out = &scratch->body;
-    mp_buf_clear(e->out);
-    e->out->limit = MP_BODY_MAX;
     e->list_max = MP_LIST_MAX;
     e->reject = mp_project_reject_invalid(client->project);
     e->excluded = mp_defaults_excluded(event->defaults);
     e->repaired = 0;
-    mp_fault_start(&e->fault, "event");
     if (is_blank(name, len))
-        return mp_fault_set(&e->fault, "the name of the event is blank");
-    return MP_OK;
+        mp_encode_refuse(e, "the name of the event is blank");
 }
 
 /* ---- body ---- */
 
-static mp_err encode_id(mp_event *event, mp_encode *e, mp_reserved name) {
+static void encode_id(mp_event *event, mp_encode *e, mp_reserved name) {
     bool given;
     size_t start = e->out->len;
-    mp_err err = mp_reserved_id(e, &given);
+    mp_reserved_id(e, &given);
     if (e->out->len > start)
         event->given |= name;
     event->identified |= given;
-    return err;
 }
 
-static mp_err read_time(mp_event *event, mp_encode *e) {
-    if (event->time_ms != 0 || mp_type_hint_is_null(e->L, -1))
-        return MP_OK;
-    return mp_timestamp_read(e->L, -1, &event->time_ms, &e->fault);
+static void read_time(mp_event *event, mp_encode *e) {
+    if (event->time_ms == 0 && !mp_type_hint_is_null(e->L, -1))
+        mp_encode_note(e,
+                       mp_timestamp_read(e->L, -1, &event->time_ms, &e->fault));
 }
 
 /* The value at the top, of a property with a meaning of its own. Appends
  * nothing for what is written in the head, or stands for nothing. */
-static mp_err encode_reserved(mp_event *event, mp_encode *e, mp_reserved name) {
+static void encode_reserved(mp_event *event, mp_encode *e, mp_reserved name) {
     switch (name) {
     case MP_TOKEN:
         e->repaired++;
-        return MP_OK;
+        break;
     case MP_TIME:
-        return read_time(event, e);
+        read_time(event, e);
+        break;
     case MP_INSERT_ID_KEY:
-        return mp_reserved_insert_id(e, event->insert_id,
-                                     &event->insert_id_len);
+        mp_reserved_insert_id(e, event->insert_id, &event->insert_id_len);
+        break;
     case MP_DISTINCT_ID:
     case MP_OTHER_ID:
-        return encode_id(event, e, name);
-    case MP_IP:
-        if (mp_type_hint_is_null(e->L, -1))
-            return MP_OK;
+        encode_id(event, e, name);
         break;
     default:
-        break;
+        if (name == MP_IP && mp_type_hint_is_null(e->L, -1))
+            return;
+        event->given |= name;
+        mp_encode_value(e, 0);
     }
-    event->given |= name;
-    return mp_encode_value(e, 0);
 }
 
-static mp_err too_many(mp_encode *e) {
-    return mp_fault_set(&e->fault,
-                        "more than %d properties, those of the client included",
-                        MP_KEYS_MAX);
+static void refuse_many(mp_encode *e) {
+    mp_encode_refuse(e, "more than %d properties, those of the client included",
+                     MP_KEYS_MAX);
 }
 
-/* The pair whose key is at index `key` and whose value is at the top. */
-static mp_err encode_pair(mp_event *event, mp_encode *e, int table, int key) {
+/* The pair whose key is at index `key` and whose value is at the top. False
+ * when it failed. */
+static bool encode_pair(mp_event *event, mp_encode *e, int table, int key) {
     mp_buf *out = e->out;
     size_t start = out->len;
-    mp_err err = mp_encode_key(e, table, key);
-    if (err != MP_OK)
-        return err;
+    if (!mp_encode_key(e, table, key))
+        return false;
     size_t value = out->len, len = value - start - 4; /* ,"": */
     if (e->excluded && mp_dict_find(e->excluded, out->data + start + 2, len)) {
         out->len = start;
-        return MP_OK;
+        return true;
     }
     uint64_t bit = mp_name_bit(out->data + start + 2, len);
     mp_reserved name = bit & MP_RESERVED_BITS
                            ? mp_reserved_find(out->data + start + 2, len)
                            : MP_RESERVED_NONE;
-    if (name)
-        err = encode_reserved(event, e, name);
-    else if (++event->properties > MP_KEYS_MAX)
-        return too_many(e);
-    else
-        err = mp_encode_value(e, 0);
-    if (err != MP_OK)
+    if (name) {
+        encode_reserved(event, e, name);
+    } else if (++event->properties > MP_KEYS_MAX) {
+        refuse_many(e);
+        return false;
+    } else {
+        mp_encode_value(e, 0);
+    }
+    if (out->err) {
         mp_fault_key(&e->fault, e->L, key);
-    else if (out->len == value)
+        return false;
+    }
+    if (out->len == value)
         out->len = start;
     else if (event->defaults && event->defaults->bits & bit)
         mp_defaults_find(event->defaults, out->data + start + 2, len,
                          &event->overridden);
-    return err;
+    return true;
 }
 
-mp_err mp_event_properties(mp_event *event, mp_encode *e, int table) {
+void mp_event_properties(mp_event *event, mp_encode *e, int table) {
     lua_State *L = e->L;
-    e->fault.root = "properties";
+    size_t start = e->out->len;
+    mp_fault_enter(&e->fault, "properties");
     lua_pushnil(L);
     int key = lua_gettop(L);
     while (lua_next(L, table)) {
-        mp_err err = encode_pair(event, e, table, key);
-        if (err != MP_OK)
-            return err;
+        if (!encode_pair(event, e, table, key))
+            return;
         lua_pop(L, 1);
     }
-    return MP_OK;
+    mp_encode_check_keys(e, start);
 }
 
-mp_err mp_event_id(mp_event *event, mp_encode *e, const char *name,
-                   const mp_id *id) {
-    size_t len = strlen(name);
-    mp_err err = mp_encode_name(e, name);
-    if (err == MP_OK)
-        err = mp_encode_text(e, id->text, id->len);
-    if (err != MP_OK)
-        return err;
-    event->given |= mp_reserved_find(name, len);
-    event->identified = true;
+/* Counts a property as given if it is among the defaults. */
+static void override(mp_event *event, const char *name, size_t len) {
     if (event->defaults)
         mp_defaults_find(event->defaults, name, len, &event->overridden);
-    return MP_OK;
 }
 
-mp_err mp_event_raw(mp_event *event, mp_encode *e, const char *name,
-                    const char *json, size_t len) {
+void mp_event_id(mp_event *event, mp_encode *e, const char *name,
+                 const mp_id *id) {
+    size_t len = strlen(name);
+    mp_encode_name(e, name);
+    mp_encode_text(e, id->text, id->len);
+    event->given |= mp_reserved_find(name, len);
+    event->identified = true;
+    override(event, name, len);
+}
+
+void mp_event_raw(mp_event *event, mp_encode *e, const char *name,
+                  const char *json, size_t len) {
     size_t name_len = strlen(name);
     if (e->excluded && mp_dict_find(e->excluded, name, name_len))
-        return MP_OK;
-    mp_err err = mp_encode_name(e, name);
-    if (err == MP_OK)
-        err = mp_buf_add(e->out, json, len);
-    if (err != MP_OK)
-        return err;
+        return;
+    mp_encode_name(e, name);
+    mp_buf_add(e->out, json, len);
     event->properties++;
-    if (event->defaults)
-        mp_defaults_find(event->defaults, name, name_len, &event->overridden);
-    return MP_OK;
+    override(event, name, name_len);
 }
 
 /* ---- head ---- */
@@ -244,15 +239,13 @@ enum {
                     sizeof NOBODY
 };
 
-static mp_err compose(mp_event *event, mp_encode *e) {
+static void compose(mp_event *event, mp_encode *e) {
     mp_buf *out = e->out;
     const mp_buf *event_prefix = &event->client->event_prefix;
     mp_buf_add(out, EVENT, sizeof EVENT - 1);
-    mp_err err = mp_encode_text(e, event->name, event->name_len);
-    if (err != MP_OK)
-        return err;
+    mp_encode_text(e, event->name, event->name_len);
     if (!mp_buf_reserve(out, event_prefix->len + AUTOMATIC_MAX))
-        return out->err;
+        return;
     if (event->time_ms == 0)
         event->time_ms = mp_clock_wall_ms();
     char *at = out->data + out->len;
@@ -261,36 +254,31 @@ static mp_err compose(mp_event *event, mp_encode *e) {
     at = put_insert_id(at, event);
     at = put_automatic(at, event);
     out->len = (size_t)(at - out->data);
-    return event->defaults
-               ? mp_defaults_add(event->defaults, &event->overridden, out)
-               : MP_OK;
+    if (event->defaults)
+        mp_defaults_add(event->defaults, &event->overridden, out);
 }
 
 /* The caller's and the client's properties together. */
-static mp_err check_count(mp_event *event, mp_encode *e) {
+static void check_count(mp_event *event, mp_encode *e) {
     uint32_t n = event->properties;
     if (event->defaults)
         n += event->defaults->plain - event->overridden.plain;
-    return n > MP_KEYS_MAX ? too_many(e) : MP_OK;
+    if (n > MP_KEYS_MAX)
+        refuse_many(e);
 }
 
 mp_err mp_event_finish(mp_event *event, mp_encode *e, mp_scratch *scratch,
-                       mp_err err, mp_record *record) {
+                       mp_record *record) {
     mp_buf *head = &scratch->head, *body = &scratch->body;
-    size_t start = head->len, len = 0;
-    if (err == MP_OK && !event->client->project)
-        err = MP_CLOSED;
-    if (err == MP_OK)
-        err = check_count(event, e);
-    if (err == MP_OK)
-        err = mp_buf_add(body, "}}", 2);
-    if (err == MP_OK) {
-        e->out = head;
-        e->fault.root = "event";
-        err = compose(event, e);
-        len = head->len - start + body->len;
-    }
-    err = mp_encode_judge(e, err, len);
+    size_t start = head->len;
+    if (!event->client->project)
+        mp_encode_note(e, MP_CLOSED);
+    check_count(event, e);
+    mp_buf_add(body, "}}", 2);
+    mp_encode_into(e, head);
+    mp_fault_enter(&e->fault, "event");
+    compose(event, e);
+    mp_err err = mp_encode_judge(e, head->len - start + body->len);
     if (err != MP_OK)
         return err;
     *record = (mp_record){
@@ -307,10 +295,27 @@ mp_err mp_event_finish(mp_event *event, mp_encode *e, mp_scratch *scratch,
     return MP_OK;
 }
 
+mp_err mp_event_keep(mp_scratch *scratch, mp_record *record) {
+    mp_buf_add(&scratch->head, record->body, record->body_len);
+    mp_buf_clear(&scratch->body);
+    record->head_len += record->body_len;
+    record->body_len = 0;
+    return scratch->head.err;
+}
+
+void mp_event_place(const mp_scratch *scratch, mp_record *records, size_t n) {
+    const char *at = scratch->head.data;
+    for (size_t i = 0; i < n; i++) {
+        records[i].head = at;
+        records[i].body = NULL;
+        at += records[i].head_len;
+    }
+}
+
 mp_err mp_event_send(mp_event *event, mp_encode *e, mp_scratch *scratch,
-                     mp_err err, bool import) {
+                     bool import) {
     mp_record record;
-    err = mp_event_finish(event, e, scratch, err, &record);
+    mp_err err = mp_event_finish(event, e, scratch, &record);
     if (err == MP_OK)
         err = mp_engine_push(event->client->project,
                              mp_event_lane(event, import), &record, 1);

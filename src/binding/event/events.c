@@ -35,18 +35,17 @@ static void check_time(lua_State *L, int arg) {
 
 /* Begins an event of the client at argument 1. What it pushes is to be kept on
  * the stack until the event is finished. */
-static mp_err begin(mp_event *event, mp_encode *e, const mp_client *client,
-                    mp_scratch *scratch, const char *name, size_t len) {
+static void begin(mp_event *event, mp_encode *e, const mp_client *client,
+                  mp_scratch *scratch, const char *name, size_t len) {
     if (client->defaults)
         mp_event_anchor(e->L, 1);
-    return mp_event_begin(event, e, client, client->defaults, scratch, name,
-                          len);
+    mp_event_begin(event, e, client, client->defaults, scratch, name, len);
 }
 
-/* Ends a call for one event, with what came of encoding it. */
-static int send(mp_event *event, mp_encode *e, mp_scratch *scratch, mp_err err,
+/* Ends a call for one event. */
+static int send(mp_event *event, mp_encode *e, mp_scratch *scratch,
                 bool import) {
-    err = mp_event_send(event, e, scratch, err, import);
+    mp_err err = mp_event_send(event, e, scratch, import);
     if (err != MP_OK)
         return mp_fail_record(e->L, event->client, err, &e->fault, "");
     lua_pushboolean(e->L, 1);
@@ -66,10 +65,10 @@ static int track(lua_State *L) {
     mp_encode e;
     mp_event event;
     e.L = L;
-    mp_err err = begin(&event, &e, client, scratch, name, len);
-    if (err == MP_OK && any)
-        err = mp_event_properties(&event, &e, 3);
-    return send(&event, &e, scratch, err, false);
+    begin(&event, &e, client, scratch, name, len);
+    if (any)
+        mp_event_properties(&event, &e, 3);
+    return send(&event, &e, scratch, false);
 }
 
 static int import(lua_State *L) {
@@ -84,64 +83,58 @@ static int import(lua_State *L) {
     mp_encode e;
     mp_event event;
     e.L = L;
-    mp_err err = begin(&event, &e, client, scratch, name, len);
-    if (err == MP_OK) {
-        e.fault.root = "time";
-        err = mp_timestamp_read(L, 3, &event.time_ms, &e.fault);
-    }
-    if (err == MP_OK && any)
-        err = mp_event_properties(&event, &e, 4);
-    return send(&event, &e, scratch, err, true);
+    begin(&event, &e, client, scratch, name, len);
+    mp_fault_enter(&e.fault, "time");
+    mp_encode_note(&e, mp_timestamp_read(L, 3, &event.time_ms, &e.fault));
+    if (any)
+        mp_event_properties(&event, &e, 4);
+    return send(&event, &e, scratch, true);
 }
 
 /* ---- identity ---- */
 
-typedef mp_err identity_body(mp_event *event, mp_encode *e, const mp_id ids[2]);
+typedef void identity_body(mp_event *event, mp_encode *e, const mp_id ids[2]);
 
-static mp_err identify_body(mp_event *event, mp_encode *e, const mp_id ids[2]) {
+static void identify_body(mp_event *event, mp_encode *e, const mp_id ids[2]) {
     char shown[MP_SHOWN];
     if (!mp_ids_is_device(ids[1].text, ids[1].len) &&
         !mp_ids_is_uuid4(ids[1].text, ids[1].len))
-        return mp_fault_set(
-            &e->fault,
-            "Mixpanel merges no %s: expected a UUID of "
-            "version 4, or an id that begins with " MP_DEVICE_PREFIX,
-            mp_fault_quote(ids[1].text, ids[1].len, shown));
-    mp_err err = mp_event_id(event, e, "$identified_id", &ids[0]);
-    if (err == MP_OK)
-        err = mp_event_id(event, e, "$anon_id", &ids[1]);
-    return err == MP_OK ? mp_event_id(event, e, "distinct_id", &ids[0]) : err;
+        mp_encode_refuse(e,
+                         "Mixpanel merges no %s: expected a UUID of version "
+                         "4, or an id that begins with " MP_DEVICE_PREFIX,
+                         mp_fault_quote(ids[1].text, ids[1].len, shown));
+    mp_event_id(event, e, "$identified_id", &ids[0]);
+    mp_event_id(event, e, "$anon_id", &ids[1]);
+    mp_event_id(event, e, "distinct_id", &ids[0]);
 }
 
-static mp_err alias_body(mp_event *event, mp_encode *e, const mp_id ids[2]) {
-    mp_err err = mp_event_id(event, e, "alias", &ids[0]);
-    return err == MP_OK ? mp_event_id(event, e, "distinct_id", &ids[1]) : err;
+static void alias_body(mp_event *event, mp_encode *e, const mp_id ids[2]) {
+    mp_event_id(event, e, "alias", &ids[0]);
+    mp_event_id(event, e, "distinct_id", &ids[1]);
 }
 
-static mp_err merge_body(mp_event *event, mp_encode *e, const mp_id ids[2]) {
+static void merge_body(mp_event *event, mp_encode *e, const mp_id ids[2]) {
     (void)event;
-    mp_err err = mp_buf_puts(e->out, ",\"$distinct_ids\":[");
-    if (err == MP_OK)
-        err = mp_encode_text(e, ids[0].text, ids[0].len);
-    if (err == MP_OK)
-        err = mp_buf_puts(e->out, ",");
-    if (err == MP_OK)
-        err = mp_encode_text(e, ids[1].text, ids[1].len);
-    return err == MP_OK ? mp_buf_puts(e->out, "]") : err;
+    mp_buf_puts(e->out, ",\"$distinct_ids\":[");
+    mp_encode_text(e, ids[0].text, ids[0].len);
+    mp_buf_puts(e->out, ",");
+    mp_encode_text(e, ids[1].text, ids[1].len);
+    mp_buf_puts(e->out, "]");
 }
 
-/* Reads the ids at arguments 2 and 3, which must differ. */
-static mp_err read_ids(mp_encode *e, const char *const names[2], mp_id ids[2]) {
+/* Reads the ids at arguments 2 and 3, which must differ; false if they are
+ * none. */
+static bool read_ids(mp_encode *e, const char *const names[2], mp_id ids[2]) {
     for (int i = 0; i < 2; i++) {
-        e->fault.root = names[i];
-        mp_err err = mp_id_argument(e->L, 2 + i, &ids[i], &e->fault);
-        if (err != MP_OK)
-            return err;
+        mp_fault_enter(&e->fault, names[i]);
+        mp_encode_note(e, mp_id_argument(e->L, 2 + i, &ids[i], &e->fault));
+        if (mp_encode_err(e))
+            return false;
     }
     if (ids[0].len == ids[1].len &&
         memcmp(ids[0].text, ids[1].text, ids[0].len) == 0)
-        return mp_fault_set(&e->fault, "the same id as %s", names[0]);
-    return MP_OK;
+        mp_encode_refuse(e, "the same id as %s", names[0]);
+    return !mp_encode_err(e);
 }
 
 static int send_identity(lua_State *L, const char *name,
@@ -156,12 +149,10 @@ static int send_identity(lua_State *L, const char *name,
     mp_event event;
     mp_id ids[2];
     e.L = L;
-    mp_err err = begin(&event, &e, client, scratch, name, strlen(name));
-    if (err == MP_OK)
-        err = read_ids(&e, arguments, ids);
-    if (err == MP_OK)
-        err = body(&event, &e, ids);
-    return send(&event, &e, scratch, err, false);
+    begin(&event, &e, client, scratch, name, strlen(name));
+    if (read_ids(&e, arguments, ids))
+        body(&event, &e, ids);
+    return send(&event, &e, scratch, false);
 }
 
 static int identify(lua_State *L) {
@@ -182,8 +173,8 @@ static int merge(lua_State *L) {
 /* ---- lists ---- */
 
 /* A list in the making. All records lie one behind the other in the head of
- * the scratch, and there is one lane for all, so that they can be queued
- * together or not at all. */
+ * the scratch, what tells them apart in `extra`, and there is one lane for
+ * all, so that they can be queued together or not at all. */
 typedef struct batch {
     const mp_client *client;
     mp_scratch *scratch;
@@ -193,16 +184,18 @@ typedef struct batch {
     size_t n;
 } batch;
 
-/* Pushes the fields of the item at the top: its name, then its properties. */
-static mp_err open_item(mp_encode *e) {
+/* Pushes the fields of the item at the top: its name, then its properties.
+ * False if it is no event. */
+static bool open_item(mp_encode *e) {
     lua_State *L = e->L;
     int item = lua_gettop(L);
     char shown[MP_SHOWN];
     mp_fault_start(&e->fault, "");
-    if (!lua_istable(L, item))
-        return mp_fault_set(&e->fault,
-                            "expected { event =, properties = }, got %s",
-                            mp_fault_show(L, item, shown));
+    if (!lua_istable(L, item)) {
+        mp_encode_refuse(e, "expected { event =, properties = }, got %s",
+                         mp_fault_show(L, item, shown));
+        return false;
+    }
     lua_pushliteral(L, "event");
     lua_rawget(L, item);
     lua_pushliteral(L, "properties");
@@ -213,37 +206,47 @@ static mp_err open_item(mp_encode *e) {
         const char *field =
             lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "";
         if (strcmp(field, "event") != 0 && strcmp(field, "properties") != 0)
-            return mp_fault_set(&e->fault,
-                                "%s is no field of an event: expected { event "
-                                "=, properties = }",
-                                mp_fault_show(L, -1, shown));
+            mp_encode_refuse(e,
+                             "%s is no field of an event: expected { event =, "
+                             "properties = }",
+                             mp_fault_show(L, -1, shown));
     }
-    if (lua_type(L, item + 1) != LUA_TSTRING) {
-        e->fault.root = "event";
-        return mp_fault_set(&e->fault, "string expected, got %s",
-                            mp_fault_show(L, item + 1, shown));
-    }
-    if (!lua_istable(L, item + 2) && !lua_isnil(L, item + 2)) {
-        e->fault.root = "properties";
-        return mp_fault_set(&e->fault, "table expected, got %s",
-                            mp_fault_show(L, item + 2, shown));
-    }
-    return MP_OK;
+    mp_fault_enter(&e->fault, "event");
+    if (lua_type(L, item + 1) != LUA_TSTRING)
+        mp_encode_refuse(e, "string expected, got %s",
+                         mp_fault_show(L, item + 1, shown));
+    mp_fault_enter(&e->fault, "properties");
+    if (!lua_istable(L, item + 2) && !lua_isnil(L, item + 2))
+        mp_encode_refuse(e, "table expected, got %s",
+                         mp_fault_show(L, item + 2, shown));
+    return !mp_encode_err(e);
 }
 
-static mp_err encode_item(batch *b, mp_event *event, int item) {
+static void encode_item(batch *b, mp_event *event, int item) {
     size_t len;
     mp_encode *e = &b->e;
     const char *name = lua_tolstring(e->L, item + 1, &len);
-    mp_err err = begin(event, e, b->client, b->scratch, name, len);
-    if (err == MP_OK && lua_istable(e->L, item + 2))
-        err = mp_event_properties(event, e, item + 2);
-    if (err == MP_OK && b->import && event->time_ms == 0) {
-        e->fault.root = "properties.time";
-        err = mp_fault_set(&e->fault, "import wants to know when each event "
-                                      "happened");
-    }
-    return err;
+    begin(event, e, b->client, b->scratch, name, len);
+    if (lua_istable(e->L, item + 2))
+        mp_event_properties(event, e, item + 2);
+    mp_fault_enter(&e->fault, "properties.time");
+    if (b->import && event->time_ms == 0)
+        mp_encode_refuse(e, "import wants to know when each event happened");
+}
+
+/* All events of a list go where the first one goes. */
+static void check_lane(batch *b, const mp_event *event) {
+    char shown[MP_SHOWN];
+    mp_lane_id lane = mp_event_lane(event, b->import);
+    if (b->n == 0)
+        b->lane = lane;
+    if (lane == b->lane)
+        return;
+    mp_fault_enter(&b->e.fault, "event");
+    mp_encode_refuse(&b->e,
+                     "%s goes to another endpoint than the events before it: "
+                     "send it in a call of its own",
+                     mp_fault_quote(event->name, event->name_len, shown));
 }
 
 /* Adds the event in the item at the top. */
@@ -252,42 +255,23 @@ static mp_err add_item(batch *b) {
     mp_event event;
     mp_record record;
     int item = lua_gettop(e->L);
-    mp_err err = open_item(e);
+    if (!open_item(e))
+        return mp_encode_err(e);
+    encode_item(b, &event, item);
+    mp_err err = mp_event_finish(&event, e, b->scratch, &record);
     if (err != MP_OK)
         return err;
-    err = encode_item(b, &event, item);
-    err = mp_event_finish(&event, e, b->scratch, err, &record);
-    if (err != MP_OK)
-        return err;
-    mp_lane_id lane = mp_event_lane(&event, b->import);
-    if (b->n == 0)
-        b->lane = lane;
-    if (lane != b->lane) {
-        char shown[MP_SHOWN];
-        e->fault.root = "event";
-        return mp_fault_set(&e->fault,
-                            "%s goes to another endpoint than the events "
-                            "before it: send it in a call of its own",
-                            mp_fault_quote(event.name, event.name_len, shown));
-    }
-    err = mp_buf_add(&b->scratch->head, record.body, record.body_len);
-    record.head_len += record.body_len;
-    record.body_len = 0;
-    if (err == MP_OK)
-        err = mp_buf_add(&b->scratch->records, &record, sizeof record);
-    b->n += err == MP_OK;
-    return err;
+    check_lane(b, &event);
+    mp_event_keep(b->scratch, &record);
+    mp_encode_note(e, mp_buf_add(&b->scratch->extra, &record, sizeof record));
+    b->n++;
+    return mp_encode_err(e);
 }
 
-/* Queues what was added; the bytes have their place only now. */
+/* Queues what was added. */
 static mp_err push_batch(batch *b) {
-    mp_record *records = (mp_record *)(void *)b->scratch->records.data;
-    const char *at = b->scratch->head.data;
-    for (size_t i = 0; i < b->n; i++) {
-        records[i].head = at;
-        records[i].body = NULL;
-        at += records[i].head_len;
-    }
+    mp_record *records = (mp_record *)(void *)b->scratch->extra.data;
+    mp_event_place(b->scratch, records, b->n);
     return b->n == 0
                ? MP_OK
                : mp_engine_push(b->client->project, b->lane, records, b->n);
@@ -326,6 +310,7 @@ static int send_batch(lua_State *L, bool import) {
                        "with the keys 1, 2, 3... and no others");
     b.scratch = mp_scratch_take(L);
     b.e.L = L;
+    b.e.out = &b.scratch->head;
     int top = lua_gettop(L);
     mp_err err = MP_OK;
     for (size_t i = 1; i <= n; i++) {

@@ -43,15 +43,15 @@ static inline uint64_t mp_name_bit(const char *name, size_t len) {
 
 /* Appends the id at the top as a string. *given: it is there and not empty;
  * nothing is appended for what stands for null. */
-mp_err mp_reserved_id(mp_encode *e, bool *given);
+void mp_reserved_id(mp_encode *e, bool *given);
 
 /* Reads the caller's own $insert_id at the top into `out`; *len is 0 for
- * what stands for null. MP_INVALID with a reason unless it is 1 to 36 of
- * [A-Za-z0-9-] (Mixpanel docs, import events). */
+ * what stands for null. Refused unless it is 1 to 36 of [A-Za-z0-9-]
+ * (Mixpanel docs, import events). */
 enum {
     MP_INSERT_ID_MAX = 36
 };
-mp_err mp_reserved_insert_id(mp_encode *e, char out[MP_INSERT_ID_MAX],
-                             size_t *len);
+void mp_reserved_insert_id(mp_encode *e, char out[MP_INSERT_ID_MAX],
+                           size_t *len);
 
 #endif

@@ -5,7 +5,6 @@
 
 #include <ctype.h>
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -16,9 +15,14 @@ enum {
 mp_err mp_fault_set(mp_fault *fault, const char *format, ...) {
     va_list args;
     va_start(args, format);
-    vsnprintf(fault->reason, sizeof fault->reason, format, args);
+    mp_fault_vset(fault, format, args);
     va_end(args);
     return MP_INVALID;
+}
+
+void mp_fault_vset(mp_fault *fault, const char *format, va_list args) {
+    if (fault->reason[0] == '\0')
+        vsnprintf(fault->reason, sizeof fault->reason, format, args);
 }
 
 /* ---- values ---- */

@@ -11,6 +11,8 @@
 
 #include "core/base/err.h"
 
+#include <stdarg.h>
+
 enum {
     MP_PATH = 120, /* bytes of a path that a message shows */
     MP_SHOWN = 64  /* bytes of a value that a message shows, NUL included */
@@ -32,9 +34,19 @@ static inline void mp_fault_start(mp_fault *fault, const char *root) {
     fault->reason[0] = '\0';
 }
 
-/* Sets the reason; always returns MP_INVALID. */
+/* Names what the path of a later fault begins with; one that was found stays
+ * where it was found. */
+static inline void mp_fault_enter(mp_fault *fault, const char *root) {
+    if (fault->reason[0] == '\0')
+        fault->root = root;
+}
+
+/* Sets the reason, unless there is one: the first fault stays. Always returns
+ * MP_INVALID. */
 mp_err mp_fault_set(mp_fault *fault, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+void mp_fault_vset(mp_fault *fault, const char *format, va_list args)
+    __attribute__((format(printf, 2, 0)));
 
 /* Puts a table's key in front of the path: `.name`, `["a b"]` or `[3]`. */
 void mp_fault_key(mp_fault *fault, lua_State *L, int index);

@@ -114,7 +114,7 @@ static int collect_scratch(lua_State *L) {
     mp_scratch *scratch = luaL_checkudata(L, 1, SCRATCH);
     mp_buf_free(&scratch->head);
     mp_buf_free(&scratch->body);
-    mp_buf_free(&scratch->records);
+    mp_buf_free(&scratch->extra);
     return 0;
 }
 
@@ -135,21 +135,19 @@ mp_scratch *mp_scratch_take(lua_State *L) {
         lua_replace(L, lua_upvalueindex(1));
     }
     scratch->busy = true;
-    mp_buf_clear(&scratch->head);
-    mp_buf_clear(&scratch->body);
-    mp_buf_clear(&scratch->records);
     return scratch;
 }
 
-static void shrink(mp_buf *buf) {
-    if (buf->cap > KEPT || buf->err)
+static void clear(mp_buf *buf) {
+    if (buf->cap > KEPT)
         mp_buf_free(buf);
+    mp_buf_clear(buf);
 }
 
 void mp_scratch_give(mp_scratch *scratch) {
-    shrink(&scratch->head);
-    shrink(&scratch->body);
-    shrink(&scratch->records);
+    clear(&scratch->head);
+    clear(&scratch->body);
+    clear(&scratch->extra);
     scratch->busy = false;
 }
 

@@ -54,9 +54,11 @@ typedef struct mp_profile_handle {
     const struct mp_target *target;
 } mp_profile_handle;
 
-/* The bytes of records in the making. Whoever writes a body limits it. */
+/* The bytes of records in the making, which outlive no call but survive a Lua
+ * error. Whoever writes a body limits it. */
 typedef struct mp_scratch {
-    mp_buf head, body, records;
+    mp_buf head, body; /* of a record; heads may hold whole records */
+    mp_buf extra;      /* what else the call has to remember */
     bool busy;
 } mp_scratch;
 

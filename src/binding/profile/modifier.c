@@ -52,69 +52,68 @@ static _Noreturn void fail(lua_State *L, int arg, const char *expected) {
              mp_fault_show(L, -2, name), expected, mp_fault_show(L, -1, value));
 }
 
-static mp_err encode_degrees(mp_encode *e, double limit) {
+static void encode_degrees(mp_encode *e, double limit) {
     lua_Number value = lua_tonumber(e->L, -1);
     char shown[MP_SHOWN];
     if (!(value >= -limit && value <= limit))
-        return mp_fault_set(&e->fault, "%s is not between -%d and %d degrees",
-                            mp_fault_show(e->L, -1, shown), (int)limit,
-                            (int)limit);
-    return mp_encode_number(e);
+        mp_encode_refuse(e, "%s is not between -%d and %d degrees",
+                         mp_fault_show(e->L, -1, shown), (int)limit,
+                         (int)limit);
+    mp_encode_number(e);
+}
+
+static void encode_timestamp(mp_encode *e) {
+    int64_t time_ms = 0;
+    char text[MP_NUM_MAX];
+    mp_encode_note(e, mp_timestamp_read(e->L, -1, &time_ms, &e->fault));
+    mp_buf_add(e->out, text, (size_t)(mp_num_int64(text, time_ms) - text));
 }
 
 /* Appends the modifier whose value is at the top. */
-static mp_err encode_modifier(mp_encode *e, int arg, const modifier *m) {
+static void encode_modifier(mp_encode *e, int arg, const modifier *m) {
     lua_State *L = e->L;
     int type = lua_type(L, -1);
-    int64_t time_ms;
-    char text[MP_NUM_MAX];
-    mp_err err;
     switch (m->kind) {
     case ADDRESS:
         if (type == LUA_TNUMBER && lua_tonumber(L, -1) == 0)
-            return mp_buf_puts(e->out, "\"0\"");
-        if (type != LUA_TSTRING)
+            mp_buf_puts(e->out, "\"0\"");
+        else if (type != LUA_TSTRING)
             fail(L, arg, "an address as string");
-        return mp_encode_value(e, 0);
+        else
+            mp_encode_value(e, 0);
+        break;
     case TIMESTAMP:
         if (type != LUA_TNUMBER && type != MP_LUA_TCDATA)
             fail(L, arg, "a number");
-        err = mp_timestamp_read(L, -1, &time_ms, &e->fault);
-        if (err != MP_OK)
-            return err;
-        return mp_buf_add(e->out, text,
-                          (size_t)(mp_num_int64(text, time_ms) - text));
+        encode_timestamp(e);
+        break;
     case BOOLEAN:
         if (type != LUA_TBOOLEAN)
             fail(L, arg, "a boolean");
-        return mp_encode_value(e, 0);
+        mp_encode_value(e, 0);
+        break;
     default:
         if (type != LUA_TNUMBER)
             fail(L, arg, "a number");
-        return encode_degrees(e, m->limit);
+        encode_degrees(e, m->limit);
     }
 }
 
-mp_err mp_modifiers_encode(mp_encode *e, int arg, bool *has_ip) {
+void mp_modifiers_encode(mp_encode *e, int arg, bool *has_ip) {
     lua_State *L = e->L;
     unsigned seen = 0;
-    e->fault.root = "modifiers";
+    mp_fault_enter(&e->fault, "modifiers");
     lua_pushnil(L);
     int key = lua_gettop(L);
-    while (lua_next(L, arg)) {
+    while (!mp_encode_err(e) && lua_next(L, arg)) {
         const modifier *m = find(L, arg, key, &seen);
-        mp_err err = MP_OK;
         if (!mp_type_hint_is_null(L, -1)) {
             *has_ip |= m->kind == ADDRESS;
-            err = mp_encode_name(e, m->name);
-            if (err == MP_OK)
-                err = encode_modifier(e, arg, m);
+            mp_encode_name(e, m->name);
+            encode_modifier(e, arg, m);
         }
-        if (err != MP_OK) {
+        if (mp_encode_err(e))
             mp_fault_key(&e->fault, L, key);
-            return err;
-        }
         lua_pop(L, 1);
     }
-    return MP_OK;
 }

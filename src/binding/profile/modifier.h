@@ -5,9 +5,8 @@
 #include "binding/encode/encode.h"
 
 /* Appends ,"$ip":... and so on for the table at argument `arg`; *has_ip
- * becomes true if that is among them. MP_INVALID and MP_MEMORY as in
- * encode.h; raises a bad argument for what is no modifier or of a wrong
- * type. */
-mp_err mp_modifiers_encode(mp_encode *e, int arg, bool *has_ip);
+ * becomes true if that is among them. Errors as in encode.h; raises a bad
+ * argument for what is no modifier or of a wrong type. */
+void mp_modifiers_encode(mp_encode *e, int arg, bool *has_ip);
 
 #endif

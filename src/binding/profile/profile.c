@@ -4,18 +4,10 @@
 
 #include "core/os/clock.h"
 
-/* Makes the comma at `start`, if anything was written, the opening bracket. */
-static mp_err close_payload(mp_encode *e, size_t start, const char *brackets) {
-    if (e->out->len == start)
-        return mp_buf_add(e->out, brackets, 2);
-    e->out->data[start] = brackets[0];
-    return mp_buf_add(e->out, brackets + 1, 1);
-}
-
 /* ---- payloads ---- */
 
 /* The value at the top as a list, wrapped in one if it is none. */
-static mp_err encode_as_list(mp_encode *e) {
+static void encode_as_list(mp_encode *e) {
     lua_State *L = e->L;
     mp_digits digits;
     int type = lua_type(L, -1);
@@ -26,24 +18,27 @@ static mp_err encode_as_list(mp_encode *e) {
         wrap = form == MP_HINT_NULL || form == MP_HINT_INTEGER;
     }
     size_t start = e->out->len;
-    mp_err err = wrap ? mp_buf_puts(e->out, "[") : mp_encode_list(e);
-    if (err == MP_OK && wrap)
-        err = mp_encode_value(e, 0);
-    if (err == MP_OK && wrap)
-        err = mp_buf_puts(e->out, "]");
-    if (err == MP_OK && e->out->len - start == 2)
-        return mp_fault_set(&e->fault, "an empty list adds nothing");
-    return err;
+    if (wrap) {
+        mp_buf_puts(e->out, "[");
+        mp_encode_value(e, 0);
+        mp_buf_puts(e->out, "]");
+    } else {
+        mp_encode_list(e);
+    }
+    if (e->out->len - start == 2)
+        mp_encode_refuse(e, "an empty list adds nothing");
 }
 
 /* The value at the top, of a property. */
-static mp_err encode_value(mp_encode *e, mp_payload payload) {
+static void encode_value(mp_encode *e, mp_payload payload) {
     if (lua_isnil(e->L, -1))
-        return mp_fault_set(&e->fault,
-                            "the value is nil: pass mixpanel.null for null");
-    if (payload == MP_NUMBERS)
-        return mp_encode_number(e);
-    return payload == MP_LISTS ? encode_as_list(e) : mp_encode_value(e, 0);
+        mp_encode_refuse(e, "the value is nil: pass mixpanel.null for null");
+    else if (payload == MP_NUMBERS)
+        mp_encode_number(e);
+    else if (payload == MP_LISTS)
+        encode_as_list(e);
+    else
+        mp_encode_value(e, 0);
 }
 
 /* True if the name whose quotes begin at `start` is never sent. */
@@ -52,196 +47,186 @@ static bool is_excluded(const mp_encode *e, size_t start, size_t end) {
            mp_dict_find(e->excluded, e->out->data + start + 1, end - start - 2);
 }
 
-static mp_err encode_pairs(mp_encode *e, mp_payload payload, bool *nothing) {
+/* The pair whose key is at index `key` and whose value is at the top. */
+static void encode_pair(mp_encode *e, mp_payload payload, int table, int key) {
+    size_t start = e->out->len;
+    if (!mp_encode_key(e, table, key))
+        return;
+    if (is_excluded(e, start + 1, e->out->len - 1))
+        e->out->len = start;
+    else
+        encode_value(e, payload);
+    if (mp_encode_err(e))
+        mp_fault_key(&e->fault, e->L, key);
+}
+
+static void encode_pairs(mp_encode *e, mp_payload payload, bool *nothing) {
     lua_State *L = e->L;
     char shown[MP_SHOWN];
     int table = lua_gettop(L), n = 0;
     size_t start = e->out->len;
-    if (!lua_istable(L, table))
-        return mp_fault_set(&e->fault, "expected a table, got %s",
-                            mp_fault_show(L, table, shown));
+    if (!lua_istable(L, table)) {
+        mp_encode_refuse(e, "expected a table, got %s",
+                         mp_fault_show(L, table, shown));
+        return;
+    }
     lua_pushnil(L);
-    while (lua_next(L, table)) {
+    while (!mp_encode_err(e) && lua_next(L, table)) {
         if (++n > MP_PROFILE_MAX)
-            return mp_fault_set(&e->fault,
-                                "more than %d properties; a profile takes no "
-                                "more",
-                                MP_PROFILE_MAX);
-        size_t at = e->out->len;
-        mp_err err = mp_encode_key(e, table, table + 1);
-        if (err != MP_OK)
-            return err;
-        if (is_excluded(e, at + 1, e->out->len - 1))
-            e->out->len = at;
-        else
-            err = encode_value(e, payload);
-        if (err != MP_OK) {
-            mp_fault_key(&e->fault, L, table + 1);
-            return err;
-        }
+            mp_encode_refuse(e,
+                             "more than %d properties; a profile takes no more",
+                             MP_PROFILE_MAX);
+        encode_pair(e, payload, table, table + 1);
         lua_pop(L, 1);
     }
     if (n == 0 && payload == MP_LISTS)
-        return mp_fault_set(&e->fault, "an empty table adds nothing");
+        mp_encode_refuse(e, "an empty table adds nothing");
     *nothing = n > 0 && e->out->len == start;
-    return close_payload(e, start, "{}");
+    mp_encode_check_keys(e, start);
+    mp_encode_close(e, start, "{}");
 }
 
 /* The table at the top, which may be marked as an array and so have gaps. */
-static mp_err check_names(mp_encode *e) {
+static void check_names(mp_encode *e) {
     lua_State *L = e->L;
     char shown[MP_SHOWN];
     int table = lua_gettop(L);
     size_t found = 0, n = mp_lua_rawlen(L, table);
-    if (n > MP_PROFILE_MAX)
-        return mp_fault_set(&e->fault,
-                            "%zu names; a profile has at most %d properties", n,
-                            MP_PROFILE_MAX);
+    if (n > MP_PROFILE_MAX) {
+        mp_encode_refuse(e, "%zu names; a profile has at most %d properties", n,
+                         MP_PROFILE_MAX);
+        return;
+    }
     lua_pushnil(L);
     while (lua_next(L, table)) {
         if (lua_type(L, -1) != LUA_TSTRING) {
             mp_fault_key(&e->fault, L, table + 1);
-            return mp_fault_set(&e->fault,
-                                "expected the name of a property, got %s",
-                                mp_fault_show(L, -1, shown));
+            mp_encode_refuse(e, "expected the name of a property, got %s",
+                             mp_fault_show(L, -1, shown));
+            return;
         }
         lua_pop(L, 1);
         found++;
     }
-    return found == n ? MP_OK
-                      : mp_fault_set(&e->fault,
-                                     "the table is no list: its keys are not "
-                                     "1, 2, 3...");
+    if (found != n)
+        mp_encode_refuse(e, "the table is no list: its keys are not 1, 2, "
+                            "3...");
 }
 
-static mp_err encode_names(mp_encode *e) {
+static void encode_names(mp_encode *e) {
     lua_State *L = e->L;
-    if (lua_type(L, -1) == LUA_TSTRING)
-        return encode_as_list(e);
+    if (lua_type(L, -1) == LUA_TSTRING) {
+        encode_as_list(e);
+        return;
+    }
     mp_digits digits;
     size_t start = e->out->len;
-    mp_err err = MP_OK;
     int names = lua_gettop(L);
     bool is_array = mp_type_hint_of(L, names, &digits) == MP_HINT_ARRAY;
     if ((is_array || lua_istable(L, names)) && mp_type_hint_open(L, names))
-        err = check_names(e);
-    if (err == MP_OK) {
-        lua_settop(L, names);
-        err = mp_encode_list(e);
-    }
-    if (err == MP_OK && e->out->len - start == 2)
-        return mp_fault_set(&e->fault, "an empty list removes nothing");
-    return err;
+        check_names(e);
+    lua_settop(L, names);
+    mp_encode_list(e);
+    if (e->out->len - start == 2)
+        mp_encode_refuse(e, "an empty list removes nothing");
 }
 
-mp_err mp_profile_operate(mp_encode *e, const mp_operation *operation,
-                          bool *nothing) {
-    mp_err err = mp_encode_name(e, operation->name);
-    if (err != MP_OK)
-        return err;
+void mp_profile_operate(mp_encode *e, const mp_operation *operation,
+                        bool *nothing) {
+    mp_encode_name(e, operation->name);
     switch (operation->payload) {
     case MP_NAMES:
-        return encode_names(e);
+        encode_names(e);
+        break;
     case MP_NOTHING:
-        return mp_buf_puts(e->out, "\"\"");
+        mp_buf_puts(e->out, "\"\"");
+        break;
     default:
-        return encode_pairs(e, operation->payload, nothing);
+        encode_pairs(e, operation->payload, nothing);
     }
 }
 
-mp_err mp_profile_operate_one(mp_encode *e, const mp_operation *operation,
-                              int name, bool *nothing) {
+void mp_profile_operate_one(mp_encode *e, const mp_operation *operation,
+                            int name, bool *nothing) {
     size_t len;
     const char *text = lua_tolstring(e->L, name, &len);
-    mp_err err = mp_encode_name(e, operation->name);
-    if (err == MP_OK)
-        err = mp_buf_puts(e->out, "{");
+    mp_encode_name(e, operation->name);
+    mp_buf_puts(e->out, "{");
     size_t start = e->out->len;
-    if (err == MP_OK)
-        err = mp_encode_text(e, text, len);
-    if (err == MP_OK)
-        *nothing = is_excluded(e, start, e->out->len);
-    if (err == MP_OK)
-        err = mp_buf_puts(e->out, ":");
-    if (err == MP_OK)
-        err = encode_value(e, operation->payload);
-    if (err == MP_OK)
-        return mp_buf_puts(e->out, "}");
-    mp_fault_key(&e->fault, e->L, name);
-    return err;
+    mp_encode_text(e, text, len);
+    *nothing = !mp_encode_err(e) && is_excluded(e, start, e->out->len);
+    mp_buf_puts(e->out, ":");
+    encode_value(e, operation->payload);
+    mp_buf_puts(e->out, "}");
+    if (mp_encode_err(e))
+        mp_fault_key(&e->fault, e->L, name);
 }
 
 /* ---- charges ---- */
 
-/* Appends the properties of a charge; *dated: its time is among them. */
-static mp_err encode_charge_pairs(mp_encode *e, int table, bool *dated) {
+/* The pair whose key is at index `key` and whose value is at the top; *dated:
+ * it is the time. */
+static void encode_charge_pair(mp_encode *e, int table, int key, bool *dated) {
+    size_t start = e->out->len;
+    if (!mp_encode_key(e, table, key))
+        return;
+    const char *name = e->out->data + start + 1;
+    size_t len = e->out->len - start - 2;
+    *dated |= len == 7 && memcmp(name, "\"$time\"", len) == 0;
+    if (len == 9 && memcmp(name, "\"$amount\"", len) == 0)
+        mp_encode_refuse(e, "the amount is an argument");
+    else
+        mp_encode_value(e, 1);
+    if (mp_encode_err(e))
+        mp_fault_key(&e->fault, e->L, key);
+}
+
+static void encode_charge_pairs(mp_encode *e, int table, bool *dated) {
     lua_State *L = e->L;
+    size_t start = e->out->len;
     int n = 1; /* the amount */
     lua_pushnil(L);
     int key = lua_gettop(L);
-    while (lua_next(L, table)) {
-        size_t start = e->out->len;
-        mp_err err = mp_encode_key(e, table, key);
-        if (err != MP_OK)
-            return err;
-        const char *name = e->out->data + start + 1;
-        size_t len = e->out->len - start - 2;
-        *dated |= len == 7 && memcmp(name, "\"$time\"", len) == 0;
-        if (len == 9 && memcmp(name, "\"$amount\"", len) == 0)
-            err = mp_fault_set(&e->fault, "the amount is an argument");
-        else if (++n > MP_KEYS_MAX)
-            return mp_fault_set(&e->fault, "more than %d properties",
-                                MP_KEYS_MAX);
-        else
-            err = mp_encode_value(e, 1);
-        if (err != MP_OK) {
-            mp_fault_key(&e->fault, L, key);
-            return err;
-        }
+    while (!mp_encode_err(e) && lua_next(L, table)) {
+        if (++n > MP_KEYS_MAX)
+            mp_encode_refuse(e, "more than %d properties", MP_KEYS_MAX);
+        encode_charge_pair(e, table, key, dated);
         lua_pop(L, 1);
     }
-    return MP_OK;
+    mp_encode_check_keys(e, start);
 }
 
-mp_err mp_profile_charge(mp_encode *e, int amount, int table) {
+void mp_profile_charge(mp_encode *e, int amount, int table) {
     bool dated = false;
-    mp_err err =
-        mp_buf_puts(e->out, ",\"$append\":{\"$transactions\":{\"$amount\":");
-    e->fault.root = "amount";
+    mp_buf_puts(e->out, ",\"$append\":{\"$transactions\":{\"$amount\":");
+    mp_fault_enter(&e->fault, "amount");
     lua_pushvalue(e->L, amount);
-    if (err == MP_OK)
-        err = mp_encode_number(e);
-    if (err == MP_OK && table > 0) {
-        e->fault.root = "properties";
-        err = encode_charge_pairs(e, table, &dated);
-    }
-    if (err == MP_OK && !dated) {
+    mp_encode_number(e);
+    mp_fault_enter(&e->fault, "properties");
+    if (table > 0)
+        encode_charge_pairs(e, table, &dated);
+    if (!dated) {
         char date[MP_DATE_TEXT];
         mp_timestamp_date((double)mp_clock_wall_ms() / 1000, date);
-        err = mp_encode_name(e, "$time");
-        if (err == MP_OK)
-            err = mp_encode_text(e, date, MP_DATE_TEXT - 1);
+        mp_encode_name(e, "$time");
+        mp_encode_text(e, date, MP_DATE_TEXT - 1);
     }
-    return err == MP_OK ? mp_buf_puts(e->out, "}}") : err;
+    mp_buf_puts(e->out, "}}");
 }
 
 /* ---- head ---- */
 
-static mp_err put_id(mp_encode *e, const char *name, const mp_id *id) {
-    mp_err err = mp_encode_name(e, name);
-    return err == MP_OK ? mp_encode_text(e, id->text, id->len) : err;
+static void put_id(mp_encode *e, const char *name, const mp_id *id) {
+    mp_encode_name(e, name);
+    mp_encode_text(e, id->text, id->len);
 }
 
-mp_err mp_profile_head(mp_encode *e, const char *token, const mp_id *ids,
-                       int count) {
-    mp_err err = mp_buf_puts(e->out, "{\"$token\":\"");
-    if (err == MP_OK)
-        err = mp_buf_puts(e->out, token); /* nothing to escape: config.c */
-    if (err == MP_OK)
-        err = mp_buf_puts(e->out, "\"");
-    if (err == MP_OK && count == 1)
-        return put_id(e, "$distinct_id", &ids[0]);
-    if (err == MP_OK)
-        err = put_id(e, "$group_key", &ids[0]);
-    return err == MP_OK ? put_id(e, "$group_id", &ids[1]) : err;
+void mp_profile_head(mp_encode *e, const char *token, const mp_id *ids,
+                     int count) {
+    mp_buf_puts(e->out, "{\"$token\":\"");
+    mp_buf_puts(e->out, token); /* nothing to escape: config.c */
+    mp_buf_puts(e->out, "\"");
+    put_id(e, count == 1 ? "$distinct_id" : "$group_key", &ids[0]);
+    if (count == 2)
+        put_id(e, "$group_id", &ids[1]);
 }

@@ -16,26 +16,26 @@ enum {
 /* In front of an update of people: no place is made up from the sender's. */
 #define MP_PROFILE_NO_IP ",\"$ip\":\"0\""
 
-/* The functions below return what those of encode.h do, and take the indexes
- * of stack slots, which must be positive. */
+/* Errors of the functions below stay in the encoder: see encode.h. They take
+ * the indexes of stack slots, which must be positive. */
 
 /* Appends ,"$set": and the value at the top, checked as the payload.
  * *nothing: all that it had was excluded. */
-mp_err mp_profile_operate(mp_encode *e, const mp_operation *operation,
-                          bool *nothing);
+void mp_profile_operate(mp_encode *e, const mp_operation *operation,
+                        bool *nothing);
 
 /* The same for one property, whose name, a string, is at index `name` and
  * whose value is at the top. */
-mp_err mp_profile_operate_one(mp_encode *e, const mp_operation *operation,
-                              int name, bool *nothing);
+void mp_profile_operate_one(mp_encode *e, const mp_operation *operation,
+                            int name, bool *nothing);
 
 /* Appends ,"$append":{"$transactions":{...}} for the number at index
  * `amount` and the properties at `table` (0: none). */
-mp_err mp_profile_charge(mp_encode *e, int amount, int table);
+void mp_profile_charge(mp_encode *e, int amount, int table);
 
 /* The record's first part: {"$token":"T","$distinct_id":"id", or, with two
  * ids, "$group_key" and "$group_id". */
-mp_err mp_profile_head(mp_encode *e, const char *token, const mp_id *ids,
-                       int count);
+void mp_profile_head(mp_encode *e, const char *token, const mp_id *ids,
+                     int count);
 
 #endif

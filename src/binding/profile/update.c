@@ -49,17 +49,17 @@ static int check_modifiers(lua_State *L, int arg) {
 /* ---- records ---- */
 
 /* Updates of one ordering key must keep their order. */
-static mp_err read_ids(mp_update *u) {
+static void read_ids(mp_update *u) {
     u->ordering_key = MP_ORDERING_KEY;
     for (int i = 0; i < u->target->ids; i++) {
-        u->e.fault.root = u->target->names[i];
-        mp_err err = mp_id_argument(u->e.L, 2 + i, &u->ids[i], &u->e.fault);
-        if (err != MP_OK)
-            return err;
-        u->ordering_key = mp_line_ordering_key(u->ordering_key, u->ids[i].text,
-                                               u->ids[i].len);
+        mp_id *id = &u->ids[i];
+        mp_fault_enter(&u->e.fault, u->target->names[i]);
+        mp_encode_note(&u->e, mp_id_argument(u->e.L, 2 + i, id, &u->e.fault));
+        if (mp_encode_err(&u->e))
+            return;
+        u->ordering_key =
+            mp_line_ordering_key(u->ordering_key, id->text, id->len);
     }
-    return MP_OK;
 }
 
 /* The names that are never sent, with what keeps them alive on the stack: a
@@ -77,8 +77,8 @@ static const mp_dict *anchor_excluded(lua_State *L, const mp_client *client) {
 
 /* Begins the record with its ids and the modifiers at argument `modifiers`
  * (0: none); leaves the encoder at the operation. */
-static mp_err begin(lua_State *L, mp_update *u, const mp_profile_handle *handle,
-                    int modifiers) {
+static void begin(lua_State *L, mp_update *u, const mp_profile_handle *handle,
+                  int modifiers) {
     mp_client *client = handle->client;
     u->target = handle->target;
     u->client = client;
@@ -92,39 +92,40 @@ static mp_err begin(lua_State *L, mp_update *u, const mp_profile_handle *handle,
     u->e.list_max = SIZE_MAX;
     u->e.repaired = 0;
     mp_fault_start(&u->e.fault, "");
-    if (!client->project) /* collected by a finaliser */
-        return MP_CLOSED;
+    if (!client->project) { /* collected by a finaliser */
+        mp_encode_note(&u->e, MP_CLOSED);
+        return;
+    }
     u->e.reject = mp_project_reject_invalid(client->project);
-    mp_err err = read_ids(u);
-    if (err == MP_OK && modifiers > 0)
-        err = mp_modifiers_encode(&u->e, modifiers, &u->has_ip);
-    if (err == MP_OK)
-        u->e.fault.root = "properties";
-    return err;
+    read_ids(u);
+    if (modifiers > 0)
+        mp_modifiers_encode(&u->e, modifiers, &u->has_ip);
+    mp_fault_enter(&u->e.fault, "properties");
 }
 
 /* What stands in front of the update. */
-static mp_err put_head(mp_update *u) {
+static void put_head(mp_update *u) {
     const mp_target *target = u->target;
     mp_project *project = u->client->project;
-    u->e.out = &u->scratch->head;
-    if (target->owner)
-        return target->owner->head(u);
-    mp_err err = mp_profile_head(&u->e, mp_project_config(project)->token,
-                                 u->ids, target->ids);
-    if (err == MP_OK && target->ids == 1 && !u->has_ip &&
-        !mp_project_geolocate(project))
-        err = mp_buf_puts(u->e.out, MP_PROFILE_NO_IP);
-    return err;
+    mp_encode_into(&u->e, &u->scratch->head);
+    if (target->owner) {
+        target->owner->head(u);
+        return;
+    }
+    mp_profile_head(&u->e, mp_project_config(project)->token, u->ids,
+                    target->ids);
+    if (target->ids == 1 && !u->has_ip && !mp_project_geolocate(project))
+        mp_buf_puts(u->e.out, MP_PROFILE_NO_IP);
 }
 
+/* Ends the record. */
 static mp_err compose(mp_update *u, mp_record *record) {
     const mp_scratch *scratch = u->scratch;
     if (!u->client->project) /* collected by a finaliser */
-        return MP_CLOSED;
-    mp_err err = mp_buf_puts(u->e.out, "}");
-    if (err == MP_OK)
-        err = put_head(u);
+        mp_encode_note(&u->e, MP_CLOSED);
+    mp_buf_puts(u->e.out, "}");
+    if (!mp_encode_err(&u->e))
+        put_head(u);
     *record = (mp_record){
         .head = scratch->head.data,
         .head_len = scratch->head.len,
@@ -134,7 +135,7 @@ static mp_err compose(mp_update *u, mp_record *record) {
         .repaired = u->e.repaired,
         .kind = u->kind,
     };
-    return err;
+    return mp_encode_judge(&u->e, record->head_len + record->body_len);
 }
 
 static mp_err accept(mp_update *u, const mp_record *record) {
@@ -144,13 +145,11 @@ static mp_err accept(mp_update *u, const mp_record *record) {
     return mp_engine_push(u->client->project, target->lane, record, 1);
 }
 
-/* Ends the record, for which all calls so far came to `err`. */
-static int send(mp_update *u, mp_err err) {
+/* Ends the call. */
+static int send(mp_update *u) {
     lua_State *L = u->e.L;
-    mp_record record = {0};
-    if (err == MP_OK)
-        err = compose(u, &record);
-    err = mp_encode_judge(&u->e, err, record.head_len + record.body_len);
+    mp_record record;
+    mp_err err = compose(u, &record);
     if (err == MP_OK && !u->nothing)
         err = accept(u, &record);
     mp_scratch_give(u->scratch);
@@ -195,16 +194,18 @@ static arguments check_arguments(lua_State *L, int first, mp_payload payload) {
  * none. */
 static int run(lua_State *L, const mp_profile_handle *handle,
                const arguments *a,
-               mp_err (*encode)(mp_update *u, const arguments *a)) {
+               void (*encode)(mp_update *u, const arguments *a)) {
     mp_update u;
     int refused = refuse(L, handle);
     if (refused > 0)
         return refused;
-    mp_err err = begin(L, &u, handle, a->modifiers);
-    return send(&u, err == MP_OK ? encode(&u, a) : err);
+    begin(L, &u, handle, a->modifiers);
+    if (!mp_encode_err(&u.e))
+        encode(&u, a);
+    return send(&u);
 }
 
-static mp_err encode_operation(mp_update *u, const arguments *a) {
+static void encode_operation(mp_update *u, const arguments *a) {
     lua_State *L = u->e.L;
     u->kind = a->operation->kind;
     if (a->value > 0)
@@ -212,10 +213,11 @@ static mp_err encode_operation(mp_update *u, const arguments *a) {
     else
         lua_pushinteger(L, 1);
     if (a->operation->payload == MP_NAMES)
-        u->e.fault.root = "names";
-    return a->name > 0 ? mp_profile_operate_one(&u->e, a->operation, a->name,
-                                                &u->nothing)
-                       : mp_profile_operate(&u->e, a->operation, &u->nothing);
+        mp_fault_enter(&u->e.fault, "names");
+    if (a->name > 0)
+        mp_profile_operate_one(&u->e, a->operation, a->name, &u->nothing);
+    else
+        mp_profile_operate(&u->e, a->operation, &u->nothing);
 }
 
 static const mp_operation *named(const char *name) {
@@ -284,15 +286,14 @@ static const mp_operation *check_update(lua_State *L, int arg,
 }
 
 /* `name`: the operation's, a key of the table `value`. */
-static mp_err encode_update(mp_update *u, const arguments *a) {
+static void encode_update(mp_update *u, const arguments *a) {
     u->kind = a->operation->kind;
-    u->e.fault.root = "update";
+    mp_fault_enter(&u->e.fault, "update");
     lua_pushvalue(u->e.L, a->name);
     lua_rawget(u->e.L, a->value);
-    mp_err err = mp_profile_operate(&u->e, a->operation, &u->nothing);
-    if (err != MP_OK)
+    mp_profile_operate(&u->e, a->operation, &u->nothing);
+    if (mp_encode_err(&u->e))
         mp_fault_key(&u->e.fault, u->e.L, a->name);
-    return err;
 }
 
 int mp_update_any(lua_State *L) {
@@ -314,10 +315,10 @@ static bool excludes_charges(const mp_update *u) {
 }
 
 /* `value`: the amount; `name`: the properties, 0: none. */
-static mp_err encode_charge(mp_update *u, const arguments *a) {
+static void encode_charge(mp_update *u, const arguments *a) {
     u->kind = named("$append")->kind;
     u->nothing = excludes_charges(u);
-    return mp_profile_charge(&u->e, a->value, a->name);
+    mp_profile_charge(&u->e, a->value, a->name);
 }
 
 static int track_charge(lua_State *L) {
@@ -332,10 +333,10 @@ static int track_charge(lua_State *L) {
     return run(L, handle, &a, encode_charge);
 }
 
-static mp_err encode_no_charges(mp_update *u, const arguments *a) {
+static void encode_no_charges(mp_update *u, const arguments *a) {
     (void)a;
     u->nothing = excludes_charges(u);
-    return mp_buf_puts(u->e.out, ",\"$set\":{\"$transactions\":[]}");
+    mp_buf_puts(u->e.out, ",\"$set\":{\"$transactions\":[]}");
 }
 
 static int clear_charges(lua_State *L) {

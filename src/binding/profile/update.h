@@ -16,7 +16,7 @@ typedef struct mp_owner {
     int (*refuse)(lua_State *L);
     /* Writes the record's first part where the encoder is, and hashes the
      * ordering key. */
-    mp_err (*head)(mp_update *u);
+    void (*head)(mp_update *u);
     /* Queues the record, or does what else is to be done with it. */
     mp_err (*accept)(mp_update *u, const mp_record *record);
 } mp_owner;

@@ -57,12 +57,11 @@ static int opt_in(lua_State *L, mp_user_handle *self, const char *name,
     mp_event event;
     mp_record record;
     mp_scratch *scratch = mp_scratch_take(L);
-    mp_err err = mp_user_begin(self, &event, &e, scratch, name, len);
-    if (err == MP_OK && table > 0)
-        err = mp_event_properties(&event, &e, table);
-    if (err == MP_OK)
-        err = mp_user_put_duration(self, &event, &e, table);
-    err = mp_event_finish(&event, &e, scratch, err, &record);
+    mp_user_begin(self, &event, &e, scratch, name, len);
+    if (table > 0)
+        mp_event_properties(&event, &e, table);
+    mp_user_put_duration(self, &event, &e, table);
+    mp_err err = mp_event_finish(&event, &e, scratch, &record);
     if (err == MP_OK) {
         mp_user_decide(self, MP_CONSENT_GIVEN, false);
         mp_user_changed(self);
@@ -106,9 +105,8 @@ static int opt_in_tracking(lua_State *L) {
 static mp_err send_deletion(mp_user_handle *self) {
     static const char body[] = ",\"$delete\":\"\"}";
     mp_buf head = {0};
-    mp_err err = mp_user_people_head(self, &head);
-    if (err == MP_OK && !mp_project_geolocate(self->client->project))
-        err = mp_buf_puts(&head, ",\"$ip\":\"0\"");
+    mp_user_people_head(self, &head);
+    mp_err err = mp_user_people_no_ip(self, &head);
     if (err == MP_OK) {
         const mp_record record = {
             .head = head.data,

@@ -12,57 +12,48 @@
 
 /* ---- what every event carries ---- */
 
-static mp_err put_id(mp_defaults *defaults, const char *name,
-                     const mp_buf *id) {
+static void put_id(mp_defaults *defaults, const char *name, const mp_buf *id) {
     mp_buf json = {0};
-    bool repaired = false;
+    bool repaired;
     if (id->len == 0)
-        return MP_OK;
-    mp_err err = mp_json_string(&json, id->data, id->len, &repaired);
-    if (err == MP_OK)
-        err =
-            mp_defaults_put(defaults, name, strlen(name), json.data, json.len);
+        return;
+    mp_json_string(&json, id->data, id->len, &repaired);
+    if (json.err)
+        mp_buf_fail(&defaults->bytes, json.err);
+    else
+        mp_defaults_put(defaults, name, strlen(name), json.data, json.len);
     mp_buf_free(&json);
-    return err;
 }
 
-static mp_err put_ids(mp_defaults *defaults, const mp_ids *ids) {
+static void put_ids(mp_defaults *defaults, const mp_ids *ids) {
     static const char had[] = "$had_persisted_distinct_id";
-    mp_err err = put_id(defaults, "distinct_id", &ids->distinct_id);
-    if (err == MP_OK)
-        err = put_id(defaults, "$device_id", &ids->device_id);
-    if (err == MP_OK)
-        err = put_id(defaults, "$user_id", &ids->user_id);
-    if (err == MP_OK && ids->had_distinct_id)
-        err = mp_defaults_put(defaults, had, sizeof had - 1, "true", 4);
-    return err;
+    put_id(defaults, "distinct_id", &ids->distinct_id);
+    put_id(defaults, "$device_id", &ids->device_id);
+    put_id(defaults, "$user_id", &ids->user_id);
+    if (ids->had_distinct_id)
+        mp_defaults_put(defaults, had, sizeof had - 1, "true", 4);
 }
 
-static mp_err put_dict(mp_defaults *defaults, const mp_dict *dict) {
-    mp_err err = MP_OK;
-    for (uint32_t i = 0; err == MP_OK && i < dict->count; i++) {
+static void put_dict(mp_defaults *defaults, const mp_dict *dict) {
+    for (uint32_t i = 0; i < dict->count; i++) {
         const mp_pair *pair = &dict->pairs[i];
-        err = mp_defaults_put(defaults, pair->name, pair->name_len, pair->value,
-                              pair->len);
+        mp_defaults_put(defaults, pair->name, pair->name_len, pair->value,
+                        pair->len);
     }
-    return err;
 }
 
 /* The strongest first: the user's ids, super properties of the session, kept
  * ones, the client's properties but for ids, which are the user's alone. */
 static mp_err fill(mp_defaults *defaults, const mp_user_handle *self) {
     const mp_defaults *client = self->client->defaults;
-    mp_err err = MP_OK;
     if (client)
-        err = mp_defaults_exclude_all(defaults, client);
-    if (err == MP_OK)
-        err = put_ids(defaults, &self->user.ids);
-    if (err == MP_OK)
-        err = put_dict(defaults, &self->user.session);
-    if (err == MP_OK)
-        err = put_dict(defaults, &self->user.kept);
-    return err == MP_OK && client ? mp_defaults_put_all(defaults, client, false)
-                                  : err;
+        mp_defaults_exclude_all(defaults, client);
+    put_ids(defaults, &self->user.ids);
+    put_dict(defaults, &self->user.session);
+    put_dict(defaults, &self->user.kept);
+    if (client)
+        mp_defaults_put_all(defaults, client, false);
+    return defaults->bytes.err;
 }
 
 /* Pushes the defaults of the user at argument 1, made anew if something of
@@ -89,21 +80,18 @@ static mp_err push_defaults(lua_State *L, mp_user_handle *self) {
     return MP_OK;
 }
 
-mp_err mp_user_begin(mp_user_handle *self, mp_event *event, mp_encode *e,
-                     mp_scratch *scratch, const char *name, size_t len) {
+void mp_user_begin(mp_user_handle *self, mp_event *event, mp_encode *e,
+                   mp_scratch *scratch, const char *name, size_t len) {
     mp_err err = push_defaults(e->L, self);
-    if (err == MP_OK)
-        return mp_event_begin(event, e, self->client, self->defaults, scratch,
-                              name, len);
-    memset(event, 0, sizeof *event);
-    event->client = self->client;
-    mp_fault_start(&e->fault, "event");
+    mp_event_begin(event, e, self->client, err ? NULL : self->defaults, scratch,
+                   name, len);
     if (err == MP_INVALID)
-        mp_fault_set(&e->fault,
-                     "more than %d properties, super properties and those of "
-                     "the client included",
-                     MP_KEYS_MAX);
-    return err;
+        mp_encode_refuse(e,
+                         "more than %d properties, super properties and those "
+                         "of the client included",
+                         MP_KEYS_MAX);
+    else
+        mp_encode_note(e, err);
 }
 
 /* ---- sending ---- */
@@ -118,14 +106,14 @@ typedef struct call {
     size_t len;
 } call;
 
-static mp_err begin(lua_State *L, call *c, mp_user_handle *self,
-                    const char *name, size_t len) {
+static void begin(lua_State *L, call *c, mp_user_handle *self, const char *name,
+                  size_t len) {
     c->self = self;
     c->name = name;
     c->len = len;
     c->e.L = L;
     c->scratch = mp_scratch_take(L);
-    return mp_user_begin(self, &c->event, &c->e, c->scratch, name, len);
+    mp_user_begin(self, &c->event, &c->e, c->scratch, name, len);
 }
 
 static bool is_key(lua_State *L, int table, const char *key) {
@@ -138,18 +126,18 @@ static bool is_key(lua_State *L, int table, const char *key) {
     return given;
 }
 
-mp_err mp_user_put_duration(const mp_user_handle *self, mp_event *event,
-                            mp_encode *e, int table) {
+void mp_user_put_duration(const mp_user_handle *self, mp_event *event,
+                          mp_encode *e, int table) {
     char number[MP_NUM_MAX];
     if (self->user.timers.dict.count == 0 || is_key(e->L, table, "$duration"))
-        return MP_OK;
+        return;
     int64_t ms =
         mp_timers_elapsed(&self->user.timers, event->name, event->name_len,
                           mp_clock_wall_ms(), mp_clock_mono_ms());
     if (ms < 0)
-        return MP_OK;
+        return;
     char *end = mp_num_double(number, (double)ms / 1000);
-    return mp_event_raw(event, e, "$duration", number, (size_t)(end - number));
+    mp_event_raw(event, e, "$duration", number, (size_t)(end - number));
 }
 
 void mp_user_sent(mp_user_handle *self, const char *name, size_t len) {
@@ -160,10 +148,10 @@ void mp_user_sent(mp_user_handle *self, const char *name, size_t len) {
         mp_user_save(self);
 }
 
-/* Ends a call for which all so far came to `err`. */
-static int finish(call *c, mp_err err) {
+/* Ends a call. */
+static int finish(call *c) {
     lua_State *L = c->e.L;
-    err = mp_event_send(&c->event, &c->e, c->scratch, err, false);
+    mp_err err = mp_event_send(&c->event, &c->e, c->scratch, false);
     if (err != MP_OK)
         return mp_fail_record(L, c->event.client, err, &c->e.fault, "");
     mp_user_sent(c->self, c->name, c->len);
@@ -194,12 +182,11 @@ static int send(lua_State *L, mp_user_handle *self, const char *name,
         return 1;
     }
     call c;
-    mp_err err = begin(L, &c, self, name, len);
-    if (err == MP_OK && table > 0)
-        err = mp_event_properties(&c.event, &c.e, table);
-    if (err == MP_OK)
-        err = mp_user_put_duration(self, &c.event, &c.e, table);
-    return finish(&c, err);
+    begin(L, &c, self, name, len);
+    if (table > 0)
+        mp_event_properties(&c.event, &c.e, table);
+    mp_user_put_duration(self, &c.event, &c.e, table);
+    return finish(&c);
 }
 
 static int track(lua_State *L) {

@@ -16,14 +16,14 @@ static int refuse(lua_State *L) {
     return mp_user_refuse(L, handle_of(L)->self, true);
 }
 
-static mp_err put_head(mp_update *u) {
+static void put_head(mp_update *u) {
     const mp_id *ids = handle_of(u->e.L)->ids;
     u->ordering_key =
         mp_line_ordering_key(MP_ORDERING_KEY, ids[0].text, ids[0].len);
     u->ordering_key =
         mp_line_ordering_key(u->ordering_key, ids[1].text, ids[1].len);
-    return mp_profile_head(&u->e, mp_project_config(u->client->project)->token,
-                           ids, 2);
+    mp_profile_head(&u->e, mp_project_config(u->client->project)->token, ids,
+                    2);
 }
 
 static mp_err accept(mp_update *u, const mp_record *record) {

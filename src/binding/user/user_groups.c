@@ -69,30 +69,42 @@ static mp_err check_ids(lua_State *L, mp_fault *fault) {
     return MP_OK;
 }
 
-mp_err mp_user_groups_check(lua_State *L, int table, mp_fault *fault) {
+/* The pair whose key is at index `key` and whose value is at the top. */
+static mp_err check_pair(lua_State *L, int key, mp_fault *fault) {
     char shown[MP_SHOWN];
+    size_t len;
+    if (lua_type(L, key) != LUA_TSTRING)
+        return mp_fault_set(fault, "%s is no group key: expected a string",
+                            mp_fault_show(L, key, shown));
+    if (mp_type_hint_is_null(L, -1))
+        return MP_OK;
+    const char *text = lua_tolstring(L, key, &len);
+    mp_err err = check_key(text, len, fault);
+    if (err == MP_OK)
+        err = check_ids(L, fault);
+    if (err != MP_OK)
+        mp_fault_key(fault, L, key);
+    return err;
+}
+
+mp_err mp_user_groups_check(lua_State *L, int table, mp_fault *fault) {
     mp_err err = MP_OK;
     lua_pushnil(L);
     int key = lua_gettop(L);
     while (err == MP_OK && lua_next(L, table)) {
-        size_t len;
-        if (lua_type(L, key) != LUA_TSTRING) {
-            err = mp_fault_set(fault, "%s is no group key: expected a string",
-                               mp_fault_show(L, key, shown));
-        } else if (!mp_type_hint_is_null(L, -1)) {
-            const char *text = lua_tolstring(L, key, &len);
-            err = check_key(text, len, fault);
-            if (err == MP_OK)
-                err = check_ids(L, fault);
-            if (err != MP_OK)
-                mp_fault_key(fault, L, key);
-        }
-        lua_settop(L, err == MP_OK ? key : key - 1);
+        err = check_pair(L, key, fault);
+        lua_settop(L, key);
     }
+    lua_settop(L, key - 1);
     return err;
 }
 
 /* ---- lists of ids as JSON ---- */
+
+typedef struct piece {
+    const char *text;
+    size_t len;
+} piece;
 
 /* Points *at and *end into a list at its first element, or at what is no
  * list as if it were one of one element. */
@@ -123,31 +135,30 @@ static size_t list_length(const char *at, const char *end) {
     return n;
 }
 
-/* Appends the list that `old` (NULL: none) is with the id at its end, or
- * without it. */
-static mp_err write_list(mp_buf *out, const mp_pair *old, const char *id,
-                         size_t len, bool add) {
+/* Appends the list that `old` (NULL: none) is, with the id at its end if it is
+ * not in it (`add`), or without it. */
+static void write_list(mp_buf *out, const mp_pair *old, const piece *id,
+                       bool add) {
     const char *at = old ? old->value : "", *end = at + (old ? old->len : 0);
-    bool has = list_has(at, end, id, len), first = true;
+    const char *comma = "";
+    bool has = list_has(at, end, id->text, id->len);
     open_list(&at, &end);
-    mp_err err = mp_buf_puts(out, "[");
-    while (err == MP_OK && at < end) {
+    mp_buf_puts(out, "[");
+    while (at < end) {
         const char *next = mp_json_skip(at, end);
         size_t n = (size_t)(next - at);
-        if (add || n != len || memcmp(at, id, len) != 0) {
-            err = mp_buf_add(out, ",", first ? 0 : 1);
-            if (err == MP_OK)
-                err = mp_buf_add(out, at, n);
-            first = false;
+        if (add || n != id->len || memcmp(at, id->text, n) != 0) {
+            mp_buf_puts(out, comma);
+            mp_buf_add(out, at, n);
+            comma = ",";
         }
         at = next + 1;
     }
-    if (err == MP_OK && add && !has) {
-        err = mp_buf_add(out, ",", first ? 0 : 1);
-        if (err == MP_OK)
-            err = mp_buf_add(out, id, len);
+    if (add && !has) {
+        mp_buf_puts(out, comma);
+        mp_buf_add(out, id->text, id->len);
     }
-    return err == MP_OK ? mp_buf_puts(out, "]") : err;
+    mp_buf_puts(out, "]");
 }
 
 /* ---- membership ---- */
@@ -158,150 +169,143 @@ typedef enum change {
     REMOVE_GROUP
 } change;
 
-/* A change in the making. The body of the scratch holds the update of the
- * profile, its head the key and then the ids as JSON, its records the new
- * value of the super property. */
+/* A change in the making: an update of the profile, in the head and body of
+ * the scratch, and a super property, whose name is the group's key. */
 typedef struct call {
     mp_user_handle *self;
     mp_scratch *scratch;
     mp_encode e;
     change change;
-    size_t key_len; /* of the key with its quotes */
+    piece key; /* JSON without its quotes */
+    piece ids; /* JSON: one id; a list for set_group */
 } call;
 
-/* The value at argument 3 as JSON: what was given, but a list for
- * set_group. */
-static mp_err encode_ids(call *c) {
+/* The value at argument 3. */
+static void encode_ids(call *c) {
     lua_State *L = c->e.L;
     bool wrap = c->change == SET_GROUP && !lua_istable(L, 3);
-    mp_err err = wrap ? mp_buf_puts(c->e.out, "[") : MP_OK;
+    mp_buf_puts(c->e.out, wrap ? "[" : "");
     lua_pushvalue(L, 3);
-    if (err == MP_OK)
-        err = lua_istable(L, 3) ? mp_encode_list(&c->e)
-                                : mp_encode_value(&c->e, 0);
+    if (lua_istable(L, 3))
+        mp_encode_list(&c->e);
+    else
+        mp_encode_value(&c->e, 0);
     lua_pop(L, 1);
-    return err == MP_OK && wrap ? mp_buf_puts(c->e.out, "]") : err;
+    mp_buf_puts(c->e.out, wrap ? "]" : "");
 }
 
-static mp_err encode(call *c) {
+/* Checks arguments 2 and 3 and writes them where they survive a Lua error. */
+static void encode_arguments(call *c) {
     size_t len;
-    lua_State *L = c->e.L;
+    mp_encode *e = &c->e;
+    lua_State *L = e->L;
     const char *key = lua_tolstring(L, 2, &len);
-    c->e.out = &c->scratch->head;
-    mp_fault_start(&c->e.fault, "group_key");
-    mp_err err = check_key(key, len, &c->e.fault);
-    if (err == MP_OK)
-        err = mp_encode_text(&c->e, key, len);
-    if (err != MP_OK)
-        return err;
-    c->key_len = c->scratch->head.len;
-    c->e.fault.root = "group_id";
+    e->out = &c->scratch->extra;
+    mp_fault_start(&e->fault, "group_key");
+    mp_encode_note(e, check_key(key, len, &e->fault));
+    mp_encode_text(e, key, len);
+    size_t key_len = e->out->len;
+    mp_fault_enter(&e->fault, "group_id");
     lua_settop(L, 4); /* self, key, ids, scratch */
     lua_pushvalue(L, 3);
     if (c->change != SET_GROUP && lua_istable(L, 3))
-        err = mp_fault_set(&c->e.fault, "expected one id, got a table");
-    if (err == MP_OK)
-        err = check_ids(L, &c->e.fault);
+        mp_encode_refuse(e, "expected one id, got a table");
+    if (!mp_encode_err(e))
+        mp_encode_note(e, check_ids(L, &e->fault));
     lua_settop(L, 4);
-    return err == MP_OK ? encode_ids(c) : err;
+    encode_ids(c);
+    if (mp_encode_err(e))
+        return;
+    c->key = (piece){e->out->data + 1, key_len - 2};
+    c->ids = (piece){e->out->data + key_len, e->out->len - key_len};
 }
 
-/* ,"$set":{"company":["acme"]}} */
-static mp_err write_update(call *c) {
+/* {"$token":...,"$set":{"company":["acme"]}} in two pieces. */
+static void write_update(call *c) {
     static const char *const operations[] = {
-        [SET_GROUP] = ",\"$set\":{",
-        [ADD_GROUP] = ",\"$union\":{",
-        [REMOVE_GROUP] = ",\"$remove\":{",
+        [SET_GROUP] = ",\"$set\":{\"",
+        [ADD_GROUP] = ",\"$union\":{\"",
+        [REMOVE_GROUP] = ",\"$remove\":{\"",
     };
-    const mp_buf *head = &c->scratch->head;
-    mp_buf *body = &c->scratch->body;
-    mp_err err = mp_buf_puts(body, operations[c->change]);
-    if (err == MP_OK)
-        err = mp_buf_add(body, head->data, c->key_len);
-    if (err == MP_OK)
-        err = mp_buf_puts(body, c->change == ADD_GROUP ? ":[" : ":");
-    if (err == MP_OK)
-        err = mp_buf_add(body, head->data + c->key_len, head->len - c->key_len);
-    if (err == MP_OK)
-        err = mp_buf_puts(body, c->change == ADD_GROUP ? "]}}" : "}}");
-    return err;
+    mp_buf *head = &c->scratch->head, *body = &c->scratch->body;
+    bool wrap = c->change == ADD_GROUP;
+    mp_encode_into(&c->e, body);
+    mp_buf_puts(body, operations[c->change]);
+    mp_buf_add(body, c->key.text, c->key.len);
+    mp_buf_puts(body, wrap ? "\":[" : "\":");
+    mp_buf_add(body, c->ids.text, c->ids.len);
+    mp_buf_puts(body, wrap ? "]}}" : "}}");
+    mp_encode_into(&c->e, head);
+    mp_user_people_head(c->self, head);
+    mp_user_people_no_ip(c->self, head);
 }
 
-/* The super property's new value; empty: it is to be unregistered. */
-static mp_err write_property(call *c) {
-    const mp_buf *head = &c->scratch->head;
-    mp_buf *out = &c->scratch->records;
-    const char *ids = head->data + c->key_len;
-    size_t len = head->len - c->key_len;
-    if (c->change == SET_GROUP)
-        return mp_buf_add(out, ids, len);
-    const mp_pair *old =
-        mp_dict_find(&c->self->user.kept, head->data + 1, c->key_len - 2);
-    mp_err err = write_list(out, old, ids, len, c->change == ADD_GROUP);
-    if (err != MP_OK)
-        return err;
-    size_t n = list_length(out->data, out->data + out->len);
-    if (n == 0)
-        mp_buf_clear(out);
-    return n > MP_LIST_MAX && c->change == ADD_GROUP
-               ? mp_fault_set(&c->e.fault,
-                              "the list has %zu elements; Mixpanel takes at "
-                              "most %d",
-                              n, MP_LIST_MAX)
-               : MP_OK;
-}
-
-static mp_err set_property(call *c, mp_dict *kept) {
-    const char *key = c->scratch->head.data + 1;
-    const mp_buf *value = &c->scratch->records;
-    size_t len = c->key_len - 2;
-    if (value->len == 0) {
-        mp_dict_remove(kept, key, len);
+/* Sets the super property to this list, or takes it away with its last id. */
+static mp_err set_list(const call *c, mp_dict *kept, const mp_buf *list,
+                       mp_fault *fault) {
+    size_t n = list_length(list->data, list->data + list->len);
+    if (n > MP_LIST_MAX && c->change == ADD_GROUP)
+        return mp_fault_set(fault,
+                            "the list has %zu elements; Mixpanel takes at "
+                            "most %d",
+                            n, MP_LIST_MAX);
+    if (n == 0) {
+        mp_dict_remove(kept, c->key.text, c->key.len);
         return MP_OK;
     }
-    mp_err err = mp_dict_set(kept, key, len, value->data, value->len);
-    return err == MP_OK && c->change != REMOVE_GROUP
-               ? mp_user_check_properties(kept, &c->e.fault)
-               : err;
+    mp_err err =
+        mp_dict_set(kept, c->key.text, c->key.len, list->data, list->len);
+    if (err != MP_OK || c->change == REMOVE_GROUP)
+        return err;
+    return mp_user_check_properties(kept, fault);
+}
+
+/* Fills `kept` with the super properties as they are to be. */
+static void write_properties(call *c, mp_dict *kept) {
+    mp_buf list = {0};
+    const mp_dict *now = &c->self->user.kept;
+    const mp_pair *old = mp_dict_find(now, c->key.text, c->key.len);
+    if (c->change == SET_GROUP)
+        mp_buf_add(&list, c->ids.text, c->ids.len);
+    else
+        write_list(&list, old, &c->ids, c->change == ADD_GROUP);
+    mp_encode_note(&c->e, list.err);
+    mp_encode_note(&c->e, mp_dict_copy(kept, now));
+    if (!mp_encode_err(&c->e))
+        mp_encode_note(&c->e, set_list(c, kept, &list, &c->e.fault));
+    mp_buf_free(&list);
 }
 
 /* True if the client never sends a property of the group's key. */
 static bool is_excluded(const call *c) {
     const mp_dict *names = mp_defaults_excluded(c->self->client->defaults);
-    return names &&
-           mp_dict_find(names, c->scratch->head.data + 1, c->key_len - 2);
+    return names && mp_dict_find(names, c->key.text, c->key.len);
+}
+
+static mp_err send_update(call *c) {
+    const mp_buf *head = &c->scratch->head, *body = &c->scratch->body;
+    const mp_record record = {
+        .head = head->data,
+        .head_len = head->len,
+        .body = body->data,
+        .body_len = body->len,
+        .ordering_key = mp_user_ordering_key(c->self),
+        .repaired = c->e.repaired,
+    };
+    mp_err err = mp_encode_judge(&c->e, head->len + body->len);
+    if (err != MP_OK || is_excluded(c))
+        return err;
+    return mp_user_people_accept(c->self, &record, false, &c->e.fault);
 }
 
 /* Updates the profile, then the super property: the copy that has it takes
- * the place of the old ones when nothing can fail any more. */
+ * the place of the old ones when nothing can fail any more. Runs no Lua. */
 static mp_err perform(call *c) {
     mp_user_handle *self = c->self;
-    mp_buf head = {0};
     mp_dict kept = {0};
-    mp_err err = write_update(c);
-    if (err == MP_OK)
-        err = write_property(c);
-    if (err == MP_OK)
-        err = mp_dict_copy(&kept, &self->user.kept);
-    if (err == MP_OK)
-        err = set_property(c, &kept);
-    if (err == MP_OK)
-        err = mp_user_people_head(self, &head);
-    if (err == MP_OK && !mp_project_geolocate(self->client->project))
-        err = mp_buf_puts(&head, MP_PROFILE_NO_IP);
-    err = mp_encode_judge(&c->e, err, head.len + c->scratch->body.len);
-    if (err == MP_OK && !is_excluded(c)) {
-        const mp_record record = {
-            .head = head.data,
-            .head_len = head.len,
-            .body = c->scratch->body.data,
-            .body_len = c->scratch->body.len,
-            .ordering_key = mp_user_ordering_key(self),
-            .repaired = c->e.repaired,
-        };
-        err = mp_user_people_accept(self, &record, false, &c->e.fault);
-    }
-    mp_buf_free(&head);
+    write_properties(c, &kept);
+    write_update(c);
+    mp_err err = send_update(c);
     if (err != MP_OK) {
         mp_dict_clear(&kept);
         return err;
@@ -327,13 +331,12 @@ static int change_groups(lua_State *L, change what) {
     c.scratch = mp_scratch_take(L);
     c.e.L = L;
     c.e.list_max = MP_LIST_MAX;
-    mp_err err = MP_CLOSED;
-    if (!mp_user_is_gone(self)) {
-        c.e.reject = mp_project_reject_invalid(self->client->project);
-        err = encode(&c);
-    }
-    if (err == MP_OK && mp_user_is_gone(self))
-        err = MP_CLOSED;
+    c.e.reject = !mp_user_is_gone(self) &&
+                 mp_project_reject_invalid(self->client->project);
+    encode_arguments(&c);
+    if (mp_user_is_gone(self)) /* a finaliser collected it */
+        mp_encode_note(&c.e, MP_CLOSED);
+    mp_err err = mp_encode_err(&c.e);
     if (err == MP_OK)
         err = perform(&c);
     mp_scratch_give(c.scratch);

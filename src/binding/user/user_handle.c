@@ -31,9 +31,7 @@ static mp_err read_id(lua_State *L, int arg, const char *name, mp_id *id,
     if (type != LUA_TSTRING && type != LUA_TNUMBER && type != MP_LUA_TCDATA)
         mp_raise(L, arg, "option '%s': got %s, expected a string or integer",
                  name, mp_fault_show(L, -1, shown));
-    mp_err err = mp_id_read(L, -1, id, fault);
-    if (err == MP_OK && id->len == 0)
-        err = mp_fault_set(fault, "an empty id names nobody");
+    mp_err err = mp_id_argument(L, lua_gettop(L), id, fault);
     if (err == MP_OK)
         err = mp_user_check_id(id, fault);
     if (err != MP_OK)
@@ -60,16 +58,25 @@ static void check_names(lua_State *L, int arg) {
     }
 }
 
-/* Leaves the values of options on the stack. */
+/* A path, or a table as export_state gives it. */
+static bool is_state(lua_State *L, int index) {
+    size_t len;
+    if (lua_type(L, index) != LUA_TSTRING)
+        return lua_istable(L, index);
+    const char *path = lua_tolstring(L, index, &len);
+    return len > 0 && strlen(path) == len;
+}
+
+/* Reads the options in the table at argument `arg`, if it is one, and leaves
+ * their values on the stack. */
 static mp_err read_options(lua_State *L, int arg, options *o, mp_fault *fault) {
     char shown[MP_SHOWN];
+    if (!lua_istable(L, arg))
+        return MP_OK;
     check_names(L, arg);
     if (push_option(L, arg, "state")) {
-        size_t len;
         o->state = lua_gettop(L);
-        if (lua_type(L, -1) != LUA_TTABLE &&
-            (lua_type(L, -1) != LUA_TSTRING ||
-             strlen(lua_tolstring(L, -1, &len)) != len || len == 0))
+        if (!is_state(L, o->state))
             mp_raise(L, arg,
                      "option 'state': got %s, expected the path of a file or "
                      "what export_state() returned",
@@ -81,8 +88,20 @@ static mp_err read_options(lua_State *L, int arg, options *o, mp_fault *fault) {
                  mp_fault_show(L, -1, shown));
     o->opt_out_by_default = lua_toboolean(L, -1) != 0;
     mp_err err = read_id(L, arg, "distinct_id", &o->distinct_id, fault);
-    return err == MP_OK ? read_id(L, arg, "device_id", &o->device_id, fault)
-                        : err;
+    if (err != MP_OK)
+        return err;
+    return read_id(L, arg, "device_id", &o->device_id, fault);
+}
+
+/* Files are written by a thread, which a client that is driven by hand lacks.
+ */
+static void check_state(lua_State *L, int arg, const options *o,
+                        const mp_client *client) {
+    bool is_file = o->state > 0 && !lua_istable(L, o->state);
+    if (is_file && mp_project_config(client->project)->manual)
+        mp_raise(L, arg,
+                 "option 'state': nobody writes files with transport = "
+                 "\"manual\": keep what export_state() returns");
 }
 
 /* ---- life ---- */
@@ -98,18 +117,23 @@ static bool is_same(const mp_ids *ids, const options *o) {
             mp_ids_equal(&ids->device_id, device->text, device->len));
 }
 
+static mp_err make_ids(mp_ids *ids, const options *o) {
+    const mp_id *distinct = &o->distinct_id, *device = &o->device_id;
+    if (distinct->len > 0)
+        return mp_ids_of_user(ids, distinct->text, distinct->len, device->text,
+                              device->len);
+    if (device->len > 0)
+        return mp_ids_of_device(ids, device->text, device->len);
+    return mp_ids_of_new_device(ids);
+}
+
 /* Gives the user its ids, unless the state has them. Whoever is not the one
  * of the state starts without anything of it but the consent. */
 static mp_err choose_ids(mp_user_handle *self, const options *o) {
     mp_ids ids = {0};
     if (is_same(&self->user.ids, o))
         return MP_OK;
-    const mp_id *distinct = &o->distinct_id, *device = &o->device_id;
-    mp_err err =
-        distinct->len > 0 ? mp_ids_of_user(&ids, distinct->text, distinct->len,
-                                           device->text, device->len)
-        : device->len > 0 ? mp_ids_of_device(&ids, device->text, device->len)
-                          : mp_ids_of_new_device(&ids);
+    mp_err err = make_ids(&ids, o);
     if (err != MP_OK) {
         mp_ids_free(&ids);
         return err;
@@ -117,6 +141,21 @@ static mp_err choose_ids(mp_user_handle *self, const options *o) {
     mp_user_replace(self, &ids);
     self->unsaved = true; /* and starts no thread before it is of use */
     return MP_OK;
+}
+
+/* Makes of a new user the one whom the options name. MP_STATE with the
+ * reason in `why`. */
+static mp_err fill(lua_State *L, mp_user_handle *self, const options *o,
+                   char why[MP_MESSAGE]) {
+    mp_err err = MP_OK;
+    self->opt_out_by_default = o->opt_out_by_default;
+    if (o->state > 0)
+        err = lua_istable(L, o->state)
+                  ? mp_user_state_import(L, self, o->state)
+                  : mp_user_state_load(self, lua_tostring(L, o->state), why);
+    if (err != MP_OK)
+        return err;
+    return self->client->project ? choose_ids(self, o) : MP_CLOSED;
 }
 
 /* Pushes a user of the client at argument 1 about whom nothing is known. */
@@ -137,50 +176,47 @@ static mp_user_handle *push_user(lua_State *L, mp_client *client) {
     return self;
 }
 
+/* Why there is no user. */
+static int fail_new(lua_State *L, int arg, const options *o, mp_err err,
+                    const char *why) {
+    char shown[MP_SHOWN];
+    switch (err) {
+    case MP_INVALID:
+        mp_raise(L, arg,
+                 "option 'state': got %s, which is no file: expected the path "
+                 "of one, or of none yet",
+                 mp_fault_show(L, o->state, shown));
+    case MP_STATE:
+        return mp_fail(L, err, why);
+    case MP_CLOSED:
+        return mp_fail_closed(L);
+    default:
+        return mp_fail(L, err, "out of memory");
+    }
+}
+
+/* ([options]) */
 static int new_user(lua_State *L) {
     mp_client *client = mp_handle_client(L);
     options o = {.state = 0};
     mp_fault fault;
-    char why[MP_MESSAGE];
-    mp_err err = MP_OK;
-    mp_fault_start(&fault, "user");
+    char why[MP_MESSAGE] = "out of memory";
     if (!lua_istable(L, 2) && !lua_isnoneornil(L, 2))
         mp_raise_type(L, 2, "options: table");
     lua_settop(L, 2);
-    if (lua_istable(L, 2))
-        err = read_options(L, 2, &o, &fault);
+    mp_fault_start(&fault, "user");
+    mp_err err = read_options(L, 2, &o, &fault);
     if (client->closed)
         return mp_fail_closed(L);
     if (err != MP_OK)
         return mp_user_result(L, err, &fault);
-    if (o.state > 0 && !lua_istable(L, o.state) &&
-        mp_project_config(client->project)->manual)
-        mp_raise(L, 2,
-                 "option 'state': nobody writes files with transport = "
-                 "\"manual\": keep what export_state() returns");
+    check_state(L, 2, &o, client);
     mp_user_handle *self = push_user(L, client);
-    int slot = lua_gettop(L);
-    self->opt_out_by_default = o.opt_out_by_default;
-    if (o.state > 0)
-        err = lua_istable(L, o.state)
-                  ? mp_user_state_import(L, self, o.state)
-                  : mp_user_state_load(self, lua_tostring(L, o.state), why);
-    if (err == MP_INVALID) {
-        char shown[MP_SHOWN];
-        mp_raise(L, 2,
-                 "option 'state': got %s, which is no file: expected the path "
-                 "of one, or of none yet",
-                 mp_fault_show(L, o.state, shown));
-    }
-    if (err == MP_STATE)
-        return mp_fail(L, err, why);
-    if (err == MP_OK && !client->project) /* collected by a finaliser */
-        return mp_fail_closed(L);
-    if (err == MP_OK)
-        err = choose_ids(self, &o);
+    int user = lua_gettop(L);
+    err = fill(L, self, &o, why);
     if (err != MP_OK)
-        return mp_fail(L, err, "out of memory");
-    lua_settop(L, slot);
+        return fail_new(L, 2, &o, err, why);
+    lua_settop(L, user);
     return 1;
 }
 

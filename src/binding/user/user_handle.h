@@ -78,6 +78,7 @@ mp_err mp_user_check_id(const mp_id *id, mp_fault *fault);
 mp_err mp_user_check_timer(const char *name, size_t len, mp_fault *fault);
 
 /* MP_INVALID for more super properties than an event could carry. */
+#define MP_USER_TOO_MANY "more than %d super properties"
 mp_err mp_user_check_properties(const mp_dict *dict, mp_fault *fault);
 
 /* Ends a change of what events of the user carry; saves it. */
@@ -93,15 +94,15 @@ void mp_user_replace(mp_user_handle *self, mp_ids *ids);
 /* Hands the state over, to be written soon. */
 void mp_user_save(mp_user_handle *self);
 
-/* Begins an event of the user at argument 1. Pushes one value, to be kept on
- * the stack until the event is finished. */
-mp_err mp_user_begin(mp_user_handle *self, mp_event *event, mp_encode *e,
-                     mp_scratch *scratch, const char *name, size_t len);
+/* Begins an event of the user at argument 1, as mp_event_begin does. Pushes
+ * one value, to be kept on the stack until the event is finished. */
+void mp_user_begin(mp_user_handle *self, mp_event *event, mp_encode *e,
+                   mp_scratch *scratch, const char *name, size_t len);
 
 /* Appends ,"$duration":1.234 to an event that is timed, unless the properties
  * at `table` (0: none) say how long it was. */
-mp_err mp_user_put_duration(const mp_user_handle *self, mp_event *event,
-                            mp_encode *e, int table);
+void mp_user_put_duration(const mp_user_handle *self, mp_event *event,
+                          mp_encode *e, int table);
 
 /* Ends the timer of an event that was sent. */
 void mp_user_sent(mp_user_handle *self, const char *name, size_t len);
@@ -113,8 +114,12 @@ bool mp_user_is_disabled(const mp_user_handle *self, const char *name,
 /* ---- profile updates: user_people.c ---- */
 
 /* Appends the first part of an update of the user's profile: {"$token":...
- * up to its ids. */
+ * up to its ids. Returns the buffer's error. */
 mp_err mp_user_people_head(const mp_user_handle *self, mp_buf *out);
+
+/* Appends that no place is to be made up from the sender's address, unless
+ * the client wants that. Returns the buffer's error. */
+mp_err mp_user_people_no_ip(const mp_user_handle *self, mp_buf *out);
 
 /* The hash of whom an update of the profile concerns. */
 uint32_t mp_user_ordering_key(const mp_user_handle *self);

@@ -23,59 +23,46 @@ static void start(sending *s, lua_State *L, mp_user_handle *self) {
     s->n = 0;
 }
 
-static mp_err put_id(sending *s, mp_event *event, const char *name,
-                     const mp_buf *id) {
+static void put_id(sending *s, mp_event *event, const char *name,
+                   const mp_buf *id) {
     const mp_id text = {.text = id->data, .len = id->len};
-    return id->len > 0 ? mp_event_id(event, &s->e, name, &text) : MP_OK;
+    if (id->len > 0)
+        mp_event_id(event, &s->e, name, &text);
 }
 
-/* Ends an event for which all so far came to `err`. */
-static mp_err finish(sending *s, mp_event *event, mp_err err) {
+static mp_err finish(sending *s, mp_event *event) {
     mp_record *record = &s->records[s->n];
-    mp_buf *head = &s->scratch->head;
-    err = mp_event_finish(event, &s->e, s->scratch, err, record);
-    if (err == MP_OK)
-        err = mp_buf_add(head, record->body, record->body_len);
-    record->head_len += record->body_len;
-    record->body_len = 0;
-    s->n += err == MP_OK;
-    return err;
+    mp_err err = mp_event_finish(event, &s->e, s->scratch, record);
+    if (err != MP_OK)
+        return err;
+    s->n++;
+    return mp_event_keep(s->scratch, record);
 }
 
-/* Queues the events; only now their bytes have their place. */
+/* Queues the events. */
 static mp_err push(sending *s) {
-    const char *at = s->scratch->head.data;
-    for (size_t i = 0; i < s->n; i++) {
-        s->records[i].head = at;
-        s->records[i].body = NULL;
-        at += s->records[i].head_len;
-    }
+    mp_event_place(s->scratch, s->records, s->n);
     return s->n == 0 ? MP_OK
                      : mp_engine_push(s->self->client->project, MP_LANE_EVENTS,
                                       s->records, s->n);
 }
 
-static mp_err begin(sending *s, mp_event *event, const char *name) {
-    return mp_user_begin(s->self, event, &s->e, s->scratch, name, strlen(name));
+static void begin(sending *s, mp_event *event, const char *name) {
+    mp_user_begin(s->self, event, &s->e, s->scratch, name, strlen(name));
 }
 
 /* ---- $identify ---- */
 
 /* The properties that make `next` of the present ids. What is the same is
  * among those that every event of the user carries. */
-static mp_err put_identify(sending *s, mp_event *event, const mp_ids *next) {
+static void put_identify(sending *s, mp_event *event, const mp_ids *next) {
     const mp_ids *now = &s->self->user.ids;
-    mp_err err = put_id(s, event, "distinct_id", &next->user_id);
-    if (err == MP_OK)
-        err = put_id(s, event, "$anon_distinct_id", &now->distinct_id);
-    if (err == MP_OK)
-        err = put_id(s, event, "$device_id", &next->device_id);
-    if (err == MP_OK)
-        err = put_id(s, event, "$user_id", &next->user_id);
-    if (err == MP_OK && next->had_distinct_id && !now->had_distinct_id)
-        err =
-            mp_event_raw(event, &s->e, "$had_persisted_distinct_id", "true", 4);
-    return err;
+    put_id(s, event, "distinct_id", &next->user_id);
+    put_id(s, event, "$anon_distinct_id", &now->distinct_id);
+    put_id(s, event, "$device_id", &next->device_id);
+    put_id(s, event, "$user_id", &next->user_id);
+    if (next->had_distinct_id && !now->had_distinct_id)
+        mp_event_raw(event, &s->e, "$had_persisted_distinct_id", "true", 4);
 }
 
 /* Sends what was held, and tells what came of it. */
@@ -109,12 +96,11 @@ static int identify_new(lua_State *L, mp_user_handle *self, const mp_id *id) {
     mp_event event;
     mp_ids next = {0};
     start(&s, L, self);
-    mp_err err = begin(&s, &event, "$identify");
-    if (err == MP_OK)
-        err = mp_ids_identified(&next, &self->user.ids, id->text, id->len);
-    if (err == MP_OK)
-        err = put_identify(&s, &event, &next);
-    err = finish(&s, &event, err);
+    begin(&s, &event, "$identify");
+    mp_encode_note(
+        &s.e, mp_ids_identified(&next, &self->user.ids, id->text, id->len));
+    put_identify(&s, &event, &next);
+    mp_err err = finish(&s, &event);
     bool out = mp_user_opted_out(self);
     if (err == MP_OK && !out && !is_disabled(self, "$identify"))
         err = push(&s);
@@ -173,14 +159,13 @@ static int identify(lua_State *L) {
 /* ---- alias ---- */
 
 /* What alias(alias, original) sends before it identifies. */
-static mp_err put_alias(sending *s, mp_event *event, const mp_id *alias,
-                        const mp_id *original) {
+static void put_alias(sending *s, mp_event *event, const mp_id *alias,
+                      const mp_id *original) {
     const mp_buf *now = &s->self->user.ids.distinct_id;
     const mp_id current = {.text = now->data, .len = now->len};
-    mp_err err = mp_event_id(event, &s->e, "alias", alias);
-    return err == MP_OK ? mp_event_id(event, &s->e, "distinct_id",
-                                      original->len > 0 ? original : &current)
-                        : err;
+    mp_event_id(event, &s->e, "alias", alias);
+    mp_event_id(event, &s->e, "distinct_id",
+                original->len > 0 ? original : &current);
 }
 
 static mp_err check_alias(const mp_user_handle *self, const mp_id *alias,
@@ -202,18 +187,15 @@ static int send_alias(lua_State *L, mp_user_handle *self, const mp_id *alias,
     mp_event event;
     mp_ids next = {0};
     start(&s, L, self);
-    mp_err err = begin(&s, &event, "$create_alias");
-    if (err == MP_OK)
-        err = put_alias(&s, &event, alias, original);
-    err = finish(&s, &event, err);
+    begin(&s, &event, "$create_alias");
+    put_alias(&s, &event, alias, original);
+    mp_err err = finish(&s, &event);
     if (err == MP_OK) {
-        err = begin(&s, &event, "$identify"); /* allocates nothing now */
-        if (err == MP_OK)
-            err =
-                mp_ids_aliased(&next, &self->user.ids, alias->text, alias->len);
-        if (err == MP_OK)
-            err = put_identify(&s, &event, &next);
-        err = finish(&s, &event, err);
+        begin(&s, &event, "$identify"); /* allocates nothing now */
+        mp_encode_note(&s.e, mp_ids_aliased(&next, &self->user.ids, alias->text,
+                                            alias->len));
+        put_identify(&s, &event, &next);
+        err = finish(&s, &event);
     }
     if (err == MP_OK && !self->silent)
         err = push(&s);

@@ -12,29 +12,29 @@
 
 /* ---- records ---- */
 
-static mp_err put_id(mp_buf *out, const char *name, const mp_buf *id) {
-    bool repaired = false;
+static void put_id(mp_buf *out, const char *name, const mp_buf *id) {
+    bool repaired;
     if (id->len == 0)
-        return MP_OK;
-    mp_err err = mp_buf_puts(out, name);
-    return err == MP_OK ? mp_json_string(out, id->data, id->len, &repaired)
-                        : err;
+        return;
+    mp_buf_puts(out, name);
+    mp_json_string(out, id->data, id->len, &repaired);
 }
 
 mp_err mp_user_people_head(const mp_user_handle *self, mp_buf *out) {
     const mp_ids *ids = &self->user.ids;
-    mp_err err = mp_buf_puts(out, "{\"$token\":\"");
-    if (err == MP_OK)
-        err = mp_buf_puts(out, mp_project_config(self->client->project)->token);
-    if (err == MP_OK)
-        err = put_id(out, "\",\"$distinct_id\":", &ids->distinct_id);
-    if (err == MP_OK)
-        err = put_id(out, ",\"$device_id\":", &ids->device_id);
-    if (err == MP_OK)
-        err = put_id(out, ",\"$user_id\":", &ids->user_id);
-    if (err == MP_OK && ids->had_distinct_id)
-        err = mp_buf_puts(out, ",\"$had_persisted_distinct_id\":true");
-    return err;
+    mp_buf_puts(out, "{\"$token\":\"");
+    mp_buf_puts(out, mp_project_config(self->client->project)->token);
+    put_id(out, "\",\"$distinct_id\":", &ids->distinct_id);
+    put_id(out, ",\"$device_id\":", &ids->device_id);
+    put_id(out, ",\"$user_id\":", &ids->user_id);
+    if (ids->had_distinct_id)
+        mp_buf_puts(out, ",\"$had_persisted_distinct_id\":true");
+    return out->err;
+}
+
+mp_err mp_user_people_no_ip(const mp_user_handle *self, mp_buf *out) {
+    bool geolocate = mp_project_geolocate(self->client->project);
+    return mp_buf_puts(out, geolocate ? "" : MP_PROFILE_NO_IP);
 }
 
 uint32_t mp_user_ordering_key(const mp_user_handle *self) {
@@ -138,16 +138,16 @@ static int refuse(lua_State *L) {
     return mp_user_refuse(L, handle_of(L)->self, true);
 }
 
-static mp_err put_head(mp_update *u) {
+static void put_head(mp_update *u) {
     const mp_user_handle *self = handle_of(u->e.L)->self;
-    if (mp_user_is_gone(self))
-        return MP_CLOSED;
+    if (mp_user_is_gone(self)) {
+        mp_encode_note(&u->e, MP_CLOSED);
+        return;
+    }
     u->ordering_key = mp_user_ordering_key(self);
-    mp_err err = mp_user_people_head(self, u->e.out);
-    if (err == MP_OK && !u->has_ip &&
-        !mp_project_geolocate(self->client->project))
-        err = mp_buf_puts(u->e.out, MP_PROFILE_NO_IP);
-    return err;
+    mp_user_people_head(self, u->e.out);
+    if (!u->has_ip)
+        mp_user_people_no_ip(self, u->e.out);
 }
 
 static mp_err accept(mp_update *u, const mp_record *record) {

@@ -65,6 +65,13 @@ static void report_refusal(mp_user_handle *self, const char *why) {
     mp_project_report_state(self->client->project, message);
 }
 
+/* MP_INVALID with the reason for a state that cannot be used, MP_MEMORY. */
+static mp_err read_state(const mp_buf *text, mp_user *user,
+                         char why[MP_MESSAGE]) {
+    mp_err err = mp_user_read(user, text->data, text->len, why);
+    return err == MP_OK ? judge(user, why) : err;
+}
+
 /* A state that cannot be used still says that nothing may be sent. */
 static void keep_refusal(mp_user_handle *self, mp_user *user) {
     if (user->consent == MP_CONSENT_REFUSED) {
@@ -93,9 +100,7 @@ static mp_err keep_path(mp_user_handle *self, const char *path) {
 static mp_err use(mp_user_handle *self, const mp_buf *text) {
     char why[MP_MESSAGE] = "";
     mp_user user = {0};
-    mp_err err = mp_user_read(&user, text->data, text->len, why);
-    if (err == MP_OK)
-        err = judge(&user, why);
+    mp_err err = read_state(text, &user, why);
     if (err == MP_OK) {
         accept(self, &user);
         return MP_OK;
@@ -151,14 +156,12 @@ mp_err mp_user_state_import(lua_State *L, mp_user_handle *self, int table) {
     mp_fault_start(&e.fault, "state");
     scratch->body.limit = MOST;
     lua_pushvalue(L, table);
-    mp_err err = mp_encode_value(&e, 0);
+    mp_encode_value(&e, 0);
     lua_pop(L, 1);
+    mp_err err = mp_encode_err(&e);
+    snprintf(why, sizeof why, "%s", e.fault.reason);
     if (err == MP_OK)
-        err = mp_user_read(&user, scratch->body.data, scratch->body.len, why);
-    else
-        snprintf(why, sizeof why, "%s", e.fault.reason);
-    if (err == MP_OK)
-        err = judge(&user, why);
+        err = read_state(e.out, &user, why);
     if (err == MP_OK) {
         accept(self, &user);
         return MP_OK;

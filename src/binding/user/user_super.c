@@ -35,45 +35,41 @@ static mp_dict *check_options(lua_State *L, int arg, mp_user_handle *self) {
 /* ---- encoding ---- */
 
 /* Properties in the making: ,"name":value one behind the other in the body of
- * a scratch, and where each begins and ends in its records. */
+ * a scratch, and where each begins and ends in its `extra`. */
 typedef struct piece {
     size_t start, name_len, end;
 } piece;
 
-static mp_err check_property(mp_encode *e, const char *name, size_t len) {
+static void check_property(mp_encode *e, const char *name, size_t len) {
     const char *reason = mp_user_refused_property(name, len);
-    return reason ? mp_fault_set(&e->fault, "%s", reason) : MP_OK;
+    if (reason)
+        mp_encode_refuse(e, "%s", reason);
 }
 
 /* What get_property could not give back is not taken. */
-static mp_err check_value(mp_encode *e, const char *json, size_t len) {
+static void check_value(mp_encode *e, const char *json, size_t len) {
     static const char zero[] = "\\u0000";
     if (!mp_text_find(json, len, zero, sizeof zero - 1))
-        return MP_OK;
+        return;
     mp_err err = mp_decode_check(json, len);
-    return err == MP_INVALID ? mp_fault_set(&e->fault, "there is a zero byte "
-                                                       "in the key of a table")
-                             : err;
+    if (err == MP_INVALID)
+        mp_encode_refuse(e, "there is a zero byte in the key of a table");
+    else
+        mp_encode_note(e, err);
 }
 
-static mp_err encode_pair(mp_encode *e, mp_buf *pieces, int table, int key) {
+static void encode_pair(mp_encode *e, mp_buf *pieces, int table, int key) {
     size_t start = e->out->len;
-    mp_err err = mp_encode_key(e, table, key);
-    if (err != MP_OK)
-        return err;
-    size_t name_len = e->out->len - start - 4; /* ,"": */
-    err = check_property(e, e->out->data + start + 2, name_len);
-    size_t value = e->out->len;
-    if (err == MP_OK)
-        err = mp_encode_value(e, 0);
-    if (err == MP_OK)
-        err = check_value(e, e->out->data + value, e->out->len - value);
-    if (err != MP_OK) {
+    if (!mp_encode_key(e, table, key))
+        return;
+    size_t value = e->out->len, name_len = value - start - 4; /* ,"": */
+    check_property(e, e->out->data + start + 2, name_len);
+    mp_encode_value(e, 0);
+    check_value(e, e->out->data + value, e->out->len - value);
+    if (mp_encode_err(e))
         mp_fault_key(&e->fault, e->L, key);
-        return err;
-    }
     const piece p = {start, name_len, e->out->len};
-    return mp_buf_add(pieces, &p, sizeof p);
+    mp_encode_note(e, mp_buf_add(pieces, &p, sizeof p));
 }
 
 static void start_encoding(mp_encode *e, lua_State *L, mp_scratch *scratch,
@@ -89,16 +85,21 @@ static void start_encoding(mp_encode *e, lua_State *L, mp_scratch *scratch,
     mp_fault_start(&e->fault, "properties");
 }
 
-static mp_err encode_all(mp_encode *e, mp_buf *pieces, int table) {
+static void encode_all(mp_encode *e, mp_buf *pieces, int table) {
     lua_State *L = e->L;
-    mp_err err = MP_OK;
+    int n = 0;
+    mp_fault_enter(&e->fault, "properties");
     lua_pushnil(L);
     int key = lua_gettop(L);
-    while (err == MP_OK && lua_next(L, table)) {
-        err = encode_pair(e, pieces, table, key);
-        lua_settop(L, err == MP_OK ? key : key - 1);
+    while (!mp_encode_err(e) && lua_next(L, table)) {
+        if (++n > MP_KEYS_MAX)
+            mp_encode_refuse(e, MP_USER_TOO_MANY, MP_KEYS_MAX);
+        encode_pair(e, pieces, table, key);
+        lua_settop(L, key);
     }
-    return mp_encode_judge(e, err, e->out->len);
+    lua_settop(L, key - 1);
+    mp_encode_check_keys(e, 0);
+    mp_encode_judge(e, e->out->len);
 }
 
 /* ---- register ---- */
@@ -141,6 +142,17 @@ static mp_err apply(mp_encode *e, mp_dict *dict, const mp_buf *pieces,
     return MP_OK;
 }
 
+/* The default at argument 3, in the head of the scratch. */
+static unset_value encode_default(mp_encode *e, mp_scratch *scratch) {
+    mp_encode_into(e, &scratch->head);
+    mp_fault_enter(&e->fault, "default");
+    lua_pushvalue(e->L, 3);
+    mp_encode_value(e, 0);
+    lua_pop(e->L, 1);
+    mp_encode_into(e, &scratch->body);
+    return (unset_value){scratch->head.data, scratch->head.len};
+}
+
 /* (properties[, default][, options]): `once` names a default. */
 static int set_all(lua_State *L, bool once) {
     mp_user_handle *self = mp_user_self(L);
@@ -155,29 +167,20 @@ static int set_all(lua_State *L, bool once) {
     mp_encode e;
     unset_value unset = {"\"None\"", 6};
     start_encoding(&e, L, scratch, self);
-    mp_err err = MP_OK;
-    if (once && !lua_isnoneornil(L, 3)) {
-        e.out = &scratch->head;
-        e.fault.root = "default";
-        lua_pushvalue(L, 3);
-        err = mp_encode_value(&e, 0);
-        lua_pop(L, 1);
-        unset = (unset_value){scratch->head.data, scratch->head.len};
-        e.out = &scratch->body;
-        if (err == MP_OK)
-            e.fault.root = "properties";
-    }
+    if (once && !lua_isnoneornil(L, 3))
+        unset = encode_default(&e, scratch);
+    encode_all(&e, &scratch->extra, 2);
+    if (mp_user_is_gone(self))
+        mp_encode_note(&e, MP_CLOSED);
+    mp_err err = mp_encode_err(&e);
     if (err == MP_OK)
-        err = encode_all(&e, &scratch->records, 2);
-    if (err == MP_OK && mp_user_is_gone(self))
-        err = MP_CLOSED;
-    if (err == MP_OK)
-        err = apply(&e, dict, &scratch->records, once ? &unset : NULL);
+        err = apply(&e, dict, &scratch->extra, once ? &unset : NULL);
     mp_scratch_give(scratch);
+    if (err == MP_CLOSED)
+        return mp_fail_closed(L);
     if (err == MP_OK)
         mp_user_changed(self);
-    return err == MP_CLOSED ? mp_fail_closed(L)
-                            : mp_user_result(L, err, &e.fault);
+    return mp_user_result(L, err, &e.fault);
 }
 
 static int register_all(lua_State *L) {
@@ -193,15 +196,15 @@ static int register_once(lua_State *L) {
 /* Appends the name at a stack index as JSON, and points at its inside. */
 static mp_err encode_name(lua_State *L, int arg, mp_buf *out,
                           const char **inside, size_t *len) {
-    bool repaired = false;
+    bool repaired;
     size_t n;
     const char *name = lua_tolstring(L, arg, &n);
     mp_err err = mp_json_string(out, name, n, &repaired);
-    if (err == MP_OK) {
-        *inside = out->data + 1;
-        *len = out->len - 2;
-    }
-    return err;
+    if (err != MP_OK)
+        return err;
+    *inside = out->data + 1;
+    *len = out->len - 2;
+    return MP_OK;
 }
 
 static void check_property_name(lua_State *L, int arg) {

@@ -294,7 +294,7 @@ static mp_err read_update(mp_pending *pending, const json_t *string) {
         return err ? err : MP_INVALID;
     mp_buf body = {0};
     err = mp_buf_add(&body, json_string_value(string), len);
-    if (err == MP_OK) {
+    if (body.data) {
         mp_pending_update update = {.body = body.data, .len = len};
         body.data[0] = ',';
         err = classify(&update) ? mp_pending_add(pending, &update) : MP_INVALID;
