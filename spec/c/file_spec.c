@@ -80,7 +80,7 @@ static int rename_or_fail(int a, const char *from, int b, const char *to) {
 
 CASE(a_file_is_read_whole_behind_what_is_there) {
     enter();
-    CHECK(mp_file_replace(dir, "a", "12345", 5, false) == 0);
+    CHECK(mp_file_replace(dir, "a", "12345", 5) == 0);
     mp_buf got = {0};
     mp_buf_puts(&got, "<");
     CHECK(mp_file_read(dir, "a", 5, &got) == 0);
@@ -96,7 +96,7 @@ CASE(a_path_is_taken_from_the_working_directory) {
     char path[128];
     enter();
     snprintf(path, sizeof path, "%s/a", home);
-    CHECK(mp_file_replace(MP_FILE_HERE, path, "x", 1, true) == 0);
+    CHECK(mp_file_replace(MP_FILE_HERE, path, "x", 1) == 0);
     check_contents("a", "x");
     leave();
 }
@@ -119,7 +119,7 @@ CASE(symbolic_links_are_not_followed) {
     enter();
     mp_buf got = {0};
     int fd;
-    CHECK(mp_file_replace(dir, "a", "secret", 6, false) == 0);
+    CHECK(mp_file_replace(dir, "a", "secret", 6) == 0);
     CHECK(mp_file_mkdir(dir, "d") == 0);
     CHECK(symlinkat("a", dir, "l") == 0 && symlinkat("d", dir, "ld") == 0);
     CHECK(mp_file_read(dir, "l", 10, &got) == ELOOP);
@@ -127,7 +127,7 @@ CASE(symbolic_links_are_not_followed) {
     CHECK(mp_file_create(dir, "l", &fd) == EEXIST);
     CHECK(mp_file_open_dir(dir, "ld", &fd) != 0);
     CHECK(mp_file_lock_dir(dir, "ld", &fd) != 0);
-    CHECK(mp_file_replace(dir, "l", "new", 3, false) == 0);
+    CHECK(mp_file_replace(dir, "l", "new", 3) == 0);
     check_contents("a", "secret");
     check_contents("l", "new");
     leave();
@@ -137,7 +137,7 @@ CASE(files_are_the_owner_s_alone) {
     enter();
     struct stat seen;
     mode_t before = umask(0);
-    CHECK(mp_file_replace(dir, "a", "x", 1, false) == 0);
+    CHECK(mp_file_replace(dir, "a", "x", 1) == 0);
     CHECK(mp_file_append(dir, "b", "x", 1) == 0);
     CHECK(mp_file_mkdir(dir, "d") == 0);
     umask(before);
@@ -162,12 +162,12 @@ CASE(a_failed_replacement_leaves_the_old_file_and_nothing_else) {
     faulty.write = write_or_fail;
     faulty.sync = sync_or_fail;
     faulty.rename = rename_or_fail;
-    CHECK(mp_file_replace(dir, "a", "old", 3, true) == 0);
+    CHECK(mp_file_replace(dir, "a", "old", 3) == 0);
     mp_file_use(&faulty);
     int n = 0, err;
     do {
         calls_left = n++;
-        err = mp_file_replace(dir, "a", "brand new", 9, true);
+        err = mp_file_replace(dir, "a", "brand new", 9);
         calls_left = -1;
         bool renamed = n > 8; /* open, 5 writes, sync, rename */
         check_contents("a", renamed ? "brand new" : "old");

@@ -196,8 +196,8 @@ static void live(mp_spool *spool) {
     if (open->place.open)
         fine(mp_spool_sync(open, why));
     delivered->place.sealed = seal_records(spool, delivered, 1, 3);
-    fine(mp_spool_mark(delivered, true, MP_IN_DOUBT_IDEMPOTENT, why));
-    fine(mp_spool_mark(delivered, false, MP_IN_DOUBT_NONE, why));
+    fine(mp_spool_mark_start(delivered, MP_IN_DOUBT_IDEMPOTENT, why));
+    fine(mp_spool_mark_end(delivered, MP_IN_DOUBT_NONE, why));
     end_records(delivered, 1, 3);
     mp_batch_file *file = seal_records(spool, waiting, 4, 6);
     if (file) {
@@ -229,7 +229,7 @@ static void inherit(mp_spool *spool) {
             free(s);
             continue;
         }
-        fine(mp_spool_mark(read, true, MP_IN_DOUBT_IDEMPOTENT, why));
+        fine(mp_spool_mark_start(read, MP_IN_DOUBT_IDEMPOTENT, why));
         if (!read->place.sealed)
             free(s);
         mp_segment_free(read);

@@ -68,10 +68,10 @@ CASE(a_sealed_batch_is_gzip_json_with_its_state_in_the_name) {
     snprintf(expected + n, sizeof expected - (size_t)n, "%s]", event(2));
     CHECK(strcmp(json, expected) == 0);
     segment->place.sealed = file;
-    CHECK(mp_spool_mark(segment, true, MP_IN_DOUBT_IDEMPOTENT, why) == 0);
+    CHECK(mp_spool_mark_start(segment, MP_IN_DOUBT_IDEMPOTENT, why) == 0);
     CHECK(files(".json.gz", name) == 1 && mp_batch_file_parse(name, &seen));
     CHECK(seen.attempt == 1 && seen.in_doubt == MP_IN_DOUBT_IDEMPOTENT);
-    CHECK(mp_spool_mark(segment, false, MP_IN_DOUBT_NONE, why) == 0);
+    CHECK(mp_spool_mark_end(segment, MP_IN_DOUBT_NONE, why) == 0);
     CHECK(files(".json.gz", name) == 1 && mp_batch_file_parse(name, &seen));
     CHECK(seen.attempt == 1 && seen.in_doubt == MP_IN_DOUBT_NONE);
     CHECK(mp_spool_discard(segment, why) == 0);

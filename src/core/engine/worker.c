@@ -52,6 +52,19 @@ typedef struct pass {
     int64_t next_ms; /* when the first of them wants to be asked again */
 } pass;
 
+/* The next request of the project, with what is to be done before one is
+ * looked for and when there is none. */
+static mp_request *next_request(mp_project *project, int64_t *next_ms) {
+    int64_t now_ms = mp_clock_mono_ms();
+    mp_project_prepare(project, now_ms);
+    mp_request *request =
+        mp_project_next_request(project, now_ms, mp_clock_wall_ms(), next_ms);
+    if (!request)
+        *next_ms =
+            mp_clock_earlier(*next_ms, mp_project_maintain(project, now_ms));
+    return request;
+}
+
 static bool start_all(mp_project *project, void *user) {
     pass *now = user;
     mp_worker *worker = now->worker;
@@ -59,11 +72,9 @@ static bool start_all(mp_project *project, void *user) {
         return true;
     while (!worker->transport->is_full(worker->transport)) {
         int64_t next_ms;
-        mp_request *request = mp_project_next_request(
-            project, mp_clock_mono_ms(), mp_clock_wall_ms(), &next_ms);
+        mp_request *request = next_request(project, &next_ms);
         if (!request) {
-            if (next_ms < now->next_ms)
-                now->next_ms = next_ms;
+            now->next_ms = mp_clock_earlier(now->next_ms, next_ms);
             return true;
         }
         start(worker, project, request);
@@ -72,23 +83,23 @@ static bool start_all(mp_project *project, void *user) {
 }
 
 /* The disk does not wait for a free place. */
-static bool maintain(mp_project *project, void *user) {
+static bool stand_by(mp_project *project, void *user) {
     pass *now = user;
-    int64_t next_ms = mp_project_maintain(project, mp_clock_mono_ms());
-    if (next_ms < now->next_ms)
-        now->next_ms = next_ms;
+    now->next_ms = mp_clock_earlier(
+        now->next_ms, mp_project_stand_by(project, mp_clock_mono_ms()));
     return true;
 }
 
 static bool write_saves(mp_project *project, void *user) {
     bool *any = user;
-    *any |= mp_project_write_saves(project, false);
+    *any |= mp_project_write_saves(project);
     return true;
 }
 
 static bool write_all_saves(mp_project *project, void *user) {
     (void)user;
-    mp_project_write_saves(project, true);
+    mp_project_flush_saves(project);
+    mp_project_write_saves(project);
     return true;
 }
 
@@ -115,7 +126,7 @@ static void make_pass(mp_worker *worker) {
     worker->next_project = mp_projects_walk(
         worker->projects, worker->next_project, start_all, &now);
     if (transport->is_full(transport))
-        mp_projects_each(worker->projects, maintain, &now);
+        mp_projects_each(worker->projects, stand_by, &now);
     if (!transport->run(transport)) {
         int64_t wait_ms = now.next_ms;
         if (wait_ms != INT64_MAX) {

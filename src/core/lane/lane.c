@@ -1,5 +1,7 @@
 #include "core/lane/lane_state.h"
 
+#include "core/os/clock.h"
+
 #include <stdlib.h>
 
 /* What a lane is before its first record. */
@@ -284,8 +286,7 @@ uint64_t mp_lane_left(const mp_lane *lane, uint64_t seq) {
 static int64_t oldest_batch(const mp_batch *batch) {
     int64_t oldest = INT64_MAX;
     for (; batch; batch = batch->next)
-        if (batch->segment->born_ms < oldest)
-            oldest = batch->segment->born_ms;
+        oldest = mp_clock_earlier(oldest, batch->segment->born_ms);
     return oldest;
 }
 
@@ -303,8 +304,7 @@ int64_t mp_lane_oldest(const mp_lane *lane) {
     };
     int64_t oldest = INT64_MAX;
     for (size_t i = 0; i < sizeof candidates / sizeof *candidates; i++)
-        if (candidates[i] < oldest)
-            oldest = candidates[i];
+        oldest = mp_clock_earlier(oldest, candidates[i]);
     return oldest;
 }
 

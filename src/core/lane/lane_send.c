@@ -1,6 +1,8 @@
 /* Which records travel next. */
 #include "core/lane/lane_state.h"
 
+#include "core/os/clock.h"
+
 #include <stdlib.h>
 
 enum {
@@ -252,8 +254,8 @@ static mp_batch *load(mp_lane *lane, const mp_settings *settings,
     if (!lane->queue.sealed) {
         if (is_due(lane, settings, now_ms, &due_ms))
             mp_queue_seal(&lane->queue);
-        else if (due_ms < *next_ms)
-            *next_ms = due_ms;
+        else
+            *next_ms = mp_clock_earlier(*next_ms, due_ms);
     }
     mp_segment *segment = mp_queue_take(&lane->queue);
     if (!segment)
@@ -291,8 +293,7 @@ static mp_batch *choose_deferred(mp_lane *lane, const mp_settings *settings,
             mp_lane_insert(&lane->ready, b);
             return cut(lane, settings, b, now_ms, wall_ms);
         }
-        if (b->resume_ms < *next_ms)
-            *next_ms = b->resume_ms;
+        *next_ms = mp_clock_earlier(*next_ms, b->resume_ms);
     }
     return NULL;
 }

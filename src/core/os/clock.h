@@ -15,4 +15,8 @@ int64_t mp_clock_mono_ms(void);
  * the price. */
 int64_t mp_clock_coarse_ms(void);
 
+static inline int64_t mp_clock_earlier(int64_t a_ms, int64_t b_ms) {
+    return a_ms < b_ms ? a_ms : b_ms;
+}
+
 #endif

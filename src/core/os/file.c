@@ -201,8 +201,7 @@ static int sync_parent(int dir, const char *path) {
 
 /* Two processes may replace one file at a time: each has a name of its own
  * for what is not whole yet. */
-int mp_file_replace(int dir, const char *path, const void *bytes, size_t n,
-                    bool durable) {
+int mp_file_replace(int dir, const char *path, const void *bytes, size_t n) {
     char *fresh = mp_text_format("%s.%016llx.new", path,
                                  (unsigned long long)mp_random_bits());
     if (!fresh)
@@ -211,14 +210,14 @@ int mp_file_replace(int dir, const char *path, const void *bytes, size_t n,
     if (err != 0)
         goto done;
     err = mp_file_write(fd, bytes, n, 0);
-    if (err == 0 && durable)
+    if (err == 0)
         err = mp_file_sync(fd);
     mp_file_close(fd);
     if (err == 0)
         err = mp_file_rename(dir, fresh, dir, path);
     if (err != 0)
         mp_file_unlink(dir, fresh);
-    else if (durable)
+    else
         err = sync_parent(dir, path);
 done:
     free(fresh);

@@ -81,10 +81,8 @@ void mp_file_use(const mp_file_calls *table);
 int mp_file_read(int dir, const char *path, size_t most, mp_buf *out);
 
 /* Replaces a file, or makes it, so that whoever opens the path finds the old
- * contents whole or the new ones whole; `durable`: also after a loss of
- * power. */
-int mp_file_replace(int dir, const char *path, const void *bytes, size_t n,
-                    bool durable);
+ * contents whole or the new ones whole, also after a loss of power. */
+int mp_file_replace(int dir, const char *path, const void *bytes, size_t n);
 
 /* Appends to a file, which is made if need be. */
 int mp_file_append(int dir, const char *path, const void *bytes, size_t n);

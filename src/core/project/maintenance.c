@@ -152,8 +152,8 @@ static void keep_rejected(mp_project *project) {
     mp_buf_free(&lines);
 }
 
-void mp_project_maintain_before(mp_project *project,
-                                const mp_settings *settings, int64_t now_ms) {
+void mp_project_prepare(mp_project *project, int64_t now_ms) {
+    mp_settings *settings = mp_project_settings(project);
     mp_project_lock(project);
     bool adopts =
         project->spool && project->adopts && now_ms >= project->adopt_ms;
@@ -161,37 +161,55 @@ void mp_project_maintain_before(mp_project *project,
     if (adopts)
         adopt(project, settings, now_ms);
     give_spares(project, now_ms);
+    mp_settings_release(settings);
 }
 
-int64_t mp_project_maintain_after(mp_project *project,
-                                  const mp_settings *settings, int64_t now_ms) {
+/* True: some segments were spilled. There may be more, and what stands on disk
+ * only is found by asking its lane. */
+static bool spill(mp_project *project, const mp_settings *settings,
+                  int64_t now_ms) {
+    int n = 0;
+    while (n < SPILLED && mp_project_spill(project, settings, now_ms))
+        n++;
+    return n > 0;
+}
+
+/* With the lock held: when any of this is due. */
+static int64_t next_due(mp_project *project, const mp_settings *settings,
+                        int64_t now_ms) {
     int64_t next_ms = INT64_MAX;
+    unsynced waiting = {.n = 0};
+    if (settings->fsync)
+        find_unsynced(project, &waiting);
+    release_synced(project, &waiting, (bool[SYNCED]){false});
+    if (waiting.n > 0)
+        next_ms = project->sync_ms;
+    if (wants_spares(project))
+        next_ms = mp_clock_earlier(
+            next_ms, project->spare_ms > now_ms ? project->spare_ms : now_ms);
+    if (project->store_ms > now_ms)
+        next_ms = mp_clock_earlier(next_ms, project->store_ms);
+    if (project->adopts)
+        next_ms = mp_clock_earlier(next_ms, project->adopt_ms);
+    return next_ms;
+}
+
+int64_t mp_project_maintain(mp_project *project, int64_t now_ms) {
     if (!project->spool)
-        return next_ms;
-    for (int i = 0; i < SPILLED; i++) {
-        if (!mp_project_spill(project, settings, now_ms))
-            break;
-        next_ms = now_ms; /* for more, and since what stands on disk only is
-                           * found by asking its lane */
-    }
+        return INT64_MAX;
+    mp_settings *settings = mp_project_settings(project);
+    bool again = spill(project, settings, now_ms);
     mp_project_evict(project, settings, now_ms);
     if (settings->fsync && now_ms >= project->sync_ms)
         sync(project, settings, now_ms);
     keep_rejected(project);
     mp_project_lock(project);
-    unsynced waiting = {.n = 0};
-    if (settings->fsync)
-        find_unsynced(project, &waiting);
-    release_synced(project, &waiting, (bool[SYNCED]){false});
-    if (wants_spares(project) && project->spare_ms < next_ms)
-        next_ms = project->spare_ms > now_ms ? project->spare_ms : now_ms;
-    if (project->store_ms > now_ms && project->store_ms < next_ms)
-        next_ms = project->store_ms;
-    if (waiting.n > 0 && project->sync_ms < next_ms)
-        next_ms = project->sync_ms;
-    if (project->adopts && project->adopt_ms < next_ms)
-        next_ms = project->adopt_ms;
+    int64_t next_ms = next_due(project, settings, now_ms);
+    if (again)
+        next_ms = mp_clock_earlier(next_ms, now_ms);
+    project->looks_ms = mp_clock_earlier(project->looks_ms, next_ms);
     mp_project_unlock(project);
+    mp_settings_release(settings);
     return next_ms;
 }
 

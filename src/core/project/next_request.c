@@ -12,7 +12,7 @@
 
 enum {
     NO_MEMORY_MS = 1000, /* before a check is tried again */
-    MAINTAIN_MS = 1000   /* between two looks while nothing can be sent */
+    STAND_BY_MS = 1000   /* between two looks while nothing can be sent */
 };
 
 /* With the lock held: segments that the caller frees once it has released
@@ -59,8 +59,7 @@ static mp_batch *next_of_lanes(mp_project *project, int64_t now_ms,
             project->next_lane = *id + 1;
             return batch;
         }
-        if (ms < *next_ms)
-            *next_ms = ms;
+        *next_ms = mp_clock_earlier(*next_ms, ms);
     }
     return NULL;
 }
@@ -228,9 +227,8 @@ static choice choose(mp_project *project, int64_t now_ms, int64_t wall_ms,
         next.batch = next_batch(project, now_ms, wall_ms, &next.id, next_ms);
     if (!next.is_check && !next.batch)
         next.wanted = wanted_batch(project, &next.id);
-    int64_t save_ms = mp_saves_due(&project->saves);
-    if (!next.is_check && save_ms < *next_ms)
-        *next_ms = save_ms;
+    if (!next.is_check)
+        *next_ms = mp_clock_earlier(*next_ms, mp_saves_due(&project->saves));
     project->looks_ms =
         next.is_check || next.batch || next.wanted ? now_ms : *next_ms;
     mp_segment *garbage = collect_garbage(project);
@@ -239,24 +237,10 @@ static choice choose(mp_project *project, int64_t now_ms, int64_t wall_ms,
     return next;
 }
 
-/* There is nothing to send now: time for the disk. */
-static void rest(mp_project *project, const mp_settings *settings,
-                 int64_t now_ms, int64_t *next_ms) {
-    int64_t ms = mp_project_maintain_after(project, settings, now_ms);
-    if (ms >= *next_ms)
-        return;
-    *next_ms = ms;
-    mp_project_lock(project);
-    if (ms < project->looks_ms)
-        project->looks_ms = ms;
-    mp_project_unlock(project);
-}
-
 mp_request *mp_project_next_request(mp_project *project, int64_t now_ms,
                                     int64_t wall_ms, int64_t *next_ms) {
     mp_settings *settings = mp_project_settings(project);
     mp_request *request = NULL;
-    mp_project_maintain_before(project, settings, now_ms);
     choice next = choose(project, now_ms, wall_ms, next_ms);
     while (next.wanted) {
         mp_project_fetch(project, next.id, next.wanted, settings, now_ms);
@@ -267,30 +251,24 @@ mp_request *mp_project_next_request(mp_project *project, int64_t now_ms,
     } else if (next.batch) {
         *next_ms = now_ms;
         request = launch(project, next.id, next.batch, settings, now_ms);
-    } else {
-        rest(project, settings, now_ms, next_ms);
     }
     mp_settings_release(settings);
     return request;
 }
 
-int64_t mp_project_maintain(mp_project *project, int64_t now_ms) {
+int64_t mp_project_stand_by(mp_project *project, int64_t now_ms) {
     if (!project->spool)
         return INT64_MAX;
-    mp_settings *settings = mp_project_settings(project);
-    mp_project_maintain_before(project, settings, now_ms);
-    int64_t next_ms = mp_project_maintain_after(project, settings, now_ms);
-    mp_settings_release(settings);
-    if (next_ms > now_ms + MAINTAIN_MS)
-        next_ms = now_ms + MAINTAIN_MS;
+    mp_project_prepare(project, now_ms);
     mp_project_lock(project);
-    project->looks_ms = next_ms;
+    project->looks_ms = now_ms + STAND_BY_MS;
     for (int i = 0; i < MP_LANES; i++)
         mp_lane_set_waits(project->lanes[i], true);
     mp_segment *garbage = collect_garbage(project);
     mp_project_unlock(project);
     mp_project_free_segments(project, garbage);
-    return next_ms;
+    return mp_clock_earlier(now_ms + STAND_BY_MS,
+                            mp_project_maintain(project, now_ms));
 }
 
 static void handle_check_reply(mp_project *project, const mp_flight *under_way,

@@ -223,6 +223,15 @@ int64_t mp_project_exit_timeout(mp_project *project) {
     return timeout_ms;
 }
 
+/* ---- waking the sender ---- */
+
+bool mp_project_must_wake(mp_project *project, int64_t due_ms) {
+    if (project->looks_ms <= due_ms)
+        return false;
+    project->looks_ms = due_ms;
+    return true;
+}
+
 /* ---- waiting ---- */
 
 uint64_t mp_project_mark(mp_project *project) {
@@ -303,9 +312,8 @@ void mp_project_stats(mp_project *project, mp_stats *out) {
     mp_project_lock(project);
     *out = project->stats;
     for (int i = 0; i < MP_LANES; i++) {
-        int64_t ms = mp_lane_oldest(project->lanes[i]);
-        if (ms < oldest_ms)
-            oldest_ms = ms;
+        oldest_ms =
+            mp_clock_earlier(oldest_ms, mp_lane_oldest(project->lanes[i]));
     }
     mp_project_unlock(project);
     out->oldest_ms = oldest_ms < now_ms ? now_ms - oldest_ms : 0;

@@ -114,23 +114,32 @@ void mp_project_count_pending_dropped(mp_project *project, uint32_t n);
 
 /* ---- for whoever sends the requests: one thread at a time ---- */
 
-/* Writes the state files that are due, or `all`. True: there were some. */
-bool mp_project_write_saves(mp_project *project, bool all);
+/* Writes the state files that are due. True: there were some. */
+bool mp_project_write_saves(mp_project *project);
 
-/* The worker calls the first three; with the manual transport the host's own
- * threads come through the three below them, which wait for each other. */
+/* The worker calls these; with the manual transport the host's own threads come
+ * through those below, which wait for each other. Times are of
+ * mp_clock_mono_ms. */
+
+/* Before each mp_project_next_request: adopts what dead processes left, and
+ * keeps spare segments. Blocks as long as the disk does. */
+void mp_project_prepare(mp_project *project, int64_t now_ms);
 
 /* The next request to send, else NULL and in *next_ms when to ask again
- * (mp_clock_mono_ms; INT64_MAX: not before it is woken). `wall_ms` judges
- * the age of events. The project owns the request until its reply is given
- * to mp_project_handle_reply. */
+ * (INT64_MAX: not before it is woken). `wall_ms` judges the age of events. The
+ * project owns the request until its reply is given to
+ * mp_project_handle_reply. */
 mp_request *mp_project_next_request(mp_project *project, int64_t now_ms,
                                     int64_t wall_ms, int64_t *next_ms);
 
-/* Instead of mp_project_next_request while no request can be sent: does what is
- * to be done on disk, and returns when to come again, as
- * mp_project_next_request does. */
+/* When there is nothing to send: lets records go from memory to disk, syncs,
+ * evicts. Blocks as long as the disk does. Returns when to come again
+ * (INT64_MAX: not for this). */
 int64_t mp_project_maintain(mp_project *project, int64_t now_ms);
+
+/* Instead of all three while nothing can be sent. Returns when to come
+ * again. */
+int64_t mp_project_stand_by(mp_project *project, int64_t now_ms);
 
 /* Takes the reply to a request and frees the request. */
 void mp_project_handle_reply(mp_project *project, mp_request *request,

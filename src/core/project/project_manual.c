@@ -1,6 +1,8 @@
 /* Requests of a project that its host carries. */
 #include "core/project/project_state.h"
 
+#include "core/os/clock.h"
+
 enum {
     NO_MEMORY_MS = 1000 /* before the host asks again */
 };
@@ -9,8 +11,12 @@ const mp_handout *mp_project_checkout(mp_project *project, int64_t now_ms,
                                       int64_t wall_ms, int64_t *next_ms) {
     const mp_handout *handout = NULL;
     mp_lock_take(&project->sending);
+    mp_project_prepare(project, now_ms);
     mp_request *request =
         mp_project_next_request(project, now_ms, wall_ms, next_ms);
+    if (!request)
+        *next_ms =
+            mp_clock_earlier(*next_ms, mp_project_maintain(project, now_ms));
     if (request) {
         mp_flight *flight = (mp_flight *)request;
         handout = mp_transport_manual_submit(&project->manual, request,

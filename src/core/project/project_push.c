@@ -95,47 +95,59 @@ static bool add_all(mp_project *project, mp_lane *lane,
 }
 
 /* With the lock held: when the sender must come for what was added to the
- * lane; INT64_MAX: it comes by itself, at a reply or the end of a pause. Waking
- * it for every record of an outage would cost a system call each, and a race
- * for the lock. */
+ * lane; INT64_MAX: it comes by itself, at a reply or the end of a backoff.
+ * Waking it for every record of an outage would cost a system call each, and a
+ * race for the lock. */
 static int64_t due(const mp_project *project, const mp_lane *lane,
                    int64_t now_ms) {
     const mp_settings *settings = project->settings;
     int64_t due_ms = INT64_MAX;
     if (!mp_lane_waits(lane))
         due_ms = now_ms + settings->flush_interval_ms;
-    if (project->spool && settings->fsync &&
-        now_ms + settings->sync_interval_ms < due_ms)
-        due_ms = now_ms + settings->sync_interval_ms;
+    if (project->spool && settings->fsync)
+        due_ms = mp_clock_earlier(due_ms, now_ms + settings->sync_interval_ms);
     return due_ms;
+}
+
+/* Where the bytes of each record stand in its segment, for a spool that is
+ * written and not mapped. */
+typedef struct writes {
+    mp_write one;
+    mp_write *all; /* NULL: nothing is to be written */
+} writes;
+
+static mp_err prepare_writes(mp_project *project, writes *w, size_t n) {
+    if (!atomic_load_explicit(&project->writes, memory_order_relaxed))
+        return MP_OK;
+    w->all = n <= 1 ? &w->one : malloc(n * sizeof *w->all);
+    return w->all ? MP_OK : MP_MEMORY;
+}
+
+static void free_writes(writes *w) {
+    if (w->all != &w->one)
+        free(w->all);
 }
 
 mp_err mp_project_push(mp_project *project, mp_lane_id id,
                        const mp_record *records, size_t n, bool *wake) {
-    int64_t now_ms = mp_clock_coarse_ms();
-    bool full = false;
-    mp_write single, *writes = NULL;
+    int64_t now_ms = mp_clock_coarse_ms(), due_ms = INT64_MAX;
+    writes w = {.all = NULL};
+    mp_lane *lane = project->lanes[id];
     mp_project_lock(project);
     mp_err err = make_room(project, id, records, n, now_ms);
-    if (err == MP_OK &&
-        atomic_load_explicit(&project->writes, memory_order_relaxed)) {
-        writes = n <= 1 ? &single : malloc(n * sizeof *writes);
-        if (!writes)
-            err = MP_MEMORY;
-    }
     if (err == MP_OK)
-        full = add_all(project, project->lanes[id], records, n, writes, now_ms);
-    int64_t due_ms = due(project, project->lanes[id], now_ms);
-    /* The disk has room that memory has not. */
-    full |= err == MP_QUEUE_FULL && project->spool;
-    *wake = (full && project->looks_ms > now_ms) ||
-            (err == MP_OK && n > 0 && project->looks_ms > due_ms);
-    if (*wake) /* and nobody else wakes it for the same reason */
-        project->looks_ms = full ? now_ms : due_ms;
+        err = prepare_writes(project, &w, n);
+    bool full = false;
+    if (err == MP_OK)
+        full = add_all(project, lane, records, n, w.all, now_ms);
+    if (full || (err == MP_QUEUE_FULL && project->spool))
+        due_ms = now_ms; /* the disk has room that memory has not */
+    else if (err == MP_OK && n > 0)
+        due_ms = due(project, lane, now_ms);
+    *wake = mp_project_must_wake(project, due_ms);
     mp_project_unlock(project);
-    if (err == MP_OK && writes)
-        mp_project_write(project, id, writes, n);
-    if (writes != &single)
-        free(writes);
+    if (err == MP_OK && w.all)
+        mp_project_write(project, id, w.all, n);
+    free_writes(&w);
     return err;
 }

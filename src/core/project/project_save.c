@@ -25,10 +25,8 @@ mp_err mp_project_save(mp_project *project, mp_state_file *file, bool *wake) {
     int64_t now_ms = mp_clock_mono_ms();
     mp_project_lock(project);
     mp_err err = mp_saves_put(&project->saves, file, now_ms);
-    int64_t due_ms = mp_saves_due(&project->saves);
-    *wake = err == MP_OK && project->looks_ms > due_ms;
-    if (*wake)
-        project->looks_ms = due_ms;
+    *wake = err == MP_OK &&
+            mp_project_must_wake(project, mp_saves_due(&project->saves));
     mp_project_unlock(project);
     return err;
 }
@@ -93,12 +91,10 @@ static void write_one(mp_project *project, mp_save *save) {
 }
 
 /* One that fails is due later, so that this ends. */
-bool mp_project_write_saves(mp_project *project, bool all) {
+bool mp_project_write_saves(mp_project *project) {
     int64_t now_ms = mp_clock_mono_ms();
     bool any = false;
     mp_project_lock(project);
-    if (all)
-        mp_saves_flush(&project->saves, now_ms);
     for (;;) {
         mp_save *save = mp_saves_take(&project->saves, now_ms);
         mp_project_unlock(project);

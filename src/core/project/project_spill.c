@@ -65,8 +65,8 @@ bool mp_project_before_request(mp_project *project, mp_lane_id lane,
         place->sealed ? place->sealed->in_doubt : (mp_in_doubt)place->in_doubt;
     mp_in_doubt in_doubt = is_non_idempotent(batch) ? MP_IN_DOUBT_NON_IDEMPOTENT
                                                     : MP_IN_DOUBT_IDEMPOTENT;
-    if (mp_spool_mark(segment, true, before > in_doubt ? before : in_doubt,
-                      message) != 0)
+    if (mp_spool_mark_start(segment, before > in_doubt ? before : in_doubt,
+                            message) != 0)
         mp_project_report_disk(project, message);
     mp_crash_point("send");
     return before != MP_IN_DOUBT_NON_IDEMPOTENT &&
@@ -76,7 +76,7 @@ bool mp_project_before_request(mp_project *project, mp_lane_id lane,
 /* Its lane sends one batch at a time, so no other is in doubt. */
 void mp_project_clear_in_doubt(mp_project *project, mp_segment *segment) {
     char message[MP_MESSAGE];
-    if (mp_spool_mark(segment, false, MP_IN_DOUBT_IDEMPOTENT, message) != 0)
+    if (mp_spool_mark_end(segment, MP_IN_DOUBT_IDEMPOTENT, message) != 0)
         mp_project_report_disk(project, message);
 }
 

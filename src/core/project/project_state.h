@@ -98,6 +98,11 @@ static inline void mp_project_unlock(mp_project *project) {
 
 void mp_flight_free(mp_flight *flight);
 
+/* With the lock held: true if the sender sleeps beyond `due_ms` and must be
+ * woken. Ensures: it counts as coming then, so that nobody else wakes it for
+ * the same reason. */
+bool mp_project_must_wake(mp_project *project, int64_t due_ms);
+
 /* ---- project_disk.c, project_spill.c, maintenance.c: but for segments and
  * spares, each does nothing without a spool ---- */
 
@@ -136,14 +141,6 @@ bool mp_project_spill(mp_project *project, const mp_settings *settings,
 /* Keeps within spool_max_bytes. */
 void mp_project_evict(mp_project *project, const mp_settings *settings,
                       int64_t now_ms);
-
-/* The sender, without the lock: what is to be done before a request is
- * looked for, and when there was none; the latter returns when to come again
- * (INT64_MAX: not for this). */
-void mp_project_maintain_before(mp_project *project,
-                                const mp_settings *settings, int64_t now_ms);
-int64_t mp_project_maintain_after(mp_project *project,
-                                  const mp_settings *settings, int64_t now_ms);
 
 /* Reads a batch back that its lane wants. */
 void mp_project_fetch(mp_project *project, mp_lane_id id, mp_batch_file *file,

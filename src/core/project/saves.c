@@ -1,5 +1,7 @@
 #include "core/project/saves.h"
 
+#include "core/os/clock.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -40,8 +42,8 @@ mp_err mp_saves_put(mp_saves *saves, mp_state_file *file, int64_t now_ms) {
 int64_t mp_saves_due(const mp_saves *saves) {
     int64_t due_ms = INT64_MAX;
     for (const mp_save *save = saves->list; save; save = save->next)
-        if (save->waits && !save->writing && save->due_ms < due_ms)
-            due_ms = save->due_ms;
+        if (save->waits && !save->writing)
+            due_ms = mp_clock_earlier(due_ms, save->due_ms);
     return due_ms;
 }
 

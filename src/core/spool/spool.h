@@ -62,10 +62,12 @@ int mp_spool_seal(mp_spool *spool, mp_lane_id lane, mp_segment *segment,
                   const mp_buf *body, int64_t wall_ms, bool durable,
                   mp_batch_file **out, char message[MP_MESSAGE]);
 
-/* Notes on disk that a request with records of this segment is under way
- * (`started`), or what is in doubt now that one ended. */
-int mp_spool_mark(mp_segment *segment, bool started, mp_in_doubt in_doubt,
-                  char message[MP_MESSAGE]);
+/* Notes on disk that a request with records of this segment starts, and what
+ * is in doubt from then on; or what is, now that it ended. */
+int mp_spool_mark_start(mp_segment *segment, mp_in_doubt in_doubt,
+                        char message[MP_MESSAGE]);
+int mp_spool_mark_end(mp_segment *segment, mp_in_doubt in_doubt,
+                      char message[MP_MESSAGE]);
 
 /* Reads a batch back into a segment with the sequence numbers that the batch
  * says. The batch is the segment's then, unless it still was the file of an

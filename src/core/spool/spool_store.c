@@ -142,8 +142,8 @@ static int rename_to(const mp_batch_file *from, const mp_batch_file *to,
     return err == 0 ? 0 : mp_spool_error(message, "cannot rename", old, err);
 }
 
-int mp_spool_mark(mp_segment *segment, bool started, mp_in_doubt in_doubt,
-                  char message[MP_MESSAGE]) {
+static int mark(mp_segment *segment, uint32_t attempts, mp_in_doubt in_doubt,
+                char message[MP_MESSAGE]) {
     mp_place *place = &segment->place;
     if (!place->sealed) {
         place->in_doubt = in_doubt;
@@ -153,11 +153,21 @@ int mp_spool_mark(mp_segment *segment, bool started, mp_in_doubt in_doubt,
     }
     mp_batch_file marked = *place->sealed;
     marked.in_doubt = in_doubt;
-    marked.attempt += started;
+    marked.attempt += attempts;
     int err = rename_to(place->sealed, &marked, "", message);
     if (err == 0)
         *place->sealed = marked;
     return err;
+}
+
+int mp_spool_mark_start(mp_segment *segment, mp_in_doubt in_doubt,
+                        char message[MP_MESSAGE]) {
+    return mark(segment, 1, in_doubt, message);
+}
+
+int mp_spool_mark_end(mp_segment *segment, mp_in_doubt in_doubt,
+                      char message[MP_MESSAGE]) {
+    return mark(segment, 0, in_doubt, message);
 }
 
 int mp_spool_quarantine(const mp_batch_file *file, char message[MP_MESSAGE]) {
