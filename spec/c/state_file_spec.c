@@ -150,7 +150,7 @@ CASE(what_cannot_be_read_is_not_replaced) {
     store("function love.load() end");
     CHECK(mp_state_file_write(file) == EEXIST);
     check_disk("function love.load() end");
-    mp_state_file_tell(file, "write", EEXIST, message);
+    mp_state_file_describe(file, "write", EEXIST, message);
     CHECK(strstr(message, "is a file of something else") != NULL);
     store(UNKNOWN);
     CHECK(mp_state_file_write(file) == 0);
@@ -172,7 +172,7 @@ CASE(a_write_waits_for_the_lock_of_the_folder) {
     CHECK(put(file, UNKNOWN));
     CHECK(mp_file_lock_dir(MP_FILE_HERE, home, &fd) == 0);
     CHECK(mp_state_file_write(file) == EWOULDBLOCK);
-    mp_state_file_tell(file, "write", EWOULDBLOCK, message);
+    mp_state_file_describe(file, "write", EWOULDBLOCK, message);
     CHECK(strstr(message, "keeps its folder locked") != NULL);
     mp_file_unlock_dir(fd);
     CHECK(mp_state_file_write(file) == 0);

@@ -138,7 +138,7 @@ mp_err mp_user_state_load(mp_user_handle *self, const char *path,
     if (failed == ENOMEM || err == MP_MEMORY)
         return MP_MEMORY;
     if (failed != 0 && failed != ENOENT) {
-        mp_state_file_tell(self->file, "read", failed, message);
+        mp_state_file_describe(self->file, "read", failed, message);
         return MP_STATE;
     }
     mp_state_file_learn(self->file, &self->user);

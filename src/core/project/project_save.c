@@ -80,7 +80,7 @@ static void write_one(mp_project *project, mp_save *save) {
     char failure[MP_MESSAGE] = "";
     int err = mp_state_file_write(save->file);
     if (err != 0)
-        mp_state_file_tell(save->file, "write", err, failure);
+        mp_state_file_describe(save->file, "write", err, failure);
     mp_project_lock(project);
     if (err != 0 && save->failures == 0)
         report(project, failure);

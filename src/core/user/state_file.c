@@ -288,7 +288,7 @@ static bool yields(mp_state_file *file, const mp_buf *text,
 }
 
 /* What was written waits no more, unless more came meanwhile. */
-static void settle(mp_state_file *file, uint64_t number) {
+static void note_written(mp_state_file *file, uint64_t number) {
     mp_lock_take(&files.lock);
     if (number == file->last) {
         mp_buf_free(&file->newest);
@@ -305,10 +305,9 @@ static int replace(mp_state_file *file, const mp_buf *text, uint64_t number) {
     mp_buf_free(&stored);
     if (yielding || (err != 0 && err != ENOENT))
         return err;
-    err =
-        mp_file_replace(MP_FILE_HERE, file->path, text->data, text->len, true);
+    err = mp_file_replace(MP_FILE_HERE, file->path, text->data, text->len);
     if (err == 0)
-        settle(file, number);
+        note_written(file, number);
     return err;
 }
 
@@ -328,8 +327,8 @@ int mp_state_file_write(mp_state_file *file) {
     return err;
 }
 
-void mp_state_file_tell(const mp_state_file *file, const char *what, int err,
-                        char message[MP_MESSAGE]) {
+void mp_state_file_describe(const mp_state_file *file, const char *what,
+                            int err, char message[MP_MESSAGE]) {
     char text[MP_SYSERR];
     if (err == EEXIST)
         snprintf(message, MP_MESSAGE,

@@ -57,8 +57,8 @@ int mp_state_file_read(mp_state_file *file, size_t most, mp_buf *out);
 int mp_state_file_write(mp_state_file *file);
 
 /* Says that one cannot "read" or "write" the file, and why. */
-void mp_state_file_tell(const mp_state_file *file, const char *what, int err,
-                        char message[MP_MESSAGE]);
+void mp_state_file_describe(const mp_state_file *file, const char *what,
+                            int err, char message[MP_MESSAGE]);
 
 /* Called around fork: what is known stays known to the child. The parent
  * writes what is not written yet. */
