@@ -45,7 +45,7 @@ static void check_disk(const char *text) {
 
 /* As another process does it. */
 static void store(const char *text) {
-    CHECK(mp_file_replace(MP_FILE_HERE, path, text, strlen(text), false) == 0);
+    CHECK(mp_file_replace(MP_FILE_HERE, path, text, strlen(text)) == 0);
 }
 
 CASE(one_file_has_one_entry_however_it_is_named) {
