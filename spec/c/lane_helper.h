@@ -88,7 +88,7 @@ static inline rig *rig_open(mp_lane_id id) {
     r->id = id;
     r->wall_ms = RIG_WALL_MS;
     r->settings = mp_settings_new(false);
-    r->lane = mp_lane_new(id, &r->stats, false, 42);
+    r->lane = mp_lane_new(id, &r->stats, MP_HOST_MIXPANEL, 42);
     return r;
 }
 
@@ -96,7 +96,7 @@ static inline rig *rig_open_custom(mp_lane_id id) {
     rig *r = rig_open(id);
     mp_lane_free(r->lane);
     r->custom_host = true;
-    r->lane = mp_lane_new(id, &r->stats, true, 42);
+    r->lane = mp_lane_new(id, &r->stats, MP_HOST_CUSTOM, 42);
     return r;
 }
 

@@ -347,7 +347,7 @@ CASE(a_cleared_lane_is_new) {
 CASE(a_child_forgets_segments_without_touching_them) {
     mp_stats stats = {0};
     mp_settings *settings = mp_settings_new(false);
-    mp_lane *lane = mp_lane_new(MP_LANE_EVENTS, &stats, false, 1);
+    mp_lane *lane = mp_lane_new(MP_LANE_EVENTS, &stats, MP_HOST_MIXPANEL, 1);
     mp_segment *segment = mp_segment_new();
     mp_record record = {.head = "{}", .head_len = 2};
     mp_lane_give(lane, segment);

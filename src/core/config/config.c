@@ -227,6 +227,13 @@ mp_err mp_config_spool(mp_config *config, const char *path,
     return MP_OK;
 }
 
+mp_host_kind mp_config_host_kind(const mp_config *config) {
+    return mp_text_begins(config->base_url, "https://api") &&
+                   strstr(config->base_url, ".mixpanel.com")
+               ? MP_HOST_MIXPANEL
+               : MP_HOST_CUSTOM;
+}
+
 mp_err mp_config_finish(mp_config *config, char message[MP_MESSAGE]) {
     mp_err err = MP_OK;
     if (!config->base_url)

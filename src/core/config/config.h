@@ -28,6 +28,13 @@ void mp_config_free(mp_config *config); /* the texts, not the struct */
 /* True if records of both go to the same place under the same name. */
 bool mp_config_same(const mp_config *a, const mp_config *b);
 
+typedef enum mp_host_kind {
+    MP_HOST_MIXPANEL,
+    MP_HOST_CUSTOM /* a proxy or a stand-in, which may lack endpoints */
+} mp_host_kind;
+
+mp_host_kind mp_config_host_kind(const mp_config *config);
+
 /* Each check copies what it accepts into the config. They return MP_INVALID
  * with a message, or MP_MEMORY. */
 

@@ -9,7 +9,7 @@ static void start(mp_lane *lane, uint64_t seed) {
     *lane = (mp_lane){
         .endpoint = lane->endpoint,
         .stats = lane->stats,
-        .custom_host = lane->custom_host,
+        .host = lane->host,
         .reports = lane->reports,
         .on_disk = lane->on_disk,
         .rejected = lane->rejected,
@@ -22,14 +22,14 @@ static void start(mp_lane *lane, uint64_t seed) {
     };
 }
 
-mp_lane *mp_lane_new(mp_lane_id id, mp_stats *stats, bool custom_host,
+mp_lane *mp_lane_new(mp_lane_id id, mp_stats *stats, mp_host_kind host,
                      uint64_t seed) {
     mp_lane *lane = malloc(sizeof *lane);
     if (!lane)
         return NULL;
     lane->endpoint = &mp_endpoints[id];
     lane->stats = stats;
-    lane->custom_host = custom_host;
+    lane->host = host;
     lane->reports = NULL;
     lane->on_disk = false;
     lane->rejected = NULL;

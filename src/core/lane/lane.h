@@ -18,9 +18,9 @@
 
 typedef struct mp_lane mp_lane;
 
-/* An empty lane that counts in `stats`. `custom_host`: not one of Mixpanel's
- * own. Equal seeds give equal jitter. NULL: out of memory. */
-mp_lane *mp_lane_new(mp_lane_id id, mp_stats *stats, bool custom_host,
+/* An empty lane that counts in `stats`. Equal seeds give equal jitter. NULL:
+ * out of memory. */
+mp_lane *mp_lane_new(mp_lane_id id, mp_stats *stats, mp_host_kind host,
                      uint64_t seed);
 void mp_lane_free(mp_lane *lane); /* with every record; NULL is allowed */
 

@@ -127,7 +127,7 @@ static bool detour_closed(mp_lane *lane, mp_batch *batch,
         (response->result != MP_RESULT_UNAUTHORIZED &&
          response->result != MP_RESULT_FORBIDDEN))
         return false;
-    if (response->status == 404 && lane->custom_host) {
+    if (response->status == 404 && lane->host == MP_HOST_CUSTOM) {
         mp_lane_end(lane, batch, MP_FATE_NO_IMPORT, 404, NULL);
     } else {
         /* Once a batch: the young ones that are taken would open the lane

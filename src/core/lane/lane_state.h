@@ -22,7 +22,7 @@ enum {
 
 struct mp_lane {
     const mp_endpoint *endpoint;
-    bool custom_host;
+    mp_host_kind host;
     bool trusted; /* its endpoint took or judged records before */
     bool filled;  /* a segment ran full and the spares it took were not
                    * replaced yet */

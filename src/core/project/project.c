@@ -10,18 +10,13 @@
 
 /* ---- life ---- */
 
-static bool is_custom(const char *base_url) {
-    return strncmp(base_url, "https://api", 11) != 0 ||
-           !strstr(base_url, ".mixpanel.com");
-}
-
 static void use_settings(mp_project *project, mp_settings *settings) {
     project->settings = settings;
     atomic_store_explicit(&project->geolocate, settings->geolocate,
                           memory_order_relaxed);
     atomic_store_explicit(&project->reject_invalid, settings->reject_invalid,
                           memory_order_relaxed);
-    mp_reports_keep(project->reports, settings->reports);
+    mp_reports_keep(project->reports, (mp_report_level)settings->reports);
 }
 
 mp_project *mp_project_new(mp_config *config) {
@@ -44,10 +39,10 @@ mp_project *mp_project_new(mp_config *config) {
     atomic_init(&project->refs, 1);
     project->looks_ms = INT64_MAX;
     use_settings(project, settings);
-    bool custom = is_custom(project->config.base_url);
+    mp_host_kind host = mp_config_host_kind(&project->config);
     for (int i = 0; i < MP_LANES; i++) {
-        project->lanes[i] = mp_lane_new((mp_lane_id)i, &project->stats, custom,
-                                        mp_random_bits());
+        project->lanes[i] =
+            mp_lane_new((mp_lane_id)i, &project->stats, host, mp_random_bits());
         if (!project->lanes[i]) {
             mp_project_release(project);
             return NULL;
