@@ -264,6 +264,8 @@ static mp_err add_item(batch *b) {
     check_lane(b, &event);
     mp_event_keep(b->scratch, &record);
     mp_encode_note(e, mp_buf_add(&b->scratch->extra, &record, sizeof record));
+    if (!mp_project_can_hold(b->client->project, b->scratch->head.len))
+        mp_encode_note(e, MP_QUEUE_FULL);
     b->n++;
     return mp_encode_err(e);
 }
@@ -277,8 +279,15 @@ static mp_err push_batch(batch *b) {
                : mp_engine_push(b->client->project, b->lane, records, b->n);
 }
 
+static int fail_batch(lua_State *L, const batch *b, mp_err err) {
+    return mp_fail_record(L, b->client, err, &b->e.fault, "");
+}
+
+/* Because of the item at place `i`, unless all until then are too many. */
 static int fail_item(lua_State *L, const batch *b, mp_err err, size_t i) {
     char item[MP_SHOWN];
+    if (err == MP_QUEUE_FULL)
+        return fail_batch(L, b, err);
     snprintf(item, sizeof item, "list[%zu]", i);
     mp_fail_record(L, b->client, err, &b->e.fault, item);
     lua_pushinteger(L, (lua_Integer)i);
@@ -325,7 +334,7 @@ static int send_batch(lua_State *L, bool import) {
     err = push_batch(&b);
     mp_scratch_give(b.scratch);
     if (err != MP_OK)
-        return mp_fail_record(L, b.client, err, &b.e.fault, "");
+        return fail_batch(L, &b, err);
     lua_pushboolean(L, 1);
     lua_pushinteger(L, (lua_Integer)n);
     return 2;

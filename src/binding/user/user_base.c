@@ -98,8 +98,8 @@ mp_err mp_user_check_properties(const mp_dict *dict, mp_fault *fault) {
     size_t bytes = 0;
     for (uint32_t i = 0; i < dict->count; i++)
         bytes += dict->pairs[i].name_len + dict->pairs[i].len;
-    if (dict->count > MP_KEYS_MAX)
-        return mp_fault_set(fault, MP_USER_TOO_MANY, MP_KEYS_MAX);
+    if (dict->count > MP_USER_PROPERTIES_MAX)
+        return mp_fault_set(fault, MP_USER_TOO_MANY, MP_USER_PROPERTIES_MAX);
     if (bytes > MP_RECORD_MAX)
         return mp_fault_set(fault,
                             "%zu bytes of super properties; an event takes at "

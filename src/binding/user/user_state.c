@@ -47,7 +47,7 @@ static mp_err judge(const mp_user *user, char why[MP_MESSAGE]) {
     for (uint32_t i = 0; !reason && i < kept->count; i++)
         reason = mp_user_refused_property(kept->pairs[i].name,
                                           kept->pairs[i].name_len);
-    if (kept->count > MP_KEYS_MAX)
+    if (kept->count > MP_USER_PROPERTIES_MAX)
         reason = "there are too many";
     if (!reason)
         return MP_OK;

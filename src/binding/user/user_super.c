@@ -92,8 +92,8 @@ static void encode_all(mp_encode *e, mp_buf *pieces, int table) {
     lua_pushnil(L);
     int key = lua_gettop(L);
     while (!mp_encode_err(e) && lua_next(L, table)) {
-        if (++n > MP_KEYS_MAX)
-            mp_encode_refuse(e, MP_USER_TOO_MANY, MP_KEYS_MAX);
+        if (++n > MP_USER_PROPERTIES_MAX)
+            mp_encode_refuse(e, MP_USER_TOO_MANY, MP_USER_PROPERTIES_MAX);
         encode_pair(e, pieces, table, key);
         lua_settop(L, key);
     }

@@ -16,6 +16,8 @@ static void use_settings(mp_project *project, mp_settings *settings) {
                           memory_order_relaxed);
     atomic_store_explicit(&project->reject_invalid, settings->reject_invalid,
                           memory_order_relaxed);
+    atomic_store_explicit(&project->max_queue_bytes, settings->max_queue_bytes,
+                          memory_order_relaxed);
     mp_reports_keep(project->reports, (mp_report_level)settings->reports);
 }
 

@@ -42,6 +42,11 @@ mp_err mp_project_configure(mp_project *project, mp_overrides *client,
 bool mp_project_geolocate(const mp_project *project);
 bool mp_project_reject_invalid(const mp_project *project);
 
+/* False, and counted as refused, for more bytes than the queue can hold when
+ * it is empty: so a list is given up while it is made. Read without the
+ * lock. */
+bool mp_project_can_hold(mp_project *project, size_t bytes);
+
 /* Accepts all `n` records into one lane, or none. *wake: the worker sleeps
  * too long for what came in and must be woken. MP_QUEUE_FULL, MP_MEMORY. */
 mp_err mp_project_push(mp_project *project, mp_lane_id lane,

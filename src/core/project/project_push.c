@@ -40,6 +40,16 @@ static bool drop_oldest(mp_project *project, int64_t now_ms) {
     return dropped;
 }
 
+bool mp_project_can_hold(mp_project *project, size_t bytes) {
+    if (bytes <=
+        atomic_load_explicit(&project->max_queue_bytes, memory_order_relaxed))
+        return true;
+    mp_project_lock(project);
+    project->stats.refused_full++;
+    mp_project_unlock(project);
+    return false;
+}
+
 /* With the lock held: true if so many bytes may be queued, which older
  * records may have to make room for. */
 static bool has_room(mp_project *project, size_t bytes, int64_t now_ms) {

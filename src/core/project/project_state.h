@@ -48,6 +48,7 @@ struct mp_project {
     mp_config config;
     atomic_int refs;
     atomic_bool geolocate, reject_invalid; /* copies out of `settings` */
+    atomic_size_t max_queue_bytes;
 
     mp_wait wait; /* its lock guards the rest, but for what belongs to the
                    * sender; it changes when records ended */

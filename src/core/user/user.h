@@ -14,6 +14,10 @@ typedef enum mp_consent {
     MP_CONSENT_REFUSED
 } mp_consent;
 
+enum {
+    MP_USER_PROPERTIES_MAX = 254 /* super properties, as many as of an event */
+};
+
 typedef struct mp_user {
     mp_ids ids;
     bool identified; /* profile updates are sent, not held */

@@ -140,12 +140,13 @@ static void refuse(reading *r, const char *member) {
     r->err = r->err ? r->err : MP_INVALID;
 }
 
-/* What reading a member came to. */
-static void note(reading *r, const char *member, mp_err err) {
+/* Notes what reading a member came to; false once something failed. */
+static bool note(reading *r, const char *member, mp_err err) {
     if (err == MP_MEMORY)
         r->err = err;
     else if (err)
         refuse(r, member);
+    return r->err == MP_OK;
 }
 
 static void get_id(reading *r, const char *member, mp_buf *id) {
@@ -235,7 +236,9 @@ static void get_properties(reading *r) {
     const char *key;
     json_t *value, *all = open_member(r, "properties", JSON_OBJECT);
     json_object_foreach(all, key, value) {
-        note(r, "properties", read_property(&r->user->kept, key, value));
+        if (r->user->kept.count > MP_USER_PROPERTIES_MAX ||
+            !note(r, "properties", read_property(&r->user->kept, key, value)))
+            break;
     }
 }
 
@@ -251,7 +254,8 @@ static void get_timers(reading *r) {
     const char *key;
     json_t *value, *all = open_member(r, "timers", JSON_OBJECT);
     json_object_foreach(all, key, value) {
-        note(r, "timers", read_timer(&r->user->timers, key, value));
+        if (!note(r, "timers", read_timer(&r->user->timers, key, value)))
+            break;
     }
 }
 
@@ -307,7 +311,8 @@ static void get_pending(reading *r) {
     size_t i;
     json_t *value, *all = open_member(r, "held", JSON_ARRAY);
     json_array_foreach(all, i, value) {
-        note(r, "held", read_update(&r->user->pending, value));
+        if (!note(r, "held", read_update(&r->user->pending, value)))
+            break;
     }
 }
 
