@@ -28,7 +28,8 @@ bool mp_user_text_has_ids(const char *text, size_t len);
 
 /* Fills an all-zero user from a text. MP_INVALID with a message, MP_MEMORY;
  * free the user even then. A text without ids leaves it without. A
- * refusal is there even of a text that cannot be used. */
+ * refusal is there even of a text that cannot be used. Of too many properties
+ * it reads one more than there may be. */
 mp_err mp_user_read(mp_user *user, const char *text, size_t len,
                     char message[MP_MESSAGE]);
 
