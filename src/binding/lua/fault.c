@@ -52,7 +52,7 @@ static const char *show_number(lua_State *L, int index, char out[MP_SHOWN]) {
     else if (isfinite(value))
         end = mp_num_double(out, value);
     else
-        return strcpy(out, isnan(value) ? "nan" : value > 0 ? "inf" : "-inf");
+        return isnan(value) ? "nan" : value > 0 ? "inf" : "-inf";
     *end = '\0';
     return out;
 }
