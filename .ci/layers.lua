@@ -12,6 +12,7 @@ local folders = { -- a folder includes only those behind it
   "core/engine",
   "core/project",
   "core/lane",
+  "core/flags",
   "core/transport",
   "core/spool",
   "core/user",
