@@ -57,6 +57,7 @@ function mixpanel.date(seconds) end
 ---| "timeout"      # the wait ended before its records did; they stay queued. `check`: no answer yet. `save`: the file is not written yet
 ---| "memory"       # out of memory
 ---| "unauthorized" # `check`: the API refused the credentials
+---| "thread"       # `flush`, `close`, `check`, `save`: the sending thread cannot be started; what was queued waits, and is tried again
 ---| "network"      # `check`: the API cannot be reached, or did not answer as it should
 ---| "state"        # `save`: the state file cannot be written; it is tried again. `user`: it cannot be read, or is a file of something else
 
@@ -213,7 +214,7 @@ function Client:done(ticket) end
 ---@param timeout? number seconds; 10 by default
 ---@return true? ok
 ---@return string? message
----@return mixpanel.ErrorCode? code `unauthorized`, `network` or `timeout`
+---@return mixpanel.ErrorCode? code `unauthorized`, `network`, `timeout` or `thread`
 function Client:check(timeout) end
 
 ---The counters of the project, in one snapshot.

@@ -153,7 +153,7 @@ static void open_scene(int status) {
 }
 
 static void start(void) {
-    worker = mp_worker_start(projects, &transport.base, &succeeded);
+    CHECK(mp_worker_start(projects, &transport.base, &succeeded, &worker) == 0);
     kept[keeps++] = worker;
     CHECK(worker != NULL);
 }

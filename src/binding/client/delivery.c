@@ -13,21 +13,19 @@ enum {
 
 /* ---- waiting ---- */
 
-/* What a wait for the outcomes of `client` came to. */
+/* What a wait for the outcomes of `client` came to; `message` says why there
+ * was none. */
 static int push_outcome(lua_State *L, const mp_client *client, mp_err err,
-                        uint64_t left) {
-    char message[MP_MESSAGE];
+                        uint64_t left, char message[MP_MESSAGE]) {
     if (err == MP_OK) {
         lua_pushboolean(L, 1);
         return 1;
     }
-    if (err == MP_CLOSED)
-        return mp_fail(L, err, "the process is exiting");
-    if (err != MP_TIMEOUT)
-        return mp_fail(L, err, "the sending thread cannot be started");
-    snprintf(message, sizeof message, "timeout: %llu record%s undelivered%s",
-             (unsigned long long)left, left == 1 ? "" : "s",
-             mp_project_is_kept(client->project) ? ", kept in the spool" : "");
+    if (err == MP_TIMEOUT)
+        snprintf(message, MP_MESSAGE, "timeout: %llu record%s undelivered%s",
+                 (unsigned long long)left, left == 1 ? "" : "s",
+                 mp_project_is_kept(client->project) ? ", kept in the spool"
+                                                     : "");
     return mp_fail(L, err, message);
 }
 
@@ -35,24 +33,27 @@ static int flush(lua_State *L) {
     const mp_client *client = mp_handle_client(L);
     int64_t timeout_ms = DEFAULT_WAIT_MS;
     uint64_t left = 0;
+    char message[MP_MESSAGE] = "";
     if (!lua_isnoneornil(L, 2))
         timeout_ms = mp_argument_timeout(L, 2);
     if (client->closed)
         return mp_fail_closed(L);
-    mp_err err = mp_engine_flush(client->project, timeout_ms, &left);
-    return push_outcome(L, client, err, left);
+    mp_err err = mp_engine_flush(client->project, timeout_ms, &left, message);
+    return push_outcome(L, client, err, left, message);
 }
 
 /* `timeout_ms` below 0: what is left of exit_timeout. */
 static int close_client(lua_State *L, mp_client *client, int64_t timeout_ms) {
     uint64_t left = 0;
+    char message[MP_MESSAGE] = "";
     mp_err err = MP_OK;
     if (!client->closed) {
         client->closed = true;
-        err = mp_engine_flush_at_close(client->project, timeout_ms, &left);
+        err = mp_engine_flush_at_close(client->project, timeout_ms, &left,
+                                       message);
         mp_handle_close_client(client);
     }
-    return push_outcome(L, client, err, left);
+    return push_outcome(L, client, err, left, message);
 }
 
 static int close_method(lua_State *L) {

@@ -11,6 +11,7 @@ const char *mp_err_code(mp_err err) {
         [MP_MEMORY] = "memory",
         [MP_UNAUTHORIZED] = "unauthorized",
         [MP_NETWORK] = "network",
+        [MP_THREAD] = "thread",
         [MP_STATE] = "state",
     };
     return codes[err];

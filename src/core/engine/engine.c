@@ -12,7 +12,6 @@
 #include "core/user/state_file.h"
 
 #include <stdatomic.h>
-#include <stdio.h>
 
 /* DESIGN
  *
@@ -122,10 +121,11 @@ static bool finish_project(mp_project *project, void *user) {
 static void at_exit(void) {
     int64_t start_ms = mp_clock_mono_ms();
     ending end = {start_ms, start_ms};
+    char message[MP_MESSAGE];
     bool any_left = false;
     atomic_store(&engine.over, true);
     mp_projects_each(engine.projects, find_left, &any_left);
-    if (any_left && mp_supervisor_start()) {
+    if (any_left && mp_supervisor_start(message) == MP_OK) {
         mp_projects_each(engine.projects, flush_up_to, NULL);
         mp_supervisor_wake();
         mp_projects_each(engine.projects, await, &end);
@@ -180,56 +180,75 @@ void mp_engine_close(mp_project *project) {
 
 /* ---- records ---- */
 
+/* A worker that does not run must be told of: nothing else would show it. */
+static void report_start(mp_project *project, mp_err err, const char *message) {
+    if (err != MP_OK && err != MP_CLOSED && !is_manual(project))
+        mp_project_report_start(project, message);
+}
+
+/* What a call that comes with a record or a state does for it. Without a
+ * thread what was accepted stays queued, and a later call tries. */
+static void keep_running(mp_project *project, bool wake) {
+    char message[MP_MESSAGE];
+    mp_err err = mp_supervisor_keep_running(message);
+    if (err == MP_OK && wake)
+        mp_supervisor_wake();
+    report_start(project, err, message);
+}
+
+static mp_err start_and_wake(mp_project *project, char message[MP_MESSAGE]) {
+    mp_err err = mp_supervisor_start(message);
+    if (err == MP_OK)
+        mp_supervisor_wake();
+    report_start(project, err, message);
+    return err;
+}
+
 mp_err mp_engine_push(mp_project *project, mp_lane_id lane,
                       const mp_record *records, size_t n) {
     if (atomic_load_explicit(&engine.over, memory_order_relaxed))
         return MP_CLOSED;
     bool wake;
     mp_err err = mp_project_push(project, lane, records, n, &wake);
-    if ((err != MP_OK && !wake) || is_manual(project))
-        return err;
-    /* Without a thread the records stay queued and the next call tries. */
-    if (mp_supervisor_start() && wake)
-        mp_supervisor_wake();
+    /* A full queue needs the thread more than any. */
+    if ((err == MP_OK || err == MP_QUEUE_FULL) && !is_manual(project))
+        keep_running(project, wake);
     return err;
 }
 
-static mp_err send_now(mp_project *project, uint64_t seq) {
+static mp_err send_now(mp_project *project, uint64_t seq,
+                       char message[MP_MESSAGE]) {
     mp_project_flush_up_to(project, seq);
     if (is_manual(project))
         return MP_OK;
-    if (atomic_load(&engine.over))
-        return MP_CLOSED;
-    if (!mp_supervisor_start())
-        return MP_MEMORY;
-    mp_supervisor_wake();
-    return MP_OK;
+    return start_and_wake(project, message);
 }
 
 uint64_t mp_engine_mark(mp_project *project) {
+    char message[MP_MESSAGE];
     uint64_t seq = mp_project_mark(project);
     if (mp_project_left(project, seq) > 0)
-        send_now(project, seq);
+        send_now(project, seq, message);
     return seq;
 }
 
 /* With a spool there may be something of dead processes. */
-static void look_at_disk(const mp_project *project) {
-    if (mp_project_on_disk(project) && !atomic_load(&engine.over) &&
-        mp_supervisor_start())
-        mp_supervisor_wake();
+static void look_at_disk(mp_project *project) {
+    char message[MP_MESSAGE];
+    if (mp_project_on_disk(project) && !atomic_load(&engine.over))
+        start_and_wake(project, message);
 }
 
 /* `hopeful`: see mp_project_wait_hopeful. */
 static mp_err flush(mp_project *project, int64_t timeout_ms, bool hopeful,
-                    uint64_t *left) {
+                    uint64_t *left, char message[MP_MESSAGE]) {
     uint64_t seq = mp_project_mark(project);
     *left = mp_project_left(project, seq);
     if (*left == 0) {
         look_at_disk(project);
         return MP_OK;
     }
-    mp_err err = send_now(project, seq);
+    mp_err err = send_now(project, seq, message);
     if (err == MP_OK && is_manual(project))
         return MP_TIMEOUT; /* only the host can do something about it */
     if (err != MP_OK || timeout_ms == 0)
@@ -240,20 +259,18 @@ static mp_err flush(mp_project *project, int64_t timeout_ms, bool hopeful,
     return *left == 0 ? MP_OK : MP_TIMEOUT;
 }
 
-mp_err mp_engine_flush(mp_project *project, int64_t timeout_ms,
-                       uint64_t *left) {
-    return flush(project, timeout_ms, false, left);
+mp_err mp_engine_flush(mp_project *project, int64_t timeout_ms, uint64_t *left,
+                       char message[MP_MESSAGE]) {
+    return flush(project, timeout_ms, false, left, message);
 }
 
 mp_err mp_engine_check(mp_project *project, int64_t timeout_ms,
                        char message[MP_MESSAGE]) {
     int64_t deadline_ms = mp_clock_mono_ms() + timeout_ms;
     uint64_t check = mp_project_check(project);
-    if (!mp_supervisor_start()) {
-        snprintf(message, MP_MESSAGE, "the sending thread cannot be started");
-        return MP_MEMORY;
-    }
-    mp_supervisor_wake();
+    mp_err err = start_and_wake(project, message);
+    if (err != MP_OK)
+        return err;
     return mp_project_await_check(project, check, deadline_ms, message);
 }
 
@@ -262,9 +279,8 @@ mp_err mp_engine_save(mp_project *project, mp_state_file *file) {
     mp_err err = MP_CLOSED;
     if (!atomic_load_explicit(&engine.over, memory_order_relaxed))
         err = mp_project_save(project, file, &wake);
-    /* Without a thread the text stays where it is and the next call tries. */
-    if (err == MP_OK && mp_supervisor_start() && wake)
-        mp_supervisor_wake();
+    if (err == MP_OK)
+        keep_running(project, wake);
     return err;
 }
 
@@ -272,22 +288,20 @@ mp_err mp_engine_await_save(mp_project *project, const mp_state_file *file,
                             int64_t timeout_ms, char message[MP_MESSAGE]) {
     int64_t deadline_ms = mp_clock_mono_ms() + timeout_ms;
     mp_project_flush_save(project, file);
-    if (!mp_supervisor_start()) {
-        snprintf(message, MP_MESSAGE, "the sending thread cannot be started");
-        return MP_MEMORY;
-    }
-    mp_supervisor_wake();
+    mp_err err = start_and_wake(project, message);
+    if (err != MP_OK)
+        return err;
     return mp_project_await_save(project, file, deadline_ms, message);
 }
 
 mp_err mp_engine_flush_at_close(mp_project *project, int64_t timeout_ms,
-                                uint64_t *left) {
+                                uint64_t *left, char message[MP_MESSAGE]) {
     int64_t budget = budget_ms(project);
     bool by_budget = timeout_ms < 0;
     int64_t start_ms = mp_clock_mono_ms();
     mp_project_flush_saves(project);
-    mp_err err =
-        flush(project, by_budget ? budget : timeout_ms, by_budget, left);
+    mp_err err = flush(project, by_budget ? budget : timeout_ms, by_budget,
+                       left, message);
     if (*left > 0 && err == MP_OK && by_budget)
         err = MP_TIMEOUT; /* nothing was left to wait for */
     if (err == MP_TIMEOUT && !is_manual(project)) {

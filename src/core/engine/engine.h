@@ -19,16 +19,19 @@ mp_err mp_engine_open(mp_config *config, mp_overrides *client,
 void mp_engine_close(mp_project *project);
 
 /* Accepts records as mp_project_push does and sees to it that the worker
- * runs in this process and is awake when it must be. MP_CLOSED once the
- * process exits. */
+ * runs in this process and is awake when it must be; if it cannot be started,
+ * the project says so, and a call a second later tries again. MP_CLOSED once
+ * the process exits. */
 mp_err mp_engine_push(mp_project *project, mp_lane_id lane,
                       const mp_record *records, size_t n);
 
 /* Sends what the project holds and waits for outcomes, at most `timeout_ms`
  * (0 only wakes the worker, and returns MP_OK). MP_TIMEOUT with the number
- * of records in *left, with the manual transport at once; MP_MEMORY when the
- * worker cannot be started; MP_CLOSED once the process exits. */
-mp_err mp_engine_flush(mp_project *project, int64_t timeout_ms, uint64_t *left);
+ * of records in *left, with the manual transport at once; with a message:
+ * MP_THREAD or MP_MEMORY when the worker cannot be started, MP_CLOSED once the
+ * process exits. */
+mp_err mp_engine_flush(mp_project *project, int64_t timeout_ms, uint64_t *left,
+                       char message[MP_MESSAGE]);
 
 /* As mp_project_configure; what waits may be due earlier now. */
 mp_err mp_engine_configure(mp_project *project, mp_overrides *client,
@@ -58,6 +61,6 @@ mp_err mp_engine_await_save(mp_project *project, const mp_state_file *file,
  * waited in vain, until a request succeeds. What it waits in vain itself, the
  * end of the process and later closes wait less. */
 mp_err mp_engine_flush_at_close(mp_project *project, int64_t timeout_ms,
-                                uint64_t *left);
+                                uint64_t *left, char message[MP_MESSAGE]);
 
 #endif

@@ -8,8 +8,14 @@
 /* Once per process: sets up the transport, and says whose requests it sends. */
 mp_err mp_supervisor_set_up(mp_projects *projects);
 
-/* Sees to it that the worker runs in this process. False: it cannot. */
-bool mp_supervisor_start(void);
+/* Sees to it that the worker runs in this process. MP_THREAD or MP_MEMORY
+ * when it cannot, with a message that says what to do; MP_CLOSED, with a
+ * message, once it was stopped. */
+mp_err mp_supervisor_start(char message[MP_MESSAGE]);
+
+/* The same for calls that come with every record: for a second after a
+ * failure it does not try again. */
+mp_err mp_supervisor_keep_running(char message[MP_MESSAGE]);
 
 /* Wakes it, if it runs. */
 void mp_supervisor_wake(void);

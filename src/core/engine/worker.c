@@ -5,6 +5,7 @@
 #include "core/os/wait.h"
 #include "core/transport/transport.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 struct mp_worker {
@@ -163,21 +164,25 @@ static void run(void *user) {
 
 /* ---- for the engine ---- */
 
-mp_worker *mp_worker_start(mp_projects *projects, mp_transport *transport,
-                           atomic_bool *succeeded) {
+int mp_worker_start(mp_projects *projects, mp_transport *transport,
+                    atomic_bool *succeeded, mp_worker **out) {
+    *out = NULL;
     mp_worker *worker = calloc(1, sizeof *worker);
     if (!worker || mp_wait_init(&worker->wait) != MP_OK) {
         free(worker);
-        return NULL;
+        return ENOMEM;
     }
     worker->projects = projects;
     worker->transport = transport;
     worker->succeeded = succeeded;
-    if (mp_thread_start(&worker->thread, "mixpanel-send", run, worker) == 0)
-        return worker;
-    mp_wait_destroy(&worker->wait);
-    free(worker);
-    return NULL;
+    int err = mp_thread_start(&worker->thread, "mixpanel-send", run, worker);
+    if (err != 0) {
+        mp_wait_destroy(&worker->wait);
+        free(worker);
+        return err;
+    }
+    *out = worker;
+    return 0;
 }
 
 void mp_worker_wake(mp_worker *worker) {

@@ -11,10 +11,10 @@
 typedef struct mp_worker mp_worker;
 
 /* Starts the thread, which uses the transport from then on; the struct stays
- * the caller's. It sets *succeeded whenever a request did. NULL: no memory or
- * no thread. */
-mp_worker *mp_worker_start(mp_projects *projects, mp_transport *transport,
-                           atomic_bool *succeeded);
+ * the caller's. It sets *succeeded whenever a request did. Returns 0 or
+ * an errno value, as mp_thread_start does. */
+int mp_worker_start(mp_projects *projects, mp_transport *transport,
+                    atomic_bool *succeeded, mp_worker **out);
 
 /* Does nothing once the thread was stopped. */
 void mp_worker_wake(mp_worker *worker);

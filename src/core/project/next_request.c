@@ -112,17 +112,17 @@ static mp_gzip *compressor(mp_project *project, const mp_settings *settings) {
 
 /* `err`: of the trace; 0: nothing is wrong. */
 static void report_untraceable(mp_project *project, int err) {
-    char text[MP_SYSERR];
+    char message[MP_MESSAGE], text[MP_SYSERR];
     bool file = err == ELOOP || err == EINVAL || err == ENXIO;
     const char *path = project->trace.path;
     if (err == 0)
         return;
-    mp_project_lock(project);
-    snprintf(project->stats.last_error, MP_MESSAGE,
+    snprintf(message, sizeof message,
              "option 'debug': cannot write to %.100s: %.64s", path,
              file ? "it is no regular file; true means standard error"
                   : mp_syserr_text(err, text));
-    project->stats.last_error_ms = mp_clock_mono_ms();
+    mp_project_lock(project);
+    mp_project_note_error(project, message);
     mp_project_unlock(project);
 }
 

@@ -122,6 +122,7 @@ void mp_project_in_child(mp_project *project, int refs) {
     mp_reports_clear(project->reports);
     mp_saves_clear(&project->saves); /* the parent writes them */
     project->checks_wanted = project->sent = project->checks_done = 0;
+    project->start_reported = false;
     mp_trace_abandon(&project->trace);
     project->gzip = NULL; /* the parent's worker may be changing it */
     mp_wait_after_fork_child(&project->wait);
@@ -316,6 +317,24 @@ void mp_project_stats(mp_project *project, mp_stats *out) {
     out->oldest_ms = oldest_ms < now_ms ? now_ms - oldest_ms : 0;
     out->last_error_ms =
         out->last_error_ms < now_ms ? now_ms - out->last_error_ms : 0;
+}
+
+void mp_project_note_error(mp_project *project, const char *message) {
+    snprintf(project->stats.last_error, MP_MESSAGE, "%s", message);
+    project->stats.last_error_ms = mp_clock_mono_ms();
+}
+
+void mp_project_report_start(mp_project *project, const char *message) {
+    mp_report report = {.outcome = MP_REPORT_PAUSED, .endpoint = ""};
+    mp_project_lock(project);
+    mp_project_note_error(project, message);
+    if (!project->start_reported) {
+        project->start_reported = true;
+        report.count = project->stats.queued;
+        snprintf(report.message, MP_MESSAGE, "%s", message);
+        mp_reports_add(project->reports, &report);
+    }
+    mp_project_unlock(project);
 }
 
 void mp_project_count_pending_dropped(mp_project *project, uint32_t n) {

@@ -114,6 +114,10 @@ void mp_project_await_saves(mp_project *project, int64_t deadline_ms);
 /* Reports what is wrong with a state. */
 void mp_project_report_state(mp_project *project, const char *message);
 
+/* Says that nothing is sent since the sending thread cannot be started: as the
+ * last error and, once in a process, as a report. */
+void mp_project_report_start(mp_project *project, const char *message);
+
 /* Counts pending updates that will never be sent. */
 void mp_project_count_pending_dropped(mp_project *project, uint32_t n);
 

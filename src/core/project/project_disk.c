@@ -90,8 +90,7 @@ void mp_project_report_disk(mp_project *project, const char *message) {
     int64_t now_ms = mp_clock_mono_ms();
     mp_project_lock(project);
     project->stats.spool_errors++;
-    memcpy(project->stats.last_error, message, MP_MESSAGE);
-    project->stats.last_error_ms = now_ms;
+    mp_project_note_error(project, message);
     if (is_news(project, message, false, now_ms))
         report(project, message);
     mp_project_unlock(project);

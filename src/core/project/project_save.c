@@ -11,7 +11,7 @@
 static void report(mp_project *project, const char *message) {
     mp_report report = {.outcome = MP_REPORT_STATE, .endpoint = ""};
     snprintf(report.message, MP_MESSAGE, "%s", message);
-    snprintf(project->stats.last_error, MP_MESSAGE, "%s", message);
+    mp_project_note_error(project, message);
     mp_reports_add(project->reports, &report);
 }
 

@@ -69,10 +69,11 @@ struct mp_project {
     uint64_t checks_wanted, sent, checks_done;
     mp_response check_response;
 
-    mp_spool *spool;    /* NULL: records are in memory only */
-    atomic_bool writes; /* some segments are written, not mapped */
-    bool adopts;        /* the first of those open with this directory */
-    mp_buf rejected;    /* lines for a file */
+    mp_spool *spool;     /* NULL: records are in memory only */
+    atomic_bool writes;  /* some segments are written, not mapped */
+    bool adopts;         /* the first of those open with this directory */
+    mp_buf rejected;     /* lines for a file */
+    bool start_reported; /* that the sending thread does not run */
     mp_reported reported[MP_REPORTED];
     uint64_t unreported_evicted;
     int64_t reported_evicted_ms; /* 0: never */
@@ -96,6 +97,9 @@ static inline void mp_project_lock(mp_project *project) {
 static inline void mp_project_unlock(mp_project *project) {
     mp_lock_give(&project->wait.lock);
 }
+
+/* With the lock held: what failed last. */
+void mp_project_note_error(mp_project *project, const char *message);
 
 void mp_flight_free(mp_flight *flight);
 

@@ -66,7 +66,8 @@ struct mp_transport {
  * MP_NETWORK. */
 mp_err mp_transport_set_up(void);
 
-/* NULL: this build has none, or is out of memory or descriptors. */
-mp_transport *mp_transport_new(void);
+/* Returns 0 or an errno value: EMFILE and ENFILE when there is no descriptor
+ * for it, ENOTSUP when this build has none. */
+int mp_transport_new(mp_transport **out);
 
 #endif

@@ -5,11 +5,13 @@
 #include "core/os/lock.h"
 #include "core/os/socket.h"
 #include "core/os/wakeup.h"
+#include "core/transport/failure.h"
 #include "core/transport/proxy.h"
 #include "core/transport/tls.h"
 #include "core/wire/post.h"
 
 #include <curl/curl.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,16 +29,20 @@ enum {
     LOCK_OUT_MS = 5000 /* a handshake on a starved machine takes seconds */
 };
 
+typedef struct http http;
+
 typedef struct transfer {
+    http *home;
     CURL *easy;
     struct curl_slist *headers;
     const mp_request *request; /* what the easy handle points into */
     void *tag;                 /* NULL: free */
     mp_buf body;
     char error[CURL_ERROR_SIZE];
+    int no_socket; /* why the last socket was refused; 0: it was not */
 } transfer;
 
-typedef struct http {
+struct http {
     mp_transport base; /* comes first: its address is the transport's */
     CURLM *multi;
     transfer transfers[TRANSFERS];
@@ -47,7 +53,7 @@ typedef struct http {
      * sleep, and by nobody else but a fork and the end of the process. */
     mp_lock inside;
     bool outside; /* during a fork: the fork holds it */
-} http;
+};
 
 static http *http_of(mp_transport *transport) {
     return (http *)transport;
@@ -68,11 +74,13 @@ static void replace_socket(http *self, int old, int new) {
 static curl_socket_t open_socket(void *user, curlsocktype purpose,
                                  struct curl_sockaddr *address) {
     (void)purpose;
+    transfer *t = user;
     int fd =
         mp_socket_open(address->family, address->socktype, address->protocol);
+    t->no_socket = fd < 0 ? errno : 0;
     if (fd < 0)
         return CURL_SOCKET_BAD;
-    replace_socket(user, -1, fd);
+    replace_socket(t->home, -1, fd);
     return fd;
 }
 
@@ -156,7 +164,7 @@ static bool set_options(http *self, transfer *t, const char *url) {
     curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, (long)request->no_resend);
     curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, (long)request->no_resend);
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
-    curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, self);
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, t);
     curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
     curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, self);
 #if LIBCURL_VERSION_NUM >= 0x075500
@@ -215,6 +223,8 @@ static mp_err submit(mp_transport *transport, const mp_request *request,
             mp_buf_free(&t->body);
         mp_buf_rewind(&t->body, 0);
         t->error[0] = '\0';
+        t->no_socket = 0;
+        t->home = self;
         t->request = request;
         t->tag = tag;
         self->active++;
@@ -255,32 +265,6 @@ static void wake(mp_transport *transport) {
     mp_wakeup_set(http_of(transport)->wakes);
 }
 
-/* Why there is no reply. What was taken for the proxy's host may be half of a
- * mistyped password, so the messages that name it are left to libcurl's table
- * of errors. */
-static void describe_failure(const transfer *t, CURLcode result,
-                             char message[MP_MESSAGE]) {
-    long answer = 0; /* of the proxy to CONNECT */
-    curl_easy_getinfo(t->easy, CURLINFO_HTTP_CONNECTCODE, &answer);
-    const char *text = t->error[0] ? t->error : curl_easy_strerror(result);
-    if (answer == 407)
-        snprintf(message, MP_MESSAGE,
-                 "the proxy answered 407: it wants a user and a password in "
-                 "option 'proxy', or refuses those that it got");
-    else if (answer >= 300)
-        snprintf(message, MP_MESSAGE,
-                 "the proxy answered %ld to CONNECT and passes nothing on",
-                 answer);
-    else if (t->request->settings->proxy &&
-             (result == CURLE_COULDNT_CONNECT ||
-              result == CURLE_COULDNT_RESOLVE_PROXY ||
-              result == CURLE_OPERATION_TIMEDOUT))
-        snprintf(message, MP_MESSAGE, "%s, by way of option 'proxy'",
-                 curl_easy_strerror(result));
-    else
-        snprintf(message, MP_MESSAGE, "%s", text);
-}
-
 /* A status that says no is believed even if the connection broke behind it:
  * servers answer 413 and hang up. A yes must have come whole. */
 static void read_reply(const transfer *t, CURLcode result, mp_reply *reply) {
@@ -300,7 +284,9 @@ static void read_reply(const transfer *t, CURLcode result, mp_reply *reply) {
     }
     if (reply->status == 0) {
         reply->sent = (size_t)uploaded >= t->request->body.len;
-        describe_failure(t, result, reply->failure);
+        mp_failure_describe(t->easy, result, t->error,
+                            t->request->settings->proxy != NULL, t->no_socket,
+                            reply->failure);
     }
 }
 
@@ -410,7 +396,7 @@ mp_err mp_transport_set_up(void) {
                                                              : MP_NETWORK;
 }
 
-mp_transport *mp_transport_new(void) {
+int mp_transport_new(mp_transport **out) {
     static const mp_transport verbs = {
         .submit = submit,
         .is_full = is_full,
@@ -426,23 +412,28 @@ mp_transport *mp_transport_new(void) {
         .in_parent = in_parent,
         .in_child = in_child,
     };
+    *out = NULL;
     http *self = calloc(1, sizeof *self);
     if (!self)
-        return NULL;
+        return ENOMEM;
     self->base = verbs;
     self->wakes = mp_wakeup_open();
-    if (self->wakes < 0 || mp_lock_init(&self->inside) != MP_OK) {
+    int err = self->wakes < 0 ? errno : 0;
+    if (err == 0 && mp_lock_init(&self->inside) != MP_OK)
+        err = ENOMEM;
+    if (err != 0) {
         mp_wakeup_close(self->wakes);
         free(self);
-        return NULL;
+        return err;
     }
     self->multi = curl_multi_init();
     if (!self->multi) {
         free_struct(&self->base);
-        return NULL;
+        return ENOMEM;
     }
     curl_multi_setopt(self->multi, CURLMOPT_MAXCONNECTS, (long)CONNECTIONS);
     for (int i = 0; i < SOCKETS; i++)
         self->sockets[i] = -1;
-    return &self->base;
+    *out = &self->base;
+    return 0;
 }
