@@ -45,28 +45,26 @@ void mp_event_anchor(lua_State *L, int index) {
     lua_rawgeti(L, -1, 1);
 }
 
-void mp_event_begin(mp_event *event, mp_encode *e, const mp_client *client,
-                    const mp_defaults *defaults, mp_scratch *scratch,
+void mp_event_begin(mp_event *event, mp_call *call, const mp_defaults *defaults,
                     const char *name, size_t len) {
+    mp_encode *e = &call->e;
     memset(event, 0, sizeof *event);
-    event->client = client;
+    event->call = call;
     event->name = name;
     event->name_len = len;
     if (len > 0 && name[0] == '$')
         recognise(event, name, len);
-    e->out = &scratch->body;
+    e->out = &call->scratch->body;
     e->out->limit = MP_BODY_MAX;
+    e->repaired = 0;
     mp_fault_start(&e->fault, "event");
-    if (!client->project) { /* collected by a finaliser */
+    if (!call->client->project) { /* collected by a finaliser */
         mp_encode_note(e, MP_CLOSED);
         return;
     }
     if (!event->is_merge)
         event->defaults = defaults;
-    e->list_max = MP_LIST_MAX;
-    e->reject = mp_project_reject_invalid(client->project);
     e->excluded = mp_defaults_excluded(event->defaults);
-    e->repaired = 0;
     if (is_blank(name, len))
         mp_encode_refuse(e, "the name of the event is blank");
 }
@@ -154,7 +152,8 @@ static bool encode_pair(mp_event *event, mp_encode *e, int table, int key) {
     return true;
 }
 
-void mp_event_properties(mp_event *event, mp_encode *e, int table) {
+void mp_event_properties(mp_event *event, int table) {
+    mp_encode *e = &event->call->e;
     lua_State *L = e->L;
     size_t start = e->out->len;
     mp_fault_enter(&e->fault, "properties");
@@ -174,8 +173,8 @@ static void override(mp_event *event, const char *name, size_t len) {
         mp_defaults_find(event->defaults, name, len, &event->overridden);
 }
 
-void mp_event_id(mp_event *event, mp_encode *e, const char *name,
-                 const mp_id *id) {
+void mp_event_id(mp_event *event, const char *name, const mp_id *id) {
+    mp_encode *e = &event->call->e;
     size_t len = strlen(name);
     mp_encode_name(e, name);
     mp_encode_text(e, id->text, id->len);
@@ -184,8 +183,9 @@ void mp_event_id(mp_event *event, mp_encode *e, const char *name,
     override(event, name, len);
 }
 
-void mp_event_raw(mp_event *event, mp_encode *e, const char *name,
-                  const char *json, size_t len) {
+void mp_event_raw(mp_event *event, const char *name, const char *json,
+                  size_t len) {
+    mp_encode *e = &event->call->e;
     size_t name_len = strlen(name);
     if (e->excluded && mp_dict_find(e->excluded, name, name_len))
         return;
@@ -225,7 +225,7 @@ static char *put_automatic(char *at, const mp_event *event) {
         at = PUT(at, LIB);
     if (!(given & (MP_LIB | MP_LIB_VERSION))) /* it is our own library's */
         at = PUT(at, LIB_VERSION);
-    if (!(given & MP_IP) && !mp_project_geolocate(event->client->project))
+    if (!(given & MP_IP) && !mp_project_geolocate(event->call->client->project))
         at = PUT(at, NO_IP);
     if (!identified && !(given & MP_DISTINCT_ID) && !event->is_merge)
         at = PUT(at, NOBODY);
@@ -241,7 +241,7 @@ enum {
 
 static void compose(mp_event *event, mp_encode *e) {
     mp_buf *out = e->out;
-    const mp_buf *event_prefix = &event->client->event_prefix;
+    const mp_buf *event_prefix = &event->call->client->event_prefix;
     mp_buf_add(out, EVENT, sizeof EVENT - 1);
     mp_encode_text(e, event->name, event->name_len);
     if (!mp_buf_reserve(out, event_prefix->len + AUTOMATIC_MAX))
@@ -267,11 +267,12 @@ static void check_count(mp_event *event, mp_encode *e) {
         refuse_many(e);
 }
 
-mp_err mp_event_finish(mp_event *event, mp_encode *e, mp_scratch *scratch,
-                       mp_record *record) {
+mp_err mp_event_finish(mp_event *event, mp_record *record) {
+    mp_encode *e = &event->call->e;
+    mp_scratch *scratch = event->call->scratch;
     mp_buf *head = &scratch->head, *body = &scratch->body;
     size_t start = head->len;
-    if (!event->client->project)
+    if (!event->call->client->project)
         mp_encode_note(e, MP_CLOSED);
     check_count(event, e);
     mp_buf_add(body, "}}", 2);
@@ -312,21 +313,19 @@ void mp_event_place(const mp_scratch *scratch, mp_record *records, size_t n) {
     }
 }
 
-mp_err mp_event_send(mp_event *event, mp_encode *e, mp_scratch *scratch,
-                     bool import) {
+mp_err mp_event_send(mp_event *event, bool import) {
     mp_record record;
-    mp_err err = mp_event_finish(event, e, scratch, &record);
-    if (err == MP_OK)
-        err = mp_engine_push(event->client->project,
-                             mp_event_lane(event, import), &record, 1);
-    mp_scratch_give(scratch);
-    return err;
+    mp_err err = mp_event_finish(event, &record);
+    if (err != MP_OK)
+        return err;
+    return mp_engine_push(event->call->client->project,
+                          mp_event_lane(event, import), &record, 1);
 }
 
 mp_lane_id mp_event_lane(const mp_event *event, bool import) {
     if (event->is_identity)
         return event->is_merge ? MP_LANE_IMPORT : MP_LANE_EVENTS;
-    const mp_config *config = mp_project_config(event->client->project);
+    const mp_config *config = mp_project_config(event->call->client->project);
     return import || config->events_via_import ? MP_LANE_IMPORT
                                                : MP_LANE_EVENTS;
 }

@@ -8,13 +8,12 @@
 #ifndef MP_EVENT_H
 #define MP_EVENT_H
 
-#include "binding/encode/encode.h"
+#include "binding/encode/call.h"
 #include "binding/event/defaults.h"
 #include "binding/event/reserved.h"
-#include "binding/lua/handle.h"
 
 typedef struct mp_event {
-    const mp_client *client;
+    mp_call *call;
     const mp_defaults *defaults; /* whoever began it keeps them alive; NULL:
                                   * none for this event */
     const char *name;            /* the caller's, who keeps it alive */
@@ -37,33 +36,30 @@ mp_err mp_event_prefix(mp_buf *event_prefix, const char *token);
  * allocation of Lua's. */
 void mp_event_anchor(lua_State *L, int index);
 
-/* The first error stays in the encoder: nothing of the event is written behind
- * it, and mp_event_finish returns it. */
+/* The first error stays in the call's encoder: nothing of the event is written
+ * behind it, and mp_event_finish returns it. */
 
-/* Begins an event with these defaults (NULL: none), and points the encoder,
- * whose `L` is set, at its body. MP_INVALID for a name that is blank,
- * MP_CLOSED when a finaliser collected the client. */
-void mp_event_begin(mp_event *event, mp_encode *e, const mp_client *client,
-                    const mp_defaults *defaults, mp_scratch *scratch,
+/* Begins an event of a call with these defaults (NULL: none), and points the
+ * encoder at its body. MP_INVALID for a name that is blank, MP_CLOSED when a
+ * finaliser collected the client. */
+void mp_event_begin(mp_event *event, mp_call *call, const mp_defaults *defaults,
                     const char *name, size_t len);
 
 /* Adds the properties of the table at a positive stack index. */
-void mp_event_properties(mp_event *event, mp_encode *e, int table);
+void mp_event_properties(mp_event *event, int table);
 
 /* Adds an id. */
-void mp_event_id(mp_event *event, mp_encode *e, const char *name,
-                 const mp_id *id);
+void mp_event_id(mp_event *event, const char *name, const mp_id *id);
 
 /* Adds a property that is neither reserved nor given yet; name and value are
  * JSON, the name without quotes. */
-void mp_event_raw(mp_event *event, mp_encode *e, const char *name,
-                  const char *json, size_t len);
+void mp_event_raw(mp_event *event, const char *name, const char *json,
+                  size_t len);
 
 /* Ends an event: composes the head behind what the scratch's head holds and
  * fills in the record, whose pieces point into the scratch. MP_CLOSED when a
  * finaliser collected the client meanwhile. */
-mp_err mp_event_finish(mp_event *event, mp_encode *e, mp_scratch *scratch,
-                       mp_record *record);
+mp_err mp_event_finish(mp_event *event, mp_record *record);
 
 /* Moves the body of a record behind its head, to make room for the next event.
  * Heads may move, so only their lengths hold. Returns the head's error. */
@@ -73,10 +69,9 @@ mp_err mp_event_keep(mp_scratch *scratch, mp_record *record);
  * scratch, once all are kept. */
 void mp_event_place(const mp_scratch *scratch, mp_record *records, size_t n);
 
-/* Ends an event as mp_event_finish does, queues it and gives the scratch
- * back. The fault is the encoder's. */
-mp_err mp_event_send(mp_event *event, mp_encode *e, mp_scratch *scratch,
-                     bool import);
+/* Ends an event as mp_event_finish does, and queues it. The fault is the
+ * encoder's. */
+mp_err mp_event_send(mp_event *event, bool import);
 
 /* Where the event goes. */
 mp_lane_id mp_event_lane(const mp_event *event, bool import);

@@ -35,21 +35,21 @@ static void check_time(lua_State *L, int arg) {
 
 /* Begins an event of the client at argument 1. What it pushes is to be kept on
  * the stack until the event is finished. */
-static void begin(mp_event *event, mp_encode *e, const mp_client *client,
-                  mp_scratch *scratch, const char *name, size_t len) {
+static void begin_event(mp_event *event, mp_call *call, const char *name,
+                        size_t len) {
+    const mp_client *client = call->client;
     if (client->defaults)
-        mp_event_anchor(e->L, 1);
-    mp_event_begin(event, e, client, client->defaults, scratch, name, len);
+        mp_event_anchor(call->e.L, 1);
+    mp_event_begin(event, call, client->defaults, name, len);
+}
+
+static void begin(mp_call *call, lua_State *L, const mp_client *client) {
+    mp_call_begin(call, L, client, MP_LIST_MAX, "event");
 }
 
 /* Ends a call for one event. */
-static int send(mp_event *event, mp_encode *e, mp_scratch *scratch,
-                bool import) {
-    mp_err err = mp_event_send(event, e, scratch, import);
-    if (err != MP_OK)
-        return mp_fail_record(e->L, event->client, err, &e->fault, "");
-    lua_pushboolean(e->L, 1);
-    return 1;
+static int send(mp_event *event, bool import) {
+    return mp_call_end(event->call, mp_event_send(event, import));
 }
 
 /* ---- one event ---- */
@@ -61,14 +61,13 @@ static int track(lua_State *L) {
     bool any = check_properties(L, 3);
     if (client->closed)
         return mp_fail_closed(L);
-    mp_scratch *scratch = mp_scratch_take(L);
-    mp_encode e;
+    mp_call call;
     mp_event event;
-    e.L = L;
-    begin(&event, &e, client, scratch, name, len);
+    begin(&call, L, client);
+    begin_event(&event, &call, name, len);
     if (any)
-        mp_event_properties(&event, &e, 3);
-    return send(&event, &e, scratch, false);
+        mp_event_properties(&event, 3);
+    return send(&event, false);
 }
 
 static int import(lua_State *L) {
@@ -79,42 +78,42 @@ static int import(lua_State *L) {
     bool any = check_properties(L, 4);
     if (client->closed)
         return mp_fail_closed(L);
-    mp_scratch *scratch = mp_scratch_take(L);
-    mp_encode e;
+    mp_call call;
     mp_event event;
-    e.L = L;
-    begin(&event, &e, client, scratch, name, len);
-    mp_fault_enter(&e.fault, "time");
-    mp_encode_note(&e, mp_timestamp_read(L, 3, &event.time_ms, &e.fault));
+    begin(&call, L, client);
+    begin_event(&event, &call, name, len);
+    mp_fault_enter(&call.e.fault, "time");
+    mp_encode_note(&call.e,
+                   mp_timestamp_read(L, 3, &event.time_ms, &call.e.fault));
     if (any)
-        mp_event_properties(&event, &e, 4);
-    return send(&event, &e, scratch, true);
+        mp_event_properties(&event, 4);
+    return send(&event, true);
 }
 
 /* ---- identity ---- */
 
-typedef void identity_body(mp_event *event, mp_encode *e, const mp_id ids[2]);
+typedef void identity_body(mp_event *event, const mp_id ids[2]);
 
-static void identify_body(mp_event *event, mp_encode *e, const mp_id ids[2]) {
+static void identify_body(mp_event *event, const mp_id ids[2]) {
     char shown[MP_SHOWN];
     if (!mp_ids_is_device(ids[1].text, ids[1].len) &&
         !mp_ids_is_uuid4(ids[1].text, ids[1].len))
-        mp_encode_refuse(e,
+        mp_encode_refuse(&event->call->e,
                          "Mixpanel merges no %s: expected a UUID of version "
                          "4, or an id that begins with " MP_DEVICE_PREFIX,
                          mp_fault_quote(ids[1].text, ids[1].len, shown));
-    mp_event_id(event, e, "$identified_id", &ids[0]);
-    mp_event_id(event, e, "$anon_id", &ids[1]);
-    mp_event_id(event, e, "distinct_id", &ids[0]);
+    mp_event_id(event, "$identified_id", &ids[0]);
+    mp_event_id(event, "$anon_id", &ids[1]);
+    mp_event_id(event, "distinct_id", &ids[0]);
 }
 
-static void alias_body(mp_event *event, mp_encode *e, const mp_id ids[2]) {
-    mp_event_id(event, e, "alias", &ids[0]);
-    mp_event_id(event, e, "distinct_id", &ids[1]);
+static void alias_body(mp_event *event, const mp_id ids[2]) {
+    mp_event_id(event, "alias", &ids[0]);
+    mp_event_id(event, "distinct_id", &ids[1]);
 }
 
-static void merge_body(mp_event *event, mp_encode *e, const mp_id ids[2]) {
-    (void)event;
+static void merge_body(mp_event *event, const mp_id ids[2]) {
+    mp_encode *e = &event->call->e;
     mp_buf_puts(e->out, ",\"$distinct_ids\":[");
     mp_encode_text(e, ids[0].text, ids[0].len);
     mp_buf_puts(e->out, ",");
@@ -144,15 +143,14 @@ static int send_identity(lua_State *L, const char *name,
     mp_id_check(L, 3, arguments[1]);
     if (client->closed)
         return mp_fail_closed(L);
-    mp_scratch *scratch = mp_scratch_take(L);
-    mp_encode e;
+    mp_call call;
     mp_event event;
     mp_id ids[2];
-    e.L = L;
-    begin(&event, &e, client, scratch, name, strlen(name));
-    if (read_ids(&e, arguments, ids))
-        body(&event, &e, ids);
-    return send(&event, &e, scratch, false);
+    begin(&call, L, client);
+    begin_event(&event, &call, name, strlen(name));
+    if (read_ids(&call.e, arguments, ids))
+        body(&event, ids);
+    return send(&event, false);
 }
 
 static int identify(lua_State *L) {
@@ -176,9 +174,7 @@ static int merge(lua_State *L) {
  * the scratch, what tells them apart in `extra`, and there is one lane for
  * all, so that they can be queued together or not at all. */
 typedef struct batch {
-    const mp_client *client;
-    mp_scratch *scratch;
-    mp_encode e;
+    mp_call call;
     bool import;
     mp_lane_id lane;
     size_t n;
@@ -224,11 +220,11 @@ static bool open_item(mp_encode *e) {
 
 static void encode_item(batch *b, mp_event *event, int item) {
     size_t len;
-    mp_encode *e = &b->e;
+    mp_encode *e = &b->call.e;
     const char *name = lua_tolstring(e->L, item + 1, &len);
-    begin(event, e, b->client, b->scratch, name, len);
+    begin_event(event, &b->call, name, len);
     if (lua_istable(e->L, item + 2))
-        mp_event_properties(event, e, item + 2);
+        mp_event_properties(event, item + 2);
     mp_fault_enter(&e->fault, "properties.time");
     if (b->import && event->time_ms == 0)
         mp_encode_refuse(e, "import wants to know when each event happened");
@@ -242,8 +238,8 @@ static void check_lane(batch *b, const mp_event *event) {
         b->lane = lane;
     if (lane == b->lane)
         return;
-    mp_fault_enter(&b->e.fault, "event");
-    mp_encode_refuse(&b->e,
+    mp_fault_enter(&b->call.e.fault, "event");
+    mp_encode_refuse(&b->call.e,
                      "%s goes to another endpoint than the events before it: "
                      "send it in a call of its own",
                      mp_fault_quote(event->name, event->name_len, shown));
@@ -251,20 +247,21 @@ static void check_lane(batch *b, const mp_event *event) {
 
 /* Adds the event in the item at the top. */
 static mp_err add_item(batch *b) {
-    mp_encode *e = &b->e;
+    mp_encode *e = &b->call.e;
+    mp_scratch *scratch = b->call.scratch;
     mp_event event;
     mp_record record;
     int item = lua_gettop(e->L);
     if (!open_item(e))
         return mp_encode_err(e);
     encode_item(b, &event, item);
-    mp_err err = mp_event_finish(&event, e, b->scratch, &record);
+    mp_err err = mp_event_finish(&event, &record);
     if (err != MP_OK)
         return err;
     check_lane(b, &event);
-    mp_event_keep(b->scratch, &record);
-    mp_encode_note(e, mp_buf_add(&b->scratch->extra, &record, sizeof record));
-    if (!mp_project_can_hold(b->client->project, b->scratch->head.len))
+    mp_event_keep(scratch, &record);
+    mp_encode_note(e, mp_buf_add(&scratch->extra, &record, sizeof record));
+    if (!mp_project_can_hold(b->call.client->project, scratch->head.len))
         mp_encode_note(e, MP_QUEUE_FULL);
     b->n++;
     return mp_encode_err(e);
@@ -272,24 +269,22 @@ static mp_err add_item(batch *b) {
 
 /* Queues what was added. */
 static mp_err push_batch(batch *b) {
-    mp_record *records = (mp_record *)(void *)b->scratch->extra.data;
-    mp_event_place(b->scratch, records, b->n);
-    return b->n == 0
-               ? MP_OK
-               : mp_engine_push(b->client->project, b->lane, records, b->n);
-}
-
-static int fail_batch(lua_State *L, const batch *b, mp_err err) {
-    return mp_fail_record(L, b->client, err, &b->e.fault, "");
+    const mp_scratch *scratch = b->call.scratch;
+    mp_record *records = (mp_record *)(void *)scratch->extra.data;
+    if (b->n == 0)
+        return MP_OK;
+    mp_event_place(scratch, records, b->n);
+    return mp_engine_push(b->call.client->project, b->lane, records, b->n);
 }
 
 /* Because of the item at place `i`, unless all until then are too many. */
-static int fail_item(lua_State *L, const batch *b, mp_err err, size_t i) {
+static int fail_item(lua_State *L, batch *b, mp_err err, size_t i) {
     char item[MP_SHOWN];
     if (err == MP_QUEUE_FULL)
-        return fail_batch(L, b, err);
+        return mp_call_end(&b->call, err);
+    mp_scratch_give(b->call.scratch);
     snprintf(item, sizeof item, "list[%zu]", i);
-    mp_fail_record(L, b->client, err, &b->e.fault, item);
+    mp_fail_record(L, b->call.client, err, &b->call.e.fault, item);
     lua_pushinteger(L, (lua_Integer)i);
     return 4;
 }
@@ -307,35 +302,31 @@ static bool has_keys(lua_State *L, int index, size_t n) {
 }
 
 static int send_batch(lua_State *L, bool import) {
-    batch b = {.client = mp_handle_client(L), .import = import};
+    batch b;
+    const mp_client *client = mp_handle_client(L);
     if (!lua_istable(L, 2))
         mp_raise_type(L, 2, "list: table");
-    if (b.client->closed)
+    if (client->closed)
         return mp_fail_closed(L);
     size_t n = mp_lua_rawlen(L, 2);
     if (!has_keys(L, 2, n))
         return mp_fail(L, MP_INVALID,
                        "list: expected a list of { event =, properties = }, "
                        "with the keys 1, 2, 3... and no others");
-    b.scratch = mp_scratch_take(L);
-    b.e.L = L;
-    b.e.out = &b.scratch->head;
+    begin(&b.call, L, client);
+    b.import = import;
+    b.n = 0;
     int top = lua_gettop(L);
-    mp_err err = MP_OK;
     for (size_t i = 1; i <= n; i++) {
         lua_rawgeti(L, 2, (int)i);
-        err = add_item(&b);
-        if (err != MP_OK) {
-            mp_scratch_give(b.scratch);
+        mp_err err = add_item(&b);
+        if (err != MP_OK)
             return fail_item(L, &b, err, i);
-        }
         lua_settop(L, top);
     }
-    err = push_batch(&b);
-    mp_scratch_give(b.scratch);
-    if (err != MP_OK)
-        return fail_batch(L, &b, err);
-    lua_pushboolean(L, 1);
+    int results = mp_call_end(&b.call, push_batch(&b));
+    if (results > 1)
+        return results;
     lua_pushinteger(L, (lua_Integer)n);
     return 2;
 }

@@ -53,9 +53,10 @@ static void read_ids(mp_update *u) {
     u->ordering_key = MP_ORDERING_KEY;
     for (int i = 0; i < u->target->ids; i++) {
         mp_id *id = &u->ids[i];
-        mp_fault_enter(&u->e.fault, u->target->names[i]);
-        mp_encode_note(&u->e, mp_id_argument(u->e.L, 2 + i, id, &u->e.fault));
-        if (mp_encode_err(&u->e))
+        mp_fault_enter(&u->call.e.fault, u->target->names[i]);
+        mp_encode_note(&u->call.e, mp_id_argument(u->call.e.L, 2 + i, id,
+                                                  &u->call.e.fault));
+        if (mp_encode_err(&u->call.e))
             return;
         u->ordering_key =
             mp_line_ordering_key(u->ordering_key, id->text, id->len);
@@ -79,52 +80,43 @@ static const mp_dict *anchor_excluded(lua_State *L, const mp_client *client) {
  * (0: none); leaves the encoder at the operation. */
 static void begin(lua_State *L, mp_update *u, const mp_profile_handle *handle,
                   int modifiers) {
-    mp_client *client = handle->client;
+    mp_encode *e = &u->call.e;
+    const mp_dict *excluded = anchor_excluded(L, handle->client);
+    mp_call_begin(&u->call, L, handle->client, SIZE_MAX, "");
     u->target = handle->target;
-    u->client = client;
-    u->e.excluded = anchor_excluded(L, client);
-    u->scratch = mp_scratch_take(L);
     u->has_ip = u->nothing = false;
     u->kind = MP_PLAIN;
-    u->e.L = L;
-    u->e.out = &u->scratch->body;
-    u->e.out->limit = MP_BODY_MAX;
-    u->e.list_max = SIZE_MAX;
-    u->e.repaired = 0;
-    mp_fault_start(&u->e.fault, "");
-    if (!client->project) { /* collected by a finaliser */
-        mp_encode_note(&u->e, MP_CLOSED);
+    if (mp_encode_err(e))
         return;
-    }
-    u->e.reject = mp_project_reject_invalid(client->project);
+    e->excluded = excluded;
     read_ids(u);
     if (modifiers > 0)
-        mp_modifiers_encode(&u->e, modifiers, &u->has_ip);
-    mp_fault_enter(&u->e.fault, "properties");
+        mp_modifiers_encode(e, modifiers, &u->has_ip);
+    mp_fault_enter(&e->fault, "properties");
 }
 
 /* What stands in front of the update. */
 static void put_head(mp_update *u) {
     const mp_target *target = u->target;
-    mp_project *project = u->client->project;
-    mp_encode_into(&u->e, &u->scratch->head);
+    mp_project *project = u->call.client->project;
+    mp_encode_into(&u->call.e, &u->call.scratch->head);
     if (target->owner) {
         target->owner->head(u);
         return;
     }
-    mp_profile_head(&u->e, mp_project_config(project)->token, u->ids,
+    mp_profile_head(&u->call.e, mp_project_config(project)->token, u->ids,
                     target->ids);
     if (target->ids == 1 && !u->has_ip && !mp_project_geolocate(project))
-        mp_buf_puts(u->e.out, MP_PROFILE_NO_IP);
+        mp_buf_puts(u->call.e.out, MP_PROFILE_NO_IP);
 }
 
 /* Ends the record. */
 static mp_err compose(mp_update *u, mp_record *record) {
-    const mp_scratch *scratch = u->scratch;
-    if (!u->client->project) /* collected by a finaliser */
-        mp_encode_note(&u->e, MP_CLOSED);
-    mp_buf_puts(u->e.out, "}");
-    if (!mp_encode_err(&u->e))
+    const mp_scratch *scratch = u->call.scratch;
+    if (!u->call.client->project) /* collected by a finaliser */
+        mp_encode_note(&u->call.e, MP_CLOSED);
+    mp_buf_puts(u->call.e.out, "}");
+    if (!mp_encode_err(&u->call.e))
         put_head(u);
     *record = (mp_record){
         .head = scratch->head.data,
@@ -132,31 +124,26 @@ static mp_err compose(mp_update *u, mp_record *record) {
         .body = scratch->body.data,
         .body_len = scratch->body.len,
         .ordering_key = u->ordering_key,
-        .repaired = u->e.repaired,
+        .repaired = u->call.e.repaired,
         .kind = u->kind,
     };
-    return mp_encode_judge(&u->e, record->head_len + record->body_len);
+    return mp_encode_judge(&u->call.e, record->head_len + record->body_len);
 }
 
 static mp_err accept(mp_update *u, const mp_record *record) {
     const mp_target *target = u->target;
     if (target->owner)
         return target->owner->accept(u, record);
-    return mp_engine_push(u->client->project, target->lane, record, 1);
+    return mp_engine_push(u->call.client->project, target->lane, record, 1);
 }
 
 /* Ends the call. */
 static int send(mp_update *u) {
-    lua_State *L = u->e.L;
     mp_record record;
     mp_err err = compose(u, &record);
     if (err == MP_OK && !u->nothing)
         err = accept(u, &record);
-    mp_scratch_give(u->scratch);
-    if (err != MP_OK)
-        return mp_fail_record(L, u->client, err, &u->e.fault, "");
-    lua_pushboolean(L, 1);
-    return 1;
+    return mp_call_end(&u->call, err);
 }
 
 /* ---- calls ---- */
@@ -200,24 +187,24 @@ static int run(lua_State *L, const mp_profile_handle *handle,
     if (refused > 0)
         return refused;
     begin(L, &u, handle, a->modifiers);
-    if (!mp_encode_err(&u.e))
+    if (!mp_encode_err(&u.call.e))
         encode(&u, a);
     return send(&u);
 }
 
 static void encode_operation(mp_update *u, const arguments *a) {
-    lua_State *L = u->e.L;
+    lua_State *L = u->call.e.L;
     u->kind = a->operation->kind;
     if (a->value > 0)
         lua_pushvalue(L, a->value);
     else
         lua_pushinteger(L, 1);
     if (a->operation->payload == MP_NAMES)
-        mp_fault_enter(&u->e.fault, "names");
+        mp_fault_enter(&u->call.e.fault, "names");
     if (a->name > 0)
-        mp_profile_operate_one(&u->e, a->operation, a->name, &u->nothing);
+        mp_profile_operate_one(&u->call.e, a->operation, a->name, &u->nothing);
     else
-        mp_profile_operate(&u->e, a->operation, &u->nothing);
+        mp_profile_operate(&u->call.e, a->operation, &u->nothing);
 }
 
 static const mp_operation *named(const char *name) {
@@ -288,12 +275,12 @@ static const mp_operation *check_update(lua_State *L, int arg,
 /* `name`: the operation's, a key of the table `value`. */
 static void encode_update(mp_update *u, const arguments *a) {
     u->kind = a->operation->kind;
-    mp_fault_enter(&u->e.fault, "update");
-    lua_pushvalue(u->e.L, a->name);
-    lua_rawget(u->e.L, a->value);
-    mp_profile_operate(&u->e, a->operation, &u->nothing);
-    if (mp_encode_err(&u->e))
-        mp_fault_key(&u->e.fault, u->e.L, a->name);
+    mp_fault_enter(&u->call.e.fault, "update");
+    lua_pushvalue(u->call.e.L, a->name);
+    lua_rawget(u->call.e.L, a->value);
+    mp_profile_operate(&u->call.e, a->operation, &u->nothing);
+    if (mp_encode_err(&u->call.e))
+        mp_fault_key(&u->call.e.fault, u->call.e.L, a->name);
 }
 
 int mp_update_any(lua_State *L) {
@@ -310,15 +297,15 @@ int mp_update_any(lua_State *L) {
 /* True if charges are never sent. */
 static bool excludes_charges(const mp_update *u) {
     static const char name[] = "$transactions";
-    return u->e.excluded &&
-           mp_dict_find(u->e.excluded, name, sizeof name - 1) != NULL;
+    return u->call.e.excluded &&
+           mp_dict_find(u->call.e.excluded, name, sizeof name - 1) != NULL;
 }
 
 /* `value`: the amount; `name`: the properties, 0: none. */
 static void encode_charge(mp_update *u, const arguments *a) {
     u->kind = named("$append")->kind;
     u->nothing = excludes_charges(u);
-    mp_profile_charge(&u->e, a->value, a->name);
+    mp_profile_charge(&u->call.e, a->value, a->name);
 }
 
 static int track_charge(lua_State *L) {
@@ -336,7 +323,7 @@ static int track_charge(lua_State *L) {
 static void encode_no_charges(mp_update *u, const arguments *a) {
     (void)a;
     u->nothing = excludes_charges(u);
-    mp_buf_puts(u->e.out, ",\"$set\":{\"$transactions\":[]}");
+    mp_buf_puts(u->call.e.out, ",\"$set\":{\"$transactions\":[]}");
 }
 
 static int clear_charges(lua_State *L) {

@@ -3,7 +3,7 @@
 #ifndef MP_UPDATE_H
 #define MP_UPDATE_H
 
-#include "binding/lua/handle.h"
+#include "binding/encode/call.h"
 #include "binding/profile/profile.h"
 
 typedef struct mp_update mp_update;
@@ -35,9 +35,7 @@ typedef struct mp_target {
  * on their types any more. */
 struct mp_update {
     const mp_target *target;
-    mp_client *client;
-    mp_scratch *scratch;
-    mp_encode e;
+    mp_call call;
     mp_kind kind;
     bool has_ip;
     bool nothing;          /* all that there was to update is excluded */

@@ -53,15 +53,15 @@ static bool read_flag(lua_State *L, int arg, const char *name) {
  * may undo it. */
 static int opt_in(lua_State *L, mp_user_handle *self, const char *name,
                   size_t len, int table) {
-    mp_encode e = {.L = L};
+    mp_call call;
     mp_event event;
     mp_record record;
-    mp_scratch *scratch = mp_scratch_take(L);
-    mp_user_begin(self, &event, &e, scratch, name, len);
+    mp_call_begin(&call, L, self->client, MP_LIST_MAX, "event");
+    mp_user_begin(self, &event, &call, name, len);
     if (table > 0)
-        mp_event_properties(&event, &e, table);
-    mp_user_put_duration(self, &event, &e, table);
-    mp_err err = mp_event_finish(&event, &e, scratch, &record);
+        mp_event_properties(&event, table);
+    mp_user_put_duration(self, &event, table);
+    mp_err err = mp_event_finish(&event, &record);
     if (err == MP_OK) {
         mp_user_decide(self, MP_CONSENT_GIVEN, false);
         mp_user_changed(self);
@@ -71,14 +71,12 @@ static int opt_in(lua_State *L, mp_user_handle *self, const char *name,
     if (err == MP_OK && sends)
         err = mp_engine_push(self->client->project,
                              mp_event_lane(&event, false), &record, 1);
-    mp_scratch_give(scratch);
-    if (err != MP_OK)
-        return mp_fail_record(L, event.client, err, &e.fault, "");
-    if (sends)
-        mp_user_sent(self, name, len);
-    mp_engine_mark(self->client->project); /* at once */
-    lua_pushboolean(L, 1);
-    return 1;
+    if (err == MP_OK) {
+        if (sends)
+            mp_user_sent(self, name, len);
+        mp_engine_mark(self->client->project); /* at once */
+    }
+    return mp_call_end(&call, err);
 }
 
 /* ({ track_event_name =, track_properties = }) */

@@ -80,41 +80,20 @@ static mp_err push_defaults(lua_State *L, mp_user_handle *self) {
     return MP_OK;
 }
 
-void mp_user_begin(mp_user_handle *self, mp_event *event, mp_encode *e,
-                   mp_scratch *scratch, const char *name, size_t len) {
-    mp_err err = push_defaults(e->L, self);
-    mp_event_begin(event, e, self->client, err ? NULL : self->defaults, scratch,
-                   name, len);
+void mp_user_begin(mp_user_handle *self, mp_event *event, mp_call *call,
+                   const char *name, size_t len) {
+    mp_err err = push_defaults(call->e.L, self);
+    mp_event_begin(event, call, err ? NULL : self->defaults, name, len);
     if (err == MP_INVALID)
-        mp_encode_refuse(e,
+        mp_encode_refuse(&call->e,
                          "more than %d properties, super properties and those "
                          "of the client included",
                          MP_KEYS_MAX);
     else
-        mp_encode_note(e, err);
+        mp_encode_note(&call->e, err);
 }
 
 /* ---- sending ---- */
-
-/* An event in the making. */
-typedef struct call {
-    mp_user_handle *self;
-    mp_scratch *scratch;
-    mp_encode e;
-    mp_event event;
-    const char *name;
-    size_t len;
-} call;
-
-static void begin(lua_State *L, call *c, mp_user_handle *self, const char *name,
-                  size_t len) {
-    c->self = self;
-    c->name = name;
-    c->len = len;
-    c->e.L = L;
-    c->scratch = mp_scratch_take(L);
-    mp_user_begin(self, &c->event, &c->e, c->scratch, name, len);
-}
 
 static bool is_key(lua_State *L, int table, const char *key) {
     if (table == 0)
@@ -127,9 +106,10 @@ static bool is_key(lua_State *L, int table, const char *key) {
 }
 
 void mp_user_put_duration(const mp_user_handle *self, mp_event *event,
-                          mp_encode *e, int table) {
+                          int table) {
     char number[MP_NUM_MAX];
-    if (self->user.timers.dict.count == 0 || is_key(e->L, table, "$duration"))
+    if (self->user.timers.dict.count == 0 ||
+        is_key(event->call->e.L, table, "$duration"))
         return;
     int64_t ms =
         mp_timers_elapsed(&self->user.timers, event->name, event->name_len,
@@ -137,7 +117,7 @@ void mp_user_put_duration(const mp_user_handle *self, mp_event *event,
     if (ms < 0)
         return;
     char *end = mp_num_double(number, (double)ms / 1000);
-    mp_event_raw(event, e, "$duration", number, (size_t)(end - number));
+    mp_event_raw(event, "$duration", number, (size_t)(end - number));
 }
 
 void mp_user_sent(mp_user_handle *self, const char *name, size_t len) {
@@ -146,17 +126,6 @@ void mp_user_sent(mp_user_handle *self, const char *name, size_t len) {
         self->unsaved = true;
     if (self->unsaved)
         mp_user_save(self);
-}
-
-/* Ends a call. */
-static int finish(call *c) {
-    lua_State *L = c->e.L;
-    mp_err err = mp_event_send(&c->event, &c->e, c->scratch, false);
-    if (err != MP_OK)
-        return mp_fail_record(L, c->event.client, err, &c->e.fault, "");
-    mp_user_sent(c->self, c->name, c->len);
-    lua_pushboolean(L, 1);
-    return 1;
 }
 
 static const char *check_name(lua_State *L, int arg, size_t *len) {
@@ -181,12 +150,17 @@ static int send(lua_State *L, mp_user_handle *self, const char *name,
         lua_pushboolean(L, 1);
         return 1;
     }
-    call c;
-    begin(L, &c, self, name, len);
+    mp_call call;
+    mp_event event;
+    mp_call_begin(&call, L, self->client, MP_LIST_MAX, "event");
+    mp_user_begin(self, &event, &call, name, len);
     if (table > 0)
-        mp_event_properties(&c.event, &c.e, table);
-    mp_user_put_duration(self, &c.event, &c.e, table);
-    return finish(&c);
+        mp_event_properties(&event, table);
+    mp_user_put_duration(self, &event, table);
+    mp_err err = mp_event_send(&event, false);
+    if (err == MP_OK)
+        mp_user_sent(self, name, len);
+    return mp_call_end(&call, err);
 }
 
 static int track(lua_State *L) {

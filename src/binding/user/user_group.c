@@ -17,17 +17,17 @@ static int refuse(lua_State *L) {
 }
 
 static void put_head(mp_update *u) {
-    const mp_id *ids = handle_of(u->e.L)->ids;
+    const mp_id *ids = handle_of(u->call.e.L)->ids;
     u->ordering_key =
         mp_line_ordering_key(MP_ORDERING_KEY, ids[0].text, ids[0].len);
     u->ordering_key =
         mp_line_ordering_key(u->ordering_key, ids[1].text, ids[1].len);
-    mp_profile_head(&u->e, mp_project_config(u->client->project)->token, ids,
-                    2);
+    mp_profile_head(&u->call.e,
+                    mp_project_config(u->call.client->project)->token, ids, 2);
 }
 
 static mp_err accept(mp_update *u, const mp_record *record) {
-    return mp_engine_push(u->client->project, MP_LANE_GROUPS, record, 1);
+    return mp_engine_push(u->call.client->project, MP_LANE_GROUPS, record, 1);
 }
 
 static const mp_owner owner = {refuse, put_head, accept};

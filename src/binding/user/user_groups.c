@@ -171,141 +171,139 @@ typedef enum change {
 
 /* A change in the making: an update of the profile, in the head and body of
  * the scratch, and a super property, whose name is the group's key. */
-typedef struct call {
+typedef struct membership {
     mp_user_handle *self;
-    mp_scratch *scratch;
-    mp_encode e;
+    mp_call call;
     change change;
     piece key; /* JSON without its quotes */
     piece ids; /* JSON: one id; a list for set_group */
-} call;
+} membership;
 
 /* The value at argument 3. */
-static void encode_ids(call *c) {
-    lua_State *L = c->e.L;
-    bool wrap = c->change == SET_GROUP && !lua_istable(L, 3);
-    mp_buf_puts(c->e.out, wrap ? "[" : "");
+static void encode_ids(membership *m) {
+    lua_State *L = m->call.e.L;
+    bool wrap = m->change == SET_GROUP && !lua_istable(L, 3);
+    mp_buf_puts(m->call.e.out, wrap ? "[" : "");
     lua_pushvalue(L, 3);
     if (lua_istable(L, 3))
-        mp_encode_list(&c->e);
+        mp_encode_list(&m->call.e);
     else
-        mp_encode_value(&c->e, 0);
+        mp_encode_value(&m->call.e, 0);
     lua_pop(L, 1);
-    mp_buf_puts(c->e.out, wrap ? "]" : "");
+    mp_buf_puts(m->call.e.out, wrap ? "]" : "");
 }
 
 /* Checks arguments 2 and 3 and writes them where they survive a Lua error. */
-static void encode_arguments(call *c) {
+static void encode_arguments(membership *m) {
     size_t len;
-    mp_encode *e = &c->e;
+    mp_encode *e = &m->call.e;
     lua_State *L = e->L;
     const char *key = lua_tolstring(L, 2, &len);
-    e->out = &c->scratch->extra;
-    mp_fault_start(&e->fault, "group_key");
+    mp_encode_into(e, &m->call.scratch->extra);
     mp_encode_note(e, check_key(key, len, &e->fault));
     mp_encode_text(e, key, len);
     size_t key_len = e->out->len;
     mp_fault_enter(&e->fault, "group_id");
     lua_settop(L, 4); /* self, key, ids, scratch */
     lua_pushvalue(L, 3);
-    if (c->change != SET_GROUP && lua_istable(L, 3))
+    if (m->change != SET_GROUP && lua_istable(L, 3))
         mp_encode_refuse(e, "expected one id, got a table");
     if (!mp_encode_err(e))
         mp_encode_note(e, check_ids(L, &e->fault));
     lua_settop(L, 4);
-    encode_ids(c);
+    encode_ids(m);
     if (mp_encode_err(e))
         return;
-    c->key = (piece){e->out->data + 1, key_len - 2};
-    c->ids = (piece){e->out->data + key_len, e->out->len - key_len};
+    m->key = (piece){e->out->data + 1, key_len - 2};
+    m->ids = (piece){e->out->data + key_len, e->out->len - key_len};
 }
 
 /* {"$token":...,"$set":{"company":["acme"]}} in two pieces. */
-static void write_update(call *c) {
+static void write_update(membership *m) {
     static const char *const operations[] = {
         [SET_GROUP] = ",\"$set\":{\"",
         [ADD_GROUP] = ",\"$union\":{\"",
         [REMOVE_GROUP] = ",\"$remove\":{\"",
     };
-    mp_buf *head = &c->scratch->head, *body = &c->scratch->body;
-    bool wrap = c->change == ADD_GROUP;
-    mp_encode_into(&c->e, body);
-    mp_buf_puts(body, operations[c->change]);
-    mp_buf_add(body, c->key.text, c->key.len);
+    mp_buf *head = &m->call.scratch->head, *body = &m->call.scratch->body;
+    bool wrap = m->change == ADD_GROUP;
+    mp_encode_into(&m->call.e, body);
+    mp_buf_puts(body, operations[m->change]);
+    mp_buf_add(body, m->key.text, m->key.len);
     mp_buf_puts(body, wrap ? "\":[" : "\":");
-    mp_buf_add(body, c->ids.text, c->ids.len);
+    mp_buf_add(body, m->ids.text, m->ids.len);
     mp_buf_puts(body, wrap ? "]}}" : "}}");
-    mp_encode_into(&c->e, head);
-    mp_user_people_head(c->self, head);
-    mp_user_people_no_ip(c->self, head);
+    mp_encode_into(&m->call.e, head);
+    mp_user_people_head(m->self, head);
+    mp_user_people_no_ip(m->self, head);
 }
 
 /* Sets the super property to this list, or takes it away with its last id. */
-static mp_err set_list(const call *c, mp_dict *kept, const mp_buf *list,
+static mp_err set_list(const membership *m, mp_dict *kept, const mp_buf *list,
                        mp_fault *fault) {
     size_t n = list_length(list->data, list->data + list->len);
-    if (n > MP_LIST_MAX && c->change == ADD_GROUP)
+    if (n > MP_LIST_MAX && m->change == ADD_GROUP)
         return mp_fault_set(fault,
                             "the list has %zu elements; Mixpanel takes at "
                             "most %d",
                             n, MP_LIST_MAX);
     if (n == 0) {
-        mp_dict_remove(kept, c->key.text, c->key.len);
+        mp_dict_remove(kept, m->key.text, m->key.len);
         return MP_OK;
     }
     mp_err err =
-        mp_dict_set(kept, c->key.text, c->key.len, list->data, list->len);
-    if (err != MP_OK || c->change == REMOVE_GROUP)
+        mp_dict_set(kept, m->key.text, m->key.len, list->data, list->len);
+    if (err != MP_OK || m->change == REMOVE_GROUP)
         return err;
     return mp_user_check_properties(kept, fault);
 }
 
 /* Fills `kept` with the super properties as they are to be. */
-static void write_properties(call *c, mp_dict *kept) {
+static void write_properties(membership *m, mp_dict *kept) {
     mp_buf list = {0};
-    const mp_dict *now = &c->self->user.kept;
-    const mp_pair *old = mp_dict_find(now, c->key.text, c->key.len);
-    if (c->change == SET_GROUP)
-        mp_buf_add(&list, c->ids.text, c->ids.len);
+    const mp_dict *now = &m->self->user.kept;
+    const mp_pair *old = mp_dict_find(now, m->key.text, m->key.len);
+    if (m->change == SET_GROUP)
+        mp_buf_add(&list, m->ids.text, m->ids.len);
     else
-        write_list(&list, old, &c->ids, c->change == ADD_GROUP);
-    mp_encode_note(&c->e, list.err);
-    mp_encode_note(&c->e, mp_dict_copy(kept, now));
-    if (!mp_encode_err(&c->e))
-        mp_encode_note(&c->e, set_list(c, kept, &list, &c->e.fault));
+        write_list(&list, old, &m->ids, m->change == ADD_GROUP);
+    mp_encode_note(&m->call.e, list.err);
+    mp_encode_note(&m->call.e, mp_dict_copy(kept, now));
+    if (!mp_encode_err(&m->call.e))
+        mp_encode_note(&m->call.e, set_list(m, kept, &list, &m->call.e.fault));
     mp_buf_free(&list);
 }
 
 /* True if the client never sends a property of the group's key. */
-static bool is_excluded(const call *c) {
-    const mp_dict *names = mp_defaults_excluded(c->self->client->defaults);
-    return names && mp_dict_find(names, c->key.text, c->key.len);
+static bool is_excluded(const membership *m) {
+    const mp_dict *names = mp_defaults_excluded(m->self->client->defaults);
+    return names && mp_dict_find(names, m->key.text, m->key.len);
 }
 
-static mp_err send_update(call *c) {
-    const mp_buf *head = &c->scratch->head, *body = &c->scratch->body;
+static mp_err send_update(membership *m) {
+    const mp_buf *head = &m->call.scratch->head, *body = &m->call.scratch->body;
     const mp_record record = {
         .head = head->data,
         .head_len = head->len,
         .body = body->data,
         .body_len = body->len,
-        .ordering_key = mp_user_ordering_key(c->self),
-        .repaired = c->e.repaired,
+        .ordering_key = mp_user_ordering_key(m->self),
+        .repaired = m->call.e.repaired,
     };
-    mp_err err = mp_encode_judge(&c->e, head->len + body->len);
-    if (err != MP_OK || is_excluded(c))
+    mp_err err = mp_encode_judge(&m->call.e, head->len + body->len);
+    if (err != MP_OK || is_excluded(m))
         return err;
-    return mp_user_people_accept(c->self, &record, false, &c->e.fault);
+    return mp_user_people_accept(m->self, &record, false, &m->call.e.fault);
 }
 
 /* Updates the profile, then the super property: the copy that has it takes
  * the place of the old ones when nothing can fail any more. Runs no Lua. */
-static mp_err perform(call *c) {
-    mp_user_handle *self = c->self;
+static mp_err perform(membership *m) {
+    mp_user_handle *self = m->self;
     mp_dict kept = {0};
-    write_properties(c, &kept);
-    write_update(c);
-    mp_err err = send_update(c);
+    write_properties(m, &kept);
+    write_update(m);
+    mp_err err = send_update(m);
     if (err != MP_OK) {
         mp_dict_clear(&kept);
         return err;
@@ -319,7 +317,7 @@ static mp_err perform(call *c) {
 /* (group_key, group_id or, for set_group, a list of them) */
 static int change_groups(lua_State *L, change what) {
     mp_user_handle *self = mp_user_self(L);
-    call c = {.self = self, .change = what};
+    membership m = {.self = self, .change = what};
     if (lua_type(L, 2) != LUA_TSTRING)
         mp_raise_type(L, 2, "group_key: string");
     if (!lua_istable(L, 3))
@@ -328,22 +326,14 @@ static int change_groups(lua_State *L, change what) {
     if (refused > 0)
         return refused;
     lua_settop(L, 3);
-    c.scratch = mp_scratch_take(L);
-    c.e.L = L;
-    c.e.list_max = MP_LIST_MAX;
-    c.e.reject = !mp_user_is_gone(self) &&
-                 mp_project_reject_invalid(self->client->project);
-    encode_arguments(&c);
+    mp_call_begin(&m.call, L, self->client, MP_LIST_MAX, "group_key");
+    encode_arguments(&m);
     if (mp_user_is_gone(self)) /* a finaliser collected it */
-        mp_encode_note(&c.e, MP_CLOSED);
-    mp_err err = mp_encode_err(&c.e);
+        mp_encode_note(&m.call.e, MP_CLOSED);
+    mp_err err = mp_encode_err(&m.call.e);
     if (err == MP_OK)
-        err = perform(&c);
-    mp_scratch_give(c.scratch);
-    if (err != MP_OK)
-        return mp_fail_record(L, self->client, err, &c.e.fault, "");
-    lua_pushboolean(L, 1);
-    return 1;
+        err = perform(&m);
+    return mp_call_end(&m.call, err);
 }
 
 static int set_group(lua_State *L) {

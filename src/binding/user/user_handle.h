@@ -96,13 +96,13 @@ void mp_user_save(mp_user_handle *self);
 
 /* Begins an event of the user at argument 1, as mp_event_begin does. Pushes
  * one value, to be kept on the stack until the event is finished. */
-void mp_user_begin(mp_user_handle *self, mp_event *event, mp_encode *e,
-                   mp_scratch *scratch, const char *name, size_t len);
+void mp_user_begin(mp_user_handle *self, mp_event *event, mp_call *call,
+                   const char *name, size_t len);
 
 /* Appends ,"$duration":1.234 to an event that is timed, unless the properties
  * at `table` (0: none) say how long it was. */
 void mp_user_put_duration(const mp_user_handle *self, mp_event *event,
-                          mp_encode *e, int table);
+                          int table);
 
 /* Ends the timer of an event that was sent. */
 void mp_user_sent(mp_user_handle *self, const char *name, size_t len);

@@ -9,8 +9,7 @@
  * scratch, so that both are queued or none. */
 typedef struct sending {
     mp_user_handle *self;
-    mp_scratch *scratch;
-    mp_encode e;
+    mp_call call;
     mp_record records[2];
     size_t n;
 } sending;
@@ -18,51 +17,49 @@ typedef struct sending {
 static void start(sending *s, lua_State *L, mp_user_handle *self) {
     luaL_checkstack(L, 16, NULL);
     s->self = self;
-    s->scratch = mp_scratch_take(L);
-    s->e.L = L;
+    mp_call_begin(&s->call, L, self->client, MP_LIST_MAX, "event");
     s->n = 0;
 }
 
-static void put_id(sending *s, mp_event *event, const char *name,
-                   const mp_buf *id) {
+static void put_id(mp_event *event, const char *name, const mp_buf *id) {
     const mp_id text = {.text = id->data, .len = id->len};
     if (id->len > 0)
-        mp_event_id(event, &s->e, name, &text);
+        mp_event_id(event, name, &text);
 }
 
 static mp_err finish(sending *s, mp_event *event) {
     mp_record *record = &s->records[s->n];
-    mp_err err = mp_event_finish(event, &s->e, s->scratch, record);
+    mp_err err = mp_event_finish(event, record);
     if (err != MP_OK)
         return err;
     s->n++;
-    return mp_event_keep(s->scratch, record);
+    return mp_event_keep(s->call.scratch, record);
 }
 
 /* Queues the events. */
 static mp_err push(sending *s) {
-    mp_event_place(s->scratch, s->records, s->n);
+    mp_event_place(s->call.scratch, s->records, s->n);
     return s->n == 0 ? MP_OK
                      : mp_engine_push(s->self->client->project, MP_LANE_EVENTS,
                                       s->records, s->n);
 }
 
 static void begin(sending *s, mp_event *event, const char *name) {
-    mp_user_begin(s->self, event, &s->e, s->scratch, name, strlen(name));
+    mp_user_begin(s->self, event, &s->call, name, strlen(name));
 }
 
 /* ---- $identify ---- */
 
-/* The properties that make `next` of the present ids. What is the same is
+/* The properties that make `next` of the ids `now`. What is the same is
  * among those that every event of the user carries. */
-static void put_identify(sending *s, mp_event *event, const mp_ids *next) {
-    const mp_ids *now = &s->self->user.ids;
-    put_id(s, event, "distinct_id", &next->user_id);
-    put_id(s, event, "$anon_distinct_id", &now->distinct_id);
-    put_id(s, event, "$device_id", &next->device_id);
-    put_id(s, event, "$user_id", &next->user_id);
+static void put_identify(mp_event *event, const mp_ids *now,
+                         const mp_ids *next) {
+    put_id(event, "distinct_id", &next->user_id);
+    put_id(event, "$anon_distinct_id", &now->distinct_id);
+    put_id(event, "$device_id", &next->device_id);
+    put_id(event, "$user_id", &next->user_id);
     if (next->had_distinct_id && !now->had_distinct_id)
-        mp_event_raw(event, &s->e, "$had_persisted_distinct_id", "true", 4);
+        mp_event_raw(event, "$had_persisted_distinct_id", "true", 4);
 }
 
 /* Sends what was held, and tells what came of it. */
@@ -97,18 +94,18 @@ static int identify_new(lua_State *L, mp_user_handle *self, const mp_id *id) {
     mp_ids next = {0};
     start(&s, L, self);
     begin(&s, &event, "$identify");
-    mp_encode_note(
-        &s.e, mp_ids_identified(&next, &self->user.ids, id->text, id->len));
-    put_identify(&s, &event, &next);
+    mp_encode_note(&s.call.e, mp_ids_identified(&next, &self->user.ids,
+                                                id->text, id->len));
+    put_identify(&event, &self->user.ids, &next);
     mp_err err = finish(&s, &event);
     bool out = mp_user_opted_out(self);
     if (err == MP_OK && !out && !is_disabled(self, "$identify"))
         err = push(&s);
-    mp_scratch_give(s.scratch);
-    if (err != MP_OK) {
+    if (err != MP_OK)
         mp_ids_free(&next);
-        return mp_fail_record(L, event.client, err, &s.e.fault, "");
-    }
+    int results = mp_call_end(&s.call, err);
+    if (err != MP_OK)
+        return results;
     take(self, &next);
     if (out)
         return mp_fail(L, MP_OPTED_OUT,
@@ -159,13 +156,12 @@ static int identify(lua_State *L) {
 /* ---- alias ---- */
 
 /* What alias(alias, original) sends before it identifies. */
-static void put_alias(sending *s, mp_event *event, const mp_id *alias,
+static void put_alias(mp_event *event, const mp_ids *now, const mp_id *alias,
                       const mp_id *original) {
-    const mp_buf *now = &s->self->user.ids.distinct_id;
-    const mp_id current = {.text = now->data, .len = now->len};
-    mp_event_id(event, &s->e, "alias", alias);
-    mp_event_id(event, &s->e, "distinct_id",
-                original->len > 0 ? original : &current);
+    const mp_buf *id = &now->distinct_id;
+    const mp_id current = {.text = id->data, .len = id->len};
+    mp_event_id(event, "alias", alias);
+    mp_event_id(event, "distinct_id", original->len > 0 ? original : &current);
 }
 
 static mp_err check_alias(const mp_user_handle *self, const mp_id *alias,
@@ -188,22 +184,22 @@ static int send_alias(lua_State *L, mp_user_handle *self, const mp_id *alias,
     mp_ids next = {0};
     start(&s, L, self);
     begin(&s, &event, "$create_alias");
-    put_alias(&s, &event, alias, original);
+    put_alias(&event, &self->user.ids, alias, original);
     mp_err err = finish(&s, &event);
     if (err == MP_OK) {
         begin(&s, &event, "$identify"); /* allocates nothing now */
-        mp_encode_note(&s.e, mp_ids_aliased(&next, &self->user.ids, alias->text,
-                                            alias->len));
-        put_identify(&s, &event, &next);
+        mp_encode_note(&s.call.e, mp_ids_aliased(&next, &self->user.ids,
+                                                 alias->text, alias->len));
+        put_identify(&event, &self->user.ids, &next);
         err = finish(&s, &event);
     }
     if (err == MP_OK && !self->silent)
         err = push(&s);
-    mp_scratch_give(s.scratch);
-    if (err != MP_OK) {
+    if (err != MP_OK)
         mp_ids_free(&next);
-        return mp_fail_record(L, event.client, err, &s.e.fault, "");
-    }
+    int results = mp_call_end(&s.call, err);
+    if (err != MP_OK)
+        return results;
     take(self, &next);
     return release(L, self);
 }

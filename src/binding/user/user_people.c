@@ -139,20 +139,20 @@ static int refuse(lua_State *L) {
 }
 
 static void put_head(mp_update *u) {
-    const mp_user_handle *self = handle_of(u->e.L)->self;
+    const mp_user_handle *self = handle_of(u->call.e.L)->self;
     if (mp_user_is_gone(self)) {
-        mp_encode_note(&u->e, MP_CLOSED);
+        mp_encode_note(&u->call.e, MP_CLOSED);
         return;
     }
     u->ordering_key = mp_user_ordering_key(self);
-    mp_user_people_head(self, u->e.out);
+    mp_user_people_head(self, u->call.e.out);
     if (!u->has_ip)
-        mp_user_people_no_ip(self, u->e.out);
+        mp_user_people_no_ip(self, u->call.e.out);
 }
 
 static mp_err accept(mp_update *u, const mp_record *record) {
-    return mp_user_people_accept(handle_of(u->e.L)->self, record, u->has_ip,
-                                 &u->e.fault);
+    return mp_user_people_accept(handle_of(u->call.e.L)->self, record,
+                                 u->has_ip, &u->call.e.fault);
 }
 
 static const mp_owner owner = {refuse, put_head, accept};

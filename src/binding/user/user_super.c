@@ -72,20 +72,8 @@ static void encode_pair(mp_encode *e, mp_buf *pieces, int table, int key) {
     mp_encode_note(e, mp_buf_add(pieces, &p, sizeof p));
 }
 
-static void start_encoding(mp_encode *e, lua_State *L, mp_scratch *scratch,
-                           const mp_user_handle *self) {
-    *e = (mp_encode){
-        .L = L,
-        .out = &scratch->body,
-        .list_max = MP_LIST_MAX,
-        .reject = !mp_user_is_gone(self) &&
-                  mp_project_reject_invalid(self->client->project),
-    };
-    e->out->limit = MP_BODY_MAX;
-    mp_fault_start(&e->fault, "properties");
-}
-
-static void encode_all(mp_encode *e, mp_buf *pieces, int table) {
+static void encode_all(mp_call *call, int table) {
+    mp_encode *e = &call->e;
     lua_State *L = e->L;
     int n = 0;
     mp_fault_enter(&e->fault, "properties");
@@ -94,7 +82,7 @@ static void encode_all(mp_encode *e, mp_buf *pieces, int table) {
     while (!mp_encode_err(e) && lua_next(L, table)) {
         if (++n > MP_USER_PROPERTIES_MAX)
             mp_encode_refuse(e, MP_USER_TOO_MANY, MP_USER_PROPERTIES_MAX);
-        encode_pair(e, pieces, table, key);
+        encode_pair(e, &call->scratch->extra, table, key);
         lua_settop(L, key);
     }
     lua_settop(L, key - 1);
@@ -143,7 +131,9 @@ static mp_err apply(mp_encode *e, mp_dict *dict, const mp_buf *pieces,
 }
 
 /* The default at argument 3, in the head of the scratch. */
-static unset_value encode_default(mp_encode *e, mp_scratch *scratch) {
+static unset_value encode_default(mp_call *call) {
+    mp_encode *e = &call->e;
+    mp_scratch *scratch = call->scratch;
     mp_encode_into(e, &scratch->head);
     mp_fault_enter(&e->fault, "default");
     lua_pushvalue(e->L, 3);
@@ -163,24 +153,20 @@ static int set_all(lua_State *L, bool once) {
     int refused = mp_user_refuse(L, self, false);
     if (refused > 0)
         return refused;
-    mp_scratch *scratch = mp_scratch_take(L);
-    mp_encode e;
+    mp_call call;
     unset_value unset = {"\"None\"", 6};
-    start_encoding(&e, L, scratch, self);
+    mp_call_begin(&call, L, self->client, MP_LIST_MAX, "properties");
     if (once && !lua_isnoneornil(L, 3))
-        unset = encode_default(&e, scratch);
-    encode_all(&e, &scratch->extra, 2);
+        unset = encode_default(&call);
+    encode_all(&call, 2);
     if (mp_user_is_gone(self))
-        mp_encode_note(&e, MP_CLOSED);
-    mp_err err = mp_encode_err(&e);
+        mp_encode_note(&call.e, MP_CLOSED);
+    mp_err err = mp_encode_err(&call.e);
     if (err == MP_OK)
-        err = apply(&e, dict, &scratch->extra, once ? &unset : NULL);
-    mp_scratch_give(scratch);
-    if (err == MP_CLOSED)
-        return mp_fail_closed(L);
+        err = apply(&call.e, dict, &call.scratch->extra, once ? &unset : NULL);
     if (err == MP_OK)
         mp_user_changed(self);
-    return mp_user_result(L, err, &e.fault);
+    return mp_call_end(&call, err);
 }
 
 static int register_all(lua_State *L) {
