@@ -313,19 +313,18 @@ void mp_event_place(const mp_scratch *scratch, mp_record *records, size_t n) {
     }
 }
 
-mp_err mp_event_send(mp_event *event, bool import) {
+mp_err mp_event_send(mp_event *event, mp_lane_id asked) {
     mp_record record;
     mp_err err = mp_event_finish(event, &record);
     if (err != MP_OK)
         return err;
     return mp_engine_push(event->call->client->project,
-                          mp_event_lane(event, import), &record, 1);
+                          mp_event_lane(event, asked), &record, 1);
 }
 
-mp_lane_id mp_event_lane(const mp_event *event, bool import) {
+mp_lane_id mp_event_lane(const mp_event *event, mp_lane_id asked) {
     if (event->is_identity)
         return event->is_merge ? MP_LANE_IMPORT : MP_LANE_EVENTS;
     const mp_config *config = mp_project_config(event->call->client->project);
-    return import || config->events_via_import ? MP_LANE_IMPORT
-                                               : MP_LANE_EVENTS;
+    return config->events_via_import ? MP_LANE_IMPORT : asked;
 }

@@ -71,9 +71,10 @@ void mp_event_place(const mp_scratch *scratch, mp_record *records, size_t n);
 
 /* Ends an event as mp_event_finish does, and queues it. The fault is the
  * encoder's. */
-mp_err mp_event_send(mp_event *event, bool import);
+mp_err mp_event_send(mp_event *event, mp_lane_id asked);
 
-/* Where the event goes. */
-mp_lane_id mp_event_lane(const mp_event *event, bool import);
+/* Where the event goes, of which the caller asked for the lane of events or of
+ * imports. */
+mp_lane_id mp_event_lane(const mp_event *event, mp_lane_id asked);
 
 #endif

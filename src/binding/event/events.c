@@ -48,8 +48,8 @@ static void begin(mp_call *call, lua_State *L, const mp_client *client) {
 }
 
 /* Ends a call for one event. */
-static int send(mp_event *event, bool import) {
-    return mp_call_end(event->call, mp_event_send(event, import));
+static int send(mp_event *event, mp_lane_id asked) {
+    return mp_call_end(event->call, mp_event_send(event, asked));
 }
 
 /* ---- one event ---- */
@@ -67,7 +67,7 @@ static int track(lua_State *L) {
     begin_event(&event, &call, name, len);
     if (any)
         mp_event_properties(&event, 3);
-    return send(&event, false);
+    return send(&event, MP_LANE_EVENTS);
 }
 
 static int import(lua_State *L) {
@@ -87,7 +87,7 @@ static int import(lua_State *L) {
                    mp_timestamp_read(L, 3, &event.time_ms, &call.e.fault));
     if (any)
         mp_event_properties(&event, 4);
-    return send(&event, true);
+    return send(&event, MP_LANE_IMPORT);
 }
 
 /* ---- identity ---- */
@@ -150,7 +150,7 @@ static int send_identity(lua_State *L, const char *name,
     begin_event(&event, &call, name, strlen(name));
     if (read_ids(&call.e, arguments, ids))
         body(&event, ids);
-    return send(&event, false);
+    return send(&event, MP_LANE_EVENTS);
 }
 
 static int identify(lua_State *L) {
@@ -175,7 +175,7 @@ static int merge(lua_State *L) {
  * all, so that they can be queued together or not at all. */
 typedef struct batch {
     mp_call call;
-    bool import;
+    mp_lane_id asked; /* for all of them */
     mp_lane_id lane;
     size_t n;
 } batch;
@@ -226,14 +226,14 @@ static void encode_item(batch *b, mp_event *event, int item) {
     if (lua_istable(e->L, item + 2))
         mp_event_properties(event, item + 2);
     mp_fault_enter(&e->fault, "properties.time");
-    if (b->import && event->time_ms == 0)
+    if (b->asked == MP_LANE_IMPORT && event->time_ms == 0)
         mp_encode_refuse(e, "import wants to know when each event happened");
 }
 
 /* All events of a list go where the first one goes. */
 static void check_lane(batch *b, const mp_event *event) {
     char shown[MP_SHOWN];
-    mp_lane_id lane = mp_event_lane(event, b->import);
+    mp_lane_id lane = mp_event_lane(event, b->asked);
     if (b->n == 0)
         b->lane = lane;
     if (lane == b->lane)
@@ -301,7 +301,7 @@ static bool has_keys(lua_State *L, int index, size_t n) {
     return found == n;
 }
 
-static int send_batch(lua_State *L, bool import) {
+static int send_batch(lua_State *L, mp_lane_id asked) {
     batch b;
     const mp_client *client = mp_handle_client(L);
     if (!lua_istable(L, 2))
@@ -314,7 +314,7 @@ static int send_batch(lua_State *L, bool import) {
                        "list: expected a list of { event =, properties = }, "
                        "with the keys 1, 2, 3... and no others");
     begin(&b.call, L, client);
-    b.import = import;
+    b.asked = asked;
     b.n = 0;
     int top = lua_gettop(L);
     for (size_t i = 1; i <= n; i++) {
@@ -332,11 +332,11 @@ static int send_batch(lua_State *L, bool import) {
 }
 
 static int track_batch(lua_State *L) {
-    return send_batch(L, false);
+    return send_batch(L, MP_LANE_EVENTS);
 }
 
 static int import_batch(lua_State *L) {
-    return send_batch(L, true);
+    return send_batch(L, MP_LANE_IMPORT);
 }
 
 const luaL_Reg mp_events_methods[] = {

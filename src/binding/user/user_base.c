@@ -34,13 +34,18 @@ bool mp_user_opted_out(const mp_user_handle *self) {
            (consent == MP_CONSENT_UNKNOWN && self->opt_out_by_default);
 }
 
-int mp_user_refuse(lua_State *L, const mp_user_handle *self, bool sends) {
+int mp_user_refuse(lua_State *L, const mp_user_handle *self) {
     if (self->collected || self->client->closed)
         return mp_fail_closed(L);
-    if (sends && mp_user_opted_out(self))
+    return 0;
+}
+
+int mp_user_refuse_sending(lua_State *L, const mp_user_handle *self) {
+    int refused = mp_user_refuse(L, self);
+    if (refused == 0 && mp_user_opted_out(self))
         return mp_fail(L, MP_OPTED_OUT,
                        "this user has opted out: nothing was sent");
-    return 0;
+    return refused;
 }
 
 int mp_user_result(lua_State *L, mp_err err, const mp_fault *fault) {

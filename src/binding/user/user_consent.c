@@ -70,7 +70,7 @@ static int opt_in(lua_State *L, mp_user_handle *self, const char *name,
     bool sends = !mp_user_is_disabled(self, name, len);
     if (err == MP_OK && sends)
         err = mp_engine_push(self->client->project,
-                             mp_event_lane(&event, false), &record, 1);
+                             mp_event_lane(&event, MP_LANE_EVENTS), &record, 1);
     if (err == MP_OK) {
         if (sends)
             mp_user_sent(self, name, len);
@@ -91,7 +91,7 @@ static int opt_in_tracking(lua_State *L) {
     int table = lua_gettop(L);
     if (!lua_isnil(L, table - 1))
         name = lua_tolstring(L, table - 1, &len);
-    int refused = mp_user_refuse(L, self, false);
+    int refused = mp_user_refuse(L, self);
     if (refused > 0)
         return refused;
     return opt_in(L, self, name, len, lua_isnil(L, table) ? 0 : table);
@@ -146,7 +146,7 @@ static int opt_out_tracking(lua_State *L) {
     check_options(L, 2, names);
     bool delete_user = read_flag(L, 2, names[0]);
     bool clear = read_flag(L, 2, names[1]);
-    int refused = mp_user_refuse(L, self, false);
+    int refused = mp_user_refuse(L, self);
     if (refused > 0)
         return refused;
     mp_err err = opt_out(self, delete_user, clear);
@@ -172,7 +172,7 @@ static int has_opted_out_tracking(lua_State *L) {
 
 static int clear_opt_in_out_tracking(lua_State *L) {
     mp_user_handle *self = mp_user_self(L);
-    int refused = mp_user_refuse(L, self, false);
+    int refused = mp_user_refuse(L, self);
     if (refused > 0)
         return refused;
     mp_user_decide(self, MP_CONSENT_UNKNOWN, false);

@@ -157,7 +157,7 @@ static int send(lua_State *L, mp_user_handle *self, const char *name,
     if (table > 0)
         mp_event_properties(&event, table);
     mp_user_put_duration(self, &event, table);
-    mp_err err = mp_event_send(&event, false);
+    mp_err err = mp_event_send(&event, MP_LANE_EVENTS);
     if (err == MP_OK)
         mp_user_sent(self, name, len);
     return mp_call_end(&call, err);
@@ -168,7 +168,7 @@ static int track(lua_State *L) {
     mp_user_handle *self = mp_user_self(L);
     const char *name = check_name(L, 2, &len);
     int table = check_table(L, 3, "properties: table");
-    int refused = mp_user_refuse(L, self, true);
+    int refused = mp_user_refuse_sending(L, self);
     return refused > 0 ? refused : send(L, self, name, len, table);
 }
 
@@ -200,7 +200,7 @@ static int track_pageview(lua_State *L) {
     int options = check_table(L, 3, "options: table");
     if (options > 0)
         name = read_page_name(L, options, name, &len);
-    int refused = mp_user_refuse(L, self, true);
+    int refused = mp_user_refuse_sending(L, self);
     return refused > 0 ? refused : send(L, self, name, len, table);
 }
 
@@ -230,7 +230,7 @@ static int track_with_groups(lua_State *L) {
     const char *name = check_name(L, 2, &len);
     int properties = check_table(L, 3, "properties: table");
     int groups = check_table(L, 4, "groups: table");
-    int refused = mp_user_refuse(L, self, true);
+    int refused = mp_user_refuse_sending(L, self);
     if (refused > 0)
         return refused;
     lua_settop(L, 4);
@@ -246,7 +246,7 @@ static int track_with_groups(lua_State *L) {
     if (groups > 0)
         copy_pairs(L, groups, true);
     refused =
-        mp_user_refuse(L, self, true); /* a finaliser may have closed it */
+        mp_user_refuse_sending(L, self); /* a finaliser may have closed it */
     return refused > 0 ? refused : send(L, self, name, len, 5);
 }
 
@@ -257,7 +257,7 @@ static int time_event(lua_State *L) {
     mp_fault fault;
     mp_user_handle *self = mp_user_self(L);
     const char *name = check_name(L, 2, &len);
-    int refused = mp_user_refuse(L, self, false);
+    int refused = mp_user_refuse(L, self);
     if (refused > 0)
         return refused;
     mp_fault_start(&fault, "event");
@@ -313,7 +313,7 @@ static int toggle_all(lua_State *L, bool disable) {
     bool one = lua_type(L, 2) == LUA_TSTRING, all = lua_isnoneornil(L, 2);
     if (!one && !all)
         check_event_list(L, 2);
-    int refused = mp_user_refuse(L, self, false);
+    int refused = mp_user_refuse(L, self);
     if (refused > 0)
         return refused;
     if (all) {

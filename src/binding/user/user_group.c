@@ -13,7 +13,7 @@ static mp_user_profile_handle *handle_of(lua_State *L) {
 }
 
 static int refuse(lua_State *L) {
-    return mp_user_refuse(L, handle_of(L)->self, true);
+    return mp_user_refuse_sending(L, handle_of(L)->self);
 }
 
 static void put_head(mp_update *u) {
@@ -61,7 +61,7 @@ int mp_user_get_group(lua_State *L) {
         fault.root = "group_id";
         err = mp_id_argument(L, 3, &ids[1], &fault);
     }
-    int refused = mp_user_refuse(L, self, false);
+    int refused = mp_user_refuse(L, self);
     if (refused > 0)
         return refused;
     if (err != MP_OK)

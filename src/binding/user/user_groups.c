@@ -322,7 +322,7 @@ static int change_groups(lua_State *L, change what) {
         mp_raise_type(L, 2, "group_key: string");
     if (!lua_istable(L, 3))
         mp_id_check(L, 3, "group_id");
-    int refused = mp_user_refuse(L, self, true);
+    int refused = mp_user_refuse_sending(L, self);
     if (refused > 0)
         return refused;
     lua_settop(L, 3);

@@ -63,9 +63,11 @@ void mp_user_decide(mp_user_handle *self, mp_consent consent, bool forgetful);
 /* True once nothing may be sent. */
 bool mp_user_opted_out(const mp_user_handle *self);
 
-/* Returns 0, or pushes nil, message, code and returns 3: because the client
- * is closed; or, for a call that `sends`, because the user opted out. */
-int mp_user_refuse(lua_State *L, const mp_user_handle *self, bool sends);
+/* Returns 0, or pushes nil, message, code and returns 3: because the client is
+ * closed; the second, for calls that send something, also because the user
+ * opted out. */
+int mp_user_refuse(lua_State *L, const mp_user_handle *self);
+int mp_user_refuse_sending(lua_State *L, const mp_user_handle *self);
 
 /* Pushes true and returns 1, or what a call without a record failed with. */
 int mp_user_result(lua_State *L, mp_err err, const mp_fault *fault);

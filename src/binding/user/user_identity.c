@@ -139,7 +139,7 @@ static int identify(lua_State *L) {
     mp_fault_start(&fault, "id");
     if (!none)
         err = mp_id_argument(L, 2, &id, &fault);
-    int refused = mp_user_refuse(L, self, false);
+    int refused = mp_user_refuse(L, self);
     if (refused > 0)
         return refused;
     if (err != MP_OK)
@@ -219,7 +219,7 @@ static int alias(lua_State *L) {
         fault.root = "original";
         err = mp_id_argument(L, 3, &ids[1], &fault);
     }
-    int refused = mp_user_refuse(L, self, true);
+    int refused = mp_user_refuse_sending(L, self);
     if (refused > 0)
         return refused;
     if (err == MP_OK) {
@@ -235,7 +235,7 @@ static int alias(lua_State *L) {
 static int reset(lua_State *L) {
     mp_ids ids = {0};
     mp_user_handle *self = mp_user_self(L);
-    int refused = mp_user_refuse(L, self, false);
+    int refused = mp_user_refuse(L, self);
     if (refused > 0)
         return refused;
     mp_err err = mp_ids_of_new_device(&ids);

@@ -135,7 +135,7 @@ static mp_user_profile_handle *handle_of(lua_State *L) {
 }
 
 static int refuse(lua_State *L) {
-    return mp_user_refuse(L, handle_of(L)->self, true);
+    return mp_user_refuse_sending(L, handle_of(L)->self);
 }
 
 static void put_head(mp_update *u) {
@@ -167,7 +167,7 @@ static const mp_target people = {
 
 static int delete_user(lua_State *L) {
     const mp_user_profile_handle *handle = mp_handle_self(L);
-    int refused = mp_user_refuse(L, handle->self, true);
+    int refused = mp_user_refuse_sending(L, handle->self);
     if (refused > 0)
         return refused;
     if (!handle->self->user.identified)

@@ -187,7 +187,7 @@ static int save(lua_State *L) {
     mp_user_handle *self = mp_user_self(L);
     if (!lua_isnoneornil(L, 2))
         timeout_ms = mp_argument_timeout(L, 2);
-    int refused = mp_user_refuse(L, self, false);
+    int refused = mp_user_refuse(L, self);
     if (refused > 0)
         return refused;
     if (!self->path)

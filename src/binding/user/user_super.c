@@ -150,7 +150,7 @@ static int set_all(lua_State *L, bool once) {
         mp_raise_type(L, 2, "properties: table");
     lua_settop(L, 4);
     mp_dict *dict = check_options(L, once ? 4 : 3, self);
-    int refused = mp_user_refuse(L, self, false);
+    int refused = mp_user_refuse(L, self);
     if (refused > 0)
         return refused;
     mp_call call;
@@ -204,7 +204,7 @@ static int unregister(lua_State *L) {
     mp_user_handle *self = mp_user_self(L);
     check_property_name(L, 2);
     mp_dict *dict = check_options(L, 3, self);
-    int refused = mp_user_refuse(L, self, false);
+    int refused = mp_user_refuse(L, self);
     if (refused > 0)
         return refused;
     mp_scratch *scratch = mp_scratch_take(L);
@@ -259,7 +259,7 @@ static int name_tag(lua_State *L) {
     mp_user_handle *self = mp_user_self(L);
     if (lua_type(L, 2) != LUA_TSTRING)
         mp_raise_type(L, 2, "name_tag: string");
-    int refused = mp_user_refuse(L, self, false);
+    int refused = mp_user_refuse(L, self);
     if (refused > 0)
         return refused;
     lua_settop(L, 2);
