@@ -73,6 +73,7 @@ function mixpanel.date(seconds) end
 ---@field spool? string *key*; a directory that keeps records until they are delivered, also when the process is killed: see the guide to the spool. A relative path is taken from the present working directory; its parent must exist. None by default
 ---@field transport? "curl"|"manual" *key*; `"manual"`: the host carries the requests, by `next_request` and `answer`, and no thread is started; `"curl"` by default
 ---@field geolocate? boolean let Mixpanel place users by the address the request comes from; `false` by default
+---@field profile_time? boolean whether updates of user profiles carry `$time`, the milliseconds of the call, unless `time` or `ignore_time` is among the modifiers; `true` by default. Mixpanel applies updates in the order of their times
 ---@field properties? table on every event of this client; an event's own properties win
 ---@field exclude_properties? string[] names of properties that this client never sends, in events, profiles and groups (`mp_lib` and `$lib_version` too; not ids, `time`, `token` or `ip`)
 ---@field flush_interval? number seconds that a record lingers at most, for others to join it; 5 by default

@@ -77,6 +77,7 @@ local function by_endpoint(list)
   local lists = {}
   for _, item in ipairs(list) do
     local record = strip(item.record)
+    record["$time"] = nil -- of an update
     if not is_empty(record) then
       lists[item.endpoint] = lists[item.endpoint] or {}
       table.insert(lists[item.endpoint], record)

@@ -169,6 +169,7 @@ describe("mixpanel.new", function()
       exit_timeout = { "seconds from 0 to 3600", -1, 3601 },
       max_retry_delay = { "seconds above 0, up to 3600", 0 },
       geolocate = { "true or false", 1, "yes" },
+      profile_time = { "true or false", 1, "ms" },
       properties = { "a table", 5, "x" },
       on_invalid = { '"repair" or "reject"', "ignore", 5 },
       events_via = { '"track" or "import"', "engage", true },

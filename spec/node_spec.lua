@@ -40,6 +40,9 @@ local function by_endpoint(list)
     if record["$ip"] == "0" then
       record["$ip"] = nil
     end
+    if (record["$time"] or 0) > NOW then
+      record["$time"] = nil
+    end
     if charge and charge["$time"] and charge["$time"] > "2025" then
       charge["$time"] = nil
     end

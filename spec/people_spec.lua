@@ -187,6 +187,38 @@ describe("people", function()
       assert.equal(head .. '"$set":{"a":1}}', sent(people:set("u", "a", 1)))
     end)
 
+    it("say when an update was made, which is now unless they say otherwise", function()
+      local before = os.time() * 1000
+      local function time(...)
+        assert.is_true(...)
+        assert(mp:flush(10))
+        local record = server:records("/engage")[1]
+        server:reset()
+        return record["$time"]
+      end
+      local function is_now(...)
+        local ms = time(...)
+        assert.is_true(ms >= before and ms <= os.time() * 1000 + 1000, tostring(ms))
+        assert.equal(0, ms % 1)
+      end
+      is_now(people:set("u", "a", 1))
+      is_now(people:increment("u", "a"))
+      is_now(people:unset("u", { "a" }))
+      is_now(people:track_charge("u", 5))
+      is_now(people:clear_charges "u")
+      is_now(people:update("u", { ["$set"] = {} }, { time = mixpanel.null }))
+      is_now(people:delete_user "u")
+      is_now(people:set("u", "a", 1, { ignore_time = false }))
+      is_now(people:set("u", "a", 1, { ip = "1.2.3.4", ignore_alias = true }))
+      assert.equal(1.7e12, time(people:set("u", "a", 1, { ["$time"] = 1700000000 })))
+      assert.is_nil(time(people:set("u", "a", 1, { ignore_time = true })))
+      mp:set_config { profile_time = false }
+      assert.is_nil(time(people:set("u", "a", 1)))
+      assert.equal(1.7e12, time(people:set("u", "a", 1, { time = 1700000000 })))
+      mp:set_config { profile_time = true }
+      is_now(people:set("u", "a", 1))
+    end)
+
     it("of a wrong type raise, at the caller's line", function()
       raises(
         "bad argument #4 to 'set' (unknown modifier \"$name\": expected ip, time, ignore_time, "

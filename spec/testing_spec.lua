@@ -412,6 +412,9 @@ describe("assertions of mixpanel.testing", function()
   end)
 
   it("say what was recorded instead", function()
+    mp = testing.new("projecttoken", { profile_time = false })
+    mp:track("Signup", { distinct_id = "u1", plan = "pro", ["a b"] = { 1, "x\n" } })
+    mp.people:set("u1", { plan = "pro" })
     local recorded = [[ Recorded:
   1. "Signup" { ["a b"] = { 1, "x\n" }, distinct_id = "u1", plan = "pro" }
   2. { ["$distinct_id"] = "u1", ["$set"] = { plan = "pro" } }]]

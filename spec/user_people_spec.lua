@@ -1,4 +1,5 @@
 -- The profile of a user.
+local socket = require "socket"
 local users = require "spec.support.users"
 
 local operations, refused, fails = users.operations, users.refused, users.fails
@@ -102,6 +103,43 @@ describe("the profile of a user", function()
     other.people:set("a", 1)
     assert.is_true(other:identify(other:get_distinct_id()))
     assert.equal(other:get_distinct_id(), users.only(mp)["$distinct_id"])
+  end)
+
+  it("says when each update was made, also when it was held", function()
+    local before = os.time() * 1000
+    me.people:set("a", 1)
+    me.people:set("a", 2, { time = 1700000000 })
+    me.people:set("a", 3, { ignore_time = true })
+    me:set_group("company", "acme")
+    me:add_group("company", "b")
+    me:remove_group("company", "b")
+    local you = mp:user { state = me:export_state() }
+    local late = os.time() + 1
+    while os.time() <= late do
+      socket.sleep(0.05)
+    end
+    for _, user in ipairs { me, you } do
+      user:identify("u1")
+      local sent = users.sent(mp)
+      assert.equal(7, #sent)
+      assert.equal(1.7e12, sent[3]["$time"])
+      assert.is_nil(sent[4]["$time"])
+      for _, i in ipairs { 2, 5, 6, 7 } do
+        local ms = sent[i]["$time"]
+        assert.is_true(ms >= before and ms < late * 1000, tostring(ms))
+      end
+    end
+    me:get_group("company", "acme"):set("a", 1)
+    assert.is_nil(users.only(mp)["$time"])
+    me:opt_out_tracking()
+    local deletion = users.only(mp)
+    assert.equal("", deletion["$delete"])
+    assert.is_true(deletion["$time"] >= late * 1000)
+    mp:set_config { profile_time = false }
+    you:set_group("company", "acme")
+    assert.is_nil(users.only(mp)["$time"])
+    you:opt_out_tracking()
+    assert.is_nil(users.only(mp)["$time"])
   end)
 
   it("holds no more than 1000 updates, or 4 MiB", function()

@@ -43,7 +43,7 @@ function users.operations(records)
   local list = {}
   for _, record in ipairs(records) do
     for name, payload in pairs(record) do
-      local id = name == "$token" or name:find "_id$" or name == "$ip"
+      local id = name == "$token" or name:find "_id$" or name == "$ip" or name == "$time"
       if name:sub(1, 1) == "$" and not id then
         list[#list + 1] = { name, payload }
       end

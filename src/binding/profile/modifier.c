@@ -99,7 +99,15 @@ static void encode_modifier(mp_encode *e, int arg, const modifier *m) {
     }
 }
 
-void mp_modifiers_encode(mp_encode *e, int arg, bool *has_ip) {
+/* Notes the modifier whose value is at the top. */
+static void note(const modifier *m, lua_State *L, mp_modifiers *given) {
+    static const char ignore[] = "$ignore_time";
+    given->ip |= m->kind == ADDRESS;
+    given->time |= m->kind == TIMESTAMP ||
+                   (strcmp(m->name, ignore) == 0 && lua_toboolean(L, -1));
+}
+
+void mp_modifiers_encode(mp_encode *e, int arg, mp_modifiers *given) {
     lua_State *L = e->L;
     unsigned seen = 0;
     mp_fault_enter(&e->fault, "modifiers");
@@ -108,9 +116,9 @@ void mp_modifiers_encode(mp_encode *e, int arg, bool *has_ip) {
     while (!mp_encode_err(e) && lua_next(L, arg)) {
         const modifier *m = find(L, arg, key, &seen);
         if (!mp_type_hint_is_null(L, -1)) {
-            *has_ip |= m->kind == ADDRESS;
             mp_encode_name(e, m->name);
             encode_modifier(e, arg, m);
+            note(m, L, given);
         }
         if (mp_encode_err(e))
             mp_fault_key(&e->fault, L, key);

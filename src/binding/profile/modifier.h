@@ -4,9 +4,15 @@
 
 #include "binding/encode/encode.h"
 
-/* Appends ,"$ip":... and so on for the table at argument `arg`; *has_ip
- * becomes true if that is among them. Errors as in encode.h; raises a bad
- * argument for what is no modifier or of a wrong type. */
-void mp_modifiers_encode(mp_encode *e, int arg, bool *has_ip);
+/* What a table of modifiers says, so that it is not said again. */
+typedef struct mp_modifiers {
+    bool ip;
+    bool time; /* which one, or that none counts */
+} mp_modifiers;
+
+/* Appends ,"$ip":... and so on for the table at argument `arg`, and notes what
+ * is among them. Errors as in encode.h; raises a bad argument for what is no
+ * modifier or of a wrong type. */
+void mp_modifiers_encode(mp_encode *e, int arg, mp_modifiers *given);
 
 #endif

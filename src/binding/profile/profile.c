@@ -216,6 +216,15 @@ void mp_profile_charge(mp_encode *e, int amount, int table) {
 
 /* ---- head ---- */
 
+void mp_profile_put_time(mp_buf *out, const mp_project *project) {
+    char text[MP_NUM_MAX];
+    if (!mp_project_profile_time(project))
+        return;
+    char *end = mp_num_int64(text, mp_clock_wall_ms());
+    mp_buf_puts(out, ",\"$time\":");
+    mp_buf_add(out, text, (size_t)(end - text));
+}
+
 static void put_id(mp_encode *e, const char *name, const mp_id *id) {
     mp_encode_name(e, name);
     mp_encode_text(e, id->text, id->len);

@@ -7,6 +7,7 @@
 #include "binding/encode/id.h"
 #include "binding/lua/handle.h"
 
+#include "core/project/project.h"
 #include "core/record/operation.h"
 
 enum {
@@ -15,6 +16,11 @@ enum {
 
 /* In front of an update of people: no place is made up from the sender's. */
 #define MP_PROFILE_NO_IP ",\"$ip\":\"0\""
+
+/* Appends ,"$time": and now, in milliseconds, to an update of people, unless
+ * the option 'profile_time' is false: Mixpanel applies updates in the order of
+ * their times (Mixpanel docs, user profiles). */
+void mp_profile_put_time(mp_buf *out, const mp_project *project);
 
 /* Errors of the functions below stay in the encoder: see encode.h. They take
  * the indexes of stack slots, which must be positive. */

@@ -2,7 +2,6 @@
 
 #include "binding/event/defaults.h"
 #include "binding/event/event.h"
-#include "binding/profile/modifier.h"
 
 #include "core/engine/engine.h"
 #include "core/record/line.h"
@@ -76,6 +75,13 @@ static const mp_dict *anchor_excluded(lua_State *L, const mp_client *client) {
     return excluded;
 }
 
+/* A modifier may have run a finaliser that collected the client. */
+static void put_time(mp_update *u) {
+    const mp_project *project = u->call.client->project;
+    if (u->target->lane == MP_LANE_PEOPLE && !u->given.time && project)
+        mp_profile_put_time(u->call.e.out, project);
+}
+
 /* Begins the record with its ids and the modifiers at argument `modifiers`
  * (0: none); leaves the encoder at the operation. */
 static void begin(lua_State *L, mp_update *u, const mp_profile_handle *handle,
@@ -84,14 +90,16 @@ static void begin(lua_State *L, mp_update *u, const mp_profile_handle *handle,
     const mp_dict *excluded = anchor_excluded(L, handle->client);
     mp_call_begin(&u->call, L, handle->client, SIZE_MAX, "");
     u->target = handle->target;
-    u->has_ip = u->nothing = false;
+    u->given = (mp_modifiers){0};
+    u->nothing = false;
     u->kind = MP_PLAIN;
     if (mp_encode_err(e))
         return;
     e->excluded = excluded;
     read_ids(u);
     if (modifiers > 0)
-        mp_modifiers_encode(e, modifiers, &u->has_ip);
+        mp_modifiers_encode(e, modifiers, &u->given);
+    put_time(u);
     mp_fault_enter(&e->fault, "properties");
 }
 
@@ -106,7 +114,7 @@ static void put_head(mp_update *u) {
     }
     mp_profile_head(&u->call.e, mp_project_config(project)->token, u->ids,
                     target->ids);
-    if (target->ids == 1 && !u->has_ip && !mp_project_geolocate(project))
+    if (target->ids == 1 && !u->given.ip && !mp_project_geolocate(project))
         mp_buf_puts(u->call.e.out, MP_PROFILE_NO_IP);
 }
 

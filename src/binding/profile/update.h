@@ -4,6 +4,7 @@
 #define MP_UPDATE_H
 
 #include "binding/encode/call.h"
+#include "binding/profile/modifier.h"
 #include "binding/profile/profile.h"
 
 typedef struct mp_update mp_update;
@@ -37,7 +38,7 @@ struct mp_update {
     const mp_target *target;
     mp_call call;
     mp_kind kind;
-    bool has_ip;
+    mp_modifiers given;
     bool nothing;          /* all that there was to update is excluded */
     uint32_t ordering_key; /* hash of the ids */
     mp_id ids[2];

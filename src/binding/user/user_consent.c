@@ -1,6 +1,8 @@
 /* Whether anything of the user may be sent. */
 #include "binding/user/user_handle.h"
 
+#include "binding/profile/profile.h"
+
 #include "core/engine/engine.h"
 
 #include <stdlib.h>
@@ -104,7 +106,9 @@ static mp_err send_deletion(mp_user_handle *self) {
     static const char body[] = ",\"$delete\":\"\"}";
     mp_buf head = {0};
     mp_user_people_head(self, &head);
-    mp_err err = mp_user_people_no_ip(self, &head);
+    mp_user_people_no_ip(self, &head);
+    mp_profile_put_time(&head, self->client->project);
+    mp_err err = head.err;
     if (err == MP_OK) {
         const mp_record record = {
             .head = head.data,

@@ -218,7 +218,7 @@ static void encode_arguments(membership *m) {
     m->ids = (piece){e->out->data + key_len, e->out->len - key_len};
 }
 
-/* {"$token":...,"$set":{"company":["acme"]}} in two pieces. */
+/* {"$token":...,"$time":...,"$set":{"company":["acme"]}} in two pieces. */
 static void write_update(membership *m) {
     static const char *const operations[] = {
         [SET_GROUP] = ",\"$set\":{\"",
@@ -228,6 +228,7 @@ static void write_update(membership *m) {
     mp_buf *head = &m->call.scratch->head, *body = &m->call.scratch->body;
     bool wrap = m->change == ADD_GROUP;
     mp_encode_into(&m->call.e, body);
+    mp_profile_put_time(body, m->self->client->project);
     mp_buf_puts(body, operations[m->change]);
     mp_buf_add(body, m->key.text, m->key.len);
     mp_buf_puts(body, wrap ? "\":[" : "\":");

@@ -146,13 +146,13 @@ static void put_head(mp_update *u) {
     }
     u->ordering_key = mp_user_ordering_key(self);
     mp_user_people_head(self, u->call.e.out);
-    if (!u->has_ip)
+    if (!u->given.ip)
         mp_user_people_no_ip(self, u->call.e.out);
 }
 
 static mp_err accept(mp_update *u, const mp_record *record) {
     return mp_user_people_accept(handle_of(u->call.e.L)->self, record,
-                                 u->has_ip, &u->call.e.fault);
+                                 u->given.ip, &u->call.e.fault);
 }
 
 static const mp_owner owner = {refuse, put_head, accept};

@@ -33,6 +33,8 @@ enum {
 const mp_setting mp_setting_table[MP_SETTINGS] = {
     {"geolocate", MP_SETTING_BOOLEAN, 0, FIELD(geolocate), 0, 0, 0, NULL,
      "true or false"},
+    {"profile_time", MP_SETTING_BOOLEAN, 0, FIELD(profile_time), 1, 0, 0, NULL,
+     "true or false"},
     {"flush_interval", MP_SETTING_SECONDS, 0, FIELD(flush_interval_ms), 5, 0,
      DAY_S, NULL, "seconds from 0 to 86400"},
     {"max_batch_size", MP_SETTING_COUNT, 0, FIELD(max_batch_size), 2000, 1,

@@ -24,6 +24,7 @@ typedef enum mp_report_level {
 /* A text is owned by the struct; NULL: none. */
 typedef struct mp_settings {
     bool geolocate;        /* let Mixpanel place the sender of a request */
+    bool profile_time;     /* updates of people say when they were made */
     bool reject_invalid;   /* on_invalid = "reject" */
     bool drop_oldest;      /* overflow = "drop_oldest" */
     bool report_ambiguous; /* on_ambiguous = "report" */
@@ -83,7 +84,7 @@ typedef struct mp_setting {
 } mp_setting;
 
 enum {
-    MP_SETTINGS = 22
+    MP_SETTINGS = 23
 };
 extern const mp_setting mp_setting_table[MP_SETTINGS];
 

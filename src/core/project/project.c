@@ -14,6 +14,8 @@ static void use_settings(mp_project *project, mp_settings *settings) {
     project->settings = settings;
     atomic_store_explicit(&project->geolocate, settings->geolocate,
                           memory_order_relaxed);
+    atomic_store_explicit(&project->profile_time, settings->profile_time,
+                          memory_order_relaxed);
     atomic_store_explicit(&project->reject_invalid, settings->reject_invalid,
                           memory_order_relaxed);
     atomic_store_explicit(&project->max_queue_bytes, settings->max_queue_bytes,
@@ -208,6 +210,10 @@ bool mp_project_on_disk(const mp_project *project) {
 
 bool mp_project_geolocate(const mp_project *project) {
     return atomic_load_explicit(&project->geolocate, memory_order_relaxed);
+}
+
+bool mp_project_profile_time(const mp_project *project) {
+    return atomic_load_explicit(&project->profile_time, memory_order_relaxed);
 }
 
 bool mp_project_reject_invalid(const mp_project *project) {

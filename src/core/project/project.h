@@ -38,8 +38,9 @@ void mp_project_close_client(mp_project *project, mp_overrides *client);
 mp_err mp_project_configure(mp_project *project, mp_overrides *client,
                             const mp_overrides *more);
 
-/* The two settings that every record asks for, read without the lock. */
+/* The settings that records ask for, read without the lock. */
 bool mp_project_geolocate(const mp_project *project);
+bool mp_project_profile_time(const mp_project *project);
 bool mp_project_reject_invalid(const mp_project *project);
 
 /* False, and counted as refused, for more bytes than the queue can hold when

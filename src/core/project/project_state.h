@@ -47,7 +47,8 @@ typedef struct mp_flight {
 struct mp_project {
     mp_config config;
     atomic_int refs;
-    atomic_bool geolocate, reject_invalid; /* copies out of `settings` */
+    /* copies out of `settings` */
+    atomic_bool geolocate, profile_time, reject_invalid;
     atomic_size_t max_queue_bytes;
 
     mp_wait wait; /* its lock guards the rest, but for what belongs to the
