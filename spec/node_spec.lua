@@ -142,18 +142,18 @@ local differences = {
       lists["/engage"][1]["$ignore_time"] = false
     end,
   },
-  -- They are properties here, wherever Node takes them out.
+  -- Without a $ they are properties here, wherever Node takes them out.
   ["modifiers among the properties"] = {
+    refused = { 1, 2, 4 },
     change = function(lists)
-      lists["/engage"][1] = update("$set", {
-        ip = "203.0.113.7",
-        ["$ignore_time"] = true,
-        a = 1,
-      })
+      lists["/engage"] = nil
       lists["/groups"][1] = update("$set", { ip = "203.0.113.7", a = 1 }, true)
-      lists["/engage"][3] = update("$append", {
-        ["$transactions"] = { ["$amount"] = 9.5, ["$ip"] = "203.0.113.7", item = "x" },
-      })
+    end,
+  },
+  ["names that are reserved"] = {
+    refused = { 1 },
+    change = function(lists)
+      table.remove(lists["/engage"], 1)
     end,
   },
   ["increment by nothing"] = {

@@ -142,6 +142,51 @@ describe("people", function()
       )
     end)
 
+    it("names of what belongs beside the operation", function()
+      local hint = "this is a modifier and no property: pass { %s = ... } as the last argument"
+      local ids = "this says whose profile it is, and is no property"
+      local operation = "this is an operation and no property: see update"
+      local cases = {
+        ["$token"] = "the token is the client's, always",
+      }
+      local modifiers = "ip time ignore_time ignore_alias latitude longitude"
+      for name in modifiers:gmatch "%S+" do
+        cases["$" .. name] = hint:format(name)
+      end
+      for _, name in ipairs { "distinct_id", "device_id", "user_id", "group_key", "group_id" } do
+        cases["$" .. name] = ids
+      end
+      cases["$had_persisted_distinct_id"] = ids
+      for _, name in ipairs { "set", "set_once", "add", "append", "union", "remove", "unset" } do
+        cases["$" .. name] = operation
+      end
+      cases["$delete"] = operation
+      for name, message in pairs(cases) do
+        local where = ("properties.%s: %s"):format(name, message)
+        refused(where, people:set("u", name, 1))
+        refused(where, people:set("u", { [name] = 1 }))
+        refused(where, people:set_once("u", { [name] = 1 }))
+        refused(where, people:increment("u", { [name] = 1 }))
+        refused(where, people:append("u", name, 1))
+        refused(where, people:union("u", { [name] = { 1 } }))
+        refused(where, people:remove("u", name, 1))
+        refused(
+          ("update.$set.%s: %s"):format(name, message),
+          people:update("u", { ["$set"] = { [name] = 1 } })
+        )
+        refused(where, mp.groups:set("company", "acme", { [name] = 1 }))
+        if name ~= "$time" then
+          refused(where, people:track_charge("u", 1, { [name] = 1 }))
+        end
+        local text = sent(people:unset("u", name)) -- what another SDK has put there
+        assert.equal(('"$unset":["%s"]'):format(name), text)
+      end
+      for _, name in ipairs { "ip", "time", "$", "$i", "$ipp", "$name", "token", "set" } do
+        assert.equal(('"$set":{"%s":1}'):format(name), sent(people:set("u", name, 1)))
+      end
+      assert.equal('"$set":{"a":{"$ip":1}}', sent(people:set("u", "a", { ["$ip"] = 1 })))
+    end)
+
     it("a charge with an amount of its own", function()
       refused(
         "properties.$amount: the amount is an argument",

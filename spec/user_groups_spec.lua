@@ -127,6 +127,8 @@ describe("the groups of a user", function()
       refused("invalid", 'group_key: "token" is', call(me, "token", "x"))
       refused("invalid", "zero byte", call(me, "a\0b", "x"))
       refused("invalid", "no group key", call(me, "$had_persisted_distinct_id", "x"))
+      refused("invalid", "no group key", call(me, "$ignore_time", "x"))
+      refused("invalid", "no group key", call(me, "$group_id", "x"))
     end
     refused("invalid", "one id", me:add_group("k", { "a" }))
     refused("invalid", "empty table", me:set_group("k", {}))

@@ -1,6 +1,7 @@
 #include "binding/profile/profile.h"
 
 #include "binding/encode/timestamp.h"
+#include "binding/profile/property.h"
 
 #include "core/os/clock.h"
 
@@ -47,15 +48,26 @@ static bool is_excluded(const mp_encode *e, size_t start, size_t end) {
            mp_dict_find(e->excluded, e->out->data + start + 1, end - start - 2);
 }
 
+/* The value at the top, of the property whose name's quotes begin at `start`
+ * and end where the encoder was at `end`. */
+static void encode_property(mp_encode *e, mp_payload payload, size_t start,
+                            size_t end) {
+    if (!mp_encode_err(e))
+        mp_property_check(e, e->out->data + start + 1, end - start - 2);
+    if (!mp_encode_err(e))
+        encode_value(e, payload);
+}
+
 /* The pair whose key is at index `key` and whose value is at the top. */
 static void encode_pair(mp_encode *e, mp_payload payload, int table, int key) {
     size_t start = e->out->len;
     if (!mp_encode_key(e, table, key))
         return;
-    if (is_excluded(e, start + 1, e->out->len - 1))
+    size_t end = e->out->len - 1;
+    if (is_excluded(e, start + 1, end))
         e->out->len = start;
     else
-        encode_value(e, payload);
+        encode_property(e, payload, start + 1, end);
     if (mp_encode_err(e))
         mp_fault_key(&e->fault, e->L, key);
 }
@@ -154,9 +166,10 @@ void mp_profile_operate_one(mp_encode *e, const mp_operation *operation,
     mp_buf_puts(e->out, "{");
     size_t start = e->out->len;
     mp_encode_text(e, text, len);
-    *nothing = !mp_encode_err(e) && is_excluded(e, start, e->out->len);
+    size_t end = e->out->len;
+    *nothing = !mp_encode_err(e) && is_excluded(e, start, end);
     mp_buf_puts(e->out, ":");
-    encode_value(e, operation->payload);
+    encode_property(e, operation->payload, start, end);
     mp_buf_puts(e->out, "}");
     if (mp_encode_err(e))
         mp_fault_key(&e->fault, e->L, name);
@@ -170,12 +183,15 @@ static void encode_charge_pair(mp_encode *e, int table, int key, bool *dated) {
     size_t start = e->out->len;
     if (!mp_encode_key(e, table, key))
         return;
-    const char *name = e->out->data + start + 1;
-    size_t len = e->out->len - start - 2;
-    *dated |= len == 7 && memcmp(name, "\"$time\"", len) == 0;
-    if (len == 9 && memcmp(name, "\"$amount\"", len) == 0)
+    const char *name = e->out->data + start + 2;
+    size_t len = e->out->len - start - 4; /* ,"": */
+    bool is_time = len == 5 && memcmp(name, "$time", len) == 0;
+    *dated |= is_time;
+    if (len == 7 && memcmp(name, "$amount", len) == 0)
         mp_encode_refuse(e, "the amount is an argument");
-    else
+    else if (!is_time)
+        mp_property_check(e, name, len);
+    if (!mp_encode_err(e))
         mp_encode_value(e, 1);
     if (mp_encode_err(e))
         mp_fault_key(&e->fault, e->L, key);

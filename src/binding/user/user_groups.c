@@ -2,6 +2,7 @@
  * profile; and the profiles of groups. */
 #include "binding/user/user_handle.h"
 
+#include "binding/profile/property.h"
 #include "binding/profile/update.h"
 
 #include "core/base/json.h"
@@ -19,7 +20,8 @@ static mp_err check_key(const char *key, size_t len, mp_fault *fault) {
         return mp_fault_set(fault, "an empty group key names nothing");
     if (memchr(key, '\0', len))
         return mp_fault_set(fault, "there is a zero byte in the group key");
-    if (mp_reserved_find(key, len) || mp_user_refused_property(key, len))
+    if (mp_reserved_find(key, len) || mp_user_refused_property(key, len) ||
+        mp_property_is_refused(key, len))
         return mp_fault_set(fault,
                             "%s is a name of Mixpanel's own and no "
                             "group key",

@@ -18,8 +18,10 @@ static const char *const modifiers[] = {
     "$ip", "$time", "$ignore_time", "$ignore_alias", "$latitude", "$longitude",
 };
 
+/* Most are told apart by what stands behind the $. */
 static bool is(const char *text, const char *name, size_t len) {
-    return strlen(text) == len && memcmp(text, name, len) == 0;
+    return len > 1 && text[1] == name[1] && strlen(text) == len &&
+           memcmp(text, name, len) == 0;
 }
 
 const mp_operation *mp_operation_find(const char *name, size_t len) {

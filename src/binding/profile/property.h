@@ -1,0 +1,14 @@
+/* The names that a property of a profile cannot have: of what Mixpanel takes
+ * beside an operation, or for one, and would never look for within it (Mixpanel
+ * docs, user and group profiles). Names are JSON text without quotes. */
+#ifndef MP_PROPERTY_H
+#define MP_PROPERTY_H
+
+#include "binding/encode/encode.h"
+
+bool mp_property_is_refused(const char *name, size_t len);
+
+/* Refuses such a name, and says where it belongs. */
+void mp_property_check(mp_encode *e, const char *name, size_t len);
+
+#endif
