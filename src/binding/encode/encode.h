@@ -15,17 +15,13 @@
 #define MP_ENCODE_H
 
 #include "binding/lua/compat.h"
-#include "binding/lua/fault.h"
+#include "binding/lua/fault_lua.h"
 
 #include "core/base/dict.h"
 #include "core/base/json.h"
+#include "core/record/limits.h"
 
 enum {
-    MP_LIST_MAX = 254,  /* elements of a list in an event */
-    MP_KEYS_MAX = 254,  /* keys of a nested object */
-    MP_OBJECTS_MAX = 3, /* objects in objects below a property */
-    MP_TABLES_MAX = 32, /* tables in tables of any kind; ends cycles too */
-
     /* Bytes that a record may take while it is encoded, far above what
      * Mixpanel takes, so that a message can tell by how much it is too long.
      * A table that holds another one many times over ends here. */

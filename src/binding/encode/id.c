@@ -2,46 +2,20 @@
 
 #include "binding/lua/handle.h"
 
-#include "core/user/ids.h"
+#include "core/record/limits.h"
+#include "core/record/refused_id.h"
 
 #include <math.h>
 #include <string.h>
 
 static const double exact = 9007199254740992.0; /* 2^53 */
 
-/* Mixpanel docs, import events: disallowed values; events with them are
- * dropped, since they come from programs that had no id at hand. */
-static bool is_refused(const char *text, size_t len) {
-#define IS(refused) (memcmp(text, (refused), sizeof(refused) - 1) == 0)
-    switch (len) {
-    case 1:
-        return IS("0");
-    case 2:
-        return IS("na") || IS("-1") || IS("[]") || IS("{}");
-    case 3:
-        return IS("nil") || IS("n/a");
-    case 4:
-        return IS("anon") || IS("none") || IS("null") || IS("true");
-    case 5:
-        return IS("<nil>") || IS("false");
-    case 7:
-        return IS("unknown");
-    case 9:
-        return IS("anonymous") || IS("undefined");
-    case 36:
-        return IS("00000000-0000-0000-0000-000000000000");
-    default:
-        return false;
-    }
-#undef IS
-}
-
 static mp_err judge(const mp_id *id, mp_fault *fault) {
     char shown[MP_SHOWN];
     if (id->len > MP_ID_MAX)
         return mp_fault_set(fault, "%zu bytes: Mixpanel cuts an id at %d",
                             id->len, MP_ID_MAX);
-    if (!is_refused(id->text, id->len))
+    if (!mp_refused_id(id->text, id->len))
         return MP_OK;
     return mp_fault_set(fault, "Mixpanel refuses %s as an id",
                         mp_fault_quote(id->text, id->len, shown));

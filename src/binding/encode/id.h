@@ -4,7 +4,7 @@
 
 #include "binding/encode/type_hint.h"
 #include "binding/lua/compat.h"
-#include "binding/lua/fault.h"
+#include "binding/lua/fault_lua.h"
 
 /* Points into the Lua string or into itself, so it is not to be moved. */
 typedef struct mp_id {

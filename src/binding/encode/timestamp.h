@@ -3,7 +3,7 @@
 #define MP_TIMESTAMP_H
 
 #include "binding/lua/compat.h"
-#include "binding/lua/fault.h"
+#include "binding/lua/fault_lua.h"
 
 #include "core/base/date.h"
 

@@ -58,7 +58,7 @@ static void encode_reserved(mp_encode *e, mp_reserved name) {
         break;
     case MP_DISTINCT_ID:
     case MP_OTHER_ID:
-        mp_reserved_id(e, &given);
+        mp_reserved_value_id(e, &given);
         break;
     default:
         if (name != MP_IP || !mp_type_hint_is_null(e->L, -1))

@@ -4,7 +4,7 @@
 #define MP_DEFAULTS_H
 
 #include "binding/encode/encode.h"
-#include "binding/event/reserved.h"
+#include "binding/event/reserved_value.h"
 
 #include "core/base/dict.h"
 

@@ -7,6 +7,7 @@
 #include "core/engine/engine.h"
 #include "core/os/clock.h"
 #include "core/os/rng.h"
+#include "core/record/event_name.h"
 
 #define EVENT       "{\"event\":"
 #define LIB         ",\"mp_lib\":\"lua\""
@@ -23,23 +24,6 @@ mp_err mp_event_prefix(mp_buf *event_prefix, const char *token) {
 
 /* ---- begin ---- */
 
-static bool is(const char *name, size_t len, const char *text) {
-    return strlen(text) == len && memcmp(name, text, len) == 0;
-}
-
-static void recognise(mp_event *event, const char *name, size_t len) {
-    event->is_merge = is(name, len, "$merge");
-    event->is_identity = event->is_merge || is(name, len, "$identify") ||
-                         is(name, len, "$create_alias");
-}
-
-static bool is_blank(const char *name, size_t len) {
-    size_t i = 0;
-    while (i < len && (name[i] == ' ' || (name[i] >= '\t' && name[i] <= '\r')))
-        i++;
-    return i == len;
-}
-
 void mp_event_anchor(lua_State *L, int index) {
     mp_lua_getuser(L, index);
     lua_rawgeti(L, -1, 1);
@@ -52,8 +36,8 @@ void mp_event_begin(mp_event *event, mp_call *call, const mp_defaults *defaults,
     event->call = call;
     event->name = name;
     event->name_len = len;
-    if (len > 0 && name[0] == '$')
-        recognise(event, name, len);
+    event->is_identity = mp_event_name_is_identity(name, len);
+    event->is_merge = event->is_identity && mp_event_name_is_merge(name, len);
     e->out = &call->scratch->body;
     e->out->limit = MP_BODY_MAX;
     e->repaired = 0;
@@ -65,7 +49,7 @@ void mp_event_begin(mp_event *event, mp_call *call, const mp_defaults *defaults,
     if (!event->is_merge)
         event->defaults = defaults;
     e->excluded = mp_defaults_excluded(event->defaults);
-    if (is_blank(name, len))
+    if (mp_event_name_is_blank(name, len))
         mp_encode_refuse(e, "the name of the event is blank");
 }
 
@@ -74,7 +58,7 @@ void mp_event_begin(mp_event *event, mp_call *call, const mp_defaults *defaults,
 static void encode_id(mp_event *event, mp_encode *e, mp_reserved name) {
     bool given;
     size_t start = e->out->len;
-    mp_reserved_id(e, &given);
+    mp_reserved_value_id(e, &given);
     if (e->out->len > start)
         event->given |= name;
     event->identified |= given;
@@ -97,7 +81,7 @@ static void encode_reserved(mp_event *event, mp_encode *e, mp_reserved name) {
         read_time(event, e);
         break;
     case MP_INSERT_ID_KEY:
-        mp_reserved_insert_id(e, event->insert_id, &event->insert_id_len);
+        mp_reserved_value_insert_id(e, event->insert_id, &event->insert_id_len);
         break;
     case MP_DISTINCT_ID:
     case MP_OTHER_ID:

@@ -10,7 +10,7 @@
 
 #include "binding/encode/call.h"
 #include "binding/event/defaults.h"
-#include "binding/event/reserved.h"
+#include "binding/event/reserved_value.h"
 
 typedef struct mp_event {
     mp_call *call;

@@ -7,7 +7,7 @@
 #define MP_HANDLE_H
 
 #include "binding/lua/compat.h"
-#include "binding/lua/fault.h"
+#include "binding/lua/fault_lua.h"
 
 #include "core/base/buf.h"
 #include "core/project/project.h"

@@ -10,10 +10,6 @@
 #include "core/project/project.h"
 #include "core/record/operation.h"
 
-enum {
-    MP_PROFILE_MAX = 2000 /* properties of one profile */
-};
-
 /* In front of an update of people: no place is made up from the sender's. */
 #define MP_PROFILE_NO_IP ",\"$ip\":\"0\""
 

@@ -1,9 +1,9 @@
 #include "core/record/line.h"
 
+#include "core/record/event_name.h"
+#include "core/record/event_time.h"
 #include "core/record/operation.h"
 #include "core/record/parse.h"
-
-#include <string.h>
 
 uint32_t mp_line_ordering_key(uint32_t hash, const char *id, size_t len) {
     for (size_t i = 0; i < len; i++)
@@ -12,17 +12,17 @@ uint32_t mp_line_ordering_key(uint32_t hash, const char *id, size_t len) {
 }
 
 static bool read_event(const json_t *root, mp_record *out) {
-    static const char *const identity[] = {"$identify", "$create_alias",
-                                           "$merge"};
-    const char *event = json_string_value(json_object_get(root, "event"));
+    const json_t *event = json_object_get(root, "event");
     const json_t *properties = json_object_get(root, "properties");
-    if (!event || !json_is_object(properties))
+    if (!json_is_string(event) || !json_is_object(properties))
         return false;
-    for (size_t i = 0; i < sizeof identity / sizeof *identity; i++)
-        if (strcmp(event, identity[i]) == 0)
-            out->kind = MP_IDENTITY;
-    double ms = json_number_value(json_object_get(properties, "time"));
-    out->time_ms = ms > 0 && ms < 1e18 ? (int64_t)ms : 0;
+    if (mp_event_name_is_identity(json_string_value(event),
+                                  json_string_length(event)))
+        out->kind = MP_IDENTITY;
+    double time = json_number_value(json_object_get(properties, "time"));
+    if (time < MP_EVENT_TIME_MIN_MS) /* as SDKs send it: in seconds */
+        time *= 1000;
+    out->time_ms = time > 0 && time < 1e18 ? (int64_t)time : 0;
     return true;
 }
 

@@ -5,14 +5,9 @@
 #define MP_IDS_H
 
 #include "core/base/buf.h"
+#include "core/record/limits.h"
 
 #include <stdbool.h>
-
-enum {
-    /* Bytes of an id. Mixpanel cuts longer texts, and then they may be
-     * somebody else's (docs, events and properties). */
-    MP_ID_MAX = 255
-};
 
 /* What begins the distinct_id of a device that nobody has identified. */
 #define MP_DEVICE_PREFIX "$device:"

@@ -1,10 +1,9 @@
-/* The properties of an event that have a meaning of their own, and what
- * callers may put there. */
+/* The properties of an event that have a meaning of their own. */
 #ifndef MP_RESERVED_H
 #define MP_RESERVED_H
 
-#include "binding/encode/encode.h"
-#include "binding/encode/id.h"
+#include <stddef.h>
+#include <stdint.h>
 
 /* Bits, so that a set of them fits in an integer. */
 typedef enum mp_reserved {
@@ -40,18 +39,5 @@ static inline uint64_t mp_name_bit(const char *name, size_t len) {
      MP_NAME_BIT('m', 'b', 6) | MP_NAME_BIT('$', 'n', 12) |                    \
      MP_NAME_BIT('d', 'd', 11) | MP_NAME_BIT('$', 'd', 12) |                   \
      MP_NAME_BIT('$', 'd', 8))
-
-/* Appends the id at the top as a string. *given: it is there and not empty;
- * nothing is appended for what stands for null. */
-void mp_reserved_id(mp_encode *e, bool *given);
-
-/* Reads the caller's own $insert_id at the top into `out`; *len is 0 for
- * what stands for null. Refused unless it is 1 to 36 of [A-Za-z0-9-]
- * (Mixpanel docs, import events). */
-enum {
-    MP_INSERT_ID_MAX = 36
-};
-void mp_reserved_insert_id(mp_encode *e, char out[MP_INSERT_ID_MAX],
-                           size_t *len);
 
 #endif

@@ -7,11 +7,11 @@
 #ifndef MP_FAULT_H
 #define MP_FAULT_H
 
-#include "binding/lua/compat.h"
-
 #include "core/base/err.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
 
 enum {
     MP_PATH = 120, /* bytes of a path that a message shows */
@@ -48,21 +48,22 @@ mp_err mp_fault_set(mp_fault *fault, const char *format, ...)
 void mp_fault_vset(mp_fault *fault, const char *format, va_list args)
     __attribute__((format(printf, 2, 0)));
 
-/* Puts a table's key in front of the path: `.name`, `["a b"]` or `[3]`. */
-void mp_fault_key(mp_fault *fault, lua_State *L, int index);
-void mp_fault_index(mp_fault *fault, size_t i); /* [3] */
+/* Puts a name in front of the path, `.name` or `["a b"]`, or a position,
+ * `[3]`. */
 void mp_fault_name(mp_fault *fault, const char *name, size_t len);
+void mp_fault_index(mp_fault *fault, size_t i);
 
-/* Pushes "root.path: reason", with "item." in front unless `item` is ""; a
- * fault of the record as a whole has the root "". May raise when out of
- * memory. */
-void mp_fault_push(lua_State *L, const mp_fault *fault, const char *item);
+/* Puts any text in front of the path. */
+void mp_fault_prepend(mp_fault *fault, const char *text, size_t len);
 
-/* Writes the value at `index` for people: a text in quotes and cut short, a
- * number, true or false, else "a table" and the like. Runs no Lua code. */
-const char *mp_fault_show(lua_State *L, int index, char out[MP_SHOWN]);
+/* Writes where the fault is, "properties.items[3]", with a NUL; "" for a
+ * record as a whole. A root is shorter than MP_SHOWN. */
+enum {
+    MP_WHERE = MP_SHOWN + 3 + MP_PATH + 1
+};
+void mp_fault_where(const mp_fault *fault, char out[MP_WHERE]);
 
-/* The same for a text that is not in Lua. */
+/* Writes a text for people: in quotes, cut short, on one line. */
 const char *mp_fault_quote(const char *text, size_t len, char out[MP_SHOWN]);
 
 #endif
