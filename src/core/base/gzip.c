@@ -55,7 +55,7 @@ mp_err mp_gunzip_add(mp_buf *out, const char *in, size_t len, size_t most) {
         size |= (size_t)(unsigned char)in[len - 4 + i] << (8 * i);
     if (size > most)
         return mp_buf_fail(out, MP_INVALID);
-    if (!mp_buf_reserve(out, size))
+    if (!mp_buf_reserve(out, size + 1)) /* so that it has data */
         return out->err;
     struct libdeflate_decompressor *gunzip = libdeflate_alloc_decompressor();
     if (!gunzip)

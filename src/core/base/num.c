@@ -23,14 +23,10 @@
 
 #include "core/base/byte_order.h"
 #include "core/base/num_pow10.h"
+#include "core/base/wide.h"
 
 #include <stdbool.h>
 #include <string.h>
-
-/* high * 2^64 + low */
-typedef struct wide {
-    uint64_t high, low;
-} wide;
 
 /* digits * 10^exponent */
 typedef struct decimal {
@@ -59,25 +55,11 @@ static int floor_log2_pow10(int n) {
     return (n * 1741647) >> 19;
 }
 
-static wide multiply(uint64_t a, uint64_t b) {
-#ifdef __SIZEOF_INT128__
-    __extension__ typedef unsigned __int128 uint128;
-    uint128 product = (uint128)a * b;
-    return (wide){(uint64_t)(product >> 64), (uint64_t)product};
-#else /* 32-bit processors: from products of halves */
-    uint64_t low = (a & UINT32_MAX) * (b & UINT32_MAX);
-    uint64_t middle = (a >> 32) * (b & UINT32_MAX) + (low >> 32);
-    uint64_t other = (a & UINT32_MAX) * (b >> 32) + (middle & UINT32_MAX);
-    return (wide){(a >> 32) * (b >> 32) + (middle >> 32) + (other >> 32),
-                  other << 32 | (low & UINT32_MAX)};
-#endif
-}
-
 /* floor(n * power / 2^128), made odd if that cut anything off, so that it
  * compares with even numbers as the full product would. */
 static uint64_t scale(const uint64_t power[2], uint64_t n) {
-    wide product = multiply(power[0], n);
-    uint64_t carry = multiply(power[1], n).high;
+    mp_wide product = mp_wide_multiply(power[0], n);
+    uint64_t carry = mp_wide_multiply(power[1], n).high;
     product.low += carry;
     product.high += product.low < carry;
     return product.high | (product.low != 0);
