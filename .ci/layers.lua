@@ -17,6 +17,7 @@ local folders = { -- a folder includes only those behind it
   "core/spool",
   "core/user",
   "core/wire",
+  "core/ingest",
   "core/record",
   "core/config",
   "core/os",

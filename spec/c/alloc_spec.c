@@ -3,6 +3,8 @@
  * also shows that nothing leaks. */
 #include "failing.h"
 
+#include "core/ingest/body.h"
+#include "core/ingest/ingest.h"
 #include "core/project/project.h"
 #include "core/record/parse.h"
 #include "lane_servers.h"
@@ -272,6 +274,35 @@ CASE(projects) {
     exhaust(use_project);
 }
 
+/* ---- bodies of requests ---- */
+
+static void read_body(void) {
+    static const char form[] =
+        "data=[{\"event\":\"\\u0041\",\"properties\":{\"token\":\"T\","
+        "\"\\u0061\":"
+        "\"\\u00e9\"}},{\"event\":7},{\"event\":\"B\",\"properties\":{}}]";
+    static const mp_ingest_token token = {"T", "T"};
+    const mp_ingest_rules rules = {.tokens = &token,
+                                   .token_count = 1,
+                                   .token_optional = true,
+                                   .records_max = 10};
+    mp_ingest_result result;
+    mp_body body = {0};
+    mp_ingest *ingest = mp_ingest_new(1);
+    mp_err err = mp_body_read(&body, form, sizeof form - 1, false, 1000);
+    if (err == MP_OK && ingest)
+        err = mp_ingest_read(ingest, &rules, body.json, body.len, &result);
+    CHECK(err == MP_OK || err == MP_MEMORY);
+    CHECK(err != MP_OK || !ingest ||
+          (result.taken == 2 && result.refused == 1));
+    mp_ingest_free(ingest);
+    mp_body_free(&body);
+}
+
+CASE(bodies) {
+    exhaust(read_body);
+}
+
 int main(void) {
     mp_parse_set_up(1);
     RUN(settings);
@@ -279,5 +310,6 @@ int main(void) {
     RUN(replies);
     RUN(lanes);
     RUN(projects);
+    RUN(bodies);
     return unit_result();
 }

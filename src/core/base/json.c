@@ -140,9 +140,7 @@ static size_t skip_plain(const char *s, size_t i, size_t n) {
     return i;
 }
 
-/* How many bytes `s` begins with that are copied as they are: plain ones and
- * well-formed sequences. */
-static size_t skip_clean(const char *s, size_t n) {
+size_t mp_json_clean(const char *s, size_t n) {
     size_t i = skip_plain(s, 0, n);
     while (i < n && (unsigned char)s[i] >= 0x80) {
         do { /* these come in runs */
@@ -185,7 +183,7 @@ mp_err mp_json_string(mp_buf *out, const char *s, size_t n, bool *repaired) {
         return out->err;
     out->data[out->len++] = '"';
     while (n > 0) {
-        size_t done = skip_clean(s, n);
+        size_t done = mp_json_clean(s, n);
         memcpy(out->data + out->len, s, done);
         out->len += done;
         s += done;

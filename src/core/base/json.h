@@ -9,6 +9,10 @@
  * does not. */
 bool mp_json_plain(char *to, const char *from, size_t n);
 
+/* How many bytes `s` begins with that a JSON string may hold as they are: plain
+ * ones and well-formed UTF-8. */
+size_t mp_json_clean(const char *s, size_t n);
+
 /* Appends `s` as a quoted JSON string. Escapes only what JSON demands
  * (quote, backslash, control characters; never '/'), so a record holds no
  * raw newline. Each maximal ill-formed UTF-8 sequence becomes U+FFFD and
