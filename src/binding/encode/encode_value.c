@@ -192,8 +192,11 @@ static void encode_unmarked(mp_encode *e, int table, depth at) {
 
 /* ---- tables ---- */
 
+/* Apart, so that the scalars of encode_at do without the large frame. */
+#define APART __attribute__((noinline))
+
 /* The table, or what is marked as one, at the top. */
-static void encode_table(mp_encode *e, depth at) {
+APART static void encode_table(mp_encode *e, depth at) {
     lua_State *L = e->L;
     mp_digits digits;
     if (mp_encode_err(e)) /* and no path leads to it from here */
@@ -243,7 +246,7 @@ static void encode_boolean(mp_encode *e) {
         mp_buf_add(e->out, "false", 5);
 }
 
-static void encode_other(mp_encode *e, depth at) {
+APART static void encode_other(mp_encode *e, depth at) {
     lua_State *L = e->L;
     mp_digits digits;
     switch (mp_type_hint_of(L, -1, &digits)) {
