@@ -1,4 +1,5 @@
 #include "core/os/random.h"
+#include "failing.h"
 #include "lane_servers.h"
 
 /* ---- at random ---- */
@@ -94,43 +95,6 @@ CASE(any_life_ends_every_record_once) {
 
 /* ---- without memory ---- */
 
-#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
-#define SANITIZED
-#elif defined __has_feature
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED
-#endif
-#endif
-
-#ifdef SANITIZED
-CASE(no_record_is_lost_when_memory_is) {
-    printf("lane_life_spec: allocations never fail under a sanitizer\n");
-}
-#else
-
-/* Stand in front of the allocator; the n-th call from now on fails. */
-void *__libc_malloc(size_t size);
-void *__libc_calloc(size_t n, size_t size);
-void *__libc_realloc(void *old, size_t size);
-
-static uint32_t failing; /* 0: none */
-
-static bool fails(void) {
-    return failing > 0 && --failing == 0;
-}
-
-void *malloc(size_t size) {
-    return fails() ? NULL : __libc_malloc(size);
-}
-
-void *calloc(size_t n, size_t size) {
-    return fails() ? NULL : __libc_calloc(n, size);
-}
-
-void *realloc(void *old, size_t size) {
-    return fails() ? NULL : __libc_realloc(old, size);
-}
-
 static word takes_little(rig *r, const mp_batch *batch) {
     return bytes_of(r, batch) > 4500 ? reply_large : refuses_poison(r, batch);
 }
@@ -149,10 +113,9 @@ static bool act_without(uint32_t nth, mp_lane_id id) {
         r->book[r->seqs].poison = i % 7 == 3 || i >= 60;
     }
     mp_lane_flush_up_to(r->lane, r->seqs);
-    failing = nth;
+    failing_arm(FAILING_OWN, (long)nth, 1);
     CHECK(rig_run(r, takes_little, 1000));
-    bool came = failing == 0;
-    failing = 0;
+    bool came = failing_disarm();
     for (uint64_t t = 1; t <= r->seqs; t++)
         CHECK(r->book[t].poison || id == MP_LANE_PEOPLE ||
               r->book[t].fate == DELIVERED);
@@ -168,7 +131,6 @@ CASE(no_record_is_lost_when_memory_is) {
         CHECK(nth > 10 && nth < 1000);
     }
 }
-#endif
 
 int main(void) {
     RUN(any_life_ends_every_record_once);
