@@ -18,10 +18,21 @@ WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wconversion \
            -Werror=implicit-function-declaration
 # 32-bit processors: files over 2 GiB, inodes of more than 32 bits, and 2038.
 LARGE = -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64
+# A mistake in memory ends the process instead of going on: as far as the
+# compiler can, and not beside a sanitizer, which finds more. HARDEN= does
+# without. FORTIFY_SOURCE wants a compiler that optimises.
+HARDEN ?= $(if $(findstring -fsanitize,$(CFLAGS)),,$(shell \
+    for flag in -fstack-protector-strong -fstack-clash-protection \
+        -fcf-protection=return; do \
+        $(CC) -Werror $$flag -S -o /dev/null -x c /dev/null 2>/dev/null && \
+            echo $$flag; \
+    done) $(if $(findstring FORTIFY,$(CFLAGS)),,$(if \
+    $(filter -O -O1 -O2 -O3 -Os,$(CFLAGS)),-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)))
+HARDEN := $(HARDEN)
 # C11 alone: what calls POSIX stands in src/core/os/*_posix.c, which say so.
 # -fno-plt: a record takes about 90 calls into Lua, and each saves a jump.
 FLAGS = -std=c11 $(LARGE) -Isrc -fPIC -fno-plt \
-        -fvisibility=hidden -pthread $(WARNINGS) $(CFLAGS)
+        -fvisibility=hidden -pthread $(WARNINGS) $(HARDEN) $(CFLAGS)
 SPEC_FLAGS = $(FLAGS) -D_GNU_SOURCE
 LIBS  = -lcurl -ldeflate -ljansson -lpthread -ldl -lm
 
@@ -59,7 +70,7 @@ $(BUILD)/obj/$(1)/%.o: src/binding/%.c
 
 $(BUILD)/$(1)/mixpanel.so: $(OBJ) $(BINDING:src/binding/%.c=$(BUILD)/obj/$(1)/%.o)
 	@mkdir -p $$(@D)
-	$$(CC) -shared -Wl,-z,nodelete $$(LDFLAGS) -o $$@ $$^ $$(LIBS)
+	$$(CC) -shared -Wl,-z,nodelete,-z,relro,-z,now $$(LDFLAGS) -o $$@ $$^ $$(LIBS)
 endef
 $(foreach abi,$(ABIS),$(eval $(call abi_rules,$(abi))))
 
@@ -106,7 +117,9 @@ flags: # for .ci/lint
 spec-flags:
 	@echo '$(SPEC_FLAGS)'
 
-units: $(UNITS) $(BINDING_UNITS) $(BUILD)/spec/threads $(BUILD)/spec/embedder \
+unit-programs: $(UNITS) $(BINDING_UNITS)
+
+units: unit-programs $(BUILD)/spec/threads $(BUILD)/spec/embedder \
     $(BUILD)/spec/blackhole \
     $(BUILD)/spec/unpinned/mixpanel.so \
     $(BUILD)/spec/5.4/spec_posix.so $(BUILD)/spec/5.1/spec_posix.so
@@ -220,7 +233,8 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z][a-z_.0-9 -]*:.*## / { printf "make %-22s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo 'Variables: ABI=$(ABI) PREFIX=$(PREFIX) DESTDIR= CURL=0 SUITE="units lint"'
 
-.PHONY: build all luajit $(ABIS) units demo test deps test-deps sandbox lint \
-        asan tsan valgrind fuzz fuzz-targets flags spec-flags coverage format docs \
-        bench bench-gate install rock rock-install clean help check FORCE
+.PHONY: build all luajit $(ABIS) unit-programs units demo test deps test-deps \
+        sandbox lint asan tsan valgrind fuzz fuzz-targets flags spec-flags \
+        coverage format docs bench bench-gate install rock rock-install clean \
+        help check FORCE
 .SECONDARY:
