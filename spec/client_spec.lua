@@ -51,7 +51,7 @@ describe("a client", function()
       mp.people = {}
     end))
     assert.equal(mp.people, mp.people)
-    assert.is_false(pcall(getmetatable(mp).__index, {}, "people"))
+    assert.is_false(pcall(debug.getmetatable(mp).__index, {}, "people"))
   end)
 
   it("sends what was queued before close, and says closed from then on", function()
@@ -132,7 +132,7 @@ describe("a client", function()
   end)
 
   it("is finalised as often as anybody likes", function()
-    local gc = getmetatable(mp).__gc
+    local gc = debug.getmetatable(mp).__gc
     local people = mp.people
     assert(mp:track "kept")
     assert(mp:flush(10))

@@ -64,7 +64,7 @@ end
 -- The methods of a userdata: its __index is a table with them, or a function
 -- whose third upvalue is.
 local function methods_of(value)
-  local index = getmetatable(value).__index
+  local index = debug.getmetatable(value).__index
   if type(index) == "function" then
     index = select(2, debug.getupvalue(index, 3))
   end

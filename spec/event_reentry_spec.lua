@@ -126,7 +126,7 @@ describe("events", function()
       for i = 1, 200 do
         local victim = new()
         local function finalise()
-          getmetatable(victim).__gc(victim)
+          debug.getmetatable(victim).__gc(victim)
         end
         local list = {}
         for k = 1, 50 do

@@ -92,6 +92,41 @@ assert(last:flush(20))
 assert(last:stats().delivered == 600, last:stats().delivered)
 ]]
 
+-- Every round a finaliser makes another device of the user, while its id is
+-- copied or elsewhere.
+local resets = common
+  .. [[
+local mp = mixpanel.new("projecttoken", { transport = "manual" })
+local me = mp:user()
+local pattern = ("%x"):rep(8) .. ("%-" .. ("%x"):rep(4)):rep(3) .. "%-" .. ("%x"):rep(12)
+local inside, during = false, 0
+local function finalise()
+  during = during + (inside and 1 or 0)
+  me:reset()
+  me:register { ["name"] = ("x"):rep(40) }
+end
+local calls = {
+  function()
+    return me:get_device_id()
+  end,
+  function()
+    return me:get_distinct_id():match "^%$device:(.*)$"
+  end,
+  function()
+    return me:get_property "$device_id"
+  end,
+}
+for n = 1, 3000 do
+  litter(finalise)
+  local call = calls[n % #calls + 1]
+  inside = true
+  local id = call()
+  inside = false
+  assert(id and id:find("^" .. pattern .. "$"), ("%q"):format(tostring(id)))
+end
+print(during)
+]]
+
 describe("finalisers", function()
   local server
 
@@ -135,6 +170,12 @@ describe("finalisers", function()
     assert.equal(0, status, printed)
   end)
 
+  it("that reset a user find no id of it half copied", function()
+    local printed, status = script.run(resets)
+    assert.equal(0, status, printed)
+    assert.is_true(tonumber(printed) > 100, printed)
+  end)
+
   it("are put in place though memory ran out before they were", function()
     local printed, status = script.run [[
       local types = { "scratch", "draft", "defaults", "json", "report" }
@@ -147,7 +188,9 @@ describe("finalisers", function()
       me:get_property "a"
       mp:poll()
       for _, name in ipairs(types) do
-        assert(type(debug.getregistry()["mixpanel." .. name].__gc) == "function", name)
+        local metatable = debug.getregistry()["mixpanel." .. name]
+        assert(type(metatable.__gc) == "function", name)
+        assert(metatable.__metatable == false, name)
       end
     ]]
     assert.equal("", printed)

@@ -61,10 +61,24 @@ static int send_signal(lua_State *L) {
     return 0;
 }
 
+/* copy(userdata): another with the same bytes, and no metatable. */
+static int copy(lua_State *L) {
+    const void *from = lua_touserdata(L, 1);
+#if LUA_VERSION_NUM >= 502
+    size_t size = lua_rawlen(L, 1);
+#else
+    size_t size = lua_objlen(L, 1);
+#endif
+    luaL_checktype(L, 1, LUA_TUSERDATA);
+    memcpy(lua_newuserdata(L, size), from, size);
+    return 1;
+}
+
 __attribute__((visibility("default"))) int luaopen_spec_posix(lua_State *L) {
     static const luaL_Reg functions[] = {
         {"fork", do_fork}, {"quit", quit},       {"wait", do_wait},
         {"pid", pid},      {"sleep", sleep_for}, {"signal", send_signal},
+        {"copy", copy},
     };
     lua_newtable(L);
     for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {

@@ -90,6 +90,8 @@ int luaopen_mixpanel(lua_State *L) {
 #if LUA_VERSION_NUM >= 502
     luaL_checkversion(L);
 #endif
+    mp_handle_set_up();
+    mp_type_hint_set_up(L);
     mp_scratch_new(L);
     int scratch = lua_gettop(L);
     add_profile_handle(L, scratch, MP_PEOPLE, MP_LANE_PEOPLE,

@@ -6,11 +6,17 @@
 
 /* ---- markers ---- */
 
+void mp_type_hint_set_up(lua_State *L) {
+    luaL_newmetatable(L, MARKER);
+    mp_lua_closemetatable(L);
+    lua_pop(L, 1);
+}
+
 static int mark(lua_State *L, mp_type_hint form) {
     luaL_checktype(L, 1, LUA_TTABLE);
     mp_type_hint *marker = mp_lua_newuserdata(L, sizeof *marker);
     *marker = form;
-    luaL_newmetatable(L, MARKER);
+    luaL_getmetatable(L, MARKER);
     lua_setmetatable(L, -2);
     lua_pushvalue(L, 1);
     mp_lua_setuser(L, -2);

@@ -23,6 +23,9 @@ typedef struct mp_digits {
     size_t len;
 } mp_digits;
 
+/* Makes the type of the markers known to the state. */
+void mp_type_hint_set_up(lua_State *L);
+
 /* mixpanel.array(t) and mixpanel.object(t): a marker that refers to `t`. */
 int mp_type_hint_array(lua_State *L);
 int mp_type_hint_object(lua_State *L);

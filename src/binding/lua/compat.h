@@ -80,18 +80,27 @@ static inline void *mp_lua_testudata(lua_State *L, int index,
     return same ? data : NULL;
 }
 
+/* Closes the metatable at the top to Lua: getmetatable gives false. */
+static inline void mp_lua_closemetatable(lua_State *L) {
+    lua_pushboolean(L, 0);
+    lua_setfield(L, -2, "__metatable");
+}
+
 /* Gives the userdata at the top, which must be ready for it, the metatable of
- * a type that has a finaliser and nothing else. An error while the metatable
- * was made, as for want of memory, leaves one without: so it is looked for. */
+ * a type that has a finaliser and is closed to Lua. An error while the
+ * metatable was made, as for want of memory, leaves one without: so it is
+ * looked for. */
 static inline void mp_lua_setcollect(lua_State *L, const char *type,
                                      lua_CFunction collect) {
     luaL_newmetatable(L, type);
     lua_getfield(L, -1, "__gc");
-    if (lua_isnil(L, -1)) {
-        lua_pushcfunction(L, collect);
-        lua_setfield(L, -3, "__gc");
-    }
+    bool ready = !lua_isnil(L, -1);
     lua_pop(L, 1);
+    if (!ready) {
+        mp_lua_closemetatable(L);
+        lua_pushcfunction(L, collect);
+        lua_setfield(L, -2, "__gc");
+    }
     lua_setmetatable(L, -2);
 }
 

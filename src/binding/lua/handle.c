@@ -1,5 +1,8 @@
 #include "binding/lua/handle.h"
 
+#include "core/os/lock.h"
+#include "core/os/random.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -20,8 +23,28 @@ const char *const mp_type_names[MP_TYPES] = {
     [MP_USER_GROUP] = "mixpanel.user.group",
 };
 
+static struct {
+    mp_once once;
+    uint64_t factor, types[MP_TYPES];
+} keys = {.once = MP_ONCE_INIT};
+
+static void make_keys(void) {
+    keys.factor = mp_random_bits() | 1;
+    for (int i = 0; i < MP_TYPES; i++)
+        keys.types[i] = mp_random_bits();
+}
+
+void mp_handle_set_up(void) {
+    mp_once_do(&keys.once, make_keys);
+}
+
+static inline uint64_t word_of(const mp_handle *handle, mp_type type) {
+    return ((uint64_t)(uintptr_t)handle * keys.factor) ^ keys.types[type];
+}
+
 void mp_handle_type(lua_State *L, mp_type type) {
     luaL_newmetatable(L, mp_type_names[type]);
+    mp_lua_closemetatable(L);
     lua_pushstring(L, mp_type_names[type]);
     lua_setfield(L, -2, "__name"); /* Lua sets it itself only from 5.3 on */
     lua_newtable(L);
@@ -52,7 +75,7 @@ void mp_handle_add_with(lua_State *L, int table, const char *name,
 void *mp_handle_new(lua_State *L, mp_type type, size_t size) {
     mp_handle *handle = mp_lua_newuserdata(L, size);
     memset(handle, 0, size);
-    handle->type = &mp_type_names[type];
+    handle->word = word_of(handle, type);
     return handle;
 }
 
@@ -66,7 +89,7 @@ static inline void *check_self(lua_State *L, mp_type type) {
     mp_handle *handle = lua_touserdata(L, 1);
     /* A light userdata has the length 0. */
     if (handle && mp_lua_rawlen(L, 1) >= sizeof *handle &&
-        handle->type == &mp_type_names[type])
+        handle->word == word_of(handle, type))
         return handle;
     raise_self(L, type);
 }

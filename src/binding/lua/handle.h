@@ -26,9 +26,10 @@ typedef enum mp_type {
 extern const char *const mp_type_names[MP_TYPES];
 
 /* What the userdata of a type begin with, so that checking `self` takes one
- * comparison: the address of its name, which no other library writes. */
+ * comparison: a word made of its type, its address and random bits of the
+ * process, so that no other userdata is believed, not even a copy. */
 typedef struct mp_handle {
-    const char *const *type;
+    uint64_t word;
 } mp_handle;
 
 struct mp_defaults;
@@ -64,7 +65,11 @@ typedef struct mp_scratch {
 
 /* ---- types ---- */
 
-/* Adds a type and pushes its metatable, then its table of methods. */
+/* Before any userdata is made; may be called again. Thread: any. */
+void mp_handle_set_up(void);
+
+/* Adds a type and pushes its metatable, which is closed to Lua, then its table
+ * of methods. */
 void mp_handle_type(lua_State *L, mp_type type);
 
 /* Sets functions in the table at index `table`, with the scratch at this index

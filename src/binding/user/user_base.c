@@ -61,6 +61,19 @@ int mp_user_result(lua_State *L, mp_err err, const mp_fault *fault) {
     return 3;
 }
 
+/* Copied: Lua 5.1 collects before it makes a string, and a finaliser may
+ * change who the user is. */
+void mp_user_push_id(lua_State *L, const mp_buf *id) {
+    mp_scratch *scratch = mp_scratch_take(L);
+    if (mp_buf_add(&scratch->head, id->data, id->len) != MP_OK)
+        mp_raise_memory(L);
+    if (id->len > 0)
+        lua_pushlstring(L, scratch->head.data, scratch->head.len);
+    else
+        lua_pushnil(L);
+    mp_scratch_give(scratch);
+}
+
 mp_err mp_user_check_id(const mp_id *id, mp_fault *fault) {
     if (mp_ids_is_device(id->text, id->len))
         return mp_fault_set(fault, "the prefix " MP_DEVICE_PREFIX

@@ -72,6 +72,9 @@ int mp_user_refuse_sending(lua_State *L, const mp_user_handle *self);
 /* Pushes true and returns 1, or what a call without a record failed with. */
 int mp_user_result(lua_State *L, mp_err err, const mp_fault *fault);
 
+/* Pushes an id, nil for none. */
+void mp_user_push_id(lua_State *L, const mp_buf *id);
+
 /* MP_INVALID for an id that is no person's: of a device, or too long. */
 mp_err mp_user_check_id(const mp_id *id, mp_fault *fault);
 

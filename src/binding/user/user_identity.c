@@ -246,20 +246,14 @@ static int reset(lua_State *L) {
     return mp_user_result(L, err, NULL);
 }
 
-static int push_id(lua_State *L, const mp_buf *id) {
-    if (id->len > 0)
-        lua_pushlstring(L, id->data, id->len);
-    else
-        lua_pushnil(L);
+static int get_distinct_id(lua_State *L) {
+    mp_user_push_id(L, &mp_user_self(L)->user.ids.distinct_id);
     return 1;
 }
 
-static int get_distinct_id(lua_State *L) {
-    return push_id(L, &mp_user_self(L)->user.ids.distinct_id);
-}
-
 static int get_device_id(lua_State *L) {
-    return push_id(L, &mp_user_self(L)->user.ids.device_id);
+    mp_user_push_id(L, &mp_user_self(L)->user.ids.device_id);
+    return 1;
 }
 
 const luaL_Reg mp_user_identity[] = {

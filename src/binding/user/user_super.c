@@ -224,10 +224,7 @@ static bool push_id(lua_State *L, const mp_ids *ids) {
                                                          : NULL;
     if (!id)
         return false;
-    if (id->len > 0)
-        lua_pushlstring(L, id->data, id->len);
-    else
-        lua_pushnil(L);
+    mp_user_push_id(L, id);
     return true;
 }
 
