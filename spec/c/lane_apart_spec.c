@@ -152,6 +152,41 @@ CASE(deferred_events_grow_old_too) {
     rig_finish(r);
 }
 
+CASE(collected_events_that_grow_old_end) {
+    rig *r = rig_open(MP_LANE_COLLECTED);
+    int64_t edge_ms = r->wall_ms - 5 * (int64_t)DAY_MS + HOUR;
+    for (int i = 0; i < 3; i++)
+        rig_put(r, MP_PLAIN, 0, edge_ms - (i == 1), 50);
+    rig_put(r, MP_IDENTITY, 0, edge_ms - DAY_MS, 50);
+    mp_lane_flush_up_to(r->lane, r->seqs);
+    mp_batch *batch = rig_next(r);
+    CHECK(batch && batch->count == 3 && !is_detour(r, batch));
+    CHECK(r->stats.dropped_expired == 1);
+    rig_say(r, batch, reply_429);
+    rig_sleep(r);
+    r->wall_ms += DAY_MS;
+    batch = rig_next(r);
+    CHECK(batch && batch->count == 1 && !is_detour(r, batch));
+    CHECK(r->stats.dropped_expired == 3);
+    rig_say(r, batch, reply_ok);
+    CHECK(r->stats.delivered == 1);
+    rig_finish(r);
+}
+
+CASE(deferred_collected_events_end_too) {
+    rig *r = rig_open(MP_LANE_COLLECTED);
+    rig_put(r, MP_PLAIN, 0, r->wall_ms, 50);
+    mp_lane_flush_up_to(r->lane, r->seqs);
+    for (int i = 0; i < 9; i++) {
+        rig_serve(r, reply_503);
+        rig_sleep(r);
+    }
+    r->wall_ms += 5 * (int64_t)DAY_MS;
+    CHECK(!rig_next(r));
+    CHECK(r->stats.dropped_expired == 1 && r->stats.queued == 0);
+    rig_finish(r);
+}
+
 CASE(a_custom_host_without_import_drops_old_events) {
     rig *r = open_with_old_events(true, 10);
     rig_serve(r, reply_ok);
@@ -299,6 +334,8 @@ int main(void) {
     RUN(five_days_less_an_hour_is_old);
     RUN(events_grow_old_between_tries);
     RUN(deferred_events_grow_old_too);
+    RUN(collected_events_that_grow_old_end);
+    RUN(deferred_collected_events_end_too);
     RUN(a_custom_host_without_import_drops_old_events);
     RUN(what_import_refuses_does_not_stop_young_events);
     RUN(identity_travels_apart_on_import);

@@ -195,6 +195,20 @@ static inline void rig_add_due(rig *r, uint32_t n) {
 
 /* ---- batches out ---- */
 
+static inline bool is_aged(const rig *r, const page *p) {
+    return p->kind == MP_PLAIN && p->time_ms > 0 &&
+           p->time_ms < r->wall_ms - 5 * DAY_MS + 3600 * 1000;
+}
+
+/* Collected events that were too old to be sent, as many as the lane says. */
+static inline void rig_notice_old(rig *r) {
+    for (uint64_t t = 1; t <= r->seqs; t++)
+        if (r->stats.dropped_expired > r->counts[EXPIRED] &&
+            r->book[t].fate == WAITING && is_aged(r, &r->book[t]) &&
+            mp_lane_left(r->lane, t) == mp_lane_left(r->lane, t - 1))
+            rig_mark(r, t, EXPIRED);
+}
+
 /* Records that the lane gave up by itself. */
 static inline void rig_notice_gone(rig *r, fate fate_now) {
     for (uint64_t t = 1; t <= r->seqs; t++)
@@ -205,6 +219,8 @@ static inline void rig_notice_gone(rig *r, fate fate_now) {
 
 /* The end of a bisection, or of patience. */
 static inline void rig_notice_given_up(rig *r) {
+    if (r->id == MP_LANE_COLLECTED)
+        rig_notice_old(r);
     if (r->stats.rejected != r->counts[REJECTED])
         rig_notice_gone(r, REJECTED);
     else if (r->stats.dropped_expired != r->counts[EXPIRED])
@@ -226,8 +242,7 @@ static inline void rig_drop_oldest(rig *r) {
 }
 
 static inline bool is_old(const rig *r, const page *p) {
-    return r->id == MP_LANE_EVENTS && p->kind == MP_PLAIN && p->time_ms > 0 &&
-           p->time_ms < r->wall_ms - 5 * DAY_MS + 3600 * 1000;
+    return r->id == MP_LANE_EVENTS && is_aged(r, p);
 }
 
 static inline bool is_detour(const rig *r, const mp_batch *batch) {
@@ -241,7 +256,8 @@ static inline uint32_t rig_limit(const rig *r) {
 
 /* What every batch must be like. */
 static inline void rig_check_batch(rig *r, const mp_batch *batch) {
-    bool ordered = r->id >= MP_LANE_PEOPLE;
+    bool ordered = mp_endpoints[r->id].ordered;
+    bool mixed = mp_endpoints[r->id].max_age_ms > 0; /* kinds may be */
     uint64_t last = 0;
     uint32_t bytes = 0;
     CHECK(batch->count > 0 && batch->count <= rig_limit(r));
@@ -253,7 +269,8 @@ static inline void rig_check_batch(rig *r, const mp_batch *batch) {
         last = seq;
         CHECK(p->fate == WAITING);
         CHECK(is_detour(r, batch) == is_old(r, p));
-        CHECK(r->id == MP_LANE_EVENTS || p->kind == first->kind);
+        CHECK(mixed || p->kind == first->kind);
+        CHECK(r->id != MP_LANE_COLLECTED || !is_aged(r, p));
         bytes += (uint32_t)p->bytes;
         rig_mark(r, seq, TRAVELLING);
         if (ordered && p->before > 0)
@@ -271,7 +288,7 @@ static inline mp_batch *rig_next_of(rig *r, uint32_t slots) {
     if (batch) {
         r->requests++;
         rig_check_batch(r, batch);
-        if (r->id >= MP_LANE_PEOPLE)
+        if (mp_endpoints[r->id].ordered)
             CHECK(mp_lane_in_flight(r->lane) == 1);
     } else {
         CHECK(r->next_ms > r->now_ms);

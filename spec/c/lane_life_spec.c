@@ -34,11 +34,11 @@ static word says_anything(rig *r, const mp_batch *batch) {
 static void add_anything(rig *r, uint32_t n) {
     for (; n > 0 && r->seqs < 1500; n--) {
         mp_kind kind = MP_PLAIN;
-        if (chance(0.2) && r->id <= MP_LANE_IMPORT)
+        bool event = !mp_endpoints[r->id].profiles;
+        if (chance(0.2) && event)
             kind = MP_IDENTITY;
         else if (chance(0.2) && r->id == MP_LANE_PEOPLE)
             kind = MP_NON_IDEMPOTENT;
-        bool event = r->id <= MP_LANE_IMPORT;
         int64_t age_ms = (int64_t)(mp_rng_unit(&dice) * 7 * DAY_MS);
         rig_put(r, kind, (uint32_t)(mp_rng_unit(&dice) * 6),
                 event ? r->wall_ms - age_ms : 0,
@@ -118,7 +118,10 @@ static bool act_without(uint32_t nth, mp_lane_id id) {
     bool came = failing_disarm();
     for (uint64_t t = 1; t <= r->seqs; t++)
         CHECK(r->book[t].poison || id == MP_LANE_PEOPLE ||
-              r->book[t].fate == DELIVERED);
+              r->book[t].fate ==
+                  (id == MP_LANE_COLLECTED && is_aged(r, &r->book[t])
+                       ? EXPIRED
+                       : DELIVERED));
     rig_finish(r);
     return came;
 }

@@ -183,6 +183,8 @@ CASE(a_service_account_names_its_project) {
                  "https://api.mixpanel.com/track?verbose=1&ip=0");
     CHECK_STRING(url(&s, MP_LANE_PEOPLE),
                  "https://api.mixpanel.com/engage?verbose=1&ip=0");
+    CHECK_STRING(url(&s, MP_LANE_COLLECTED),
+                 "https://api.mixpanel.com/track?verbose=1&ip=0");
     close_scene(&s);
 }
 
@@ -205,7 +207,7 @@ CASE(only_import_carries_credentials) {
             make(&s, (mp_lane_id)lane);
             bool import = lane == MP_LANE_IMPORT;
             CHECK((header(&s, "Authorization") != NULL) == import);
-            CHECK(headers(&s) == 2 + import + (lane <= MP_LANE_IMPORT));
+            CHECK(headers(&s) == 2 + import + mp_endpoints[lane].gzip);
         }
         set_account(&s, "user", "secret");
     }

@@ -130,6 +130,42 @@ static bool is_old(const mp_lane *lane, const mp_entry *entry,
            entry->time_ms < wall_ms - lane->endpoint->max_age_ms;
 }
 
+/* Takes out of a batch in the list what has grown too old, and ends it. */
+static void drop_old_of(mp_lane *lane, mp_batch **list, mp_batch *batch,
+                        int64_t now_ms, int64_t wall_ms) {
+    bool old[MP_SEGMENT_RECORDS] = {false};
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < batch->count; i++) {
+        old[i] = is_old(lane, mp_batch_entry(batch, i), wall_ms);
+        n += old[i];
+    }
+    if (n == 0)
+        return;
+    mp_batch *part = batch;
+    mp_lane_take_out(list, batch);
+    if (n < batch->count) {
+        part = mp_batch_split(batch, old, n);
+        mp_lane_insert(list, batch);
+    }
+    if (part)
+        mp_lane_end(lane, part, MP_FATE_EXPIRED, 0,
+                    "older than five days, and collected from others");
+    else
+        mp_lane_back_off(lane, now_ms + MP_LANE_NO_MEMORY_MS);
+}
+
+/* Old events of a lane that sends them nowhere else. */
+static void drop_old(mp_lane *lane, mp_batch **list, int64_t now_ms,
+                     int64_t wall_ms) {
+    if (lane->endpoint->max_age_ms == 0 ||
+        &mp_endpoints[lane->endpoint->older_lane] != lane->endpoint)
+        return;
+    for (mp_batch *batch = *list, *next; batch; batch = next) {
+        next = batch->next;
+        drop_old_of(lane, list, batch, now_ms, wall_ms);
+    }
+}
+
 /* Two records may share a request only if their classes are equal. */
 static int class_of(const mp_lane *lane, const mp_entry *entry,
                     int64_t wall_ms) {
@@ -302,8 +338,10 @@ static mp_batch *choose(mp_lane *lane, const mp_settings *settings,
                         int64_t now_ms, int64_t wall_ms, int64_t *next_ms) {
     mp_batch *part;
     drop_expired(lane, settings, &lane->deferred, now_ms);
+    drop_old(lane, &lane->deferred, now_ms, wall_ms);
     do {
         drop_expired(lane, settings, &lane->ready, now_ms);
+        drop_old(lane, &lane->ready, now_ms, wall_ms);
         lane->wants_disk = mp_lane_disk_first(lane);
         if (lane->wants_disk)
             return NULL;

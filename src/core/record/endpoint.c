@@ -51,4 +51,16 @@ const mp_endpoint mp_endpoints[MP_LANES] = {
             .profiles = true,
             .ordered = true,
         },
+    /* Placed by the address in each of them, if anyhow: the request's is that
+     * of whoever collected them. */
+    [MP_LANE_COLLECTED] =
+        {
+            .name = "collected",
+            .path = "/track",
+            .query = "verbose=1&ip=0",
+            .max_age_ms = TRACK_MAX_AGE_MS,
+            .older_lane = MP_LANE_COLLECTED,
+            .batch_limit = MP_ENDPOINT_RECORDS,
+            .gzip = true,
+        },
 };

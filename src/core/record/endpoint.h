@@ -15,11 +15,12 @@ typedef enum mp_lane_id {
     MP_LANE_EVENTS,
     MP_LANE_IMPORT,
     MP_LANE_PEOPLE,
-    MP_LANE_GROUPS
+    MP_LANE_GROUPS,
+    MP_LANE_COLLECTED /* events of others, who have no rights but their own */
 } mp_lane_id;
 
 enum {
-    MP_LANES = 4
+    MP_LANES = 5
 };
 
 typedef struct mp_endpoint {
@@ -27,7 +28,7 @@ typedef struct mp_endpoint {
     const char *path;      /* also how reports name it */
     const char *query;     /* "verbose=1" */
     int64_t max_age_ms;    /* of an event; 0: any */
-    mp_lane_id older_lane; /* whose endpoint takes older ones */
+    mp_lane_id older_lane; /* whose endpoint takes older ones; its own: none */
     uint32_t batch_limit;  /* records in one request, at the most */
     bool geolocates;       /* takes "ip": whether to place the sender */
     bool authenticates;    /* wants HTTP Basic; all records bear the token */
