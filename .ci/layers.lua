@@ -4,6 +4,7 @@
 -- each breach; the exit status says whether there was one.
 local folders = { -- a folder includes only those behind it
   "binding/client",
+  "binding/ingest",
   "binding/user",
   "binding/profile",
   "binding/event",

@@ -52,6 +52,7 @@ function mixpanel.date(seconds) end
 ---@alias mixpanel.ErrorCode
 ---| "invalid"      # the data has no place in a Mixpanel record; the message has the path to it
 ---| "queue_full"   # `max_queue_bytes` wait already, or a user holds too many updates or timers; nothing was queued
+---| "too_large"    # `collect`: more than is taken at once, to be sent in parts; nothing was queued
 ---| "closed"       # the client was closed, or the process is exiting
 ---| "opted_out"    # the user of `mp:user` has opted out; nothing was sent
 ---| "timeout"      # the wait ended before its records did; they stay queued. `check`: no answer yet. `save`: the file is not written yet
@@ -249,6 +250,38 @@ function Client:next_request() end
 ---@return mixpanel.ErrorCode? code
 function Client:answer(id, status, headers, body) end
 
+---Takes in what a Mixpanel SDK posts, of a browser above all: the events and
+---updates in it become records of this client, each judged by itself. They keep
+---their `$insert_id` and `time`, numbers as they are written and text byte for
+---byte; the client's `properties` are not added, its `exclude_properties` are
+---left out. An event with a time but without an `$insert_id` gets one that
+---depends on its bytes, so that what is sent again counts once.
+---
+---Events go to `/track` and never gain rights: not to `/import`, whatever
+---`events_via` says, no `$merge`, and what is or becomes older than five days
+---less an hour ends as `expired`. Of a body the good records are queued all at
+---once, or none: then it returns `nil`.
+---@param endpoint "track"|"engage"|"groups" that it was posted to
+---@param body? string as it came: JSON, or a form with JSON or base64 in `data`; the bytes tell which. Without one `data` is looked for in the query
+---@param options? mixpanel.CollectOptions
+---@return mixpanel.Collected? collected
+---@return string? message
+---@return mixpanel.ErrorCode? code `invalid`: the body is none; `too_large`: 10 MB, inflated, or 2000 records
+function Client:collect(endpoint, body, options) end
+
+---Queues records that are JSON already: an object, a list of them, or several
+---values one after the other, as in a file of lines. They are what the API takes,
+---with the rights of this client; the token may be missing. An event with a time
+---but without an `$insert_id` gets one that depends on its bytes. A text is queued
+---whole or not at all, unless events that go to `/import` stand in it beside
+---others that go to `/track`: then some may be queued when it returns `nil`.
+---@param endpoint "track"|"import"|"engage"|"groups" as `track` or `import` would send
+---@param json string
+---@return mixpanel.Collected? ingested
+---@return string? message
+---@return mixpanel.ErrorCode? code
+function Client:ingest(endpoint, json) end
+
 ---Changes settings for every client of the project; `properties` of this client
 ---only. Options that decide where records go raise.
 ---@param options mixpanel.Options
@@ -265,6 +298,29 @@ function Client:set_config(options) end
 ---@return string? message
 ---@return mixpanel.ErrorCode? code
 function Client:user(options) end
+
+---What `collect` is told of a request.
+---@class mixpanel.CollectOptions
+---@field content_encoding? string of the request; `gzip` or none, others are `invalid`
+---@field query? string of the URL, behind the `?`: `ip`, `verbose`, and `data` of a GET
+---@field ip? string the visitor's address, for records whose request asks to be placed by it: by `ip=1`, updates of people unless by `ip=0`
+---@field tokens? table<string, string> tokens to take beside the client's own, and those to send instead; at most 64. Records with others are refused
+
+---What became of the records of a text.
+---@class mixpanel.Collected
+---@field taken integer queued
+---@field refused integer that have no place in Mixpanel
+---@field expired integer of the refused: events too old for `/track`
+---@field left_out integer updates of which `exclude_properties` left nothing
+---@field refusals mixpanel.Refusal[] of `collect` the first ten, of `ingest` all
+---@field verbose? boolean of `collect`: the SDK asks for a reply in JSON
+
+---@class mixpanel.Refusal
+---@field index integer of the record in the text, from 1
+---@field first integer where it begins in the JSON: with `last` for `string.sub`
+---@field last integer
+---@field field? string path to what is wrong; none for the record as a whole
+---@field message string why
 
 ---A request that `next_request` gives out.
 ---@class mixpanel.Request

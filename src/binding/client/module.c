@@ -6,6 +6,7 @@
 #include "binding/encode/timestamp.h"
 #include "binding/encode/type_hint.h"
 #include "binding/event/events.h"
+#include "binding/ingest/collect.h"
 #include "binding/lua/handle.h"
 #include "binding/profile/groups.h"
 #include "binding/profile/people.h"
@@ -49,13 +50,10 @@ static void add_profile_handle(lua_State *L, int scratch, mp_type type,
 /* What client.c copies for each client. */
 static void add_client(lua_State *L, int scratch) {
     static const luaL_Reg *const lists[] = {
-        mp_events_methods,
-        mp_client_methods,
-        mp_delivery_methods,
-        mp_outcomes_methods,
-        mp_manual_methods,
-        mp_user_constructor,
-        NULL,
+        mp_events_methods,   mp_collect_methods,
+        mp_client_methods,   mp_delivery_methods,
+        mp_outcomes_methods, mp_manual_methods,
+        mp_user_constructor, NULL,
     };
     mp_handle_type(L, MP_CLIENT);
     int methods = lua_gettop(L);

@@ -13,6 +13,7 @@ const char *mp_err_code(mp_err err) {
         [MP_NETWORK] = "network",
         [MP_THREAD] = "thread",
         [MP_STATE] = "state",
+        [MP_TOO_LARGE] = "too_large",
     };
     return codes[err];
 }

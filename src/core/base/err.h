@@ -14,7 +14,8 @@ typedef enum mp_err {
     MP_UNAUTHORIZED, /* the API refused the credentials */
     MP_NETWORK,      /* no reply */
     MP_THREAD,       /* the sending thread cannot be started */
-    MP_STATE         /* a user's state cannot be kept */
+    MP_STATE,        /* a user's state cannot be kept */
+    MP_TOO_LARGE     /* more than is taken at once */
 } mp_err;
 
 /* The code as Lua sees it, such as "queue_full"; a static string. */

@@ -27,6 +27,8 @@ typedef struct mp_ingest_rules {
     bool may_merge;                /* $merge is taken */
     bool reject;                   /* refuse what could be repaired */
     bool lines;                    /* one JSON value may follow another */
+    bool time_required;      /* an event without a time is refused, unless it
+                              * says who somebody is */
     bool keep_equal;         /* records of equal bytes are different ones: their
                               * $insert_id is derived from their position, too */
     bool profile_time;       /* give updates of profiles a $time */

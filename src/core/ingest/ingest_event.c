@@ -13,7 +13,7 @@ typedef struct event {
     bool named;
     bool complete; /* its properties were read */
     bool has_token, has_insert_id;
-    bool has_ip;
+    bool has_ip, has_time;
     bool identified; /* an id, even an empty one, is among the properties */
     uint32_t properties, object;
 } event;
@@ -122,7 +122,8 @@ static mp_err complete(mp_ingest *in, event *e, size_t start,
     mp_ingest_put_text(in, "token", mp_ingest_token_sent(in));
     if (!e->has_insert_id)
         put_insert_id(in, raw);
-    if (in->record.time_ms == 0) {
+    e->has_time = in->record.time_ms != 0;
+    if (!e->has_time) {
         in->record.time_ms = in->rules->now_ms;
         mp_ingest_put_number(in, "time", in->rules->now_ms);
     }
@@ -214,6 +215,13 @@ static mp_err finish(mp_ingest *in, event *e, size_t start) {
         err = mp_ingest_put(in, "}");
     if (err != MP_OK)
         return err;
+    if (in->rules->time_required && !e->has_time &&
+        in->record.kind != MP_IDENTITY) {
+        mp_fault_set(&c->fault, "import wants to know when the event happened");
+        mp_fault_name(&c->fault, "time", 4);
+        mp_fault_name(&c->fault, "properties", 10);
+        return MP_INVALID;
+    }
     c->out.data[start] = '{';
     in->expired = in->record.time_ms < in->rules->oldest_ms;
     return in->expired ? mp_fault_set(&c->fault, "the event is too old")
