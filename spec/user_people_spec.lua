@@ -88,6 +88,40 @@ describe("the profile of a user", function()
     assert.same({}, users.sent(mp))
   end)
 
+  it("is held without what the client excludes by the time it is sent", function()
+    me.people:set { secret = 1, a = 1, l = { { secret = 1 } } }
+    me.people:set("secret", 2)
+    me.people:union { secret = { 3 } }
+    me.people:unset { "secret" }
+    me.people:set({ b = 1, secret = 4 }, { ip = "1.2.3.4" })
+    me.people:set {}
+    me.people:track_charge(5)
+    me:set_group("secret", "acme")
+    local state = me:export_state()
+    mp:set_config { exclude_properties = { "secret", "$transactions" } }
+    for _, user in ipairs { me, mp:user { state = state } } do
+      user:identify "u1"
+      local sent = users.sent(mp)
+      table.remove(sent, 1) -- $identify
+      assert.same({
+        { "$set", { a = 1, l = { { secret = 1 } } } },
+        { "$unset", { "secret" } },
+        { "$set", { b = 1 } },
+        { "$set", {} },
+      }, operations(sent))
+      assert.equal("1.2.3.4", sent[3]["$ip"])
+      assert.is_number(sent[1]["$time"])
+      assert.equal("0", sent[4]["$ip"])
+    end
+    local you = mp:user()
+    mp:set_config { exclude_properties = {} }
+    you.people:set("secret", 1)
+    mp:set_config { exclude_properties = { "secret" } }
+    you:identify "u2"
+    assert.equal("$identify", select(2, users.only(mp)).event)
+    assert.is_nil(you:export_state().held)
+  end)
+
   it("of an anonymous device is sent when asked for", function()
     me.people:set("a", 1)
     assert.is_true(me:identify())

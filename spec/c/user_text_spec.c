@@ -222,6 +222,36 @@ CASE(a_timer_counts_on_the_clock_that_was_running) {
     mp_dict_clear(&timers.dict);
 }
 
+/* What is left of an update without the properties a and b. */
+static const char *filtered(const char *body) {
+    static char text[128];
+    mp_dict names = {0};
+    mp_buf out = {0};
+    mp_pending_update update = {.body = body, .len = strlen(body)};
+    CHECK(mp_dict_set(&names, "a", 1, NULL, 0) == MP_OK);
+    CHECK(mp_dict_set(&names, "b", 1, NULL, 0) == MP_OK);
+    CHECK(mp_pending_filter(&update, &names, &out) == MP_OK);
+    snprintf(text, sizeof text, "%.*s", (int)out.len, out.data ? out.data : "");
+    mp_buf_free(&out);
+    mp_dict_clear(&names);
+    return text;
+}
+
+CASE(what_is_excluded_is_left_out_of_pending_updates) {
+    static const char *const cases[][2] = {
+        {",\"$set\":{\"a\":1,\"c\":2,\"b\":3}}", ",\"$set\":{\"c\":2}}"},
+        {",\"$set\":{\"c\":{\"a\":[1,{\"b\":\"}\"}]},\"a\":0}}",
+         ",\"$set\":{\"c\":{\"a\":[1,{\"b\":\"}\"}]}}}"},
+        {",\"$time\":1,\"$add\":{\"b\":{\"a\":1},\"a\":\",\"}}", ""},
+        {",\"$set\":{}}", ",\"$set\":{}}"},
+        {",\"$unset\":[\"a\"]}", ",\"$unset\":[\"a\"]}"},
+        {",\"$ip\":\"a\",\"$union\":{\"\":[],\"b\":[]}}",
+         ",\"$ip\":\"a\",\"$union\":{\"\":[]}}"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        CHECK(strcmp(filtered(cases[i][0]), cases[i][1]) == 0);
+}
+
 int main(void) {
     RUN(what_is_written_is_read_as_it_was);
     RUN(pending_updates_know_if_they_are_idempotent);
@@ -232,6 +262,7 @@ int main(void) {
     RUN(no_damage_does_harm);
     RUN(who_opted_out_is_forgotten);
     RUN(what_could_not_be_sent_is_no_state);
+    RUN(what_is_excluded_is_left_out_of_pending_updates);
     RUN(no_more_is_pending_than_the_limits_allow);
     RUN(a_timer_counts_on_the_clock_that_was_running);
     return unit_result();

@@ -67,48 +67,81 @@ static mp_err add_pending(mp_user_handle *self, const mp_record *record,
     return err;
 }
 
-/* The records of all pending updates; each points to one of two heads. */
-static mp_record *make_records(const mp_user_handle *self, mp_buf *head,
-                               size_t *plain_len) {
+/* Pending updates in the making of records: two heads, of which each has one,
+ * and bodies, if some properties are never sent. */
+typedef struct releasing {
+    mp_record *records;
+    size_t n, plain_len;
+    mp_buf heads, bodies;
+} releasing;
+
+static void free_releasing(releasing *r) {
+    free(r->records);
+    mp_buf_free(&r->heads);
+    mp_buf_free(&r->bodies);
+}
+
+static mp_err make_heads(releasing *r, const mp_user_handle *self) {
+    mp_user_people_head(self, &r->heads);
+    r->plain_len = r->heads.len;
+    return mp_buf_puts(&r->heads, MP_PROFILE_NO_IP);
+}
+
+/* The update's record, but for a body that was filtered: it may still move. */
+static void add_record(releasing *r, const mp_user_handle *self,
+                       const mp_pending_update *update, size_t body_len) {
+    bool plain = update->has_ip || mp_project_geolocate(self->client->project);
+    r->records[r->n++] = (mp_record){
+        .head = r->heads.data,
+        .head_len = plain ? r->plain_len : r->heads.len,
+        .body = update->body,
+        .body_len = body_len,
+        .ordering_key = mp_user_ordering_key(self),
+        .repaired = update->repaired,
+        .kind = update->kind,
+    };
+}
+
+static mp_err add_filtered(releasing *r, const mp_user_handle *self,
+                           const mp_dict *excluded) {
     const mp_pending *pending = &self->user.pending;
-    bool geolocate = mp_project_geolocate(self->client->project);
-    mp_record *records = calloc(pending->count, sizeof *records);
-    if (!records || mp_user_people_head(self, head) != MP_OK)
-        goto fail;
-    *plain_len = head->len;
-    if (mp_buf_puts(head, MP_PROFILE_NO_IP) != MP_OK)
-        goto fail;
     for (uint32_t i = 0; i < pending->count; i++) {
-        const mp_pending_update *update = &pending->updates[i];
-        records[i] = (mp_record){
-            .head = head->data,
-            .head_len = update->has_ip || geolocate ? *plain_len : head->len,
-            .body = update->body,
-            .body_len = update->len,
-            .ordering_key = mp_user_ordering_key(self),
-            .repaired = update->repaired,
-            .kind = update->kind,
-        };
+        size_t start = r->bodies.len;
+        mp_pending_filter(&pending->updates[i], excluded, &r->bodies);
+        if (r->bodies.len > start)
+            add_record(r, self, &pending->updates[i], r->bodies.len - start);
     }
-    return records;
-fail:
-    free(records);
-    return NULL;
+    const char *body = r->bodies.data;
+    for (size_t i = 0; i < r->n; body += r->records[i++].body_len)
+        r->records[i].body = body;
+    return r->bodies.err;
+}
+
+/* Makes the records of all pending updates. What the client excludes may have
+ * been held before it did. MP_MEMORY. */
+static mp_err make_records(releasing *r, const mp_user_handle *self) {
+    const mp_pending *pending = &self->user.pending;
+    const mp_dict *excluded = mp_defaults_excluded(self->client->defaults);
+    r->records = calloc(pending->count, sizeof *r->records);
+    if (!r->records || make_heads(r, self) != MP_OK)
+        return MP_MEMORY;
+    if (excluded)
+        return add_filtered(r, self, excluded);
+    for (uint32_t i = 0; i < pending->count; i++)
+        add_record(r, self, &pending->updates[i], pending->updates[i].len);
+    return MP_OK;
 }
 
 mp_err mp_user_people_release(mp_user_handle *self) {
-    mp_buf head = {0};
-    size_t plain_len = 0;
     mp_pending *pending = &self->user.pending;
+    releasing r = {.records = NULL};
     if (!self->user.identified || pending->count == 0)
         return MP_OK;
-    mp_record *records = make_records(self, &head, &plain_len);
-    mp_err err = MP_MEMORY;
-    if (records)
-        err = mp_engine_push(self->client->project, MP_LANE_PEOPLE, records,
-                             pending->count);
-    free(records);
-    mp_buf_free(&head);
+    mp_err err = make_records(&r, self);
+    if (err == MP_OK && r.n > 0)
+        err = mp_engine_push(self->client->project, MP_LANE_PEOPLE, r.records,
+                             r.n);
+    free_releasing(&r);
     if (err == MP_OK) {
         mp_pending_clear(pending);
         mp_user_save(self);

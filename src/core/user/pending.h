@@ -4,6 +4,7 @@
 #define MP_PENDING_H
 
 #include "core/base/buf.h"
+#include "core/base/dict.h"
 #include "core/record/segment.h"
 
 enum {
@@ -32,6 +33,12 @@ typedef struct mp_pending {
 /* Copies the update in. MP_QUEUE_FULL at either limit, MP_MEMORY; nothing
  * changed then. */
 mp_err mp_pending_add(mp_pending *pending, const mp_pending_update *update);
+
+/* Appends the update's body without the properties of these names, given as
+ * JSON without quotes; nothing if that is all of what it updates. Returns the
+ * buffer's error. */
+mp_err mp_pending_filter(const mp_pending_update *update,
+                         const mp_dict *excluded, mp_buf *out);
 
 void mp_pending_clear(mp_pending *pending); /* and frees */
 
