@@ -56,7 +56,7 @@ void mp_handle_add(lua_State *L, int table, const luaL_Reg *functions,
                    int scratch, mp_type type) {
     for (; functions->name; functions++) {
         lua_pushvalue(L, scratch);
-        lua_pushinteger(L, type);
+        lua_pushinteger(L, (lua_Integer)type);
         lua_pushcclosure(L, functions->func, 2);
         lua_setfield(L, table, functions->name);
     }
@@ -66,7 +66,7 @@ void mp_handle_add_with(lua_State *L, int table, const char *name,
                         lua_CFunction function, int scratch, mp_type type,
                         lua_Integer third) {
     lua_pushvalue(L, scratch);
-    lua_pushinteger(L, type);
+    lua_pushinteger(L, (lua_Integer)type);
     lua_pushinteger(L, third);
     lua_pushcclosure(L, function, 3);
     lua_setfield(L, table, name);
@@ -125,7 +125,7 @@ int mp_handle_index(lua_State *L) {
 void mp_handle_set_index(lua_State *L, int metatable, int methods, int scratch,
                          mp_type type) {
     lua_pushvalue(L, scratch);
-    lua_pushinteger(L, type);
+    lua_pushinteger(L, (lua_Integer)type);
     lua_pushvalue(L, methods);
     lua_pushcclosure(L, mp_handle_index, 3);
     lua_setfield(L, metatable, "__index");

@@ -53,7 +53,7 @@ bool mp_project_can_hold(mp_project *project, size_t bytes) {
 /* With the lock held: true if so many bytes may be queued, which older
  * records may have to make room for. */
 static bool has_room(mp_project *project, size_t bytes, int64_t now_ms) {
-    size_t most = project->settings->max_queue_bytes;
+    uint64_t most = project->settings->max_queue_bytes;
     while (project->stats.queue_bytes + bytes > most)
         if (bytes > most || !project->settings->drop_oldest ||
             !drop_oldest(project, now_ms))
