@@ -299,7 +299,7 @@ describe("a client", function()
   it("keeps records from a server whose certificate does not verify", function()
     local wary = new { api_host = server.tls_url, max_retry_delay = 0.2 }
     assert(wary:track "A")
-    assert.matches("certificate", last_error(wary))
+    assert.matches("[Cc]ert", last_error(wary)) -- the words are the TLS library's
     assert.equal(0, #server:requests())
     wary:close(0)
   end)
