@@ -1,3 +1,14 @@
+/* The loop of the thread that sends.
+ *
+ * A pass writes the state files that are due, asks each project for requests
+ * until it has none or the transport is full, and then sleeps in the transport.
+ * Three things end the sleep: a transfer gets on; the earliest time that a
+ * project named comes, when a batch has lingered or a backoff, an age or a sync
+ * interval ends; or somebody wakes the thread. A push does so only if what it
+ * added is due before that time (mp_project_must_wake), so that a stream of
+ * events costs no system call each; flush, close, new settings and the stop
+ * always do. The transport remembers a wake that comes before the sleep, so
+ * none is lost between the look at the projects and the sleep. */
 #include "core/engine/worker.h"
 
 #include "core/os/clock.h"
