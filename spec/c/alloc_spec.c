@@ -218,7 +218,7 @@ static bool carry(mp_project *project, int64_t *now_ms) {
     for (int i = 0; i < 300; i++) {
         int64_t next_ms = 0;
         mp_request *request =
-            mp_project_next_request(project, *now_ms, RIG_WALL_MS, &next_ms);
+            mp_project_next_request(project, *now_ms, &next_ms);
         if (request) {
             CHECK(holds_records(request));
             mp_reply reply =

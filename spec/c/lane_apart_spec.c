@@ -129,11 +129,32 @@ CASE(events_grow_old_between_tries) {
     CHECK(batch && !is_detour(r, batch));
     rig_say(r, batch, reply_429);
     rig_sleep(r);
-    r->wall_ms += 5 * (int64_t)DAY_MS;
+    r->now_ms += 5 * (int64_t)DAY_MS;
     batch = rig_next(r);
     CHECK(batch && is_detour(r, batch));
     rig_say(r, batch, reply_ok);
     rig_finish(r);
+}
+
+/* Else a clock that is ahead for one request would end live events. */
+CASE(a_jump_of_the_wall_clock_ages_nothing) {
+    static const mp_lane_id lanes[] = {MP_LANE_EVENTS, MP_LANE_COLLECTED};
+    for (int i = 0; i < 2; i++) {
+        rig *r = rig_open(lanes[i]);
+        rig_put(r, MP_PLAIN, 0, r->wall_ms, 50);
+        r->wall_ms += 6 * (int64_t)DAY_MS;
+        rig_put(r, MP_PLAIN, 0, r->wall_ms, 50);
+        rig_put(r, MP_PLAIN, 0, r->wall_ms - 6 * (int64_t)DAY_MS, 50);
+        r->wall_ms -= 6 * (int64_t)DAY_MS;
+        rig_put(r, MP_PLAIN, 0, r->wall_ms, 50);
+        mp_lane_flush_up_to(r->lane, r->seqs);
+        mp_batch *batch = rig_next(r);
+        CHECK(batch && batch->count == 3 && !is_detour(r, batch));
+        if (batch)
+            rig_say(r, batch, reply_ok);
+        CHECK(r->stats.delivered == 3);
+        rig_finish(r);
+    }
 }
 
 CASE(deferred_events_grow_old_too) {
@@ -144,7 +165,7 @@ CASE(deferred_events_grow_old_too) {
         rig_serve(r, reply_503);
         rig_sleep(r);
     }
-    r->wall_ms += 5 * (int64_t)DAY_MS;
+    r->now_ms += 5 * (int64_t)DAY_MS;
     mp_batch *batch = rig_next(r);
     CHECK(batch && is_detour(r, batch));
     if (batch)
@@ -164,7 +185,7 @@ CASE(collected_events_that_grow_old_end) {
     CHECK(r->stats.dropped_expired == 1);
     rig_say(r, batch, reply_429);
     rig_sleep(r);
-    r->wall_ms += DAY_MS;
+    r->now_ms += DAY_MS;
     batch = rig_next(r);
     CHECK(batch && batch->count == 1 && !is_detour(r, batch));
     CHECK(r->stats.dropped_expired == 3);
@@ -181,7 +202,7 @@ CASE(deferred_collected_events_end_too) {
         rig_serve(r, reply_503);
         rig_sleep(r);
     }
-    r->wall_ms += 5 * (int64_t)DAY_MS;
+    r->now_ms += 5 * (int64_t)DAY_MS;
     CHECK(!rig_next(r));
     CHECK(r->stats.dropped_expired == 1 && r->stats.queued == 0);
     rig_finish(r);
@@ -333,6 +354,7 @@ int main(void) {
     RUN(old_events_travel_to_import);
     RUN(five_days_less_an_hour_is_old);
     RUN(events_grow_old_between_tries);
+    RUN(a_jump_of_the_wall_clock_ages_nothing);
     RUN(deferred_events_grow_old_too);
     RUN(collected_events_that_grow_old_end);
     RUN(deferred_collected_events_end_too);

@@ -33,7 +33,7 @@ typedef struct page {
     fate fate;
     bool poison; /* for model servers */
     mp_kind kind;
-    int64_t time_ms;
+    int64_t time_ms; /* on the monotonic clock; MP_NO_TIME */
     uint64_t before; /* the sequence number of the ordering key's record before;
                         0: none */
     size_t bytes;
@@ -169,12 +169,15 @@ static inline bool rig_put(rig *r, mp_kind kind, uint32_t ordering_key,
     CHECK(missing <= 1 && r->seqs < RIG_RECORDS);
     if (missing)
         mp_lane_give(r->lane, mp_segment_new());
+    int64_t ahead_ms = r->wall_ms - r->now_ms;
+    mp_lane_set_ahead(r->lane, ahead_ms);
     r->stats.accepted++;
     r->counts[WAITING]++;
-    r->book[++r->seqs] = (page){.kind = kind,
-                                .time_ms = time_ms,
-                                .before = r->last_of[ordering_key],
-                                .bytes = bytes + 2};
+    r->book[++r->seqs] =
+        (page){.kind = kind,
+               .time_ms = time_ms ? time_ms - ahead_ms : MP_NO_TIME,
+               .before = r->last_of[ordering_key],
+               .bytes = bytes + 2};
     r->last_of[ordering_key] = r->seqs;
     return mp_lane_add(r->lane, r->settings, &record, r->seqs, r->now_ms);
 }
@@ -196,8 +199,8 @@ static inline void rig_add_due(rig *r, uint32_t n) {
 /* ---- batches out ---- */
 
 static inline bool is_aged(const rig *r, const page *p) {
-    return p->kind == MP_PLAIN && p->time_ms > 0 &&
-           p->time_ms < r->wall_ms - 5 * DAY_MS + 3600 * 1000;
+    return p->kind == MP_PLAIN &&
+           p->time_ms < r->now_ms - 5 * DAY_MS + 3600 * 1000;
 }
 
 /* Collected events that were too old to be sent, as many as the lane says. */
@@ -281,8 +284,8 @@ static inline void rig_check_batch(rig *r, const mp_batch *batch) {
 }
 
 static inline mp_batch *rig_next_of(rig *r, uint32_t slots) {
-    mp_batch *batch = mp_lane_next(r->lane, r->settings, r->now_ms, r->wall_ms,
-                                   slots, &r->next_ms);
+    mp_batch *batch =
+        mp_lane_next(r->lane, r->settings, r->now_ms, slots, &r->next_ms);
     rig_sweep(r);
     rig_notice_given_up(r);
     if (batch) {

@@ -138,9 +138,9 @@ CASE(an_event_read_back_has_its_time_and_kind) {
     CHECK(read->entries[0].time_ms == 1795460000123);
     CHECK(read->entries[0].kind == MP_PLAIN);
     CHECK(read->entries[1].kind == MP_IDENTITY &&
-          read->entries[1].time_ms == 0);
+          read->entries[1].time_ms == MP_NO_TIME);
     CHECK(read->entries[2].kind == MP_IDENTITY &&
-          read->entries[2].time_ms == 0);
+          read->entries[2].time_ms == MP_NO_TIME);
     mp_spool_discard(read, why);
     mp_segment_free(read);
     mp_segment_free(segment);

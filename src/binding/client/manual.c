@@ -87,8 +87,7 @@ static int next_request(lua_State *L) {
     lua_settop(L, 1);
     lua_pushcfunction(L, push_request);
     int64_t now_ms = mp_clock_mono_ms(), next_ms;
-    const mp_handout *handout =
-        mp_project_checkout(project, now_ms, mp_clock_wall_ms(), &next_ms);
+    const mp_handout *handout = mp_project_checkout(project, now_ms, &next_ms);
     if (!handout)
         return push_wait(L, project, next_ms - now_ms);
     uint64_t number = handout->number;

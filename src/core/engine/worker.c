@@ -69,8 +69,7 @@ typedef struct pass {
 static mp_request *next_request(mp_project *project, int64_t *next_ms) {
     int64_t now_ms = mp_clock_mono_ms();
     mp_project_prepare(project, now_ms);
-    mp_request *request =
-        mp_project_next_request(project, now_ms, mp_clock_wall_ms(), next_ms);
+    mp_request *request = mp_project_next_request(project, now_ms, next_ms);
     if (!request)
         *next_ms =
             mp_clock_earlier(*next_ms, mp_project_maintain(project, now_ms));

@@ -129,6 +129,10 @@ void mp_lane_give_spare(mp_lane *lane, mp_segment *spare) {
     lane->filled &= lane->on_disk && !mp_queue_has_spares(&lane->queue);
 }
 
+void mp_lane_set_ahead(mp_lane *lane, int64_t ahead_ms) {
+    lane->queue.ahead_ms = ahead_ms;
+}
+
 bool mp_lane_add(mp_lane *lane, const mp_settings *settings,
                  const mp_record *record, uint64_t seq, int64_t now_ms) {
     bool full = mp_queue_add(&lane->queue, record, seq,

@@ -43,6 +43,11 @@ void mp_lane_give(mp_lane *lane, mp_segment *segment);
 bool mp_lane_add(mp_lane *lane, const mp_settings *settings,
                  const mp_record *record, uint64_t seq, int64_t now_ms);
 
+/* What the wall clock is ahead of the monotonic one for records that are added
+ * from now on: an event's age is what it was when it was accepted, and the
+ * monotonic time since. */
+void mp_lane_set_ahead(mp_lane *lane, int64_t ahead_ms);
+
 /* Drops the oldest records that are not in a request: what is left of their
  * batch, or a whole segment. False: there are none. */
 bool mp_lane_drop_oldest(mp_lane *lane, int64_t now_ms);
@@ -55,11 +60,9 @@ uint64_t mp_lane_droppable(const mp_lane *lane);
 
 /* The next batch to send, else NULL and in *next_ms when to ask again
  * (INT64_MAX: after the next mp_lane_add or mp_lane_handle_reply). `slots`: how
- * many more requests the project may have under way. `wall_ms` judges the age
- * of events. */
+ * many more requests the project may have under way. */
 mp_batch *mp_lane_next(mp_lane *lane, const mp_settings *settings,
-                       int64_t now_ms, int64_t wall_ms, uint32_t slots,
-                       int64_t *next_ms);
+                       int64_t now_ms, uint32_t slots, int64_t *next_ms);
 
 /* True if the lane is asked again after a reply or a pause and cannot go on
  * before, so that nobody need come to send what is added meanwhile. As the last

@@ -123,20 +123,18 @@ static void drop_expired(mp_lane *lane, const mp_settings *settings,
 }
 
 /* True if the event is too old for the lane's own endpoint. */
-static bool is_old(const mp_lane *lane, const mp_entry *entry,
-                   int64_t wall_ms) {
+static bool is_old(const mp_lane *lane, const mp_entry *entry, int64_t now_ms) {
     return lane->endpoint->max_age_ms > 0 && entry->kind == MP_PLAIN &&
-           entry->time_ms > 0 &&
-           entry->time_ms < wall_ms - lane->endpoint->max_age_ms;
+           entry->time_ms < now_ms - lane->endpoint->max_age_ms;
 }
 
 /* Takes out of a batch in the list what has grown too old, and ends it. */
 static void drop_old_of(mp_lane *lane, mp_batch **list, mp_batch *batch,
-                        int64_t now_ms, int64_t wall_ms) {
+                        int64_t now_ms) {
     bool old[MP_SEGMENT_RECORDS] = {false};
     uint32_t n = 0;
     for (uint32_t i = 0; i < batch->count; i++) {
-        old[i] = is_old(lane, mp_batch_entry(batch, i), wall_ms);
+        old[i] = is_old(lane, mp_batch_entry(batch, i), now_ms);
         n += old[i];
     }
     if (n == 0)
@@ -155,21 +153,20 @@ static void drop_old_of(mp_lane *lane, mp_batch **list, mp_batch *batch,
 }
 
 /* Old events of a lane that sends them nowhere else. */
-static void drop_old(mp_lane *lane, mp_batch **list, int64_t now_ms,
-                     int64_t wall_ms) {
+static void drop_old(mp_lane *lane, mp_batch **list, int64_t now_ms) {
     if (lane->endpoint->max_age_ms == 0 ||
         &mp_endpoints[lane->endpoint->older_lane] != lane->endpoint)
         return;
     for (mp_batch *batch = *list, *next; batch; batch = next) {
         next = batch->next;
-        drop_old_of(lane, list, batch, now_ms, wall_ms);
+        drop_old_of(lane, list, batch, now_ms);
     }
 }
 
 /* Two records may share a request only if their classes are equal. */
 static int class_of(const mp_lane *lane, const mp_entry *entry,
-                    int64_t wall_ms) {
-    return lane->endpoint->max_age_ms > 0 ? is_old(lane, entry, wall_ms)
+                    int64_t now_ms) {
+    return lane->endpoint->max_age_ms > 0 ? is_old(lane, entry, now_ms)
                                           : (int)entry->kind;
 }
 
@@ -222,7 +219,7 @@ static void add_key(key_set *set, const mp_entry *entry) {
 /* Marks in `keep` what of a batch may travel in one request, and returns how
  * many records that are. */
 static uint32_t mark_fitting(const mp_lane *lane, const mp_settings *settings,
-                             const mp_batch *batch, int64_t wall_ms,
+                             const mp_batch *batch, int64_t now_ms,
                              bool keep[]) {
     uint32_t limit = mp_lane_batch_limit(lane, settings), kept = 0;
     size_t bytes = 0;
@@ -233,7 +230,7 @@ static uint32_t mark_fitting(const mp_lane *lane, const mp_settings *settings,
         if (is_held_up(lane, batch, entry) ||
             (lane->endpoint->ordered && has_key(&behind, entry)))
             continue;
-        int own = class_of(lane, entry, wall_ms);
+        int own = class_of(lane, entry, now_ms);
         if (class < 0)
             class = own;
         if (own != class) {
@@ -252,9 +249,9 @@ static uint32_t mark_fitting(const mp_lane *lane, const mp_settings *settings,
 /* Takes from a batch in `ready` what may travel in one request. NULL: all of
  * it is held up, or memory ran out and the lane backs off. */
 static mp_batch *cut(mp_lane *lane, const mp_settings *settings,
-                     mp_batch *batch, int64_t now_ms, int64_t wall_ms) {
+                     mp_batch *batch, int64_t now_ms) {
     bool keep[MP_SEGMENT_RECORDS] = {false};
-    uint32_t kept = mark_fitting(lane, settings, batch, wall_ms, keep);
+    uint32_t kept = mark_fitting(lane, settings, batch, now_ms, keep);
     if (kept == 0)
         return NULL;
     mp_batch *part = batch;
@@ -264,7 +261,7 @@ static mp_batch *cut(mp_lane *lane, const mp_settings *settings,
         mp_lane_insert(&lane->ready, batch);
     }
     if (part)
-        part->endpoint = is_old(lane, mp_batch_entry(part, 0), wall_ms)
+        part->endpoint = is_old(lane, mp_batch_entry(part, 0), now_ms)
                              ? &mp_endpoints[lane->endpoint->older_lane]
                              : lane->endpoint;
     else
@@ -308,26 +305,25 @@ static mp_batch *load(mp_lane *lane, const mp_settings *settings,
 
 /* The first batch in `ready` of which something may travel. */
 static mp_batch *choose_ready(mp_lane *lane, const mp_settings *settings,
-                              int64_t now_ms, int64_t wall_ms) {
+                              int64_t now_ms) {
     mp_batch *part = NULL;
     for (mp_batch *b = lane->ready, *next;
          b && !part && !is_backing_off(lane, now_ms); b = next) {
         next = b->next;
         if (!is_exhausted(b))
-            part = cut(lane, settings, b, now_ms, wall_ms);
+            part = cut(lane, settings, b, now_ms);
     }
     return part;
 }
 
 /* What is due again travels like anything else: it may have grown old. */
 static mp_batch *choose_deferred(mp_lane *lane, const mp_settings *settings,
-                                 int64_t now_ms, int64_t wall_ms,
-                                 int64_t *next_ms) {
+                                 int64_t now_ms, int64_t *next_ms) {
     for (mp_batch *b = lane->deferred; b; b = b->next) {
         if (b->resume_ms <= now_ms) {
             mp_lane_take_out(&lane->deferred, b);
             mp_lane_insert(&lane->ready, b);
-            return cut(lane, settings, b, now_ms, wall_ms);
+            return cut(lane, settings, b, now_ms);
         }
         *next_ms = mp_clock_earlier(*next_ms, b->resume_ms);
     }
@@ -335,29 +331,28 @@ static mp_batch *choose_deferred(mp_lane *lane, const mp_settings *settings,
 }
 
 static mp_batch *choose(mp_lane *lane, const mp_settings *settings,
-                        int64_t now_ms, int64_t wall_ms, int64_t *next_ms) {
+                        int64_t now_ms, int64_t *next_ms) {
     mp_batch *part;
     drop_expired(lane, settings, &lane->deferred, now_ms);
-    drop_old(lane, &lane->deferred, now_ms, wall_ms);
+    drop_old(lane, &lane->deferred, now_ms);
     do {
         drop_expired(lane, settings, &lane->ready, now_ms);
-        drop_old(lane, &lane->ready, now_ms, wall_ms);
+        drop_old(lane, &lane->ready, now_ms);
         lane->wants_disk = mp_lane_disk_first(lane);
         if (lane->wants_disk)
             return NULL;
-        part = choose_ready(lane, settings, now_ms, wall_ms);
+        part = choose_ready(lane, settings, now_ms);
     } while (!part && !is_backing_off(lane, now_ms) &&
              load(lane, settings, now_ms, next_ms));
     if (!part && !is_backing_off(lane, now_ms))
-        part = choose_deferred(lane, settings, now_ms, wall_ms, next_ms);
+        part = choose_deferred(lane, settings, now_ms, next_ms);
     if (!part && !is_backing_off(lane, now_ms))
         lane->wants_disk = mp_lane_disk_next(lane);
     return part;
 }
 
 mp_batch *mp_lane_next(mp_lane *lane, const mp_settings *settings,
-                       int64_t now_ms, int64_t wall_ms, uint32_t slots,
-                       int64_t *next_ms) {
+                       int64_t now_ms, uint32_t slots, int64_t *next_ms) {
     *next_ms = INT64_MAX;
     lane->wants_disk = false;
     lane->waits =
@@ -373,7 +368,7 @@ mp_batch *mp_lane_next(mp_lane *lane, const mp_settings *settings,
         mp_lane_count_overflow(lane, 0, now_ms);
     }
     if (!is_backing_off(lane, now_ms))
-        batch = choose(lane, settings, now_ms, wall_ms, next_ms);
+        batch = choose(lane, settings, now_ms, next_ms);
     if (!batch) {
         lane->waits = is_backing_off(lane, now_ms) && !mp_lane_empty(lane);
         if (lane->waits)

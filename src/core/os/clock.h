@@ -15,6 +15,9 @@ int64_t mp_clock_mono_ms(void);
  * the price. */
 int64_t mp_clock_coarse_ms(void);
 
+/* mp_clock_wall_ms in the same way. */
+int64_t mp_clock_coarse_wall_ms(void);
+
 static inline int64_t mp_clock_earlier(int64_t a_ms, int64_t b_ms) {
     return a_ms < b_ms ? a_ms : b_ms;
 }

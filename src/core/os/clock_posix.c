@@ -17,6 +17,10 @@ int64_t mp_clock_coarse_ms(void) {
     return read_ms(CLOCK_MONOTONIC_COARSE);
 }
 
+int64_t mp_clock_coarse_wall_ms(void) {
+    return read_ms(CLOCK_REALTIME_COARSE);
+}
+
 int64_t mp_clock_mono_ms(void) {
     return read_ms(CLOCK_MONOTONIC);
 }

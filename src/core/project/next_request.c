@@ -46,15 +46,13 @@ static uint32_t slots_for(const mp_project *project, mp_lane_id id) {
 
 /* The next batch of any lane, asked in turn. */
 static mp_batch *next_of_lanes(mp_project *project, int64_t now_ms,
-                               int64_t wall_ms, mp_lane_id *id,
-                               int64_t *next_ms) {
+                               mp_lane_id *id, int64_t *next_ms) {
     *next_ms = INT64_MAX;
     for (unsigned i = 0; i < MP_LANES; i++) {
         *id = (mp_lane_id)((project->next_lane + i) % MP_LANES);
         int64_t ms;
-        mp_batch *batch =
-            mp_lane_next(project->lanes[*id], project->settings, now_ms,
-                         wall_ms, slots_for(project, *id), &ms);
+        mp_batch *batch = mp_lane_next(project->lanes[*id], project->settings,
+                                       now_ms, slots_for(project, *id), &ms);
         if (batch) {
             project->next_lane = *id + 1;
             return batch;
@@ -90,10 +88,10 @@ static mp_batch_file *wanted_batch(mp_project *project, mp_lane_id *id) {
 
 /* With the lock held: the next batch of any lane. Lanes that are asked also
  * give up what is too old or refused for good. */
-static mp_batch *next_batch(mp_project *project, int64_t now_ms,
-                            int64_t wall_ms, mp_lane_id *id, int64_t *next_ms) {
+static mp_batch *next_batch(mp_project *project, int64_t now_ms, mp_lane_id *id,
+                            int64_t *next_ms) {
     uint64_t before = without_outcome(project);
-    mp_batch *batch = next_of_lanes(project, now_ms, wall_ms, id, next_ms);
+    mp_batch *batch = next_of_lanes(project, now_ms, id, next_ms);
     if (without_outcome(project) != before)
         mp_wait_changed(&project->wait);
     return batch;
@@ -218,13 +216,12 @@ typedef struct choice {
     mp_batch_file *wanted;
 } choice;
 
-static choice choose(mp_project *project, int64_t now_ms, int64_t wall_ms,
-                     int64_t *next_ms) {
+static choice choose(mp_project *project, int64_t now_ms, int64_t *next_ms) {
     choice next = {.id = MP_LANE_EVENTS};
     mp_project_lock(project);
     next.is_check = take_check(project, &next.check);
     if (!next.is_check)
-        next.batch = next_batch(project, now_ms, wall_ms, &next.id, next_ms);
+        next.batch = next_batch(project, now_ms, &next.id, next_ms);
     if (!next.is_check && !next.batch)
         next.wanted = wanted_batch(project, &next.id);
     if (!next.is_check)
@@ -238,13 +235,13 @@ static choice choose(mp_project *project, int64_t now_ms, int64_t wall_ms,
 }
 
 mp_request *mp_project_next_request(mp_project *project, int64_t now_ms,
-                                    int64_t wall_ms, int64_t *next_ms) {
+                                    int64_t *next_ms) {
     mp_settings *settings = mp_project_settings(project);
     mp_request *request = NULL;
-    choice next = choose(project, now_ms, wall_ms, next_ms);
+    choice next = choose(project, now_ms, next_ms);
     while (next.wanted) {
         mp_project_fetch(project, next.id, next.wanted, settings, now_ms);
-        next = choose(project, now_ms, wall_ms, next_ms);
+        next = choose(project, now_ms, next_ms);
     }
     if (next.is_check) {
         request = next_check(project, settings, next.check, now_ms, next_ms);

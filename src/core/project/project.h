@@ -136,11 +136,11 @@ bool mp_project_write_saves(mp_project *project);
 void mp_project_prepare(mp_project *project, int64_t now_ms);
 
 /* The next request to send, else NULL and in *next_ms when to ask again
- * (INT64_MAX: not before it is woken). `wall_ms` judges the age of events. The
+ * (INT64_MAX: not before it is woken). The
  * project owns the request until its reply is given to
  * mp_project_handle_reply. */
 mp_request *mp_project_next_request(mp_project *project, int64_t now_ms,
-                                    int64_t wall_ms, int64_t *next_ms);
+                                    int64_t *next_ms);
 
 /* When there is nothing to send: lets records go from memory to disk, syncs,
  * evicts. Blocks as long as the disk does. Returns when to come again
@@ -162,7 +162,7 @@ void mp_project_fail_request(mp_project *project, mp_request *request,
 /* As mp_project_next_request, for the host to carry. It may be read until
  * mp_project_release_request; no reply to it is taken before. Thread: any. */
 const mp_handout *mp_project_checkout(mp_project *project, int64_t now_ms,
-                                      int64_t wall_ms, int64_t *next_ms);
+                                      int64_t *next_ms);
 void mp_project_release_request(mp_project *project, uint64_t number);
 
 /* As mp_project_handle_reply. False: no request of this number waits for a

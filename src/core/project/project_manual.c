@@ -8,12 +8,11 @@ enum {
 };
 
 const mp_handout *mp_project_checkout(mp_project *project, int64_t now_ms,
-                                      int64_t wall_ms, int64_t *next_ms) {
+                                      int64_t *next_ms) {
     const mp_handout *handout = NULL;
     mp_lock_take(&project->sending);
     mp_project_prepare(project, now_ms);
-    mp_request *request =
-        mp_project_next_request(project, now_ms, wall_ms, next_ms);
+    mp_request *request = mp_project_next_request(project, now_ms, next_ms);
     if (!request)
         *next_ms =
             mp_clock_earlier(*next_ms, mp_project_maintain(project, now_ms));

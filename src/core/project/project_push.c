@@ -148,8 +148,11 @@ mp_err mp_project_push(mp_project *project, mp_lane_id id,
     if (err == MP_OK)
         err = prepare_writes(project, &w, n);
     bool full = false;
-    if (err == MP_OK)
+    if (err == MP_OK) {
+        if (mp_endpoints[id].max_age_ms > 0)
+            mp_lane_set_ahead(lane, mp_clock_coarse_wall_ms() - now_ms);
         full = add_all(project, lane, records, n, w.all, now_ms);
+    }
     if (full || (err == MP_QUEUE_FULL && project->spool))
         due_ms = now_ms; /* the disk has room that memory has not */
     else if (err == MP_OK && n > 0)

@@ -247,16 +247,18 @@ void mp_project_fetch(mp_project *project, mp_lane_id id, mp_batch_file *file,
     }
     mp_in_doubt in_doubt = file->in_doubt;
     uint64_t bytes = file->bytes;
-    int64_t last_ms = file->last_ms;
+    int64_t last_ms = file->last_ms, ahead_ms = file->wall_ms - last_ms;
     int err = mp_spool_load(file, &segment, message);
     if (err != 0 && !is_passing(err)) {
         give_up(project, lane, file, err, message);
         return;
     }
-    if (err != 0)
+    if (err != 0) {
         mp_project_report_disk(project, message);
-    else
+    } else {
         segment->born_ms = segment->last_ms = last_ms;
+        mp_segment_shift_times(segment, ahead_ms);
+    }
     mp_project_lock(project);
     bool restored =
         err == 0 && mp_lane_restore(lane, settings, segment, in_doubt, bytes);

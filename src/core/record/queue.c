@@ -48,6 +48,7 @@ bool mp_queue_add(mp_queue *queue, const mp_record *record, uint64_t seq,
     if (queue->open->count == 0)
         queue->open->born_ms = now_ms;
     queue->open->last_ms = now_ms;
+    queue->open->ahead_ms = queue->ahead_ms;
     mp_segment_add(queue->open, record, seq);
     if (is_full(queue->open, limit)) {
         mp_queue_seal(queue);

@@ -13,6 +13,7 @@ typedef struct mp_queue {
     /* what segments hold: the most of late, forgotten a quarter at a time */
     uint32_t records;
     size_t bytes;
+    int64_t ahead_ms; /* of records added from now on: see segment.h */
 } mp_queue;
 
 /* How many spare segments `n` records would need beyond those there are,

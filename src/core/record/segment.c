@@ -74,6 +74,7 @@ void mp_segment_reset(mp_segment *segment) {
     segment->next = NULL;
     segment->born_ms = segment->last_ms = 0;
     segment->used = segment->synced = 0;
+    segment->ahead_ms = 0;
     segment->count = 0;
     segment->refs = 1;
 }
@@ -111,6 +112,16 @@ static void publish(mp_segment *segment, uint64_t seq) {
     atomic_store_explicit(&header->used, segment->used, memory_order_release);
 }
 
+static int64_t earlier(int64_t time_ms, int64_t ahead_ms) {
+    return time_ms == MP_NO_TIME ? MP_NO_TIME : time_ms - ahead_ms;
+}
+
+void mp_segment_shift_times(mp_segment *segment, int64_t ahead_ms) {
+    for (uint32_t i = 0; i < segment->count; i++)
+        segment->entries[i].time_ms =
+            earlier(segment->entries[i].time_ms, ahead_ms);
+}
+
 void mp_segment_add(mp_segment *segment, const mp_record *record,
                     uint64_t seq) {
     char *at = segment->data + segment->used;
@@ -121,7 +132,8 @@ void mp_segment_add(mp_segment *segment, const mp_record *record,
     memcpy(at + record->body_len, separator, SEPARATOR);
     size_t len = record->head_len + record->body_len;
     segment->entries[segment->count++] = (mp_entry){
-        .time_ms = record->time_ms,
+        .time_ms = earlier(record->time_ms == 0 ? MP_NO_TIME : record->time_ms,
+                           segment->ahead_ms),
         .seq = seq,
         .offset = (uint32_t)segment->used,
         .length = (uint32_t)len,

@@ -89,9 +89,13 @@ typedef struct mp_record {
     mp_kind kind;
 } mp_record;
 
+/* Of what has no age. */
+#define MP_NO_TIME INT64_MAX
+
 typedef struct mp_entry {
-    int64_t time_ms;
-    uint64_t seq;    /* the record's number within its project, from 1 */
+    int64_t
+        time_ms;  /* of the record, less ahead_ms of its segment; MP_NO_TIME */
+    uint64_t seq; /* the record's number within its project, from 1 */
     uint32_t offset; /* of its first byte */
     uint32_t length; /* of its JSON, without ",\n" */
     uint32_t ordering_key;
@@ -100,16 +104,18 @@ typedef struct mp_entry {
 
 typedef struct mp_segment mp_segment;
 
-/* Open for reading; only segment.c writes, but for `next` and the
- * two times, which belong to whoever holds the segment. */
+/* Open for reading; only segment.c writes, but for `next`, `ahead_ms` and the
+ * first two times, which belong to whoever holds the segment. */
 struct mp_segment {
     mp_segment *next;
     int64_t born_ms, last_ms; /* mp_clock_mono_ms of first and last record */
     char *data;
     size_t used; /* bytes */
     uint32_t count, refs;
-    bool adopted;  /* another process accepted the records */
-    size_t synced; /* bytes of `used` that a loss of power would spare */
+    bool adopted;     /* another process accepted the records */
+    size_t synced;    /* bytes of `used` that a loss of power would spare */
+    int64_t ahead_ms; /* what times of records that are added are ahead of
+                       * those of entries: see mp_segment_shift_times */
     mp_place place;
     mp_entry entries[MP_SEGMENT_RECORDS];
 };
@@ -144,6 +150,11 @@ bool mp_segment_fits(const mp_segment *segment, size_t len);
 
 /* Appends a record that fits. */
 void mp_segment_add(mp_segment *segment, const mp_record *record, uint64_t seq);
+
+/* Times of entries become earlier: with what the wall clock was ahead of the
+ * monotonic one when the records were accepted, they are of mp_clock_mono_ms,
+ * so that no jump of the wall clock since then ages an event. */
+void mp_segment_shift_times(mp_segment *segment, int64_t ahead_ms);
 
 /* The body's bytes that a record takes, its ",\n" included. */
 static inline size_t mp_entry_bytes(const mp_entry *entry) {
