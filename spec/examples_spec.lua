@@ -90,7 +90,7 @@ describe("examples:", function()
       '  authentication  Basic, user name "projecttoken" (the token), empty password',
       "  authentication  none: the records name their project",
       "bytes of JSON, sent as they are",
-      '      "$set":{"Favourite Show":"The Office"}}',
+      '"$set":{"Favourite Show":"The Office"}}',
       "  answer          200, 2 accepted",
     } do
       assert.is_truthy(shown:find(text, 1, true), text)
