@@ -151,6 +151,10 @@ demo: deps ## track real events through a local stand-in for Mixpanel
 	@$(MAKE) --no-print-directory -s build
 	@sandbox/sandbox run -- .ci/demo
 
+demo-collector: deps ## a page whose events nginx collects, until Ctrl-C
+	@$(MAKE) --no-print-directory -s luajit
+	@sandbox/sandbox run -- .ci/demo-collector
+
 test: test-deps ## run every test; SUITE="units lint" only these
 	@$(MAKE) --no-print-directory -j2 -s all units
 	@.ci/test $(SUITE)
