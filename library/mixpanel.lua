@@ -578,6 +578,25 @@ function User:track(event, properties) end
 ---@return mixpanel.ErrorCode? code
 function User:time_event(event) end
 
+---Seconds since `time_event`; nil when no timer of this name runs, or the wall
+---clock was set back between two runs.
+---@param event string
+---@return number? seconds
+function User:event_elapsed_time(event) end
+
+---Stops the timer of an event, which then carries no `$duration`.
+---@param event string
+---@return true? ok
+---@return string? message
+---@return mixpanel.ErrorCode? code
+function User:clear_timed_event(event) end
+
+---Stops all timers.
+---@return true? ok
+---@return string? message
+---@return mixpanel.ErrorCode? code
+function User:clear_timed_events() end
+
 ---Queues `$mp_web_page_view`. What a browser would add of the page is yours to
 ---give.
 ---@param properties? table
@@ -650,9 +669,11 @@ function User:get_distinct_id() end
 ---@return string? device_id
 function User:get_device_id() end
 
----Sets super properties, which every event of the user carries from now on.
+---Sets super properties, which every event of the user carries from now on; or
+---one, by name and value.
 ---@param properties table at most 254 in all, and a megabyte
 ---@param options? { persistent: boolean } `persistent = false`: for this run only, before those that are kept
+---@overload fun(self: mixpanel.User, name: string, value: any, options?: { persistent: boolean }): true?, string?, mixpanel.ErrorCode?
 ---@return true? ok
 ---@return string? message
 ---@return mixpanel.ErrorCode? code
@@ -680,6 +701,18 @@ function User:unregister(name, options) end
 ---@param name string
 ---@return any value
 function User:get_property(name) end
+
+---All super properties that events carry, as a copy; values as of
+---`get_property`.
+---@return table<string, any> properties
+function User:get_super_properties() end
+
+---Forgets all super properties, those of this run and those that name the
+---user's groups included.
+---@return true? ok
+---@return string? message
+---@return mixpanel.ErrorCode? code
+function User:clear_super_properties() end
 
 ---Makes these the user's groups of this key: in the super property of that
 ---name, and in the profile (`$set`).

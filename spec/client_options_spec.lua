@@ -157,6 +157,19 @@ describe("mixpanel.new", function()
     end
   end)
 
+  it("says so when a function of the module is called as a method", function()
+    for name, argument in pairs { new = "t", array = { 1 }, object = {}, date = 5 } do
+      local ok, message = pcall(function()
+        mixpanel[name](mixpanel, argument)
+      end)
+      assert.is_false(ok)
+      local expected = ("call mixpanel.%s with a dot, not with a colon"):format(name)
+      assert.is_truthy(message:find(expected, 1, true), message)
+      assert.matches("client_options_spec.lua:%d+: ", message)
+    end
+    assert.is_truthy(mixpanel.array(mixpanel))
+  end)
+
   it("raises for numbers out of range, naming what would be right", function()
     for name, case in pairs {
       max_batch_size = { "an integer from 1 to 2000", 0, 2001, 1.5, 0 / 0, "5", {} },

@@ -202,7 +202,9 @@ describe("events", function()
     end)
 
     it("for properties that are no table", function()
-      raises("bad argument #2 to 'track' (properties: table expected, got string)", function()
+      local message = "bad argument #2 to 'track' (properties: table expected, "
+        .. 'got string "plan=pro": properties are { name = value })'
+      raises(message, function()
         mp:track("Event", "plan=pro")
       end)
       raises("bad argument #2 to 'track' (properties: table expected, got boolean)", function()

@@ -1,4 +1,5 @@
 -- The events of a user: timed, of pages, disabled.
+local socket = require "socket"
 local users = require "spec.support.users"
 
 local refused, fails = users.refused, users.fails
@@ -84,6 +85,38 @@ describe("a user", function()
       fails("properties: table", me.track_pageview, me, "x")
     end)
 
+    it("whose timers can be read and stopped", function()
+      local me = mp:user()
+      assert.is_nil(me:event_elapsed_time "A")
+      me:time_event "A"
+      me:time_event "B"
+      me:time_event "C"
+      local first = me:event_elapsed_time "A"
+      assert.is_true(first >= 0)
+      socket.sleep(0.01)
+      assert.is_true(me:event_elapsed_time "A" >= first + 0.009)
+      assert.is_true(me:clear_timed_event "A")
+      assert.is_true(me:clear_timed_event "A")
+      assert.is_nil(me:event_elapsed_time "A")
+      assert.is_number(me:export_state().timers.B)
+      me:track "A"
+      me:track "B"
+      local sent = users.sent(mp)
+      assert.is_nil(sent[1].properties["$duration"])
+      assert.is_number(sent[2].properties["$duration"])
+      me:time_event "B"
+      assert.is_true(me:clear_timed_events())
+      assert.is_true(me:clear_timed_events())
+      assert.is_nil(me:event_elapsed_time "B")
+      assert.is_nil(me:event_elapsed_time "C")
+      assert.is_nil(me:export_state().timers)
+      fails("event: string", me.clear_timed_event, me)
+      fails("event: string", me.event_elapsed_time, me, 5)
+      mp:close(0)
+      refused("closed", "closed", me:clear_timed_event "A")
+      refused("closed", "closed", me:clear_timed_events())
+    end)
+
     it("unless they are disabled", function()
       local me = mp:user()
       me:disable { "A", "B" }
@@ -117,6 +150,13 @@ describe("a user", function()
       local me = mp:user()
       fails("event: string", me.track, me)
       fails("properties: table", me.track, me, "E", 5)
+      local hint = 'properties: table expected, got string "pro": properties are { name = value }'
+      fails(hint, me.track, me, "E", "pro")
+      fails(hint, mp.track, mp, "E", "pro")
+      fails(hint, mp.import, mp, "E", 1, "pro")
+      fails(hint, me.track_pageview, me, "pro")
+      fails(hint, me.track_with_groups, me, "E", "pro", {})
+      fails(hint, mp.people.track_charge, mp.people, "u", 5, "pro")
       refused("invalid", "blank", me:track "")
       refused("invalid", "properties.x", me:track("E", { x = print }))
       fails("mixpanel.user expected", me.track, mp, "E")

@@ -1,4 +1,5 @@
 -- The super properties of a user.
+local cjson = require "cjson"
 local mixpanel = require "mixpanel"
 local users = require "spec.support.users"
 
@@ -45,6 +46,50 @@ describe("a user", function()
       assert.is_nil(p["$user_id"])
       mp:user({ distinct_id = "u1" }):track "E"
       assert.equal("u1", users.only(mp)["$user_id"])
+    end)
+
+    it("given as name and value", function()
+      local me = mp:user()
+      assert.is_true(me:register("plan", "pro"))
+      assert.is_true(me:register("run", false, { persistent = false }))
+      assert.is_true(me:register("none", mixpanel.null))
+      assert.is_true(me:register("list", { 1, 2 }))
+      refused("invalid", "properties.token", me:register("token", 1))
+      me:track "E"
+      local p = users.only(mp)
+      assert.same({ "pro", false, cjson.null }, { p.plan, p.run, p.none })
+      assert.same({ 1, 2 }, p.list)
+      assert.is_nil(me:export_state().properties.run)
+    end)
+
+    it("that can be read and forgotten, all at once", function()
+      local me = mp:user()
+      assert.same({}, me:get_super_properties())
+      me:register { plan = "pro", n = 1, ['odd "key"\n'] = { 1, { x = mixpanel.null } } }
+      me:register({ n = 2, run = true }, { persistent = false })
+      me:set_group("company", "acme")
+      local all = {
+        plan = "pro",
+        n = 2,
+        run = true,
+        ['odd "key"\n'] = { 1, { x = mixpanel.null } },
+        company = { "acme" },
+      }
+      local got = me:get_super_properties()
+      assert.same(all, got)
+      got.plan = "free" -- a copy
+      assert.same(all, me:get_super_properties())
+      assert.is_true(me:clear_super_properties())
+      assert.is_true(me:clear_super_properties())
+      assert.same({}, me:get_super_properties())
+      assert.is_nil(me:export_state().properties)
+      me:track "E"
+      assert.is_nil(users.only(mp).plan)
+      me:opt_out_tracking()
+      me:register("plan", "pro")
+      assert.is_true(me:clear_super_properties())
+      mp:close(0)
+      refused("closed", "closed", me:clear_super_properties())
     end)
 
     it("set once, or until this run ends", function()
@@ -153,7 +198,10 @@ describe("a user", function()
       assert.same({ a = "\0" }, me:get_property "text")
       me:unregister "text"
       me:register { kept = 1 }
-      fails("properties: table", me.register, me, "a")
+      fails("value expected, got nil: see unregister", me.register, me, "a")
+      fails("value expected", me.register, me, "a", nil, { persistent = false })
+      fails("options: table", me.register, me, "a", 1, 30)
+      fails("properties: table", me.register_once, me, "a")
       fails("options: table", me.register, me, {}, 30)
       fails("unknown option", me.register, me, {}, { days = 30 })
       fails("persistent", me.register, me, {}, { persistent = "no" })

@@ -17,8 +17,38 @@
 
 __attribute__((visibility("default"))) int luaopen_mixpanel(lua_State *L);
 
+static int new_client(lua_State *L);
+
+/* Raises for a function of the module that was called as a method. */
+static void check_dot(lua_State *L, const char *name) {
+    if (!lua_istable(L, 1) || lua_gettop(L) < 2)
+        return;
+    lua_pushliteral(L, "new");
+    lua_rawget(L, 1);
+    bool colon = lua_tocfunction(L, -1) == new_client;
+    lua_pop(L, 1);
+    if (colon)
+        luaL_error(L, "call mixpanel.%s with a dot, not with a colon", name);
+}
+
+static int new_client(lua_State *L) {
+    check_dot(L, "new");
+    return mp_client_new(L);
+}
+
+static int array(lua_State *L) {
+    check_dot(L, "array");
+    return mp_type_hint_array(L);
+}
+
+static int object(lua_State *L) {
+    check_dot(L, "object");
+    return mp_type_hint_object(L);
+}
+
 /* mixpanel.date([seconds]) */
 static int date(lua_State *L) {
+    check_dot(L, "date");
     char text[MP_DATE_TEXT], shown[MP_SHOWN];
     lua_Number seconds = (lua_Number)mp_clock_wall_ms() / 1000;
     if (!lua_isnoneornil(L, 1)) {
@@ -79,11 +109,8 @@ static void add_user(lua_State *L, int scratch) {
 /* May run any number of times, in any number of states and threads. */
 int luaopen_mixpanel(lua_State *L) {
     static const luaL_Reg functions[] = {
-        {"new", mp_client_new},
-        {"array", mp_type_hint_array},
-        {"object", mp_type_hint_object},
-        {"date", date},
-        {NULL, NULL},
+        {"new", new_client}, {"array", array}, {"object", object},
+        {"date", date},      {NULL, NULL},
     };
 #if LUA_VERSION_NUM >= 502
     luaL_checkversion(L);

@@ -4,6 +4,7 @@
 #include "binding/encode/timestamp.h"
 #include "binding/encode/type_hint.h"
 #include "binding/event/event.h"
+#include "binding/lua/argument.h"
 #include "binding/lua/handle.h"
 
 #include "core/engine/engine.h"
@@ -19,11 +20,7 @@ static const char *check_name(lua_State *L, int arg, size_t *len) {
 
 /* True if there are any. */
 static bool check_properties(lua_State *L, int arg) {
-    if (lua_istable(L, arg))
-        return true;
-    if (!lua_isnoneornil(L, arg))
-        mp_raise_type(L, arg, "properties: table");
-    return false;
+    return lua_istable(L, arg) || mp_argument_properties(L, arg) > 0;
 }
 
 static void check_time(lua_State *L, int arg) {

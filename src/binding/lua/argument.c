@@ -15,3 +15,17 @@ int64_t mp_argument_timeout(lua_State *L, int arg) {
                  mp_fault_show(L, arg, shown));
     return llround(seconds * 1000);
 }
+
+int mp_argument_properties(lua_State *L, int arg) {
+    char shown[MP_SHOWN];
+    if (lua_istable(L, arg))
+        return arg;
+    if (lua_type(L, arg) == LUA_TSTRING)
+        mp_raise(L, arg,
+                 "properties: table expected, got string %s: properties are "
+                 "{ name = value }",
+                 mp_fault_show(L, arg, shown));
+    if (!lua_isnoneornil(L, arg))
+        mp_raise_type(L, arg, "properties: table");
+    return 0;
+}

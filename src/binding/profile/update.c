@@ -2,6 +2,7 @@
 
 #include "binding/event/defaults.h"
 #include "binding/event/event.h"
+#include "binding/lua/argument.h"
 
 #include "core/engine/engine.h"
 #include "core/record/line.h"
@@ -323,7 +324,7 @@ static int track_charge(lua_State *L) {
     if (type != LUA_TNUMBER && type != MP_LUA_TCDATA)
         mp_raise_type(L, first, "amount: number");
     arguments a = {.value = first,
-                   .name = check_table(L, first + 1, "properties: table"),
+                   .name = mp_argument_properties(L, first + 1),
                    .modifiers = check_modifiers(L, first + 2)};
     return run(L, handle, &a, encode_charge);
 }

@@ -1,6 +1,8 @@
 /* The events of a user, and what each of them carries. */
 #include "binding/user/user_handle.h"
 
+#include "binding/lua/argument.h"
+
 #include "core/base/json.h"
 #include "core/base/num.h"
 #include "core/engine/engine.h"
@@ -167,7 +169,7 @@ static int track(lua_State *L) {
     size_t len;
     mp_user_handle *self = mp_user_self(L);
     const char *name = check_name(L, 2, &len);
-    int table = check_table(L, 3, "properties: table");
+    int table = mp_argument_properties(L, 3);
     int refused = mp_user_refuse_sending(L, self);
     return refused > 0 ? refused : send(L, self, name, len, table);
 }
@@ -196,7 +198,7 @@ static int track_pageview(lua_State *L) {
     size_t len = sizeof PAGE_VIEW - 1;
     const char *name = PAGE_VIEW;
     mp_user_handle *self = mp_user_self(L);
-    int table = check_table(L, 2, "properties: table");
+    int table = mp_argument_properties(L, 2);
     int options = check_table(L, 3, "options: table");
     if (options > 0)
         name = read_page_name(L, options, name, &len);
@@ -228,7 +230,7 @@ static int track_with_groups(lua_State *L) {
     mp_fault fault;
     mp_user_handle *self = mp_user_self(L);
     const char *name = check_name(L, 2, &len);
-    int properties = check_table(L, 3, "properties: table");
+    int properties = mp_argument_properties(L, 3);
     int groups = check_table(L, 4, "groups: table");
     int refused = mp_user_refuse_sending(L, self);
     if (refused > 0)
@@ -248,29 +250,6 @@ static int track_with_groups(lua_State *L) {
     refused =
         mp_user_refuse_sending(L, self); /* a finaliser may have closed it */
     return refused > 0 ? refused : send(L, self, name, len, 5);
-}
-
-/* ---- timers ---- */
-
-static int time_event(lua_State *L) {
-    size_t len;
-    mp_fault fault;
-    mp_user_handle *self = mp_user_self(L);
-    const char *name = check_name(L, 2, &len);
-    int refused = mp_user_refuse(L, self);
-    if (refused > 0)
-        return refused;
-    mp_fault_start(&fault, "event");
-    mp_err err = mp_user_check_timer(name, len, &fault);
-    if (err == MP_OK && !mp_user_is_disabled(self, name, len)) {
-        const mp_timer now = {mp_clock_wall_ms(), mp_clock_mono_ms()};
-        err = mp_timers_start(&self->user.timers, name, len, &now);
-        if (err == MP_OK)
-            mp_user_save(self);
-    }
-    if (err == MP_QUEUE_FULL)
-        mp_fault_set(&fault, "%d timers run already", MP_TIMERS_MAX);
-    return mp_user_result(L, err, &fault);
 }
 
 /* ---- events that are not sent ---- */
@@ -344,7 +323,6 @@ const luaL_Reg mp_user_events[] = {
     {"track", track},
     {"track_pageview", track_pageview},
     {"track_with_groups", track_with_groups},
-    {"time_event", time_event},
     {"disable", disable},
     {"enable", enable},
     {NULL, NULL},

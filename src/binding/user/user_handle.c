@@ -247,8 +247,8 @@ static int to_string(lua_State *L) {
 const luaL_Reg mp_user_constructor[] = {{"user", new_user}, {NULL, NULL}};
 
 const luaL_Reg *const mp_user_methods[] = {
-    mp_user_events,   mp_user_identity, mp_user_super, mp_user_groups,
-    mp_user_consents, mp_user_states,   NULL,
+    mp_user_events, mp_user_timers,   mp_user_identity, mp_user_super,
+    mp_user_groups, mp_user_consents, mp_user_states,   NULL,
 };
 
 const luaL_Reg mp_user_metamethods[] = {

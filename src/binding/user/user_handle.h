@@ -42,8 +42,8 @@ extern const luaL_Reg *const mp_user_methods[]; /* NULL-terminated */
 extern const luaL_Reg mp_user_metamethods[];
 extern const luaL_Reg mp_user_people_methods[]; /* beside the operations */
 
-extern const luaL_Reg mp_user_events[], mp_user_identity[], mp_user_super[],
-    mp_user_groups[], mp_user_consents[], mp_user_states[];
+extern const luaL_Reg mp_user_events[], mp_user_timers[], mp_user_identity[],
+    mp_user_super[], mp_user_groups[], mp_user_consents[], mp_user_states[];
 
 /* ---- for the files that hold them ---- */
 

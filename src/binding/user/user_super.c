@@ -169,7 +169,23 @@ static int set_all(lua_State *L, bool once) {
     return mp_call_end(&call, err);
 }
 
+/* Makes of the name and the value at arguments 2 and 3 a table in the place of
+ * both. */
+static void take_pair(lua_State *L) {
+    if (lua_isnoneornil(L, 3))
+        mp_raise(L, 3, "value expected, got nil: see unregister");
+    lua_settop(L, 4); /* self, name, value, options */
+    lua_createtable(L, 0, 1);
+    lua_insert(L, 2);
+    lua_insert(L, 2); /* self, options, table, name, value */
+    lua_rawset(L, 3);
+    lua_insert(L, 2);
+}
+
+/* (properties[, options]) or (name, value[, options]) */
 static int register_all(lua_State *L) {
+    if (lua_type(L, 2) == LUA_TSTRING)
+        take_pair(L);
     return set_all(L, false);
 }
 
@@ -251,6 +267,56 @@ static int get_property(lua_State *L) {
     return 1;
 }
 
+/* ---- all properties ---- */
+
+/* Appends "name":value, for each pair. */
+static void put_pairs(mp_buf *out, const mp_dict *dict) {
+    for (uint32_t i = 0; i < dict->count; i++) {
+        const mp_pair *pair = &dict->pairs[i];
+        mp_buf_puts(out, "\"");
+        mp_buf_add(out, pair->name, pair->name_len);
+        mp_buf_puts(out, "\":");
+        mp_buf_add(out, pair->value, pair->len);
+        mp_buf_puts(out, ",");
+    }
+}
+
+/* Copied before Lua allocates anything, and so may run a finaliser that
+ * changes them. Those of the session come last and win. */
+static int get_super_properties(lua_State *L) {
+    mp_user_handle *self = mp_user_self(L);
+    mp_scratch *scratch = mp_scratch_take(L);
+    put_pairs(&scratch->head, &self->user.kept);
+    put_pairs(&scratch->head, &self->user.session);
+    if (scratch->head.err)
+        mp_raise_memory(L);
+    const char *at = scratch->head.data, *end = at + scratch->head.len;
+    lua_newtable(L);
+    while (at < end) {
+        const char *colon = mp_json_skip(at, end);
+        const char *comma = mp_json_skip(colon + 1, end);
+        mp_decode_push(L, at, (size_t)(colon - at));
+        mp_decode_push(L, colon + 1, (size_t)(comma - colon) - 1);
+        lua_rawset(L, -3);
+        at = comma + 1;
+    }
+    mp_scratch_give(scratch);
+    return 1;
+}
+
+static int clear_super_properties(lua_State *L) {
+    mp_user_handle *self = mp_user_self(L);
+    int refused = mp_user_refuse(L, self);
+    if (refused > 0)
+        return refused;
+    if (self->user.kept.count + self->user.session.count > 0) {
+        mp_dict_clear(&self->user.kept);
+        mp_dict_clear(&self->user.session);
+        mp_user_changed(self);
+    }
+    return mp_user_result(L, MP_OK, NULL);
+}
+
 /* The browser SDK's way to put a name on a user's events. */
 static int name_tag(lua_State *L) {
     mp_user_handle *self = mp_user_self(L);
@@ -267,7 +333,12 @@ static int name_tag(lua_State *L) {
 }
 
 const luaL_Reg mp_user_super[] = {
-    {"register", register_all}, {"register_once", register_once},
-    {"unregister", unregister}, {"get_property", get_property},
-    {"name_tag", name_tag},     {NULL, NULL},
+    {"register", register_all},
+    {"register_once", register_once},
+    {"unregister", unregister},
+    {"get_property", get_property},
+    {"get_super_properties", get_super_properties},
+    {"clear_super_properties", clear_super_properties},
+    {"name_tag", name_tag},
+    {NULL, NULL},
 };
