@@ -1,4 +1,4 @@
-#include "core/wire/post.h"
+#include "core/wire/http_head.h"
 #include "core/wire/request.h"
 #include "unit.h"
 
@@ -26,7 +26,7 @@ typedef struct scene {
     mp_gzip *gzip;
     mp_batch *batch;
     mp_request request;
-    mp_post post;
+    mp_http_head head;
 } scene;
 
 static scene open_scene(void) {
@@ -40,7 +40,7 @@ static scene open_scene(void) {
 }
 
 static void close_scene(scene *s) {
-    mp_post_free(&s->post);
+    mp_http_head_free(&s->head);
     mp_request_free(&s->request);
     mp_segment_free(mp_batch_free(s->batch));
     mp_gzip_free(s->gzip);
@@ -54,10 +54,10 @@ static void set_account(scene *s, const char *username, const char *secret) {
           MP_OK);
 }
 
-static void make_post(scene *s) {
-    mp_post_free(&s->post);
-    s->post = (mp_post){0};
-    CHECK(mp_post_make(&s->post, &s->request) == MP_OK);
+static void make_head(scene *s) {
+    mp_http_head_free(&s->head);
+    s->head = (mp_http_head){0};
+    CHECK(mp_http_head_make(&s->head, &s->request) == MP_OK);
 }
 
 static void make(scene *s, mp_lane_id lane) {
@@ -66,20 +66,20 @@ static void make(scene *s, mp_lane_id lane) {
     s->batch->endpoint = &mp_endpoints[lane];
     CHECK(mp_request_make(&s->request, s->batch, &s->config, s->settings,
                           s->gzip) == MP_OK);
-    make_post(s);
+    make_head(s);
 }
 
 static const char *url(scene *s, mp_lane_id lane) {
     make(s, lane);
-    CHECK(s->post.url.data[s->post.url.len - 1] == '\0');
-    return s->post.url.data;
+    CHECK(s->head.url.data[s->head.url.len - 1] == '\0');
+    return s->head.url.data;
 }
 
 /* The header of this name with its value; NULL: there is none. */
 static const char *header(const scene *s, const char *name) {
     const char *found = NULL;
-    for (int i = 0; i < MP_HEADERS && s->post.headers[i].len > 0; i++) {
-        const mp_buf *line = &s->post.headers[i];
+    for (int i = 0; i < MP_HEADERS && s->head.headers[i].len > 0; i++) {
+        const mp_buf *line = &s->head.headers[i];
         CHECK(line->data[line->len - 1] == '\0');
         CHECK(strlen(line->data) == line->len - 1);
         if (strncmp(line->data, name, strlen(name)) != 0)
@@ -92,7 +92,7 @@ static const char *header(const scene *s, const char *name) {
 
 static int headers(const scene *s) {
     int n = 0;
-    while (n < MP_HEADERS && s->post.headers[n].len > 0)
+    while (n < MP_HEADERS && s->head.headers[n].len > 0)
         n++;
     return n;
 }
@@ -185,6 +185,33 @@ CASE(a_service_account_names_its_project) {
                  "https://api.mixpanel.com/engage?verbose=1&ip=0");
     CHECK_STRING(url(&s, MP_LANE_COLLECTED),
                  "https://api.mixpanel.com/track?verbose=1&ip=0");
+    close_scene(&s);
+}
+
+static void make_fetch(scene *s, const mp_fetch *fetch) {
+    mp_request_free(&s->request);
+    s->request = (mp_request){0};
+    mp_request_fetch(&s->request, fetch, &s->config, s->settings);
+    make_head(s);
+}
+
+CASE(a_fetch_is_a_get) {
+    scene s = open_scene();
+    mp_fetch fetch = {.path = "/flags/definitions"};
+    make_fetch(&s, &fetch);
+    CHECK_STRING(s.head.method, "GET");
+    CHECK_STRING(s.head.url.data, "https://api.mixpanel.com/flags/definitions"
+                                  "?token=abc&mp_lib=lua&lib_version=0.1.0");
+    CHECK_STRING(header(&s, "Authorization"), "Authorization: Basic YWJjOg==");
+    CHECK(!header(&s, "If-None-Match"));
+    set_account(&s, "user", "secret");
+    memcpy(fetch.etag, "\"7\"", sizeof "\"7\"");
+    make_fetch(&s, &fetch);
+    CHECK_STRING(s.head.url.data,
+                 "https://api.mixpanel.com/flags/definitions?token=abc"
+                 "&mp_lib=lua&lib_version=0.1.0&project_id=4711");
+    CHECK_STRING(header(&s, "If-None-Match"), "If-None-Match: \"7\"");
+    CHECK(headers(&s) == MP_HEADERS);
     close_scene(&s);
 }
 
@@ -308,8 +335,8 @@ CASE(a_part_of_a_segment_is_sent_alone) {
 CASE(a_check_is_an_import_that_cannot_succeed) {
     scene s = open_scene();
     CHECK(mp_request_check(&s.request, &s.config, s.settings) == MP_OK);
-    make_post(&s);
-    CHECK_STRING(s.post.url.data,
+    make_head(&s);
+    CHECK_STRING(s.head.url.data,
                  "https://api.mixpanel.com/import?strict=1&verbose=1");
     CHECK_STRING(header(&s, "Authorization"), "Authorization: Basic YWJjOg==");
     CHECK(!header(&s, "Content-Encoding"));
@@ -323,6 +350,7 @@ int main(void) {
     RUN(geolocate_asks_for_the_address);
     RUN(a_host_with_a_path_keeps_it);
     RUN(a_service_account_names_its_project);
+    RUN(a_fetch_is_a_get);
     RUN(bodies_are_json);
     RUN(only_import_carries_credentials);
     RUN(a_token_is_a_user_without_password);

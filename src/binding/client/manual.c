@@ -40,18 +40,18 @@ static void set_header(lua_State *L, const char *line) {
 
 static int push_request(lua_State *L) {
     const mp_handout *handout = *(const mp_handout **)lua_touserdata(L, 1);
-    const mp_post *post = &handout->post;
+    const mp_http_head *head = &handout->head;
     const mp_buf *body = &handout->request->body;
     lua_createtable(L, 0, 5);
     lua_pushinteger(L, (lua_Integer)handout->number);
     lua_setfield(L, -2, "id");
-    lua_pushstring(L, post->url.data);
+    lua_pushstring(L, head->url.data);
     lua_setfield(L, -2, "url");
-    lua_pushliteral(L, "POST");
+    lua_pushstring(L, head->method);
     lua_setfield(L, -2, "method");
     lua_createtable(L, 0, MP_HEADERS);
-    for (int i = 0; i < MP_HEADERS && post->headers[i].len > 0; i++)
-        set_header(L, post->headers[i].data);
+    for (int i = 0; i < MP_HEADERS && head->headers[i].len > 0; i++)
+        set_header(L, head->headers[i].data);
     lua_setfield(L, -2, "headers");
     lua_pushlstring(L, body->data, body->len);
     lua_setfield(L, -2, "body");
@@ -124,28 +124,34 @@ static int check_status(lua_State *L) {
     return (int)status;
 }
 
-/* Names of headers have no case (RFC 9110, 5.1), and whoever made the table
- * chose one. */
-static int64_t read_retry_after(lua_State *L) {
-    int64_t ms = 0;
+/* The name and the value at the top. Names of headers have no case (RFC 9110,
+ * 5.1), and whoever made the table chose one. */
+static void read_header(lua_State *L, mp_reply *reply) {
+    if (lua_type(L, -2) != LUA_TSTRING)
+        return;
+    const char *name = lua_tostring(L, -2);
+    if (mp_text_same(name, "retry-after") && lua_isstring(L, -1))
+        reply->retry_after_ms =
+            mp_retry_after_ms(lua_tostring(L, -1), mp_clock_wall_ms());
+    else if (mp_text_same(name, "etag") && lua_type(L, -1) == LUA_TSTRING)
+        reply->etag = lua_tostring(L, -1); /* which the table keeps */
+}
+
+static void read_headers(lua_State *L, mp_reply *reply) {
     if (lua_isnoneornil(L, 4))
-        return 0;
+        return;
     if (!lua_istable(L, 4))
         mp_raise_type(L, 4, "headers: table");
     lua_pushnil(L);
     while (lua_next(L, 4)) {
-        if (lua_type(L, -2) == LUA_TSTRING &&
-            mp_text_same(lua_tostring(L, -2), "retry-after") &&
-            lua_isstring(L, -1))
-            ms = mp_retry_after_ms(lua_tostring(L, -1), mp_clock_wall_ms());
+        read_header(L, reply);
         lua_pop(L, 1);
     }
-    return ms;
 }
 
 static void read_reply(lua_State *L, mp_reply *reply) {
     reply->status = check_status(L);
-    reply->retry_after_ms = read_retry_after(L);
+    read_headers(L, reply);
     if (lua_isnoneornil(L, 5))
         return;
     if (lua_type(L, 5) != LUA_TSTRING)

@@ -6,7 +6,7 @@
 #include "core/os/clock.h"
 #include "core/os/file.h"
 #include "core/os/stderr.h"
-#include "core/wire/post.h"
+#include "core/wire/http_head.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -123,22 +123,23 @@ static int put(const mp_trace *trace, mp_buf *entry) {
 int mp_trace_request(const mp_trace *trace, uint64_t number,
                      const mp_request *request, const char *body, size_t len) {
     mp_buf entry = {0};
-    mp_post post = {.url = {0}};
+    mp_http_head head = {.url = {0}};
     if (!trace->path)
         return 0;
-    if (mp_post_make(&post, request) == MP_OK) {
+    if (mp_http_head_make(&head, request) == MP_OK) {
         print_time(&entry, number);
-        mp_buf_puts(&entry, "POST ");
-        print_escaped(&entry, post.url.data, strlen(post.url.data));
+        mp_buf_puts(&entry, head.method);
+        mp_buf_puts(&entry, " ");
+        print_escaped(&entry, head.url.data, strlen(head.url.data));
         mp_buf_puts(&entry, "\n");
         for (int i = 0; i < MP_HEADERS; i++)
-            if (post.headers[i].len > 0)
-                print_header(&entry, post.headers[i].data);
+            if (head.headers[i].len > 0)
+                print_header(&entry, head.headers[i].data);
         print_records(&entry, body, len);
     } else {
         mp_buf_fail(&entry, MP_MEMORY);
     }
-    mp_post_free(&post);
+    mp_http_head_free(&head);
     return put(trace, &entry);
 }
 

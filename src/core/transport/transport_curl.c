@@ -1,4 +1,4 @@
-/* POSTs in parallel over libcurl. */
+/* Requests in parallel over libcurl. */
 #include "core/transport/transport.h"
 
 #include "core/os/clock.h"
@@ -8,7 +8,7 @@
 #include "core/transport/failure.h"
 #include "core/transport/proxy.h"
 #include "core/transport/tls.h"
-#include "core/wire/post.h"
+#include "core/wire/http_head.h"
 
 #include <curl/curl.h>
 #include <errno.h>
@@ -38,6 +38,7 @@ typedef struct transfer {
     const mp_request *request; /* what the easy handle points into */
     void *tag;                 /* NULL: free */
     mp_buf body;
+    char etag[MP_ETAG];
     char error[CURL_ERROR_SIZE];
     int no_socket; /* why the last socket was refused; 0: it was not */
 } transfer;
@@ -103,12 +104,36 @@ static void clear(http *self, transfer *t) {
 
 /* A reply longer than any that makes sense is cut, not refused. */
 static size_t on_body(char *data, size_t size, size_t n, void *user) {
-    mp_buf *body = user;
+    transfer *t = user;
     size_t len = size * n;
-    size_t room = REPLY_MAX - body->len;
-    if (mp_buf_add(body, data, len < room ? len : room) != MP_OK)
+    size_t most = t->request->fetch ? t->request->fetch->most : REPLY_MAX;
+    size_t room = most - t->body.len;
+    if (mp_buf_add(&t->body, data, len < room ? len : room) != MP_OK)
         return 0;
     return len;
+}
+
+/* Keeps the entity tag of the last reply, which a proxy's may go before; none
+ * that is longer than what can be sent back. */
+static size_t on_header(char *line, size_t size, size_t n, void *user) {
+    transfer *t = user;
+    static const size_t name = sizeof "etag:" - 1;
+    const char *at = line + name, *end = line + size * n;
+    if (size * n < name)
+        return size * n;
+    if (memcmp(line, "HTTP/", name) == 0)
+        t->etag[0] = '\0';
+    if (!curl_strnequal(line, "etag:", name))
+        return size * n;
+    while (at < end && (*at == ' ' || *at == '\t'))
+        at++;
+    while (end > at && (unsigned char)end[-1] <= ' ')
+        end--;
+    if ((size_t)(end - at) < sizeof t->etag) {
+        memcpy(t->etag, at, (size_t)(end - at));
+        t->etag[end - at] = '\0';
+    }
+    return size * n;
 }
 
 static bool add_header(transfer *t, const char *line) {
@@ -118,12 +143,12 @@ static bool add_header(transfer *t, const char *line) {
     return list != NULL;
 }
 
-static bool set_headers(transfer *t, const mp_post *post) {
+static bool set_headers(transfer *t, const mp_http_head *head) {
     /* Without this libcurl asks before it sends a body over 1 MB, which
      * costs a pass trip. */
     bool ok = add_header(t, "Expect:");
-    for (int i = 0; i < MP_HEADERS && post->headers[i].len > 0 && ok; i++)
-        ok = add_header(t, post->headers[i].data);
+    for (int i = 0; i < MP_HEADERS && head->headers[i].len > 0 && ok; i++)
+        ok = add_header(t, head->headers[i].data);
     return ok;
 }
 
@@ -143,6 +168,23 @@ static bool set_proxy(CURL *easy, const char *url) {
             CURLE_OK;
     mp_proxy_free(&proxy);
     return ok;
+}
+
+static void set_body(const transfer *t) {
+    const mp_buf *body = &t->request->body;
+    curl_easy_setopt(t->easy, CURLOPT_POST, 1L);
+    curl_easy_setopt(t->easy, CURLOPT_POSTFIELDS,
+                     body->len > 0 ? body->data : "");
+    curl_easy_setopt(t->easy, CURLOPT_POSTFIELDSIZE_LARGE,
+                     (curl_off_t)body->len);
+}
+
+/* A libcurl that cannot unpack gzip does not ask for it. */
+static void set_fetch(transfer *t) {
+    curl_easy_setopt(t->easy, CURLOPT_HTTPGET, 1L);
+    curl_easy_setopt(t->easy, CURLOPT_ACCEPT_ENCODING, "gzip");
+    curl_easy_setopt(t->easy, CURLOPT_HEADERFUNCTION, on_header);
+    curl_easy_setopt(t->easy, CURLOPT_HEADERDATA, t);
 }
 
 /* Only what can run out of memory is checked: the other options are
@@ -179,15 +221,14 @@ static bool set_options(http *self, transfer *t, const char *url) {
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS,
                      (long)settings->request_timeout_ms);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
-    curl_easy_setopt(easy, CURLOPT_WRITEDATA, &t->body);
+    curl_easy_setopt(easy, CURLOPT_WRITEDATA, t);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, t->error);
     curl_easy_setopt(easy, CURLOPT_PRIVATE, t);
-    curl_easy_setopt(easy, CURLOPT_POST, 1L);
-    curl_easy_setopt(easy, CURLOPT_POSTFIELDS,
-                     request->body.len > 0 ? request->body.data : "");
-    curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
-                     (curl_off_t)request->body.len);
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, t->headers);
+    if (request->fetch)
+        set_fetch(t);
+    else
+        set_body(t);
     return set_proxy(easy, settings->proxy) &&
            curl_easy_setopt(easy, CURLOPT_URL, url) == CURLE_OK &&
            mp_tls_set(easy, settings);
@@ -202,11 +243,11 @@ static transfer *find_free(http *self) {
 
 /* True if libcurl has it now. */
 static bool start(http *self, transfer *t) {
-    mp_post post = {.url = {0}};
-    bool ok = mp_post_make(&post, t->request) == MP_OK &&
-              set_headers(t, &post) && set_options(self, t, post.url.data) &&
+    mp_http_head head = {.url = {0}};
+    bool ok = mp_http_head_make(&head, t->request) == MP_OK &&
+              set_headers(t, &head) && set_options(self, t, head.url.data) &&
               curl_multi_add_handle(self->multi, t->easy) == CURLM_OK;
-    mp_post_free(&post);
+    mp_http_head_free(&head);
     return ok;
 }
 
@@ -225,6 +266,7 @@ static mp_err submit(mp_transport *transport, const mp_request *request,
         t->error[0] = '\0';
         t->no_socket = 0;
         t->home = self;
+        t->etag[0] = '\0';
         t->request = request;
         t->tag = tag;
         self->active++;
@@ -281,6 +323,7 @@ static void read_reply(const transfer *t, CURLcode result, mp_reply *reply) {
         reply->retry_after_ms = (int64_t)retry_after * 1000;
         reply->body = t->body.data;
         reply->len = t->body.len;
+        reply->etag = t->etag[0] ? t->etag : NULL;
     }
     if (reply->status == 0) {
         reply->sent = (size_t)uploaded >= t->request->body.len;

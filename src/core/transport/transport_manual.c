@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 static void free_handout(mp_handout *handout) {
-    mp_post_free(&handout->post);
+    mp_http_head_free(&handout->head);
     free(handout);
 }
 
@@ -13,7 +13,7 @@ const mp_handout *mp_transport_manual_submit(mp_transport_manual *transport,
     mp_handout *fresh = calloc(1, sizeof *fresh);
     if (!fresh)
         return NULL;
-    if (mp_post_make(&fresh->post, request) != MP_OK) {
+    if (mp_http_head_make(&fresh->head, request) != MP_OK) {
         free_handout(fresh);
         return NULL;
     }

@@ -4,7 +4,7 @@
 #ifndef MP_TRANSPORT_MANUAL_H
 #define MP_TRANSPORT_MANUAL_H
 
-#include "core/wire/post.h"
+#include "core/wire/http_head.h"
 
 /* A request in the hands of the host, who reads it. */
 typedef struct mp_handout mp_handout;
@@ -12,7 +12,7 @@ struct mp_handout {
     mp_handout *next;
     uint64_t number; /* from 1, below 2^53: Lua has doubles */
     const mp_request *request;
-    mp_post post;
+    mp_http_head head;
     void *tag;
     bool lent; /* still being read: no reply to it is taken */
 };

@@ -10,17 +10,31 @@
 #include "core/record/endpoint.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-/* Records on their way: see request.h. All that it points to lives until its
- * reply was taken. */
+enum {
+    MP_ETAG =
+        512 /* bytes of an entity tag, NUL included; no longer one is used */
+};
+
+/* What is asked for where no records go: a GET, in the words of HTTP. */
+typedef struct mp_fetch {
+    const char *path;
+    size_t most;        /* bytes of a reply; what comes behind is cut off */
+    char etag[MP_ETAG]; /* of what is there already; "": nothing is */
+} mp_fetch;
+
+/* Records on their way, or a fetch: see request.h. All that it points to lives
+ * until its reply was taken. */
 typedef struct mp_request {
-    const mp_endpoint *endpoint;
-    const mp_config *config; /* whose records they are */
-    mp_settings *settings;   /* a reference */
-    mp_buf body;             /* a JSON array */
-    size_t raw_bytes;        /* of the body before compression */
-    bool gzip;               /* the body is compressed */
+    const mp_endpoint *endpoint; /* NULL: it is a fetch */
+    const mp_fetch *fetch;       /* NULL: it carries records */
+    const mp_config *config;     /* whose it is */
+    mp_settings *settings;       /* a reference */
+    mp_buf body;                 /* a JSON array; of a fetch empty */
+    size_t raw_bytes;            /* of the body before compression */
+    bool gzip;                   /* the body is compressed */
     bool no_resend; /* may apply twice if it is sent twice: a transport that
                      * repeats requests by itself must not repeat this one */
 } mp_request;
@@ -33,6 +47,7 @@ typedef struct mp_reply {
     int64_t retry_after_ms; /* of the Retry-After header; 0: none */
     const char *body;       /* may be NULL when len is 0; not terminated */
     size_t len;
+    const char *etag;         /* of a fetch: its entity tag; NULL: none */
     char failure[MP_MESSAGE]; /* why there is no reply, for people */
 } mp_reply;
 

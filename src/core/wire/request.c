@@ -37,6 +37,12 @@ mp_err mp_request_check(mp_request *request, const mp_config *config,
     return request->body.err;
 }
 
+void mp_request_fetch(mp_request *request, const mp_fetch *fetch,
+                      const mp_config *config, mp_settings *settings) {
+    start(request, NULL, config, settings);
+    request->fetch = fetch;
+}
+
 void mp_request_free(mp_request *request) {
     mp_buf_free(&request->body);
     mp_settings_release(request->settings);

@@ -1,4 +1,5 @@
-/* From a batch to the request that carries it. Sends nothing. */
+/* From a batch, or from what is to be fetched, to the request. Sends
+ * nothing. */
 #ifndef MP_REQUEST_H
 #define MP_REQUEST_H
 
@@ -17,6 +18,10 @@ mp_err mp_request_make(mp_request *request, const mp_batch *batch,
  * be accepted, so that the reply speaks of host and credentials alone. */
 mp_err mp_request_check(mp_request *request, const mp_config *config,
                         mp_settings *settings);
+
+/* Fills an all-zero request with a fetch, which lives as long as it does. */
+void mp_request_fetch(mp_request *request, const mp_fetch *fetch,
+                      const mp_config *config, mp_settings *settings);
 
 void mp_request_free(mp_request *request); /* what it holds */
 

@@ -1,4 +1,4 @@
-#include "core/wire/post.h"
+#include "core/wire/http_head.h"
 
 #include "core/base/version.h"
 
@@ -7,18 +7,39 @@ static void put(mp_buf *out, const char *text) {
     mp_buf_add(out, text, strlen(text) + 1);
 }
 
-/* `ip` says whether the sender's address is the user's. A token as credentials
- * goes without project_id, a service account never without. */
-static void make_url(mp_buf *url, const mp_request *request) {
+/* `ip` says whether the sender's address is the user's. */
+static void add_endpoint(mp_buf *url, const mp_request *request) {
     const mp_endpoint *endpoint = request->endpoint;
-    const mp_config *config = request->config;
-    mp_buf_puts(url, config->base_url);
     mp_buf_puts(url, endpoint->path);
     mp_buf_puts(url, "?");
     mp_buf_puts(url, endpoint->query);
     if (endpoint->geolocates)
         mp_buf_puts(url, request->settings->geolocate ? "&ip=1" : "&ip=0");
-    if (endpoint->authenticates && config->username) {
+}
+
+/* What Mixpanel's SDKs for servers ask of /flags/definitions. A token has
+ * nothing to escape: config.c. */
+static void add_fetch(mp_buf *url, const mp_request *request) {
+    mp_buf_puts(url, request->fetch->path);
+    mp_buf_puts(url, "?token=");
+    mp_buf_puts(url, request->config->token);
+    mp_buf_puts(url, "&mp_lib=lua&lib_version=" MP_VERSION);
+}
+
+static bool authenticates(const mp_request *request) {
+    return request->fetch || request->endpoint->authenticates;
+}
+
+/* A token as credentials goes without project_id, a service account never
+ * without. */
+static void make_url(mp_buf *url, const mp_request *request) {
+    const mp_config *config = request->config;
+    mp_buf_puts(url, config->base_url);
+    if (request->fetch)
+        add_fetch(url, request);
+    else
+        add_endpoint(url, request);
+    if (authenticates(request) && config->username) {
         mp_buf_puts(url, "&project_id=");
         mp_buf_puts(url, config->project_id);
     }
@@ -65,21 +86,26 @@ static void make_headers(mp_buf *header, const mp_request *request) {
     put(header++, "User-Agent: mixpanel-lua/" MP_VERSION);
     if (request->gzip)
         put(header++, "Content-Encoding: gzip");
-    if (request->endpoint->authenticates)
-        make_authorization(header, request->config);
+    if (authenticates(request))
+        make_authorization(header++, request->config);
+    if (request->fetch && request->fetch->etag[0]) {
+        mp_buf_puts(header, "If-None-Match: ");
+        put(header, request->fetch->etag);
+    }
 }
 
-mp_err mp_post_make(mp_post *post, const mp_request *request) {
-    make_url(&post->url, request);
-    make_headers(post->headers, request);
-    mp_err err = post->url.err;
+mp_err mp_http_head_make(mp_http_head *head, const mp_request *request) {
+    head->method = request->fetch ? "GET" : "POST";
+    make_url(&head->url, request);
+    make_headers(head->headers, request);
+    mp_err err = head->url.err;
     for (int i = 0; i < MP_HEADERS && err == MP_OK; i++)
-        err = post->headers[i].err;
+        err = head->headers[i].err;
     return err;
 }
 
-void mp_post_free(mp_post *post) {
-    mp_buf_free(&post->url);
+void mp_http_head_free(mp_http_head *head) {
+    mp_buf_free(&head->url);
     for (int i = 0; i < MP_HEADERS; i++)
-        mp_buf_free(&post->headers[i]);
+        mp_buf_free(&head->headers[i]);
 }
