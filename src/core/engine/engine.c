@@ -274,6 +274,56 @@ mp_err mp_engine_check(mp_project *project, int64_t timeout_ms,
     return mp_project_await_check(project, check, deadline_ms, message);
 }
 
+/* ---- feature flags ---- */
+
+void mp_engine_start_flags(mp_project *project, bool again) {
+    mp_flags *flags = mp_project_flags(project);
+    char message[MP_MESSAGE];
+    mp_err err = MP_OK;
+    mp_flags_start(flags, again);
+    if (!is_manual(project)) {
+        err = mp_supervisor_keep_running(message);
+        if (err == MP_OK)
+            mp_supervisor_wake();
+        report_start(project, err, message);
+    }
+    /* Without a thread a later call tries. */
+    if (err == MP_OK)
+        mp_flags_attend(flags);
+}
+
+mp_err mp_engine_refresh_flags(mp_project *project, int64_t timeout_ms,
+                               char message[MP_MESSAGE]) {
+    mp_flags *flags = mp_project_flags(project);
+    int64_t deadline_ms = mp_clock_mono_ms() + timeout_ms;
+    mp_engine_start_flags(project, false);
+    uint64_t refresh = mp_flags_refresh(flags);
+    mp_err err = is_manual(project) ? MP_OK : start_and_wake(project, message);
+    if (err != MP_OK || timeout_ms == 0)
+        return err;
+    if (is_manual(project))
+        deadline_ms = 0; /* only the host can do something about it */
+    return mp_flags_await(flags, refresh, deadline_ms, message);
+}
+
+mp_err mp_engine_await_flags(mp_project *project, int64_t timeout_ms,
+                             char message[MP_MESSAGE]) {
+    mp_flags *flags = mp_project_flags(project);
+    int64_t deadline_ms = mp_clock_mono_ms() + timeout_ms;
+    mp_engine_start_flags(project, false);
+    mp_err err = is_manual(project) ? MP_OK : start_and_wake(project, message);
+    if (err != MP_OK)
+        return err;
+    if (mp_flags_wait(flags, is_manual(project) ? 0 : deadline_ms))
+        return MP_OK;
+    mp_flag_stats stats;
+    mp_flags_stats(flags, mp_clock_mono_ms(), &stats);
+    snprintf(message, MP_MESSAGE,
+             "timeout: no definitions of flags have come yet%s%.180s",
+             stats.error[0] ? ": " : "", stats.error);
+    return MP_TIMEOUT;
+}
+
 mp_err mp_engine_save(mp_project *project, mp_state_file *file) {
     bool wake = false;
     mp_err err = MP_CLOSED;

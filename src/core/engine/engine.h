@@ -55,6 +55,22 @@ mp_err mp_engine_save(mp_project *project, mp_state_file *file);
 mp_err mp_engine_await_save(mp_project *project, const mp_state_file *file,
                             int64_t timeout_ms, char message[MP_MESSAGE]);
 
+/* Sees to it that the flags of the project are kept up to date in this process:
+ * see mp_flags_start. The project has some. */
+void mp_engine_start_flags(mp_project *project, bool again);
+
+/* Has the server asked for them at once and waits for what comes, at most
+ * `timeout_ms`; 0: it does not wait, and returns MP_OK. MP_TIMEOUT, with the
+ * manual transport at once; MP_NETWORK, or why the worker does not run; all
+ * with a message. */
+mp_err mp_engine_refresh_flags(mp_project *project, int64_t timeout_ms,
+                               char message[MP_MESSAGE]);
+
+/* Waits until there are definitions of flags, as mp_engine_refresh_flags does
+ * for new ones. */
+mp_err mp_engine_await_flags(mp_project *project, int64_t timeout_ms,
+                             char message[MP_MESSAGE]);
+
 /* As mp_engine_flush, for a close. State files that wait are due from then on,
  * so that a wait for records is not what delays them; it waits for none.
  * `timeout_ms` below 0: the project's exit_timeout less what earlier closes

@@ -97,9 +97,9 @@ static const mp_variant *pick(const mp_flag *flag, const mp_rollout *rollout,
     return &flag->variants[i];
 }
 
-mp_decision mp_decide(const mp_flag *flag, const mp_subject *subject,
-                      mp_arena *arena) {
-    mp_decision decision = {.reason = MP_FLAG_NO_ATTRIBUTE};
+mp_flag_decision mp_decide(const mp_flag *flag, const mp_subject *subject,
+                           mp_arena *arena) {
+    mp_flag_decision decision = {.reason = MP_FLAG_NO_ATTRIBUTE};
     if (subject->attribute.kind != MP_VALUE_TEXT)
         return decision;
     decision.variant = variant_of_test_user(flag, &subject->distinct_id);
@@ -122,6 +122,7 @@ const char *mp_flag_reason_name(mp_flag_reason reason) {
         [MP_FLAG_NOT_FOUND] = "FLAG_NOT_FOUND",
         [MP_FLAG_NO_ATTRIBUTE] = "MISSING_CONTEXT_KEY",
         [MP_FLAG_NO_ROLLOUT] = "NO_ROLLOUT_MATCH",
+        [MP_FLAG_BAD_CONTEXT] = "INVALID_CONTEXT",
     };
     return names[reason];
 }

@@ -20,22 +20,24 @@ typedef enum mp_flag_reason {
     MP_FLAG_NOT_READY, /* no definitions yet */
     MP_FLAG_NOT_FOUND,
     MP_FLAG_NO_ATTRIBUTE, /* the context has not what the flag names */
-    MP_FLAG_NO_ROLLOUT
+    MP_FLAG_NO_ROLLOUT,
+    MP_FLAG_BAD_CONTEXT, /* it holds what no rule could look at */
+    MP_FLAG_REASONS
 } mp_flag_reason;
 
-typedef struct mp_decision {
+typedef struct mp_flag_decision {
     mp_flag_reason reason;
     const mp_variant *variant; /* of the flag; NULL: none */
     bool is_test_user;
     /* MP_RULE_ERROR or MP_RULE_LIMIT if that was the result of a rule, which
      * counts as false. */
     mp_rule_result rule_fault;
-} mp_decision;
+} mp_flag_decision;
 
 /* What the rules take from the arena is not needed afterwards. Allocates
  * nothing else. Thread: any. */
-mp_decision mp_decide(const mp_flag *flag, const mp_subject *subject,
-                      mp_arena *arena);
+mp_flag_decision mp_decide(const mp_flag *flag, const mp_subject *subject,
+                           mp_arena *arena);
 
 /* The share of 1 that a text and its salt fall on: 0, 0.01, … 0.99. */
 double mp_decide_share(const mp_value *text, const mp_value *salt);

@@ -5,6 +5,7 @@
 #include "core/flags/flag_set.h"
 #include "core/flags/fnv.h"
 #include "core/os/file.h"
+#include "core/os/syserr.h"
 #include "core/record/parse.h"
 
 #include <errno.h>
@@ -127,7 +128,8 @@ mp_err mp_flag_file_read(const char *contents, size_t len, const char *token,
 /* ---- files ---- */
 
 static mp_err refuse_errno(char message[MP_MESSAGE], int error) {
-    snprintf(message, MP_MESSAGE, "%s", strerror(error));
+    char text[MP_SYSERR];
+    snprintf(message, MP_MESSAGE, "%s", mp_syserr_text(error, text));
     return error == ENOMEM ? MP_MEMORY : MP_STATE;
 }
 

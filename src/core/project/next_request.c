@@ -171,6 +171,30 @@ static bool take_check(mp_project *project, uint64_t *check) {
     return true;
 }
 
+/* The definitions of flags, if they are to be fetched; else NULL, and *next_ms
+ * is no later than when to ask again. */
+static mp_request *next_fetch(mp_project *project, mp_settings *settings,
+                              int64_t now_ms, int64_t *next_ms) {
+    mp_flags *flags = mp_project_flags(project);
+    int64_t flags_ms = INT64_MAX;
+    const mp_fetch *fetch =
+        flags ? mp_flags_next(flags, now_ms, &flags_ms) : NULL;
+    *next_ms = mp_clock_earlier(*next_ms, flags_ms);
+    if (!fetch)
+        return NULL;
+    mp_flight *under_way = calloc(1, sizeof *under_way);
+    if (!under_way) {
+        mp_reply none = {.failure = "out of memory for a request"};
+        mp_flags_handle_reply(flags, &none, now_ms, mp_clock_wall_ms());
+        *next_ms = now_ms + NO_MEMORY_MS;
+        return NULL;
+    }
+    mp_request_fetch(&under_way->request, fetch, &project->config, settings);
+    trace_request(project, under_way);
+    *next_ms = now_ms;
+    return &under_way->request;
+}
+
 static mp_request *next_check(mp_project *project, mp_settings *settings,
                               uint64_t check, int64_t now_ms,
                               int64_t *next_ms) {
@@ -248,6 +272,8 @@ mp_request *mp_project_next_request(mp_project *project, int64_t now_ms,
     } else if (next.batch) {
         *next_ms = now_ms;
         request = launch(project, next.id, next.batch, settings, now_ms);
+    } else {
+        request = next_fetch(project, settings, now_ms, next_ms);
     }
     mp_settings_release(settings);
     return request;
@@ -323,7 +349,10 @@ void mp_project_handle_reply(mp_project *project, mp_request *request,
     mp_flight *under_way = (mp_flight *)request;
     report_untraceable(
         project, mp_trace_reply(&project->trace, under_way->number, reply));
-    if (under_way->batch)
+    if (under_way->request.fetch)
+        mp_flags_handle_reply(mp_project_flags(project), reply, now_ms,
+                              mp_clock_wall_ms());
+    else if (under_way->batch)
         handle_batch_reply(project, under_way, reply, now_ms);
     else
         handle_check_reply(project, under_way, reply);

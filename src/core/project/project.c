@@ -71,6 +71,7 @@ void mp_project_release(mp_project *project) {
         mp_project_finish(project);
     for (int i = 0; i < MP_LANES; i++)
         mp_lane_free(project->lanes[i]);
+    mp_flags_free(atomic_load(&project->flags));
     mp_spool_free(project->spool);
     mp_buf_free(&project->rejected);
     mp_reports_free(project->reports);
@@ -103,9 +104,15 @@ void mp_flight_free(mp_flight *flight) {
 void mp_project_before_fork(mp_project *project) {
     mp_lock_take(&project->sending);
     mp_project_lock(project);
+    mp_flags *flags = mp_project_flags(project);
+    if (flags)
+        mp_flags_before_fork(flags);
 }
 
 void mp_project_in_parent(mp_project *project) {
+    mp_flags *flags = mp_project_flags(project);
+    if (flags)
+        mp_flags_in_parent(flags);
     mp_project_unlock(project);
     mp_lock_give(&project->sending);
 }
@@ -126,6 +133,9 @@ void mp_project_in_child(mp_project *project, int refs) {
     project->checks_wanted = project->sent = project->checks_done = 0;
     project->start_reported = false;
     mp_trace_abandon(&project->trace);
+    mp_flags *flags = mp_project_flags(project);
+    if (flags)
+        mp_flags_in_child(flags, mp_clock_mono_ms());
     project->gzip = NULL; /* the parent's worker may be changing it */
     mp_wait_after_fork_child(&project->wait);
     mp_lock_after_fork_child(&project->sending);

@@ -6,6 +6,7 @@
 
 #include "core/config/config.h"
 #include "core/config/overrides.h"
+#include "core/flags/flags.h"
 #include "core/lane/lane.h"
 #include "core/lane/report.h"
 #include "core/record/segment.h"
@@ -121,6 +122,19 @@ void mp_project_report_start(mp_project *project, const char *message);
 
 /* Counts pending updates that will never be sent. */
 void mp_project_count_pending_dropped(mp_project *project, uint32_t n);
+
+/* ---- feature flags ---- */
+
+/* A client wants the flags of the project, kept in its spool if it has one.
+ * MP_MEMORY; MP_INVALID with a message: see mp_flags_join. */
+mp_err mp_project_join_flags(mp_project *project, mp_flag_options *options,
+                             char message[MP_MESSAGE]);
+
+/* The client closes. */
+void mp_project_leave_flags(mp_project *project);
+
+/* The flags, as long as the project lives; NULL: no client wanted them. */
+mp_flags *mp_project_flags(mp_project *project);
 
 /* ---- for whoever sends the requests: one thread at a time ---- */
 

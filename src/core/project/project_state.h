@@ -3,6 +3,7 @@
 #define MP_PROJECT_STATE_H
 
 #include "core/base/gzip.h"
+#include "core/flags/flags.h"
 #include "core/os/wait.h"
 #include "core/project/project.h"
 #include "core/project/saves.h"
@@ -40,7 +41,7 @@ typedef struct mp_flight {
     uint64_t number; /* counts the project's flights from 1 */
     bool first;      /* see mp_project_before_request */
     mp_lane_id lane;
-    mp_batch *batch; /* NULL: a check */
+    mp_batch *batch; /* NULL: a check, or a fetch */
     uint64_t check;  /* the number up to which check are answered */
 } mp_flight;
 
@@ -50,6 +51,7 @@ struct mp_project {
     /* copies out of `settings` */
     atomic_bool geolocate, profile_time, reject_invalid;
     atomic_size_t max_queue_bytes;
+    _Atomic(mp_flags *) flags; /* NULL: no client ever wanted them */
 
     mp_wait wait; /* its lock guards the rest, but for what belongs to the
                    * sender; it changes when records ended */

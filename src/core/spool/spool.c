@@ -58,6 +58,10 @@ mp_spool *mp_spool_new(const char *path, const char *token, const char *host,
     return spool;
 }
 
+char *mp_spool_directory(const mp_spool *spool) {
+    return mp_text_format("%s/%s", spool->path, spool->project);
+}
+
 void mp_spool_end(mp_spool *spool) {
     int last = atomic_exchange(&spool->run, -1);
     for (int i = 0; i <= last; i++)

@@ -98,4 +98,8 @@ int mp_spool_adopt(mp_spool *spool, bool durable, const mp_reporter *reporter,
 int mp_spool_reject(mp_spool *spool, const mp_buf *lines,
                     char message[MP_MESSAGE]);
 
+/* The project's directory in it, which may not be there, for free(). NULL: out
+ * of memory. */
+char *mp_spool_directory(const mp_spool *spool);
+
 #endif
