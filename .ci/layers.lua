@@ -6,6 +6,7 @@ local folders = { -- a folder includes only those behind it
   "binding/client",
   "binding/ingest",
   "binding/user",
+  "binding/flags",
   "binding/profile",
   "binding/event",
   "binding/encode",

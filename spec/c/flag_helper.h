@@ -73,8 +73,8 @@ static inline mp_value helper_attribute(mp_context *context, const json_t *json,
     return text;
 }
 
-static inline mp_decision helper_decide(const mp_flag *flag,
-                                        mp_context *context, json_t *json) {
+static inline mp_flag_decision
+helper_decide(const mp_flag *flag, mp_context *context, json_t *json) {
     json_t *properties = json_object_get(json, "custom_properties");
     mp_context_begin(context);
     if (properties)

@@ -24,7 +24,7 @@ static void check_decision(const mp_flag *flag, json_t *definition,
                            mp_context *context, json_t *json,
                            const char *wanted) {
     char got[256];
-    mp_decision decision = helper_decide(flag, context, json);
+    mp_flag_decision decision = helper_decide(flag, context, json);
     if (decision.variant)
         snprintf(got, sizeof got, "%s%s",
                  decision.is_test_user ? "test user: " : "",

@@ -21,7 +21,7 @@ static const char *decide(const char *definitions, const char *context_text) {
     mp_context context = {0};
     json_error_t why;
     json_t *json = mp_parse(context_text, strlen(context_text), 0, &why);
-    mp_decision decision = {.reason = MP_FLAG_NOT_FOUND};
+    mp_flag_decision decision = {.reason = MP_FLAG_NOT_FOUND};
     if (flag)
         decision = helper_decide(flag, &context, json);
     snprintf(got, sizeof got, "%s%s",
@@ -302,7 +302,7 @@ CASE(a_decision_allocates_nothing) {
     json_t *json = mp_parse(subject, sizeof subject - 1, 0, &why);
     for (int i = 0; i < 100; i++) {
         failing_arm(FAILING_OWN, i < 5 ? 1000000 : 1, 1);
-        mp_decision decision =
+        mp_flag_decision decision =
             helper_decide(mp_flag_set_at(set, 0), &context, json);
         CHECK(!failing_disarm());
         CHECK(decision.reason == MP_FLAG_DECIDED);

@@ -4,6 +4,7 @@
 #include "binding/client/options.h"
 #include "binding/event/client_defaults.h"
 #include "binding/event/event.h"
+#include "binding/flags/flags_handle.h"
 #include "binding/lua/handle.h"
 #include "binding/profile/groups.h"
 #include "binding/profile/people.h"
@@ -11,6 +12,7 @@
 #include "core/engine/engine.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #define DRAFT "mixpanel.draft"
 
@@ -26,6 +28,7 @@ enum { /* what the tables of a client are made for, about */
 typedef struct draft {
     mp_config config;
     mp_overrides *overrides;
+    mp_flag_choice flags;
 } draft;
 
 static int collect_draft(lua_State *L) {
@@ -33,6 +36,8 @@ static int collect_draft(lua_State *L) {
     mp_config_free(&d->config);
     mp_overrides_free(d->overrides);
     d->overrides = NULL;
+    free(d->flags.file);
+    d->flags.file = NULL;
     return 0;
 }
 
@@ -82,6 +87,8 @@ static void push_metatable(lua_State *L, int index) {
     lua_setfield(L, -2, "people");
     mp_update_push(L, &mp_groups_target, sizeof(mp_profile_handle), index);
     lua_setfield(L, -2, "groups");
+    mp_flags_handle_push(L, index);
+    lua_setfield(L, -2, "local_flags");
     lua_setfield(L, -2, "__index");
 }
 
@@ -118,6 +125,20 @@ static mp_err open_project(mp_client *client, draft *d) {
     return err;
 }
 
+/* Raises for flags that cannot be kept where the draft says. */
+static void open_flags(lua_State *L, mp_client *client, draft *d) {
+    char message[MP_MESSAGE] = "";
+    if (!d->flags.wanted)
+        return;
+    mp_flag_options options = {.poll_ms = d->flags.poll_ms,
+                               .path = d->flags.file};
+    check(L, mp_project_join_flags(client->project, &options, message), 2,
+          message);
+    client->flags = mp_project_flags(client->project);
+    client->uses_flags = client->wants_flags = true;
+    client->exposure = d->flags.exposure;
+}
+
 int mp_client_new(lua_State *L) {
     size_t len;
     char message[MP_MESSAGE] = "";
@@ -131,7 +152,7 @@ int mp_client_new(lua_State *L) {
     int self = lua_gettop(L);
     check(L, mp_config_token(&d->config, token, len, message), 1, message);
     if (lua_istable(L, 2)) {
-        mp_options_read(L, 2, &d->config, d->overrides, false);
+        mp_options_read(L, 2, &d->config, d->overrides, &d->flags, false);
         mp_client_defaults_read(L, 2, self, rejects_invalid(d, false));
         mp_client_defaults_use(L, self, client);
     }
@@ -141,6 +162,7 @@ int mp_client_new(lua_State *L) {
         return luaL_error(L, "libcurl cannot be set up");
     if (err != MP_OK)
         mp_raise_memory(L);
+    open_flags(L, client, d);
     client->closed = false;
     lua_settop(L, self);
     return 1;
@@ -153,7 +175,7 @@ static int set_config(lua_State *L) {
     draft *d = push_draft(L);
     if (client->closed)
         return mp_fail_closed(L);
-    mp_options_read(L, 2, NULL, d->overrides,
+    mp_options_read(L, 2, NULL, d->overrides, NULL,
                     mp_project_on_disk(client->project));
     mp_client_defaults_read(
         L, 2, 1,
@@ -177,6 +199,7 @@ static int collect(lua_State *L) {
     client->closed = true;
     mp_handle_close_client(client);
     client->project = NULL;
+    client->flags = NULL;
     client->defaults = NULL;
     mp_buf_free(&client->event_prefix);
     if (project)

@@ -6,6 +6,7 @@
 #include "binding/encode/timestamp.h"
 #include "binding/encode/type_hint.h"
 #include "binding/event/events.h"
+#include "binding/flags/local_flags.h"
 #include "binding/ingest/collect.h"
 #include "binding/lua/handle.h"
 #include "binding/profile/groups.h"
@@ -106,6 +107,13 @@ static void add_user(lua_State *L, int scratch) {
     add_profile_handle(L, scratch, MP_USER_GROUP, MP_LANE_GROUPS, NULL);
 }
 
+static void add_local_flags(lua_State *L, int scratch) {
+    mp_handle_type(L, MP_LOCAL_FLAGS);
+    mp_handle_add(L, lua_gettop(L), mp_local_flags_methods, scratch,
+                  MP_LOCAL_FLAGS);
+    lua_pop(L, 2);
+}
+
 /* May run any number of times, in any number of states and threads. */
 int luaopen_mixpanel(lua_State *L) {
     static const luaL_Reg functions[] = {
@@ -125,6 +133,7 @@ int luaopen_mixpanel(lua_State *L) {
                        mp_groups_methods);
     add_client(L, scratch);
     add_user(L, scratch);
+    add_local_flags(L, scratch);
     lua_newtable(L);
     for (const luaL_Reg *f = functions; f->name; f++) {
         lua_pushcfunction(L, f->func);

@@ -12,12 +12,15 @@
 #include "core/config/config.h"
 #include "core/config/overrides.h"
 
+struct mp_flag_choice;
+
 /* The table being read. */
 typedef struct mp_option_reader {
     lua_State *L;
     int arg;
     mp_config *config; /* NULL: the options of the key are not allowed */
     mp_overrides *overrides;
+    struct mp_flag_choice *flags; /* NULL: the option is not allowed */
     bool residency, allow_http;
     const char *needs_spool; /* an option that was given; NULL: none */
     const char *api_host;    /* NULL: not given */

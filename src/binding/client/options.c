@@ -67,6 +67,7 @@ static const mp_option of_key[] = {
 static const mp_option of_client[] = {
     {"properties", read_table, "a table"},
     {"exclude_properties", read_table, "a list of names"},
+    {"flags", mp_option_flags, "\"local\", or a table with mode = \"local\""},
 };
 
 enum {
@@ -190,12 +191,20 @@ static void check_spool(const mp_option_reader *r, bool spool) {
         mp_raise(r->L, r->arg,
                  "option 'spool': a client with transport = \"manual\" cannot "
                  "have one");
+    if (r->flags && r->flags->file && spool)
+        mp_raise(r->L, r->arg,
+                 "options 'flags.file' and 'spool' exclude each other: with a "
+                 "spool, definitions are kept there");
 }
 
 void mp_options_read(lua_State *L, int arg, mp_config *config,
-                     mp_overrides *overrides, bool spool) {
-    mp_option_reader r = {
-        .L = L, .arg = arg, .config = config, .overrides = overrides};
+                     mp_overrides *overrides, mp_flag_choice *flags,
+                     bool spool) {
+    mp_option_reader r = {.L = L,
+                          .arg = arg,
+                          .config = config,
+                          .overrides = overrides,
+                          .flags = flags};
     char message[MP_MESSAGE] = "";
     lua_pushnil(L);
     while (lua_next(L, arg)) {

@@ -2,6 +2,8 @@
 
 #include "binding/lua/handle.h"
 
+#include "core/os/clock.h"
+
 #include <string.h>
 
 #define REPORT "mixpanel.report"
@@ -37,6 +39,40 @@ static void set_dropped(lua_State *L, const mp_stats *s) {
     lua_setfield(L, -2, "dropped");
 }
 
+/* How many evaluations found no variant, by why. */
+static void set_fallbacks(lua_State *L, const mp_flag_stats *s) {
+    lua_createtable(L, 0, MP_FLAG_REASONS);
+    for (int i = 0; i < MP_FLAG_REASONS; i++)
+        if (i != MP_FLAG_DECIDED)
+            set_count(L, mp_flag_reason_name((mp_flag_reason)i),
+                      s->fallbacks[i]);
+    lua_setfield(L, -2, "fallbacks");
+}
+
+static void set_flags(lua_State *L, mp_flags *flags) {
+    mp_flag_stats s;
+    mp_flags_stats(flags, mp_clock_mono_ms(), &s);
+    lua_createtable(L, 0, 14);
+    lua_pushboolean(L, s.ready);
+    lua_setfield(L, -2, "ready");
+    set_count(L, "definitions", s.count);
+    set_count(L, "faulty", s.faulty);
+    set_text(L, "fault", s.fault);
+    if (s.ready)
+        set_seconds(L, "age", s.age_ms);
+    set_count(L, "polls", s.polls);
+    set_count(L, "failures", s.failures);
+    set_count(L, "evaluations", s.evaluations);
+    set_count(L, "rule_errors", s.rule_errors);
+    set_count(L, "exposures", s.exposures);
+    set_count(L, "exposures_failed", s.exposures_failed);
+    set_fallbacks(L, &s);
+    if (s.error[0])
+        set_seconds(L, "last_error_age", s.error_age_ms);
+    set_text(L, "last_error", s.error);
+    lua_setfield(L, -2, "flags");
+}
+
 static int stats(lua_State *L) {
     const mp_client *client = mp_handle_client(L);
     if (!client->project)
@@ -70,6 +106,9 @@ static int stats(lua_State *L) {
     if (s.last_error[0])
         set_seconds(L, "last_error_age", s.last_error_ms);
     set_text(L, "last_error", s.last_error);
+    /* A finaliser that ran meanwhile may have let the project go. */
+    if (client->flags)
+        set_flags(L, client->flags);
     return 1;
 }
 

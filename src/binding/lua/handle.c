@@ -21,6 +21,7 @@ const char *const mp_type_names[MP_TYPES] = {
     [MP_USER] = "mixpanel.user",
     [MP_USER_PEOPLE] = "mixpanel.user.people",
     [MP_USER_GROUP] = "mixpanel.user.group",
+    [MP_LOCAL_FLAGS] = "mixpanel.local_flags",
 };
 
 static struct {
@@ -106,6 +107,9 @@ void mp_handle_close_client(mp_client *client) {
     if (client->overrides)
         mp_project_close_client(client->project, client->overrides);
     client->overrides = NULL;
+    if (client->uses_flags)
+        mp_project_leave_flags(client->project);
+    client->uses_flags = false;
 }
 
 int mp_handle_index(lua_State *L) {

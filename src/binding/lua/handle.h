@@ -19,6 +19,7 @@ typedef enum mp_type {
     MP_USER,
     MP_USER_PEOPLE,
     MP_USER_GROUP,
+    MP_LOCAL_FLAGS,
     MP_TYPES
 } mp_type;
 
@@ -32,6 +33,13 @@ typedef struct mp_handle {
     uint64_t word;
 } mp_handle;
 
+/* Which exposures of flags a client reports. */
+typedef enum mp_expose {
+    MP_EXPOSE_ONCE, /* in 24 hours */
+    MP_EXPOSE_ALWAYS,
+    MP_EXPOSE_NEVER
+} mp_expose;
+
 struct mp_defaults;
 struct mp_target;
 
@@ -44,6 +52,10 @@ typedef struct mp_client {
     const struct mp_defaults *defaults; /* NULL: none */
     unsigned defaults_version;          /* of these, for whoever copies them */
     mp_buf event_prefix; /* of an event, up to its time: see event.h */
+    mp_flags *flags;     /* the project's; NULL: none, as of `project` */
+    mp_expose exposure;
+    bool wants_flags; /* has the option `flags` */
+    bool uses_flags;  /* counts as one that does: see mp_flags_join */
     bool closed;
 } mp_client;
 

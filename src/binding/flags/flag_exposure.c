@@ -1,0 +1,97 @@
+#include "binding/flags/flag_exposure.h"
+
+#include "binding/event/event.h"
+#include "binding/flags/flag_value.h"
+
+#include "core/os/clock.h"
+
+static const char event_name[] = "$experiment_started";
+
+/* ---- properties ---- */
+
+static void set_text(lua_State *L, const char *name, const char *text,
+                     size_t len) {
+    lua_pushlstring(L, text, len);
+    lua_setfield(L, -2, name);
+}
+
+static void set_value(lua_State *L, const char *name, const mp_value *value) {
+    if (value->kind != MP_VALUE_TEXT && value->kind != MP_VALUE_BOOLEAN)
+        return;
+    mp_flag_value_push(L, value);
+    lua_setfield(L, -2, name);
+}
+
+/* The same wherever the same is seen on the same day, so that Mixpanel counts
+ * what several processes report once. */
+static void set_insert_id(lua_State *L, const mp_client *client,
+                          const mp_exposure *exposure) {
+    char id[MP_FNV128_HEX];
+    mp_exposure_insert_id(mp_project_config(client->project)->token, exposure,
+                          mp_clock_wall_ms(), id);
+    set_text(L, "$insert_id", id, sizeof id);
+}
+
+/* The names are those of Mixpanel's SDKs. */
+static void push_properties(lua_State *L, int context,
+                            const mp_flag_seen *seen) {
+    const mp_exposure *exposure = &seen->exposure;
+    lua_createtable(L, 0, 10);
+    lua_pushliteral(L, "distinct_id");
+    lua_rawget(L, context);
+    lua_setfield(L, -2, "distinct_id");
+    set_text(L, "Experiment name", exposure->flag, exposure->flag_len);
+    set_text(L, "Variant name", exposure->variant, exposure->variant_len);
+    set_text(L, "$experiment_type", "feature_flag", sizeof "feature_flag" - 1);
+    set_text(L, "Flag evaluation mode", "local", sizeof "local" - 1);
+    set_value(L, "$experiment_id", &seen->experiment_id);
+    set_value(L, "$is_experiment_active", &seen->is_experiment_active);
+    set_value(L, "$is_qa_tester", &seen->is_qa_tester);
+    if (seen->latency_ms >= 0) {
+        lua_pushnumber(L, (lua_Number)seen->latency_ms);
+        lua_setfield(L, -2, "Variant fetch latency (ms)");
+    }
+}
+
+/* ---- the event ---- */
+
+static mp_err track(lua_State *L, int index, const mp_client *client,
+                    int properties, mp_fault *fault) {
+    mp_call call;
+    mp_event event;
+    mp_call_begin(&call, L, client, MP_LIST_MAX, "event");
+    if (client->defaults)
+        mp_event_anchor(L, index);
+    mp_event_begin(&event, &call, client->defaults, event_name,
+                   sizeof event_name - 1);
+    mp_event_properties(&event, properties);
+    mp_err err = mp_event_send(&event, MP_LANE_EVENTS);
+    *fault = call.e.fault;
+    mp_scratch_give(call.scratch);
+    return err;
+}
+
+mp_err mp_flag_expose(lua_State *L, int index, int context,
+                      const mp_flag_seen *seen, mp_fault *fault) {
+    const mp_client *client = lua_touserdata(L, index);
+    bool once = client->exposure != MP_EXPOSE_ALWAYS;
+    int top = lua_gettop(L);
+    mp_fault_start(fault, "");
+    if (client->closed)
+        return MP_CLOSED;
+    if (once &&
+        !mp_flags_expose(client->flags, &seen->exposure, mp_clock_mono_ms()))
+        return MP_OK;
+    push_properties(L, context, seen);
+    if (once)
+        set_insert_id(L, client, &seen->exposure);
+    mp_err err = track(L, index, client, top + 1, fault);
+    lua_settop(L, top);
+    if (!client->flags) /* collected by a finaliser */
+        return err;
+    if (err == MP_OK)
+        mp_flags_count_exposure(client->flags);
+    else if (once)
+        mp_flags_unexpose(client->flags, &seen->exposure);
+    return err;
+}

@@ -1,0 +1,26 @@
+/* The event that says who has seen which variant. */
+#ifndef MP_FLAG_EXPOSURE_H
+#define MP_FLAG_EXPOSURE_H
+
+#include "binding/lua/handle.h"
+
+#include "core/flags/decide.h"
+#include "core/flags/exposure.h"
+
+/* What was seen; a text or boolean that is undefined is left out. */
+typedef struct mp_flag_seen {
+    mp_exposure exposure;
+    mp_value experiment_id, is_experiment_active, is_qa_tester;
+    int64_t latency_ms; /* of the decision; below 0: not measured */
+} mp_flag_seen;
+
+/* Tracks $experiment_started for the context at index `context`, by the client
+ * at index `client`, with the client's default properties: an ordinary event,
+ * once per id, flag and variant in 24 hours unless the client says always.
+ * Returns MP_OK also when that was done before; else why it could not be
+ * queued, which the next exposure tries again, and for MP_INVALID a fault.
+ * Needs upvalue 1 of a method. */
+mp_err mp_flag_expose(lua_State *L, int client, int context,
+                      const mp_flag_seen *seen, mp_fault *fault);
+
+#endif
