@@ -77,6 +77,7 @@ function mixpanel.date(seconds) end
 ---@field profile_time? boolean whether updates of user profiles carry `$time`, the milliseconds of the call, unless `time` or `ignore_time` is among the modifiers; `true` by default. Mixpanel applies updates in the order of their times
 ---@field properties? table on every event of this client; an event's own properties win
 ---@field exclude_properties? string[] names of properties that this client never sends, in events, profiles and groups (`mp_lib` and `$lib_version` too; not ids, `time`, `token` or `ip`)
+---@field flags? "local"|mixpanel.FlagOptions decides feature flags in this process, by `client.local_flags`: see the [guide](flags.md); none by default
 ---@field flush_interval? number seconds that a record lingers at most, for others to join it; 5 by default
 ---@field max_batch_size? integer records in a request, 1 to 2000; 2000 by default
 ---@field max_in_flight? integer requests under way at the same time for events, 1 to 20; 4 by default (10 to 20 for bulk imports)
@@ -99,6 +100,13 @@ function mixpanel.date(seconds) end
 ---@field ca_file? string|false PEM file of the authorities to trust instead of the system's, read at once
 ---@field ca_path? string|false directory of authorities to trust instead of the system's, hashed as by `openssl rehash`
 
+---How feature flags are decided, and their definitions kept.
+---@class mixpanel.FlagOptions
+---@field mode? "local" in this process, from definitions that are fetched in the background
+---@field poll_interval? number seconds between two looks for new definitions, 0.1 to 86400; 60 by default
+---@field file? string path of a file that keeps them for the next start; not with `spool`, which keeps them by itself. One for all clients of a project
+---@field exposure? "once"|"always"|"never" which exposures are reported: once in 24 hours (default), each, or none
+
 ---A service account of Mixpanel with the role admin or owner, for `/import`
 ---(Mixpanel docs, service accounts). The secret is never shown and never sent
 ---over plain http.
@@ -115,6 +123,7 @@ function mixpanel.date(seconds) end
 ---@class mixpanel.Client
 ---@field people mixpanel.People profiles of users
 ---@field groups mixpanel.Groups profiles of groups
+---@field local_flags mixpanel.LocalFlags feature flags; its methods raise without the option `flags`
 local Client = {}
 
 ---Queues an event for `/track` (or `/import`, with `events_via = "import"`). It
@@ -243,7 +252,7 @@ function Client:next_request() end
 ---came.
 ---@param id integer of the request
 ---@param status integer? of HTTP
----@param headers? table<string, string>|string of the reply, for `Retry-After`; where no status is, the message
+---@param headers? table<string, string>|string of the reply, for `Retry-After` and `ETag`; where no status is, the message
 ---@param body? string of the reply
 ---@return true? ok
 ---@return string? message
@@ -322,13 +331,106 @@ function Client:user(options) end
 ---@field field? string path to what is wrong; none for the record as a whole
 ---@field message string why
 
+---Feature flags that are decided in this process: `client.local_flags`, see the
+---[guide](flags.md). The first call reads the definitions that were kept, and
+---has them fetched from then on. A decision never waits, and once the client is
+---closed goes by what was fetched before.
+---@class mixpanel.LocalFlags
+local LocalFlags = {}
+
+---The value of somebody's variant. Reports the exposure, unless told not to.
+---@param key string of the flag
+---@param fallback any what to return when there is no variant
+---@param context mixpanel.FlagContext
+---@param report_exposure? boolean `true` by default
+---@return any value `nil` for JSON's `null`
+function LocalFlags:get_variant_value(key, fallback, context, report_exposure) end
+
+---Somebody's variant. Reports the exposure, unless told not to.
+---@param key string of the flag
+---@param fallback table? what to return a copy of when there is no variant, such as `{ variant_value = false }`
+---@param context mixpanel.FlagContext
+---@param report_exposure? boolean `true` by default
+---@return mixpanel.Variant
+function LocalFlags:get_variant(key, fallback, context, report_exposure) end
+
+---Whether the value of somebody's variant is exactly `true`. Reports the
+---exposure, unless told not to.
+---@param key string of the flag
+---@param context mixpanel.FlagContext
+---@param report_exposure? boolean `true` by default
+---@return boolean
+function LocalFlags:is_enabled(key, context, report_exposure) end
+
+---The variants of all flags of which somebody has one. Reports no exposure.
+---@param context mixpanel.FlagContext
+---@return table<string, mixpanel.Variant> variants by the keys of the flags
+function LocalFlags:get_all_variants(context) end
+
+---Reports an exposure, unless that was done in the last 24 hours.
+---@param key string of the flag
+---@param variant mixpanel.Variant what `get_variant` returned
+---@param context mixpanel.FlagContext with a `distinct_id`
+---@return true? ok
+---@return string? message
+---@return mixpanel.ErrorCode? code
+function LocalFlags:track_exposure_event(key, variant, context) end
+
+---Whether there are definitions.
+---@return boolean
+function LocalFlags:are_flags_ready() end
+
+---Has the definitions kept up to date, as the first call of any method does; also
+---after they were stopped.
+---@return true? ok
+---@return string? message
+---@return mixpanel.ErrorCode? code
+function LocalFlags:start_polling_for_definitions() end
+
+---The server is asked no more, but for `refresh`.
+---@return true? ok
+---@return string? message
+---@return mixpanel.ErrorCode? code
+function LocalFlags:stop_polling_for_definitions() end
+
+---Waits until there are definitions. Blocks; with `transport = "manual"` it
+---returns at once.
+---@param timeout? number seconds; 10 by default
+---@return true? ok
+---@return string? message
+---@return mixpanel.ErrorCode? code `timeout`
+function LocalFlags:wait(timeout) end
+
+---Has the server asked for definitions now.
+---@param timeout? number seconds to wait for what comes of it; 0, which does not wait, by default
+---@return true? ok
+---@return string? message
+---@return mixpanel.ErrorCode? code `timeout`, or `network` when what came is no use
+function LocalFlags:refresh(timeout) end
+
+---Whom a decision is about. Flags may be decided by other attributes than the
+---id, such as `company_id`, which stand beside it: string, number or boolean.
+---@class mixpanel.FlagContext
+---@field distinct_id? string|number whose exposure is reported
+---@field custom_properties? table what rules look at; case does not matter
+
+---What somebody gets.
+---@class mixpanel.Variant
+---@field variant_key? string
+---@field variant_value? any
+---@field experiment_id? string
+---@field is_experiment_active? boolean
+---@field is_qa_tester? boolean whether the definitions name this user
+---@field variant_source? "local"|"fallback"
+---@field fallback_reason? "NOT_READY"|"FLAG_NOT_FOUND"|"MISSING_CONTEXT_KEY"|"NO_ROLLOUT_MATCH"|"INVALID_CONTEXT"
+
 ---A request that `next_request` gives out.
 ---@class mixpanel.Request
 ---@field id integer for `answer`
 ---@field url string
----@field method string `"POST"`
+---@field method string `"POST"`, or `"GET"` for definitions of feature flags
 ---@field headers table<string, string>
----@field body string bytes; of events gzip, unless the option `gzip` is `false`
+---@field body string bytes; of events gzip, unless the option `gzip` is `false`; empty with `"GET"`
 
 ---What may stand beside an operation; each with or without a `$` in front
 ---(Mixpanel docs, profile updates).
@@ -989,6 +1091,24 @@ function UserGroup:delete(modifiers) end
 ---@field spool_errors integer times that the disk failed or something in the spool had to be passed over
 ---@field oldest_age? number seconds since the oldest record without an outcome came in
 ---@field last_error? string what failed last and why: a request, the spool, a state file, or the file of `debug`
+---@field last_error_age? number seconds since then
+---@field flags? mixpanel.FlagStats with the option `flags`
+
+---How feature flags fare: `stats().flags`.
+---@class mixpanel.FlagStats
+---@field ready boolean there are definitions
+---@field definitions integer flags
+---@field faulty integer flags that are left out, or have a rule that never holds, for what is wrong with them
+---@field fault? string what is wrong with the first
+---@field age? number seconds since the server last said that the definitions hold
+---@field polls integer requests for definitions
+---@field failures integer of these, without an answer of use
+---@field evaluations integer decisions
+---@field fallbacks table<string, integer> of these, without a variant, by reason
+---@field rule_errors integer decisions in which a rule did not hold since it was wrong or took too long
+---@field exposures integer events that were queued
+---@field exposures_failed integer events that could not be queued, and were tried again with the next decision
+---@field last_error? string what failed last and why
 ---@field last_error_age? number seconds since then
 
 ---What became of records, from `client:poll()`.

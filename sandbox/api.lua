@@ -1,6 +1,8 @@
--- The four endpoints, answering as Mixpanel documents.
+-- The four endpoints of ingestion and the one of flags, answering as Mixpanel
+-- documents.
 local cjson = require "cjson.safe"
 local check = require "check"
+local flags = require "flags"
 local inflate = require "inflate"
 local record_list = require "records"
 local reply = require "reply"
@@ -266,7 +268,9 @@ end
 function api.handle()
   local path = ngx.var.uri:gsub("/$", "")
   local endpoint = endpoints[path]
-  if not endpoint then
+  if path == "/flags/definitions" and ngx.req.get_method() == "GET" then
+    return flags.definitions(note(path), store.scripted(path, ""))
+  elseif not endpoint then
     local seen = note(path)
     seen.status, seen.reply = 404, { code = 404, error = "Not Found", status = "error" }
     return reply.send(seen.status, seen.reply)

@@ -124,6 +124,18 @@ routes["POST /config"] = function()
   return reply.send(200, { status = "OK" })
 end
 
+-- The text stays as it came, with the order of its keys.
+routes["POST /flags"] = function()
+  ngx.req.read_body()
+  local text = ngx.req.get_body_data() or ""
+  local value = cjson.decode(text)
+  if type(value) ~= "table" or type(value.flags) ~= "table" then
+    return reply.send(400, { error = 'expected definitions of flags: {"flags": [...]}' })
+  end
+  store.flags = text
+  return reply.send(200, { status = "OK" })
+end
+
 function control.handle()
   local status, why = guard.refuse()
   if status then

@@ -83,6 +83,10 @@ end
 local function show(request)
   print(bold:format(("%s %s?%s"):format(request.method, request.path, request.query_string)))
   print("  authentication  " .. describe_auth(request.auth))
+  if not request.body then
+    print(("  answer          %d\n"):format(request.status))
+    return
+  end
   print("  token           " .. describe_token(cjson.decode(request.body)))
   print("  size            " .. describe_size(request))
   print(("  answer          %d, %d accepted"):format(request.status, request.accepted))

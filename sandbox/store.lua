@@ -28,6 +28,7 @@ end
 function store.reset()
   store.forget_requests()
   store.set_script {}
+  store.flags = '{"flags":[]}' -- the text of /flags/definitions
   store.config = { simplified = false, accounts = {}, tokens = nil }
 end
 

@@ -73,6 +73,19 @@ describe("examples:", function()
     assert.same({ ["/track"] = 2, ["/import"] = 1, ["/engage"] = 2, ["/groups"] = 1 }, paths)
   end)
 
+  it("flags decides, and reports who got a variant", function()
+    server:flags(read "examples/flag_definitions.json")
+    local status, printed, complaints = run "examples/flags.lua"
+    assert.equal("", complaints)
+    assert.equal(0, status)
+    assert.matches("free +false +NO_ROLLOUT_MATCH\n  pro +true +variant treatment\n", printed)
+    local exposures = server:records "/track"
+    assert.equal(1, #exposures)
+    assert.equal("user on pro", exposures[1].properties.distinct_id)
+    local _, shown = run("sandbox/show.lua " .. server.url)
+    assert.matches("GET /flags/definitions?token=projecttoken", shown, 1, true)
+  end)
+
   it("durable delivers what a killed process tracked", function()
     local status, printed, complaints = run "examples/durable.lua"
     assert.equal("", complaints)

@@ -33,8 +33,8 @@ static void decide(const mp_flag_set *set, json_t *json) {
     for (uint32_t i = 0; i < mp_flag_set_count(set); i++) {
         const mp_flag *flag = mp_flag_set_at(set, i);
         MUST(mp_flag_set_find(set, flag->key.as.text, flag->key.len) == flag);
-        mp_decision first = helper_decide(flag, &context, json);
-        mp_decision second = helper_decide(flag, &context, json);
+        mp_flag_decision first = helper_decide(flag, &context, json);
+        mp_flag_decision second = helper_decide(flag, &context, json);
         MUST((first.variant != NULL) == (first.reason == MP_FLAG_DECIDED));
         MUST(first.variant == second.variant);
         MUST(first.reason == second.reason);

@@ -8,7 +8,7 @@ local Sandbox = {}
 Sandbox.__index = Sandbox
 
 local function call(self, method, path, value)
-  local body = value and cjson.encode(value) or ""
+  local body = type(value) == "string" and value or value and cjson.encode(value) or ""
   local parts = {}
   local ok, status = http.request {
     url = self.url .. "/sandbox" .. path,
@@ -59,6 +59,11 @@ end
 
 function Sandbox:config(settings)
   return call(self, "POST", "/config", settings)
+end
+
+-- What /flags/definitions answers, as a table or its text.
+function Sandbox:flags(definitions)
+  return call(self, "POST", "/flags", definitions)
 end
 
 -- Every request in order of arrival; `body` is the decoded text.

@@ -49,6 +49,7 @@ end
 
 -- ---- replies ----
 
+local FLAGS = "/flags/definitions"
 local FIELDS = "endpoint, match, times, status, headers, body or error"
 
 local function check_reply(reply)
@@ -83,6 +84,8 @@ local function make_body(reply, endpoint, count)
     return reply.body
   elseif reply.status and reply.status ~= 200 then
     return '{"error":"as the spec says","status":0}'
+  elseif endpoint == FLAGS then
+    return '{"flags":[]}'
   elseif endpoint == "/import" then
     return ('{"code":200,"num_records_imported":%d,"status":"OK"}'):format(count)
   end
@@ -121,8 +124,9 @@ function recorder.take(client)
   if not request then
     return nil, seconds, code
   end
-  local endpoint = request.url:match "(/%l+)%?"
-  local records = cjson.decode(request.body)
+  local fetches = request.method == "GET"
+  local endpoint = fetches and FLAGS or request.url:match "(/%l+)%?"
+  local records = fetches and {} or cjson.decode(request.body)
   for _, record in ipairs(records) do
     record.endpoint = endpoint
     if not remove(work.again, record) then
