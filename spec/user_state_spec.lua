@@ -274,6 +274,32 @@ describe("the state file of a user", function()
     assert.same({}, mp:poll())
   end)
 
+  -- Root reads everything, unless it gives up the right to.
+  local as_anybody = run("id -u"):match "%d+" == "0"
+      and "setpriv --bounding-set -dac_override,-dac_read_search "
+    or ""
+
+  it("is left alone, and nobody tracked, while it is not one's own to read", function()
+    local text = '{"version":1,"consent":"refused"}\n'
+    write(path, text)
+    os.execute("chmod 000 " .. path)
+    local program = script.write(([[
+      local mp = require("mixpanel").new("projecttoken", { api_host = "http://127.0.0.1:9" })
+      print(select("#", mp:user { state = %q }), mp:user { state = %q })
+      print(mp:stats().queued)
+    ]]):format(path, path))
+    local printed =
+      script.shell(("%stimeout 60 %s %s"):format(as_anybody, script.interpreter, program))
+    os.remove(program)
+    assert.equal(
+      ("3\tnil\tcannot read the state %s: Permission denied\tstate\n0\n"):format(path),
+      printed
+    )
+    os.execute("chmod 600 " .. path)
+    assert.equal(text, read(path))
+    assert.same({ "user.json" }, entries())
+  end)
+
   it("is reported once when it cannot be written, and tried again", function()
     local missing = folder .. "/later/user.json"
     local me = mp:user { state = missing }
