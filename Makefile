@@ -34,6 +34,7 @@ HARDEN := $(HARDEN)
 FLAGS = -std=c11 $(LARGE) -Isrc -fPIC -fno-plt \
         -fvisibility=hidden -pthread $(WARNINGS) $(HARDEN) $(CFLAGS)
 SPEC_FLAGS = $(FLAGS) -D_GNU_SOURCE
+SHARED = -shared -Wl,-z,nodelete,-z,relro,-z,now $(LDFLAGS)
 LIBS  = -lcurl -ldeflate -ljansson -lpthread -ldl -lm
 
 BUILD   = build
@@ -54,7 +55,19 @@ endif
 OBJ     = $(CORE:src/%.c=$(BUILD)/obj/%.o)
 UNITS   = $(patsubst spec/c/%.c,$(BUILD)/spec/%,$(wildcard spec/c/*_spec.c))
 
-build: 5.4 ## build/5.4/mixpanel.so, for Lua 5.4; CURL=0 without libcurl
+# LINK=lua5.3, or any liblua or libluajit-5.1: linked with that Lua, for hosts
+# that hide the symbols of their Lua, or have two Luas in one process.
+ifdef LINK
+ABI    := $(LINK:luajit-%=lua%)
+ABI    := $(ABI:lua%=%)
+MODULE  = $(BUILD)/$(LINK)/mixpanel.so
+DEFAULT = $(MODULE)
+else
+MODULE  = $(BUILD)/$(ABI)/mixpanel.so
+DEFAULT = 5.4
+endif
+
+build: $(DEFAULT) ## build/5.4/mixpanel.so, for Lua 5.4; CURL=0 without libcurl
 all: $(ABIS) ## the module for Lua 5.4, 5.3, 5.2 and 5.1
 luajit: 5.1 ## build/5.1/mixpanel.so, for LuaJIT and Lua 5.1
 $(ABIS): %: $(BUILD)/%/mixpanel.so
@@ -70,9 +83,15 @@ $(BUILD)/obj/$(1)/%.o: src/binding/%.c
 
 $(BUILD)/$(1)/mixpanel.so: $(OBJ) $(BINDING:src/binding/%.c=$(BUILD)/obj/$(1)/%.o)
 	@mkdir -p $$(@D)
-	$$(CC) -shared -Wl,-z,nodelete,-z,relro,-z,now $$(LDFLAGS) -o $$@ $$^ $$(LIBS)
+	$$(CC) $$(SHARED) -o $$@ $$^ $$(LIBS)
 endef
 $(foreach abi,$(ABIS),$(eval $(call abi_rules,$(abi))))
+
+ifdef LINK
+$(MODULE): $(OBJ) $(BINDING:src/binding/%.c=$(BUILD)/obj/$(ABI)/%.o)
+	@mkdir -p $(@D)
+	$(CC) $(SHARED) -o $@ $^ -l$(LINK) $(LIBS)
+endif
 
 $(BUILD)/spec/%: spec/c/%.c $(OBJ)
 	@mkdir -p $(@D)
@@ -91,6 +110,11 @@ $(BUILD)/spec/threads $(BUILD)/spec/embedder: $(BUILD)/spec/%: spec/support/%.c
 	@mkdir -p $(@D)
 	$(CC) $(SPEC_FLAGS) $(LDFLAGS) -isystem $(INC_5.4) -MMD -MP -o $@ $< \
 	    -llua5.4 -lpthread
+
+# One that has several Luas, and knows none of them.
+$(BUILD)/spec/luas: spec/support/luas.c
+	@mkdir -p $(@D)
+	$(CC) $(SPEC_FLAGS) $(LDFLAGS) -MMD -MP -o $@ $< -ldl
 
 # As LuaRocks links it: nothing but the module's own code keeps it loaded.
 $(BUILD)/spec/unpinned/mixpanel.so: $(BUILD)/5.4/mixpanel.so
@@ -120,7 +144,7 @@ spec-flags:
 unit-programs: $(UNITS) $(BINDING_UNITS)
 
 units: unit-programs $(BUILD)/spec/threads $(BUILD)/spec/embedder \
-    $(BUILD)/spec/blackhole \
+    $(BUILD)/spec/blackhole $(BUILD)/spec/luas \
     $(BUILD)/spec/unpinned/mixpanel.so \
     $(BUILD)/spec/5.4/spec_posix.so $(BUILD)/spec/5.1/spec_posix.so
 
@@ -215,8 +239,8 @@ install_lua = for file in $$(cd src && find mixpanel -name '*.lua'); do \
 	    install -D -m 644 src/$$file $(1)/$$file || exit; \
 	done
 
-install: $(ABI) ## install for Lua ABI under PREFIX
-	install -D -m 755 $(BUILD)/$(ABI)/mixpanel.so \
+install: $(MODULE) ## install for Lua ABI, or linked with LINK, under PREFIX
+	install -D -m 755 $(MODULE) \
 	    $(DESTDIR)$(PREFIX)/lib/lua/$(ABI)/mixpanel.so
 	$(call install_lua,$(DESTDIR)$(PREFIX)/share/lua/$(ABI))
 
@@ -235,7 +259,7 @@ clean: ## remove build/
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z][a-z_.0-9 -]*:.*## / { printf "make %-22s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo 'Variables: ABI=$(ABI) PREFIX=$(PREFIX) DESTDIR= CURL=0 SUITE="units lint"'
+	@echo 'Variables: ABI=$(ABI) PREFIX=$(PREFIX) DESTDIR= CURL=0 LINK=lua5.3 SUITE="units lint"'
 
 .PHONY: build all luajit $(ABIS) unit-programs units demo test deps test-deps \
         sandbox lint asan tsan valgrind fuzz fuzz-targets flags spec-flags \
