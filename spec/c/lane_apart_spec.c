@@ -233,8 +233,51 @@ CASE(what_import_refuses_does_not_stop_young_events) {
     }
 }
 
+/* Nothing that happens on the way to /import touches that to /track. */
+CASE(trouble_of_old_events_is_theirs_alone) {
+    static const word *const words[] = {&reply_429, &reply_503, &reply_lost,
+                                        &reply_nothing, &reply_what};
+    for (int i = 0; i < 5; i++) {
+        rig *r = open_with_old_events(i % 2, 10);
+        mp_batch *young = rig_next(r), *old = rig_next(r);
+        CHECK(is_detour(r, old) && !is_detour(r, young));
+        rig_say(r, old, checking(*words[i], HOUR));
+        rig_say(r, young, reply_ok);
+        for (int k = 0; k < 3; k++, r->now_ms += 100) {
+            rig_put(r, MP_PLAIN, 0, old_ms, 50);
+            rig_add_due(r, 2);
+            rig_serve(r, reply_ok);
+        }
+        CHECK(r->stats.delivered == 5 + 6);
+        CHECK(!rig_next(r) && !mp_lane_waits(r->lane));
+        CHECK(mp_lane_backoff_until(r->lane) == r->next_ms);
+        CHECK(r->next_ms >= (i == 0 || i == 1 ? HOUR : 1000));
+        r->now_ms = r->next_ms;
+        old = rig_next(r);
+        CHECK(old && is_detour(r, old) && !rig_next(r));
+        rig_say(r, old, reply_ok);
+        rig_finish(r);
+    }
+}
+
+CASE(old_events_do_not_wait_for_track) {
+    rig *r = open_with_old_events(false, 10);
+    mp_batch *young = rig_next(r), *old = rig_next(r);
+    rig_say(r, young, checking(reply_429, HOUR));
+    rig_say(r, old, reply_ok);
+    for (int k = 1; k < 4; k++) {
+        rig_put(r, MP_PLAIN, 0, old_ms, 50);
+        rig_add_due(r, 2);
+        rig_serve(r, reply_ok);
+        CHECK(r->stats.delivered == 5 + (uint64_t)k);
+        CHECK(!rig_next(r) && mp_lane_waits(r->lane) && r->next_ms == HOUR);
+    }
+    rig_finish(r);
+}
+
 CASE(identity_travels_apart_on_import) {
     rig *r = rig_open(MP_LANE_IMPORT);
+    rig_open_window(r, 2);
     for (int i = 0; i < 12; i++)
         rig_put(r, i % 3 ? MP_PLAIN : MP_IDENTITY, 0, old_ms, 50);
     mp_lane_flush_up_to(r->lane, r->seqs);
@@ -360,6 +403,8 @@ int main(void) {
     RUN(deferred_collected_events_end_too);
     RUN(a_custom_host_without_import_drops_old_events);
     RUN(what_import_refuses_does_not_stop_young_events);
+    RUN(trouble_of_old_events_is_theirs_alone);
+    RUN(old_events_do_not_wait_for_track);
     RUN(identity_travels_apart_on_import);
     RUN(what_adds_up_travels_apart_in_order);
     RUN(non_idempotent_waits_only_for_its_own_key);

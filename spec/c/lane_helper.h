@@ -44,7 +44,8 @@ typedef struct rig {
     mp_lane *lane;
     mp_settings *settings;
     mp_stats stats;
-    bool custom_host, trusted;
+    bool custom_host;
+    bool trusted[2]; /* the lane's own endpoint, that of old events */
     int64_t now_ms, wall_ms, next_ms;
     uint64_t seqs;
     uint32_t requests, most_bytes; /* most_bytes: of one request since reset */
@@ -321,7 +322,7 @@ static inline bool is_singled_out(const mp_batch *batch) {
 /* What becomes of one record of a batch by this word. */
 static inline fate rig_judge(const rig *r, const mp_batch *batch, const page *p,
                              const word *reply) {
-    bool alone = batch->count == 1;
+    bool alone = batch->count == 1, trusted = r->trusted[is_detour(r, batch)];
     if (is_ended_in_doubt(r, p, reply))
         return REJECTED;
     switch (reply->result) {
@@ -337,10 +338,10 @@ static inline fate rig_judge(const rig *r, const mp_batch *batch, const page *p,
     case MP_RESULT_TOO_LARGE:
         return alone ? REJECTED : WAITING;
     case MP_RESULT_FORBIDDEN:
-        if (is_detour(r, batch))
-            return reply->status == 404 && r->custom_host ? EXPIRED : WAITING;
-        return alone && r->trusted && is_singled_out(batch) ? REJECTED
-                                                            : WAITING;
+        if (is_detour(r, batch) && !trusted && reply->status == 404 &&
+            r->custom_host)
+            return EXPIRED;
+        return alone && trusted && is_singled_out(batch) ? REJECTED : WAITING;
     case MP_RESULT_UNREADABLE:
     case MP_RESULT_UNAUTHORIZED:
     case MP_RESULT_BUSY:
@@ -356,10 +357,10 @@ static inline void rig_say(rig *r, mp_batch *batch, word reply) {
     static mp_failed failed[MP_SEGMENT_RECORDS];
     mp_response response = {.result = reply.result, .status = reply.status};
     strcpy(response.text, reply.text);
-    if (!is_detour(r, batch))
-        r->trusted |= reply.result == MP_RESULT_DELIVERED ||
-                      reply.result == MP_RESULT_PARTLY ||
-                      reply.result == MP_RESULT_REFUSED;
+    bool *trusted = &r->trusted[is_detour(r, batch)];
+    *trusted |= reply.result == MP_RESULT_DELIVERED ||
+                reply.result == MP_RESULT_PARTLY ||
+                reply.result == MP_RESULT_REFUSED;
     for (uint32_t i = 0; i < batch->count; i++) {
         uint64_t seq = mp_batch_entry(batch, i)->seq;
         if (reply.result == MP_RESULT_PARTLY && r->book[seq].poison)
@@ -367,8 +368,8 @@ static inline void rig_say(rig *r, mp_batch *batch, word reply) {
         rig_mark(r, seq, rig_judge(r, batch, &r->book[seq], &reply));
     }
     if (reply.result == MP_RESULT_FORBIDDEN && batch->count == 1 &&
-        !is_detour(r, batch) && !is_singled_out(batch))
-        r->trusted = false;
+        !is_singled_out(batch))
+        *trusted = false;
     response.failed = response.failed_count ? failed : NULL;
     mp_lane_handle_reply(r->lane, r->settings, batch, &response,
                          reply.retry_after_ms, r->now_ms);
@@ -382,6 +383,14 @@ static inline void rig_serve(rig *r, word reply) {
     CHECK(batch != NULL);
     if (batch)
         rig_say(r, batch, reply);
+}
+
+/* Lets the route to the lane's own endpoint carry `n` requests at once. */
+static inline void rig_open_window(rig *r, uint32_t n) {
+    for (uint32_t i = 1; i < n; i++) {
+        rig_add_due(r, 1);
+        rig_serve(r, reply_ok);
+    }
 }
 
 /* Sleeps until the lane wants to be asked again, and not a moment less. */

@@ -134,7 +134,9 @@ CASE(the_rest_starts_over_when_refusals_differ) {
 }
 
 CASE(what_comes_later_waits_for_no_search) {
-    rig *r = open_with(MP_LANE_EVENTS, 100);
+    rig *r = rig_open(MP_LANE_EVENTS);
+    rig_open_window(r, 2);
+    rig_add_due(r, 100);
     r->book[50].poison = true;
     mp_batch *first = rig_next(r);
     rig_add_due(r, 10);

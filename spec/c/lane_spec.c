@@ -119,16 +119,58 @@ CASE(a_smaller_batch_size_cuts_what_is_full) {
 CASE(events_go_side_by_side) {
     rig *r = rig_open(MP_LANE_EVENTS);
     mp_batch *batches[3];
+    rig_open_window(r, 3);
     r->settings->max_batch_size = 10;
     rig_add(r, 30);
     CHECK(!rig_next_of(r, 0));
     for (int i = 0; i < 3; i++) {
         batches[i] = rig_next_of(r, 1);
-        CHECK(batches[i] && mp_batch_seq(batches[i]) == (uint64_t)i * 10 + 1);
+        CHECK(batches[i] && mp_batch_seq(batches[i]) == (uint64_t)i * 10 + 3);
     }
     CHECK(mp_lane_in_flight(r->lane) == 3);
+    CHECK(!rig_next(r));
     for (int i = 2; i >= 0; i--)
         rig_say(r, batches[i], reply_ok);
+    rig_finish(r);
+}
+
+CASE(a_success_lets_one_more_go_at_once) {
+    rig *r = rig_open(MP_LANE_EVENTS);
+    r->settings->max_batch_size = 1;
+    rig_add(r, 30);
+    for (uint32_t window = 1, n = 0; window <= 4; window++, n = 0) {
+        mp_batch *batches[8];
+        while (n < 8 && (batches[n] = rig_next(r)))
+            n++;
+        CHECK(n == window);
+        rig_say(r, batches[0], reply_ok);
+        while (n-- > 1) { /* as if they had not been sent */
+            uint64_t seq = mp_batch_seq(batches[n]);
+            rig_mark(r, seq, WAITING);
+            mp_lane_undo(r->lane, batches[n], r->now_ms);
+        }
+        r->now_ms += MINUTE;
+    }
+    rig_finish(r);
+}
+
+CASE(after_a_failure_one_goes_alone) {
+    rig *r = rig_open(MP_LANE_EVENTS);
+    rig_open_window(r, 3);
+    r->settings->max_batch_size = 1;
+    rig_add(r, 9);
+    mp_batch *a = rig_next(r), *b = rig_next(r);
+    rig_say(r, a, reply_ok);
+    rig_say(r, b, reply_429);
+    rig_sleep(r);
+    a = rig_next(r);
+    CHECK(a && !rig_next(r));
+    rig_say(r, a, reply_ok);
+    a = rig_next(r);
+    b = rig_next(r);
+    CHECK(a && b && !rig_next(r));
+    rig_say(r, a, reply_ok);
+    rig_say(r, b, reply_ok);
     rig_finish(r);
 }
 
@@ -176,6 +218,7 @@ CASE(order_is_kept_through_failures_and_halving) {
 CASE(what_fails_together_counts_once) {
     rig *r = rig_open(MP_LANE_EVENTS);
     mp_batch *batches[4];
+    rig_open_window(r, 4);
     r->settings->max_batch_size = 10;
     rig_add(r, 60);
     for (int i = 0; i < 4; i++)
@@ -232,6 +275,7 @@ CASE(delays_grow_to_the_ceiling_and_start_over) {
 
 CASE(nothing_shortens_retry_after) {
     rig *r = rig_open(MP_LANE_EVENTS);
+    rig_open_window(r, 3);
     r->settings->max_batch_size = 10;
     rig_add(r, 40);
     mp_batch *a = rig_next(r), *b = rig_next(r), *c = rig_next(r);
@@ -294,6 +338,7 @@ CASE(old_batches_end_at_max_age) {
 
 CASE(the_oldest_make_room) {
     rig *r = rig_open(MP_LANE_EVENTS);
+    rig_open_window(r, 2);
     r->settings->max_batch_size = 10;
     rig_add(r, 45);
     mp_batch *first = rig_next(r), *second = rig_next(r);
@@ -305,7 +350,7 @@ CASE(the_oldest_make_room) {
     }
     rig_say(r, first, reply_ok);
     rig_drop_oldest(r);
-    CHECK(r->stats.dropped_overflow == 35 && r->stats.delivered == 10);
+    CHECK(r->stats.dropped_overflow == 35 && r->stats.delivered == 11);
     rig_finish(r);
 }
 
@@ -381,6 +426,8 @@ int main(void) {
     RUN(on_disk_a_lane_wants_a_spare_from_its_first_record_on_and_then_a_few);
     RUN(a_smaller_batch_size_cuts_what_is_full);
     RUN(events_go_side_by_side);
+    RUN(a_success_lets_one_more_go_at_once);
+    RUN(after_a_failure_one_goes_alone);
     RUN(profiles_and_groups_go_one_by_one);
     RUN(order_is_kept_through_failures_and_halving);
     RUN(what_fails_together_counts_once);

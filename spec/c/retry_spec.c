@@ -24,7 +24,7 @@ static mp_action action(mp_result result) {
 
 static int64_t delay(uint32_t failures, double random, int64_t max_ms) {
     mp_attempt attempt = first(MP_RESULT_BUSY);
-    attempt.lane_failures = failures;
+    attempt.failures = failures;
     attempt.random = random;
     attempt.max_delay_ms = max_ms;
     return mp_retry(&attempt).delay_ms;
@@ -174,7 +174,7 @@ CASE(a_deferred_record_waits_longer_each_time_but_not_the_lane) {
 CASE(other_failures_never_halve) {
     mp_attempt attempt = first(MP_RESULT_LOST);
     attempt.server_errors = 100;
-    attempt.lane_failures = 100;
+    attempt.failures = 100;
     CHECK(mp_retry(&attempt).action == MP_DO_RETRY);
     attempt.result = MP_RESULT_BUSY;
     CHECK(mp_retry(&attempt).action == MP_DO_RETRY);
@@ -184,7 +184,7 @@ CASE(trust_decides_what_403_and_404_mean) {
     mp_attempt attempt = first(MP_RESULT_FORBIDDEN);
     CHECK(mp_retry(&attempt).action == MP_DO_PAUSE);
     CHECK(mp_retry(&attempt).delay_ms == MINUTE);
-    attempt.lane_trusted = true;
+    attempt.trusted = true;
     CHECK(mp_retry(&attempt).action == MP_DO_HALVE);
     CHECK(mp_retry(&attempt).delay_ms == 0);
     attempt.records = 1;
@@ -212,7 +212,7 @@ CASE(a_pause_lasts_max_retry_delay) {
     mp_attempt attempt = first(MP_RESULT_UNAUTHORIZED);
     attempt.max_delay_ms = 7000;
     attempt.random = 0.9;
-    attempt.lane_failures = 5;
+    attempt.failures = 5;
     CHECK(mp_retry(&attempt).delay_ms == 7000);
 }
 

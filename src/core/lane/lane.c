@@ -15,11 +15,14 @@ static void start(mp_lane *lane, uint64_t seed) {
         .rejected = lane->rejected,
         .reported_drops_ms = INT64_MIN,
         .rng.state = seed,
-        .failed_ms = INT64_MIN,
         .resume_ms = INT64_MIN,
-        .limit_bytes = SIZE_MAX,
+        .blocked_ms = INT64_MIN,
         .queue = {.records = MP_SEGMENT_RECORDS, .bytes = MP_SEGMENT_BYTES},
     };
+    const mp_endpoint *older = &mp_endpoints[lane->endpoint->older_lane];
+    bool parts = lane->endpoint->max_age_ms > 0 && older != lane->endpoint;
+    mp_route_start(&lane->own, lane->endpoint);
+    mp_route_start(&lane->detour, parts ? older : NULL);
 }
 
 mp_lane *mp_lane_new(mp_lane_id id, mp_stats *stats, mp_host_kind host,
@@ -103,8 +106,9 @@ void mp_lane_free(mp_lane *lane) {
     free(lane);
 }
 
-bool mp_lane_is_detour(const mp_lane *lane, const mp_batch *batch) {
-    return batch->endpoint && batch->endpoint != lane->endpoint;
+mp_route *mp_lane_route(mp_lane *lane, const mp_batch *batch) {
+    bool own = !batch->endpoint || batch->endpoint == lane->endpoint;
+    return own ? &lane->own : &lane->detour;
 }
 
 /* ---- records in ---- */
@@ -139,6 +143,8 @@ bool mp_lane_add(mp_lane *lane, const mp_settings *settings,
                              mp_lane_batch_limit(lane, settings), now_ms);
     lane->filled |= full;
     lane->used = true;
+    if (!lane->waits)
+        lane->blocked_ms = INT64_MIN;
     lane->stats->queued++;
     lane->stats->queue_bytes += record->head_len + record->body_len + 2;
     return full;
@@ -155,6 +161,21 @@ void mp_lane_retire(mp_lane *lane, mp_segment *segment) {
         mp_segment_reset(segment);
         mp_queue_give(&lane->queue, segment);
     }
+}
+
+/* True if nobody needs the segment's other records: they have ended, and its
+ * batch on disk is written. */
+static bool is_all_that_is_left(const mp_lane *lane, const mp_batch *batch) {
+    const mp_segment *segment = batch->segment;
+    return segment->refs == 1 &&
+           (!lane->on_disk || (segment->place.sealed && !segment->place.open));
+}
+
+void mp_lane_trim(const mp_lane *lane, mp_batch *batch) {
+    if (batch->trimmed || !is_all_that_is_left(lane, batch))
+        return;
+    mp_batch_trim(batch);
+    batch->trimmed = true;
 }
 
 /* The list, `ready` or `deferred`, whose first batch is older than what the

@@ -193,7 +193,7 @@ static mp_batch *find_whole(mp_batch *list) {
     for (mp_batch *b = list; b; b = b->next)
         if (b->segment->place.sealed && b->segment->refs == 1 &&
             !b->bisection && b->count == b->segment->count &&
-            !b->reported_deferred && !b->reported_detour)
+            !b->reported_deferred)
             last = b;
     return last;
 }
@@ -290,6 +290,10 @@ bool mp_lane_wastes_disk(const mp_lane *lane) {
     return n > WASTED_MOST;
 }
 
+static int64_t later(int64_t a_ms, int64_t b_ms) {
+    return a_ms > b_ms ? a_ms : b_ms;
+}
+
 int64_t mp_lane_backoff_until(const mp_lane *lane) {
-    return lane->resume_ms;
+    return later(later(lane->own.resume_ms, lane->resume_ms), lane->blocked_ms);
 }

@@ -47,8 +47,8 @@ static void note_refusal(mp_bisection *bisection, const mp_response *response) {
     }
 }
 
-static void halve(mp_lane *lane, mp_batch *batch, const mp_response *response,
-                  int64_t now_ms) {
+static void halve(mp_lane *lane, mp_route *route, mp_batch *batch,
+                  const mp_response *response, int64_t now_ms) {
     bool alone = batch->count == 1;
     bool applied_maybe = response->result == MP_RESULT_REFUSED &&
                          mp_batch_entry(batch, 0)->kind == MP_NON_IDEMPOTENT;
@@ -61,9 +61,9 @@ static void halve(mp_lane *lane, mp_batch *batch, const mp_response *response,
     }
     if (response->result == MP_RESULT_TOO_LARGE) {
         size_t half = body_bytes(batch) / 2;
-        if (half < lane->limit_bytes) {
-            lane->limit_bytes = half;
-            lane->limit_ms = now_ms + LIMIT_MS;
+        if (half < route->limit_bytes) {
+            route->limit_bytes = half;
+            route->limit_ms = now_ms + LIMIT_MS;
         }
     }
     if (response->result == MP_RESULT_SERVER_ERROR) {
@@ -75,41 +75,26 @@ static void halve(mp_lane *lane, mp_batch *batch, const mp_response *response,
     split_in_middle(lane, batch);
 }
 
-/* True if nobody needs the segment's other records: they have ended, and its
- * batch on disk is written. */
-static bool is_all_that_is_left(const mp_lane *lane, const mp_batch *batch) {
-    const mp_segment *segment = batch->segment;
-    return segment->refs == 1 &&
-           (!lane->on_disk || (segment->place.sealed && !segment->place.open));
-}
-
 /* It may stay for days, and with it the segment. */
 static void defer(mp_lane *lane, mp_batch *batch, int64_t resume_ms) {
     batch->resume_ms = resume_ms;
-    if (is_all_that_is_left(lane, batch))
-        mp_batch_trim(batch);
+    mp_lane_trim(lane, batch);
     mp_lane_insert(&lane->deferred, batch);
 }
 
-/* Requests that left before the last failure came in belong to the same
- * trouble and do not make it twice as bad. */
-static bool is_news(const mp_lane *lane, const mp_batch *batch) {
-    return lane->failures == 0 || batch->sent_ms > lane->failed_ms;
-}
-
-static mp_decision judge(mp_lane *lane, const mp_settings *settings,
-                         const mp_batch *batch, const mp_response *response,
-                         int64_t retry_after_ms) {
-    uint32_t before = lane->failures;
-    if (before > 0 && !is_news(lane, batch))
+static mp_decision judge(mp_lane *lane, const mp_route *route,
+                         const mp_settings *settings, const mp_batch *batch,
+                         const mp_response *response, int64_t retry_after_ms) {
+    uint32_t before = route->failures;
+    if (before > 0 && !mp_route_is_news(route, batch->sent_ms))
         before--;
     mp_attempt attempt = {
         .result = response->result,
         .records = batch->count,
-        .lane_failures = before,
+        .failures = before,
         .server_errors = batch->server_errors,
-        .unreadable = lane->unreadable,
-        .lane_trusted = lane->trusted,
+        .unreadable = route->unreadable,
+        .trusted = route->trusted,
         .singled_out = batch->bisection && (batch->bisection->accepted ||
                                             batch->bisection->forbidden),
         .retry_after_ms = retry_after_ms,
@@ -119,26 +104,11 @@ static mp_decision judge(mp_lane *lane, const mp_settings *settings,
     return mp_retry(&attempt);
 }
 
-/* What concerns only the old events that an events lane sends to /import
- * must not stop the young ones. True: the batch is dealt with. */
-static bool detour_closed(mp_lane *lane, mp_batch *batch,
-                          const mp_response *response, int64_t until_ms) {
-    if (!mp_lane_is_detour(lane, batch) ||
-        (response->result != MP_RESULT_UNAUTHORIZED &&
-         response->result != MP_RESULT_FORBIDDEN))
-        return false;
-    if (response->status == 404 && lane->host == MP_HOST_CUSTOM) {
-        mp_lane_end(lane, batch, MP_FATE_NO_IMPORT, 404, NULL);
-    } else {
-        /* Once a batch: the young ones that are taken would open the lane
-         * for another report each time. */
-        if (!batch->reported_detour)
-            mp_lane_report(lane, batch, MP_REPORT_PAUSED, response->status,
-                           response->text);
-        batch->reported_detour = true;
-        defer(lane, batch, until_ms);
-    }
-    return true;
+/* A host of one's own may have no place for old events. */
+static bool takes_no_old(const mp_lane *lane, const mp_route *route,
+                         const mp_response *response) {
+    return route == &lane->detour && !route->trusted &&
+           lane->host == MP_HOST_CUSTOM && response->status == 404;
 }
 
 /* Once a record: it may stay so for days. */
@@ -152,14 +122,15 @@ static void report_deferred(mp_lane *lane, mp_batch *batch,
 
 /* The door may be closed to all. Once it lets another pass, those of this
  * search that it still does not are at fault. */
-static void distrust(mp_lane *lane, mp_batch *batch) {
-    lane->trusted = false;
+static void distrust(mp_route *route, mp_batch *batch) {
+    route->trusted = false;
     if (mp_batch_start_bisection(batch))
         batch->bisection->forbidden = true;
 }
 
-static void follow(mp_lane *lane, mp_batch *batch, const mp_response *response,
-                   const mp_decision *decision, int64_t now_ms) {
+static void follow(mp_lane *lane, mp_route *route, mp_batch *batch,
+                   const mp_response *response, const mp_decision *decision,
+                   int64_t now_ms) {
     switch (decision->action) {
     case MP_DO_DELIVER:
     case MP_DO_DELIVER_PARTLY:
@@ -169,16 +140,17 @@ static void follow(mp_lane *lane, mp_batch *batch, const mp_response *response,
         reject(lane, batch, MP_FATE_REJECTED, response);
         break;
     case MP_DO_HALVE:
-        halve(lane, batch, response, now_ms);
+        halve(lane, route, batch, response, now_ms);
         break;
     case MP_DO_DEFER:
         report_deferred(lane, batch, response);
         if (response->result == MP_RESULT_FORBIDDEN)
-            distrust(lane, batch);
+            distrust(route, batch);
         defer(lane, batch, now_ms + decision->defer_ms);
         break;
     case MP_DO_PAUSE:
-        mp_lane_report_pause(lane, batch, response->status, response->text);
+        mp_lane_report_pause(lane, route, batch, response->status,
+                             response->text);
         if (response->result == MP_RESULT_FORBIDDEN) /* it may be the body */
             defer(lane, batch, now_ms + decision->delay_ms);
         else
@@ -196,14 +168,13 @@ static bool speaks_mixpanel(mp_result outcome) {
            outcome == MP_RESULT_REFUSED;
 }
 
-static void note_response(mp_lane *lane, mp_batch *batch,
+static void note_response(mp_lane *lane, mp_route *route, mp_batch *batch,
                           const mp_response *response, int64_t now_ms) {
-    if (!mp_lane_is_detour(lane, batch))
-        lane->trusted |= speaks_mixpanel(response->result);
+    route->trusted |= speaks_mixpanel(response->result);
     if (response->result == MP_RESULT_UNREADABLE)
-        lane->unreadable++;
+        route->unreadable++;
     else
-        lane->unreadable = 0;
+        route->unreadable = 0;
     if (response->result == MP_RESULT_SERVER_ERROR)
         batch->server_errors++;
     if (response->result != MP_RESULT_DELIVERED) {
@@ -215,6 +186,7 @@ static void note_response(mp_lane *lane, mp_batch *batch,
 static void take_back(mp_lane *lane, mp_batch *batch) {
     mp_lane_take_out(&lane->sent, batch);
     lane->in_flight--;
+    mp_lane_route(lane, batch)->in_flight--;
     lane->stats->in_flight -= batch->count;
     lane->stats->queued += batch->count;
 }
@@ -231,20 +203,17 @@ static bool report_ambiguous_batch(mp_lane *lane, const mp_settings *settings,
     return true;
 }
 
-static void note_health(mp_lane *lane, mp_batch *batch,
+static void note_health(mp_route *route, mp_batch *batch,
                         const mp_decision *decision, int64_t now_ms) {
     bool failed = decision->action == MP_DO_RETRY ||
                   decision->action == MP_DO_PAUSE ||
                   (decision->action == MP_DO_HALVE && decision->ambiguous);
-    if (failed) {
-        lane->failures += is_news(lane, batch);
-        lane->failed_ms = now_ms;
-    } else if (decision->action != MP_DO_DEFER) {
-        lane->failures = 0;
-        lane->reported_pause = false;
-    }
+    if (failed)
+        mp_route_failed(route, batch->sent_ms, now_ms);
+    else if (decision->action != MP_DO_DEFER)
+        mp_route_succeeded(route);
     if (decision->delay_ms > 0)
-        mp_lane_back_off(lane, now_ms + decision->delay_ms);
+        mp_route_back_off(route, now_ms + decision->delay_ms);
     /* An outage says nothing of the records and is no part of a search. */
     if (batch->bisection && decision->action != MP_DO_HALVE && failed)
         batch->bisection->requests--;
@@ -253,18 +222,21 @@ static void note_health(mp_lane *lane, mp_batch *batch,
 void mp_lane_handle_reply(mp_lane *lane, const mp_settings *settings,
                           mp_batch *batch, const mp_response *response,
                           int64_t retry_after_ms, int64_t now_ms) {
+    mp_route *route = mp_lane_route(lane, batch);
+    lane->blocked_ms = INT64_MIN;
     take_back(lane, batch);
-    note_response(lane, batch, response, now_ms);
-    mp_decision decision =
-        judge(lane, settings, batch, response, retry_after_ms);
-    if (detour_closed(lane, batch, response,
-                      now_ms + settings->max_retry_delay_ms))
+    if (takes_no_old(lane, route, response)) {
+        mp_lane_end(lane, batch, MP_FATE_NO_IMPORT, 404, NULL);
         return;
-    note_health(lane, batch, &decision, now_ms);
+    }
+    note_response(lane, route, batch, response, now_ms);
+    mp_decision decision =
+        judge(lane, route, settings, batch, response, retry_after_ms);
+    note_health(route, batch, &decision, now_ms);
     if (decision.ambiguous &&
         report_ambiguous_batch(lane, settings, batch, response))
         return;
-    follow(lane, batch, response, &decision, now_ms);
+    follow(lane, route, batch, response, &decision, now_ms);
 }
 
 void mp_lane_undo(mp_lane *lane, mp_batch *batch, int64_t now_ms) {

@@ -159,9 +159,9 @@ void mp_lane_report_ambiguous(mp_lane *lane, const mp_batch *batch, int status,
     mp_lane_report(lane, batch, MP_REPORT_AMBIGUOUS, status, text);
 }
 
-void mp_lane_report_pause(mp_lane *lane, const mp_batch *batch, int status,
-                          const char *text) {
-    if (!lane->reported_pause)
+void mp_lane_report_pause(mp_lane *lane, mp_route *route, const mp_batch *batch,
+                          int status, const char *text) {
+    if (!route->reported_pause)
         mp_lane_report(lane, batch, MP_REPORT_PAUSED, status, text);
-    lane->reported_pause = true;
+    route->reported_pause = true;
 }

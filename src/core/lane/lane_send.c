@@ -6,105 +6,11 @@
 #include <stdlib.h>
 
 enum {
-    BISECTION_REQUESTS = 64, /* spent on the refused records of one batch */
-    KEY_BITS = 32768         /* many times the records of a segment */
+    KEY_BITS = 32768 /* many times the records of a segment */
 };
 
 static bool is_backing_off(const mp_lane *lane, int64_t now_ms) {
     return now_ms < lane->resume_ms;
-}
-
-static bool shares_bisection(const mp_batch *list,
-                             const mp_bisection *bisection) {
-    for (; list; list = list->next)
-        if (list->bisection == bisection)
-            return true;
-    return false;
-}
-
-static bool is_exhausted(const mp_batch *batch) {
-    return batch->bisection && batch->bisection->requests >= BISECTION_REQUESTS;
-}
-
-/* Joins all parts that share the bisection of *first into one batch without a
- * bisection, which is in `ready`. False: out of memory, some may be joined. */
-static bool reunite(mp_lane *lane, mp_batch **first) {
-    const mp_bisection *bisection = (*first)->bisection;
-    mp_lane_take_out(&lane->ready, *first);
-    bool whole = true;
-    for (mp_batch *part = lane->ready, *next; part && whole; part = next) {
-        next = part->next;
-        if (part->bisection != bisection)
-            continue;
-        mp_lane_take_out(&lane->ready, part);
-        whole = mp_batch_join(first, part);
-        if (!whole)
-            mp_lane_insert(&lane->ready, part);
-    }
-    if (whole)
-        mp_batch_leave_bisection(*first);
-    mp_lane_insert(&lane->ready, *first);
-    return whole;
-}
-
-static void reject_bisection(mp_lane *lane, mp_bisection *bisection) {
-    bisection->refs++; /* it is compared with to the end of the loop */
-    for (mp_batch *part = lane->ready, *next; part; part = next) {
-        next = part->next;
-        if (part->bisection != bisection)
-            continue;
-        mp_lane_take_out(&lane->ready, part);
-        mp_lane_end(lane, part, MP_FATE_REJECTED, bisection->status,
-                    bisection->text);
-    }
-    if (--bisection->refs == 0)
-        free(bisection);
-}
-
-/* Ends a bisection that spent its requests.
- *
- * If some record was taken, or the refusals differ, the rest starts over as a
- * batch like any other. Else the fault is not in single records. When all was
- * forbidden somebody stands between us and the API, for now: the rest goes
- * behind the others, and no batch is halved for this until one is taken
- * again. Otherwise the rest is rejected. Either way the lane backs off. */
-static void conclude(mp_lane *lane, const mp_settings *settings,
-                     mp_batch *first, int64_t now_ms) {
-    mp_bisection *bisection = first->bisection;
-    int status = bisection->status;
-    bool forbidden = (status == 403 || status == 404) && !bisection->accepted;
-    if (!forbidden && !bisection->accepted && !bisection->mixed) {
-        mp_lane_report_pause(lane, NULL, status, bisection->text);
-        reject_bisection(lane, bisection);
-        mp_lane_back_off(lane, now_ms + settings->max_retry_delay_ms);
-        return;
-    }
-    if (forbidden)
-        mp_lane_report_pause(lane, first, status, bisection->text);
-    if (!reunite(lane, &first)) {
-        mp_lane_back_off(lane, now_ms + MP_LANE_NO_MEMORY_MS);
-    } else if (forbidden) {
-        lane->trusted = false;
-        mp_lane_take_out(&lane->ready, first);
-        first->resume_ms = now_ms + settings->max_retry_delay_ms;
-        mp_lane_insert(&lane->deferred, first);
-        mp_lane_back_off(lane, first->resume_ms);
-    }
-}
-
-static void conclude_bisections(mp_lane *lane, const mp_settings *settings,
-                                int64_t now_ms) {
-    for (mp_batch *batch = lane->ready; batch;) {
-        if (is_exhausted(batch) &&
-            !shares_bisection(lane->sent, batch->bisection)) {
-            conclude(lane, settings, batch, now_ms);
-            if (is_backing_off(lane, now_ms))
-                return;
-            batch = lane->ready;
-        } else {
-            batch = batch->next;
-        }
-    }
 }
 
 /* max_age is judged whenever a request could be made, by the youngest record
@@ -216,18 +122,35 @@ static void add_key(key_set *set, const mp_entry *entry) {
     set->bits[bit / 8] |= (uint8_t)(1u << bit % 8);
 }
 
-/* Marks in `keep` what of a batch may travel in one request, and returns how
- * many records that are. */
-static uint32_t mark_fitting(const mp_lane *lane, const mp_settings *settings,
-                             const mp_batch *batch, int64_t now_ms,
-                             bool keep[]) {
-    uint32_t limit = mp_lane_batch_limit(lane, settings), kept = 0;
+/* The route that a record would take now. */
+static mp_route *route_for(mp_lane *lane, const mp_entry *entry,
+                           int64_t now_ms) {
+    bool parted = lane->detour.endpoint && is_old(lane, entry, now_ms);
+    return parted ? &lane->detour : &lane->own;
+}
+
+/* What of a batch may travel in one request. */
+typedef struct fitting {
+    bool keep[MP_SEGMENT_RECORDS];
+    uint32_t kept;
+    mp_route *route; /* that all of them take */
+    uint32_t old;    /* looked at that take the detour, sent or not */
+} fitting;
+
+/* What waits for a route does not hold up what takes the other. */
+static void find_fitting(mp_lane *lane, const mp_settings *settings,
+                         const mp_batch *batch, int64_t now_ms, fitting *out) {
+    uint32_t limit = mp_lane_batch_limit(lane, settings);
     size_t bytes = 0;
     int class = -1;
     key_set behind = {{0}};
-    for (uint32_t i = 0; i < batch->count && kept < limit; i++) {
+    *out = (fitting){.kept = 0};
+    for (uint32_t i = 0; i < batch->count && out->kept < limit; i++) {
         const mp_entry *entry = mp_batch_entry(batch, i);
-        if (is_held_up(lane, batch, entry) ||
+        mp_route *route = route_for(lane, entry, now_ms);
+        out->old += route == &lane->detour;
+        if (!mp_route_is_open(route, now_ms) ||
+            is_held_up(lane, batch, entry) ||
             (lane->endpoint->ordered && has_key(&behind, entry)))
             continue;
         int own = class_of(lane, entry, now_ms);
@@ -237,33 +160,37 @@ static uint32_t mark_fitting(const mp_lane *lane, const mp_settings *settings,
             add_key(&behind, entry);
             continue;
         }
-        if (kept > 0 && bytes + mp_entry_bytes(entry) > lane->limit_bytes)
+        if (out->kept > 0 && bytes + mp_entry_bytes(entry) > route->limit_bytes)
             break;
-        keep[i] = true;
-        kept++;
+        out->route = route;
+        out->keep[i] = true;
+        out->kept++;
         bytes += mp_entry_bytes(entry);
     }
-    return kept;
 }
 
 /* Takes from a batch in `ready` what may travel in one request. NULL: all of
  * it is held up, or memory ran out and the lane backs off. */
 static mp_batch *cut(mp_lane *lane, const mp_settings *settings,
                      mp_batch *batch, int64_t now_ms) {
-    bool keep[MP_SEGMENT_RECORDS] = {false};
-    uint32_t kept = mark_fitting(lane, settings, batch, now_ms, keep);
-    if (kept == 0)
+    fitting fit;
+    if (batch->is_old && !mp_route_is_open(&lane->detour, now_ms)) {
+        mp_lane_trim(lane, batch);
         return NULL;
+    }
+    find_fitting(lane, settings, batch, now_ms, &fit);
+    if (fit.kept == 0) {
+        batch->is_old = fit.old == batch->count;
+        return NULL;
+    }
     mp_batch *part = batch;
     mp_lane_take_out(&lane->ready, batch);
-    if (kept < batch->count) {
-        part = mp_batch_split(batch, keep, kept);
+    if (fit.kept < batch->count) {
+        part = mp_batch_split(batch, fit.keep, fit.kept);
         mp_lane_insert(&lane->ready, batch);
     }
     if (part)
-        part->endpoint = is_old(lane, mp_batch_entry(part, 0), now_ms)
-                             ? &mp_endpoints[lane->endpoint->older_lane]
-                             : lane->endpoint;
+        part->endpoint = fit.route->endpoint;
     else
         mp_lane_back_off(lane, now_ms + MP_LANE_NO_MEMORY_MS);
     return part;
@@ -280,10 +207,34 @@ static bool is_due(const mp_lane *lane, const mp_settings *settings,
     return *due_ms <= now_ms;
 }
 
+static bool is_detour_open(const mp_lane *lane, int64_t now_ms) {
+    return lane->detour.endpoint && mp_route_is_open(&lane->detour, now_ms);
+}
+
+static bool holds_old(const mp_lane *lane, const mp_segment *segment,
+                      int64_t now_ms) {
+    for (uint32_t i = 0; segment && i < segment->count; i++)
+        if (is_old(lane, &segment->entries[i], now_ms))
+            return true;
+    return false;
+}
+
+/* While the lane's own route is closed the open segment goes on filling, and
+ * only old events are looked for. */
+static bool may_load(const mp_lane *lane, int64_t now_ms) {
+    const mp_queue *queue = &lane->queue;
+    return mp_route_is_open(&lane->own, now_ms) ||
+           (is_detour_open(lane, now_ms) &&
+            holds_old(lane, queue->sealed ? queue->sealed : queue->open,
+                      now_ms));
+}
+
 /* Moves the next segment that is full or due from the queue to `ready`. */
 static mp_batch *load(mp_lane *lane, const mp_settings *settings,
                       int64_t now_ms, int64_t *next_ms) {
     int64_t due_ms = INT64_MAX;
+    if (!may_load(lane, now_ms))
+        return NULL;
     if (!lane->queue.sealed) {
         if (is_due(lane, settings, now_ms, &due_ms))
             mp_queue_seal(&lane->queue);
@@ -310,7 +261,7 @@ static mp_batch *choose_ready(mp_lane *lane, const mp_settings *settings,
     for (mp_batch *b = lane->ready, *next;
          b && !part && !is_backing_off(lane, now_ms); b = next) {
         next = b->next;
-        if (!is_exhausted(b))
+        if (!mp_lane_is_exhausted(b))
             part = cut(lane, settings, b, now_ms);
     }
     return part;
@@ -321,6 +272,8 @@ static mp_batch *choose_deferred(mp_lane *lane, const mp_settings *settings,
                                  int64_t now_ms, int64_t *next_ms) {
     for (mp_batch *b = lane->deferred; b; b = b->next) {
         if (b->resume_ms <= now_ms) {
+            if (!mp_route_is_open(mp_lane_route(lane, b), now_ms))
+                continue;
             mp_lane_take_out(&lane->deferred, b);
             mp_lane_insert(&lane->ready, b);
             return cut(lane, settings, b, now_ms);
@@ -332,13 +285,15 @@ static mp_batch *choose_deferred(mp_lane *lane, const mp_settings *settings,
 
 static mp_batch *choose(mp_lane *lane, const mp_settings *settings,
                         int64_t now_ms, int64_t *next_ms) {
+    /* Not to fill memory in an outage. */
+    bool may_read = mp_route_is_open(&lane->own, now_ms);
     mp_batch *part;
     drop_expired(lane, settings, &lane->deferred, now_ms);
     drop_old(lane, &lane->deferred, now_ms);
     do {
         drop_expired(lane, settings, &lane->ready, now_ms);
         drop_old(lane, &lane->ready, now_ms);
-        lane->wants_disk = mp_lane_disk_first(lane);
+        lane->wants_disk = may_read && mp_lane_disk_first(lane);
         if (lane->wants_disk)
             return NULL;
         part = choose_ready(lane, settings, now_ms);
@@ -347,36 +302,33 @@ static mp_batch *choose(mp_lane *lane, const mp_settings *settings,
     if (!part && !is_backing_off(lane, now_ms))
         part = choose_deferred(lane, settings, now_ms, next_ms);
     if (!part && !is_backing_off(lane, now_ms))
-        lane->wants_disk = mp_lane_disk_next(lane);
+        lane->wants_disk = may_read && mp_lane_disk_next(lane);
     return part;
 }
 
-mp_batch *mp_lane_next(mp_lane *lane, const mp_settings *settings,
-                       int64_t now_ms, uint32_t slots, int64_t *next_ms) {
-    *next_ms = INT64_MAX;
-    lane->wants_disk = false;
-    lane->waits =
-        slots == 0 || (lane->in_flight > 0 &&
-                       (lane->endpoint->ordered || lane->failures > 0));
-    if (lane->waits)
-        return NULL;
-    mp_batch *batch = NULL;
-    if (now_ms >= lane->limit_ms)
-        lane->limit_bytes = SIZE_MAX;
-    if (!is_backing_off(lane, now_ms)) {
-        conclude_bisections(lane, settings, now_ms);
-        mp_lane_count_overflow(lane, 0, now_ms);
-    }
-    if (!is_backing_off(lane, now_ms))
-        batch = choose(lane, settings, now_ms, next_ms);
-    if (!batch) {
-        lane->waits = is_backing_off(lane, now_ms) && !mp_lane_empty(lane);
-        if (lane->waits)
-            *next_ms = lane->resume_ms;
-        return NULL;
-    }
+/* When to ask again though no record is due: once a route that is waited for
+ * opens. A reply of what is under way on it comes by itself. */
+static int64_t opens_ms(const mp_lane *lane, int64_t now_ms) {
+    int64_t next_ms = INT64_MAX;
+    if (is_backing_off(lane, now_ms))
+        return lane->resume_ms;
+    if (mp_route_backs_off(&lane->own, now_ms))
+        next_ms = lane->own.resume_ms;
+    if (mp_route_backs_off(&lane->detour, now_ms))
+        next_ms = mp_clock_earlier(next_ms, lane->detour.resume_ms);
+    return next_ms;
+}
+
+/* True if nothing that is added now can leave before a reply or a pause. */
+static bool is_closed(const mp_lane *lane, int64_t now_ms) {
+    return is_backing_off(lane, now_ms) ||
+           !mp_route_is_open(&lane->own, now_ms);
+}
+
+static void start(mp_lane *lane, mp_batch *batch, int64_t now_ms) {
     mp_lane_insert(&lane->sent, batch);
     lane->in_flight++;
+    mp_lane_route(lane, batch)->in_flight++;
     lane->stats->queued -= batch->count;
     lane->stats->in_flight += batch->count;
     if (batch->sends++ > 0)
@@ -384,5 +336,42 @@ mp_batch *mp_lane_next(mp_lane *lane, const mp_settings *settings,
     if (batch->bisection)
         batch->bisection->requests++;
     batch->sent_ms = now_ms;
-    return batch;
+}
+
+static void forget_limit(mp_route *route, int64_t now_ms) {
+    if (now_ms >= route->limit_ms)
+        route->limit_bytes = SIZE_MAX;
+}
+
+mp_batch *mp_lane_next(mp_lane *lane, const mp_settings *settings,
+                       int64_t now_ms, uint32_t slots, int64_t *next_ms) {
+    mp_batch *batch = NULL;
+    *next_ms = INT64_MAX;
+    lane->wants_disk = false;
+    lane->waits =
+        slots == 0 || (lane->in_flight > 0 && lane->endpoint->ordered);
+    if (lane->waits)
+        return NULL;
+    forget_limit(&lane->own, now_ms);
+    forget_limit(&lane->detour, now_ms);
+    if (!is_backing_off(lane, now_ms)) {
+        mp_lane_conclude_bisections(lane, settings, now_ms);
+        mp_lane_count_overflow(lane, 0, now_ms);
+    }
+    if (!is_closed(lane, now_ms) ||
+        (!is_backing_off(lane, now_ms) && is_detour_open(lane, now_ms)))
+        batch = choose(lane, settings, now_ms, next_ms);
+    lane->blocked_ms = INT64_MIN;
+    if (batch) {
+        start(lane, batch, now_ms);
+        return batch;
+    }
+    lane->waits = is_closed(lane, now_ms) && !mp_lane_empty(lane);
+    if (!mp_lane_empty(lane)) {
+        int64_t due_ms = *next_ms;
+        *next_ms = mp_clock_earlier(due_ms, opens_ms(lane, now_ms));
+        if (due_ms == INT64_MAX && *next_ms != INT64_MAX && !lane->wants_disk)
+            lane->blocked_ms = *next_ms;
+    }
+    return NULL;
 }

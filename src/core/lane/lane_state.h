@@ -4,6 +4,7 @@
 
 #include "core/lane/fate.h"
 #include "core/lane/lane.h"
+#include "core/lane/route.h"
 #include "core/os/rng.h"
 
 /* DESIGN
@@ -13,8 +14,9 @@
  * what comes back takes its old place; `deferred` when it would hold up the
  * others. Records that no batch holds yet are in the queue.
  *
- * Back-off belongs to the lane: after a failure one probe goes out, and only
- * its success opens the lane again. */
+ * Back-off belongs to the route: after a failure one probe goes out, and only
+ * its success opens the route again. What must wait for one route stays in
+ * `ready`, and what takes the other passes it by. */
 
 enum {
     MP_LANE_NO_MEMORY_MS = 1000
@@ -23,22 +25,19 @@ enum {
 struct mp_lane {
     const mp_endpoint *endpoint;
     mp_host_kind host;
-    bool trusted; /* its endpoint took or judged records before */
-    bool filled;  /* a segment ran full and the spares it took were not
-                   * replaced yet */
-    bool waits;   /* see mp_lane_waits */
+    mp_route own, detour; /* detour: of older events; without endpoint if they
+                           * go nowhere else */
+    bool filled;          /* a segment ran full and the spares it took were not
+                           * replaced yet */
+    bool waits;           /* see mp_lane_waits */
     mp_stats *stats;
     mp_rng rng;
     mp_queue queue;
     mp_batch *ready, *deferred, *sent;
-    uint32_t in_flight;
-    uint32_t failures;   /* in a row */
-    uint32_t unreadable; /* in a row */
-    int64_t failed_ms;   /* when the last failure came in */
-    int64_t resume_ms;   /* nothing is sent before */
-    size_t limit_bytes;  /* what a 413 taught; SIZE_MAX: nothing yet */
-    int64_t limit_ms;    /* when it is forgotten */
-    bool reported_pause; /* since the last success */
+    uint32_t in_flight; /* of both routes */
+    int64_t resume_ms;  /* nothing is sent before: memory or the disk failed */
+    int64_t blocked_ms; /* all that waits, waits for routes until then, as the
+                         * last mp_lane_next found; INT64_MIN: not so */
     uint64_t unreported_drops;
     int64_t reported_drops_ms; /* INT64_MIN: never */
     mp_reports *reports;       /* NULL: nobody wants to know */
@@ -66,15 +65,26 @@ void mp_lane_take_out(mp_batch **list, mp_batch *batch);
 bool mp_lane_disk_first(const mp_lane *lane);
 bool mp_lane_disk_next(const mp_lane *lane);
 
-/* True if the last request of the batch went where old events go, and not to
- * the lane's own endpoint. */
-bool mp_lane_is_detour(const mp_lane *lane, const mp_batch *batch);
+/* The route that the last request of the batch took. */
+mp_route *mp_lane_route(mp_lane *lane, const mp_batch *batch);
+
+/* Gives back the memory of records that have ended beside those of a batch
+ * that may stay for days, as soon as nobody needs them. */
+void mp_lane_trim(const mp_lane *lane, mp_batch *batch);
 
 /* How many records fill a batch of this lane. */
 uint32_t mp_lane_batch_limit(const mp_lane *lane, const mp_settings *settings);
 
-/* Nothing is sent before `until_ms`; never shortens a backoff. */
+/* Nothing is sent on any route before `until_ms`; never shortens that. */
 void mp_lane_back_off(mp_lane *lane, int64_t until_ms);
+
+/* ---- searches for records at fault ---- */
+
+/* True if its bisection spent its requests: the batch is not sent, but waits
+ * for the next to conclude it. */
+bool mp_lane_is_exhausted(const mp_batch *batch);
+void mp_lane_conclude_bisections(mp_lane *lane, const mp_settings *settings,
+                                 int64_t now_ms);
 
 /* ---- the end of records ---- */
 
@@ -109,8 +119,8 @@ void mp_lane_report(mp_lane *lane, const mp_batch *batch,
 void mp_lane_report_ambiguous(mp_lane *lane, const mp_batch *batch, int status,
                               const char *text);
 
-/* Reports why the lane backs off: once, until a request succeeds again. */
-void mp_lane_report_pause(mp_lane *lane, const mp_batch *batch, int status,
-                          const char *text);
+/* Reports why a route backs off: once, until a request succeeds on it. */
+void mp_lane_report_pause(mp_lane *lane, mp_route *route, const mp_batch *batch,
+                          int status, const char *text);
 
 #endif

@@ -45,6 +45,7 @@ bool mp_batch_join(mp_batch **batch, mp_batch *other) {
         return false;
     *joined = *a;
     joined->count = 0;
+    joined->is_old &= other->is_old;
     for (uint32_t i = 0, k = 0; i < a->count || k < other->count;) {
         bool first = k == other->count ||
                      (i < a->count && a->index[i] < other->index[k]);

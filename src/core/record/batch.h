@@ -31,7 +31,8 @@ struct mp_batch {
     uint32_t sends;          /* requests made with these records */
     uint32_t server_errors;  /* answers of 5xx */
     bool reported_deferred;  /* a report named it */
-    bool reported_detour;    /* the same, as old events without an /import */
+    bool trimmed;            /* see mp_batch_trim */
+    bool is_old;             /* all are too old for the lane's own endpoint */
     const mp_endpoint *endpoint; /* of the last request; NULL: none was made */
     uint32_t count;
     uint16_t index[]; /* into the segment, rising */

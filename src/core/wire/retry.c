@@ -58,7 +58,7 @@ static mp_action act(const mp_attempt *attempt) {
     case MP_RESULT_UNAUTHORIZED:
         return MP_DO_PAUSE;
     case MP_RESULT_FORBIDDEN:
-        if (!attempt->lane_trusted)
+        if (!attempt->trusted)
             return MP_DO_PAUSE;
         return attempt->records > 1 || attempt->singled_out ? MP_DO_HALVE
                                                             : MP_DO_DEFER;
@@ -85,14 +85,14 @@ mp_decision mp_retry(const mp_attempt *attempt) {
         if (decision.action == MP_DO_DEFER)
             decision.defer_ms = attempt->max_delay_ms;
     } else if (decision.action == MP_DO_DEFER) {
-        /* Its own trouble: the lane goes on, unless the host said when. */
+        /* Its own trouble: the route goes on, unless the host said when. */
         uint32_t failures = attempt->server_errors - PATIENCE;
         decision.defer_ms = longer(back_off(attempt, failures), asked_ms);
         decision.delay_ms = asked_ms;
     } else if (decision.action == MP_DO_RETRY ||
                attempt->result == MP_RESULT_SERVER_ERROR) {
         decision.delay_ms =
-            longer(back_off(attempt, attempt->lane_failures), asked_ms);
+            longer(back_off(attempt, attempt->failures), asked_ms);
     }
     return decision;
 }

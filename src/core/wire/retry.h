@@ -30,16 +30,16 @@ typedef enum mp_action {
     MP_DO_REJECT,
     MP_DO_RETRY, /* the same bytes after delay_ms */
     MP_DO_DEFER, /* a record alone that may be at fault: behind the others */
-    MP_DO_PAUSE  /* keep the records, leave the lane alone for delay_ms */
+    MP_DO_PAUSE  /* keep the records, leave the route alone for delay_ms */
 } mp_action;
 
 typedef struct mp_attempt {
     mp_result result;
     uint32_t records;       /* in the request */
-    uint32_t lane_failures; /* in a row before this one */
+    uint32_t failures;      /* in a row before this one */
     uint32_t server_errors; /* 5xx on this batch, this one included */
-    uint32_t unreadable;    /* in a row on this lane, this one included */
-    bool lane_trusted;      /* the lane was answered 200 before */
+    uint32_t unreadable;    /* in a row on this route, this one included */
+    bool trusted;           /* the route was answered 200 before */
     bool singled_out;       /* others were taken while this was forbidden */
     int64_t retry_after_ms; /* 0: none */
     int64_t max_delay_ms;   /* max_retry_delay */
@@ -48,7 +48,7 @@ typedef struct mp_attempt {
 
 typedef struct mp_decision {
     mp_action action;
-    int64_t delay_ms; /* before the lane goes on; 0: at once */
+    int64_t delay_ms; /* before the route goes on; 0: at once */
     int64_t defer_ms; /* before a deferred record is tried again; else 0 */
     bool ambiguous;   /* the records may have been taken all the same */
 } mp_decision;

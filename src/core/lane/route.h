@@ -1,0 +1,50 @@
+/* Where requests of a lane go, and how they fare there.
+ *
+ * A lane has a route to its own endpoint and, if older events go elsewhere,
+ * one to that. Each has a health of its own: what happens on one touches
+ * nothing on the other. The project's lock is held for every call; times are
+ * of mp_clock_mono_ms. */
+#ifndef MP_ROUTE_H
+#define MP_ROUTE_H
+
+#include "core/record/endpoint.h"
+
+#include <stddef.h>
+
+typedef struct mp_route {
+    const mp_endpoint *endpoint;
+    bool trusted;        /* it took or judged records before */
+    bool reported_pause; /* since the last success */
+    uint32_t in_flight;  /* requests */
+    uint32_t window;     /* so many at once */
+    uint32_t failures;   /* in a row */
+    uint32_t unreadable; /* in a row */
+    int64_t failed_ms;   /* when the last failure came in */
+    int64_t resume_ms;   /* nothing is sent before */
+    size_t limit_bytes;  /* what a 413 taught; SIZE_MAX: nothing yet */
+    int64_t limit_ms;    /* when it is forgotten */
+} mp_route;
+
+/* A route that nobody took yet. */
+void mp_route_start(mp_route *route, const mp_endpoint *endpoint);
+
+bool mp_route_backs_off(const mp_route *route, int64_t now_ms);
+
+/* True if one more request may go out. */
+bool mp_route_is_open(const mp_route *route, int64_t now_ms);
+
+/* Nothing is sent before `until_ms`; never shortens a backoff. */
+void mp_route_back_off(mp_route *route, int64_t until_ms);
+
+/* True if a failure of a request sent then is no consequence of an earlier
+ * one. Those that left before the last failure came in belong to the same
+ * trouble and do not make it twice as bad. */
+bool mp_route_is_news(const mp_route *route, int64_t sent_ms);
+
+/* A request that was sent then failed: the next goes out alone. */
+void mp_route_failed(mp_route *route, int64_t sent_ms, int64_t now_ms);
+
+/* A request was answered: one more may go at once. */
+void mp_route_succeeded(mp_route *route);
+
+#endif
