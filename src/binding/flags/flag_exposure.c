@@ -47,8 +47,8 @@ static void push_properties(lua_State *L, int context,
     set_value(L, "$experiment_id", &seen->experiment_id);
     set_value(L, "$is_experiment_active", &seen->is_experiment_active);
     set_value(L, "$is_qa_tester", &seen->is_qa_tester);
-    if (seen->latency_ms >= 0) {
-        lua_pushnumber(L, (lua_Number)seen->latency_ms);
+    if (seen->start_ms >= 0) {
+        lua_pushnumber(L, (lua_Number)(mp_clock_coarse_ms() - seen->start_ms));
         lua_setfield(L, -2, "Variant fetch latency (ms)");
     }
 }
@@ -79,8 +79,8 @@ mp_err mp_flag_expose(lua_State *L, int index, int context,
     mp_fault_start(fault, "");
     if (client->closed)
         return MP_CLOSED;
-    if (once &&
-        !mp_flags_expose(client->flags, &seen->exposure, mp_clock_mono_ms()))
+    int64_t now_ms = seen->start_ms < 0 ? mp_clock_coarse_ms() : seen->start_ms;
+    if (once && !mp_flags_expose(client->flags, &seen->exposure, now_ms))
         return MP_OK;
     push_properties(L, context, seen);
     if (once)

@@ -11,7 +11,7 @@
 typedef struct mp_flag_seen {
     mp_exposure exposure;
     mp_value experiment_id, is_experiment_active, is_qa_tester;
-    int64_t latency_ms; /* of the decision; below 0: not measured */
+    int64_t start_ms; /* of the decision, on mp_clock_coarse_ms; -1: unknown */
 } mp_flag_seen;
 
 /* Tracks $experiment_started for the context at index `context`, by the client

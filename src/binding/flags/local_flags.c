@@ -55,7 +55,7 @@ static void evaluate(lua_State *L, int context, evaluation *e) {
         mp_raise_type(L, KEY, "flag: string");
     mp_read_context_check(L, context);
     mp_flags *flags = mp_flags_handle_start(e->self);
-    e->start_ms = mp_clock_mono_ms();
+    e->start_ms = mp_clock_coarse_ms();
     e->work = mp_flag_work_take(L, e->self);
     e->decision.reason = decide(e, flags);
     flags = e->self->client->flags; /* none, if a finaliser collected it */
@@ -83,7 +83,7 @@ static void expose(const evaluation *e) {
         .experiment_id = flag->experiment_id,
         .is_experiment_active = flag->is_experiment_active,
         .is_qa_tester = mp_value_boolean(e->decision.is_test_user),
-        .latency_ms = mp_clock_mono_ms() - e->start_ms,
+        .start_ms = e->start_ms,
     };
     mp_fault fault;
     mp_flags_handle_push_client(L);
@@ -230,7 +230,7 @@ static void read_seen(lua_State *L, mp_flag_seen *seen) {
         experiment ? mp_value_text(experiment, len) : mp_value_undefined();
     seen->is_experiment_active = boolean_of(L, "is_experiment_active");
     seen->is_qa_tester = boolean_of(L, "is_qa_tester");
-    seen->latency_ms = -1;
+    seen->start_ms = -1;
 }
 
 /* track_exposure_event(key, variant, context) */
