@@ -177,10 +177,10 @@ describe("definitions", function()
     end)
   end
 
-  it("stay when the server answers 50 MB", function()
+  it("stay when the server answers more than 16 MB", function()
     local mp, f = client()
     assert.is_true(f:wait(10))
-    server:script { endpoint = PATH, body = '{"flags":["' .. ("x"):rep(50 * 1024 * 1024) .. '"]}' }
+    server:script { endpoint = PATH, body = '{"flags":["' .. ("x"):rep(17 * 1024 * 1024) .. '"]}' }
     local ok, why = f:refresh(30)
     assert.is_nil(ok)
     assert.matches("16777216", why)
