@@ -436,8 +436,8 @@ function LocalFlags:refresh(timeout) end
 ---(Mixpanel docs, profile updates).
 ---@class mixpanel.Modifiers
 ---@field ip? string|0 the user's address, to place them by; `0` or `"0"` for none
----@field time? number when the update happened: seconds or milliseconds since the epoch
----@field ignore_time? boolean leave the profile's "last seen" as it is
+---@field time? number when the update happened: seconds or milliseconds since the epoch; of users the time of the call by default, see the option `profile_time`
+---@field ignore_time? boolean leave the profile's "last seen" as it is; `true` sends no time
 ---@field ignore_alias? boolean act on the id as it is, though it is an alias
 ---@field latitude? number degrees, -90 to 90
 ---@field longitude? number degrees, -180 to 180
