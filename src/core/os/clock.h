@@ -1,5 +1,5 @@
-/* The two clocks. Whoever can take the time as a parameter does so instead,
- * so that tests run on virtual time. */
+/* The two clocks. Code that can take the time as a parameter does so instead,
+ * so that tests run on virtual time. Thread: any. */
 #ifndef MP_CLOCK_H
 #define MP_CLOCK_H
 

@@ -4,8 +4,9 @@
  * A path is looked up from the open directory `dir`; MP_FILE_HERE takes it
  * from the working directory. No function follows a symbolic link at the end
  * of a path, and no descriptor survives an exec. Files are made with mode
- * 0600, directories with 0700. Each function returns 0 or an errno value and
- * blocks as long as the disk does: no lock may be held. Thread: any. */
+ * 0600, directories with 0700. Each function returns 0 or an errno value.
+ * Thread: any. Locks: the caller holds none that a call of track may wait for,
+ * since each function blocks as long as the disk does. */
 #ifndef MP_FILE_H
 #define MP_FILE_H
 
@@ -80,8 +81,8 @@ void mp_file_use(const mp_file_calls *table);
  * bytes, EINVAL when it is no regular file; `out` keeps its length then. */
 int mp_file_read(int dir, const char *path, size_t most, mp_buf *out);
 
-/* Replaces a file, or makes it, so that whoever opens the path finds the old
- * contents whole or the new ones whole, also after a loss of power. */
+/* Replaces a file, or makes it. Ensures: the path holds the old contents whole
+ * or the new ones whole at any time, also after a loss of power. */
 int mp_file_replace(int dir, const char *path, const void *bytes, size_t n);
 
 /* Appends to a file, which is made if need be. */

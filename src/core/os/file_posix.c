@@ -40,7 +40,7 @@ static int open_flags(unsigned flags) {
     return system;
 }
 
-/* O_NONBLOCK: a planted fifo must not hold up whoever opens it. */
+/* O_NONBLOCK: opening a planted fifo must not block. */
 static int system_open(int dir, const char *path, unsigned flags) {
     return openat(from(dir), path,
                   open_flags(flags) | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK,

@@ -19,10 +19,14 @@ typedef struct mp_lock {
 mp_err mp_lock_init(mp_lock *lock); /* MP_MEMORY */
 void mp_lock_destroy(mp_lock *lock);
 
+/* Ensures: the caller's thread holds it on return. */
 void mp_lock_take(mp_lock *lock);
+
+/* Thread: the one that took it. */
 void mp_lock_give(mp_lock *lock);
 
-/* False: somebody else held it until `deadline_ms` (mp_clock_mono_ms). */
+/* True: the caller's thread holds it. False: another thread held it until
+ * `deadline_ms` (mp_clock_mono_ms). */
 bool mp_lock_take_until(mp_lock *lock, int64_t deadline_ms);
 
 /* In a forked child: a lock that the fork found taken, by whatever thread,

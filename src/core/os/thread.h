@@ -4,8 +4,8 @@
 
 #include <pthread.h>
 
-/* Belongs to whoever starts it, and stays in its place until the thread ended
- * or mp_thread_leave and the thread itself are done with it. */
+/* The starter owns it, and keeps it at its address until mp_thread_join returns
+ * or, after mp_thread_leave, until `run` returns. */
 typedef struct mp_thread {
     pthread_t id;
     const char *name;
@@ -22,7 +22,7 @@ int mp_thread_start(mp_thread *thread, const char *name,
 /* Waits until it has ended. Of this and mp_thread_leave, one is called. */
 void mp_thread_join(mp_thread *thread);
 
-/* Nobody will wait for it. */
+/* Says that the thread will not be joined. */
 void mp_thread_leave(mp_thread *thread);
 
 /* Lets others run. */
