@@ -10,7 +10,7 @@ enum {
     ADOPT_MS = 60 * 1000, /* between two looks for the dead, at the most */
     SOON_MS = 1000,       /* and at the least */
     SYNCED = 32,          /* segments at a time */
-    SPILLED = 16,         /* segments before somebody else gets a turn */
+    SPILLED = 16,         /* segments before another project gets a turn */
     NO_MEMORY_MS = 1000   /* before a spare is tried again */
 };
 
@@ -30,7 +30,7 @@ static void adopt(mp_project *project, const mp_settings *settings,
     char message[MP_MESSAGE];
     mp_adopted got;
     mp_reporter reporter = {mp_project_report_once, project};
-    /* Soon at first: whoever is replaced may take a moment to die. */
+    /* Soon at first: a process that this one replaces may still be ending. */
     project->adopt_pause_ms = 2 * project->adopt_pause_ms + SOON_MS;
     if (project->adopt_pause_ms > ADOPT_MS)
         project->adopt_pause_ms = ADOPT_MS;

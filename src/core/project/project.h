@@ -1,6 +1,10 @@
-/* A project: where records of one key go, their four lanes, their counters
- * and the lock that guards them. Every function may be called from any
- * thread unless it says otherwise, and none waits for network or disk. */
+/* A project: where records of one key go, a lane for each endpoint, their
+ * counters and the lock that guards them.
+ *
+ * Thread: any, but for what the sender alone calls. Locks: a function takes the
+ * project's lock itself and gives it back, unless it says otherwise; the caller
+ * may not hold it. None waits for the network, and only those wait for the disk
+ * that say so. */
 #ifndef MP_PROJECT_H
 #define MP_PROJECT_H
 
@@ -20,6 +24,9 @@ typedef struct mp_project mp_project;
  * One reference for the caller. NULL: out of memory. */
 mp_project *mp_project_new(mp_config *config);
 void mp_project_retain(mp_project *project);
+
+/* Gives a reference back; the last one frees the project, and with a spool
+ * blocks as long as the disk does. */
 void mp_project_release(mp_project *project);
 
 const mp_config *mp_project_config(const mp_project *project);
@@ -50,7 +57,9 @@ bool mp_project_reject_invalid(const mp_project *project);
 bool mp_project_can_hold(mp_project *project, size_t bytes);
 
 /* Accepts all `n` records into one lane, or none. *wake: the worker sleeps
- * too long for what came in and must be woken. MP_QUEUE_FULL, MP_MEMORY. */
+ * too long for what came in and must be woken. MP_QUEUE_FULL, MP_MEMORY.
+ * With a spool it waits for the disk when no spare segment is ready, and where
+ * segments cannot be mapped. */
 mp_err mp_project_push(mp_project *project, mp_lane_id lane,
                        const mp_record *records, size_t n, bool *wake);
 
@@ -60,13 +69,13 @@ uint64_t mp_project_mark(mp_project *project);
 /* How many records up to `seq` have no outcome yet. */
 uint64_t mp_project_left(mp_project *project, uint64_t seq);
 
-/* Asks for everything up to `seq` to be sent without waiting for
- * company. Never shortens a pause that the API asked for. */
+/* Makes everything up to `seq` due now, even if it does not fill a request.
+ * Never shortens a pause that the API asked for. */
 void mp_project_flush_up_to(mp_project *project, uint64_t seq);
 
-/* As mp_project_wait, but only as long as there is hope: with a spool, records
- * that cannot be sent before the deadline are safe where they are. For
- * UINT64_MAX it waits for adopted records too. */
+/* As mp_project_wait, but it also ends when every record is in a file of the
+ * spool and none can be sent before the deadline. For UINT64_MAX it waits for
+ * adopted records too. */
 uint64_t mp_project_wait_hopeful(mp_project *project, uint64_t seq,
                                  int64_t deadline_ms);
 
@@ -80,7 +89,8 @@ bool mp_project_is_kept(mp_project *project);
 
 void mp_project_stats(mp_project *project, mp_stats *out);
 
-/* The oldest report that nobody took yet; its contents are the caller's. */
+/* Takes the oldest report; its contents are the caller's. False: there is
+ * none. */
 bool mp_project_take_report(mp_project *project, mp_report *report);
 
 /* Starts a check to /import whether host and credentials are accepted;
@@ -125,8 +135,9 @@ void mp_project_count_pending_dropped(mp_project *project, uint32_t n);
 
 /* ---- feature flags ---- */
 
-/* A client wants the flags of the project, kept in its spool if it has one.
- * MP_MEMORY; MP_INVALID with a message: see mp_flags_join. */
+/* A client wants the flags of the project, kept in its spool if it has one. May
+ * wait for the disk. MP_MEMORY; MP_INVALID with a message: see mp_flags_join.
+ */
 mp_err mp_project_join_flags(mp_project *project, mp_flag_options *options,
                              char message[MP_MESSAGE]);
 
@@ -136,23 +147,24 @@ void mp_project_leave_flags(mp_project *project);
 /* The flags, as long as the project lives; NULL: no client wanted them. */
 mp_flags *mp_project_flags(mp_project *project);
 
-/* ---- for whoever sends the requests: one thread at a time ---- */
+/* ---- for the sender ----
+ *
+ * The sender is the worker or, with the manual transport, the host's thread
+ * that is in mp_project_checkout or mp_project_complete. Thread: one at a time,
+ * unless a function says otherwise. Times are of mp_clock_mono_ms. */
 
-/* Writes the state files that are due. True: there were some. */
+/* Writes the state files that are due. Blocks as long as the disk does. True:
+ * there were some. */
 bool mp_project_write_saves(mp_project *project);
-
-/* The worker calls these; with the manual transport the host's own threads come
- * through those below, which wait for each other. Times are of
- * mp_clock_mono_ms. */
 
 /* Before each mp_project_next_request: adopts what dead processes left, and
  * keeps spare segments. Blocks as long as the disk does. */
 void mp_project_prepare(mp_project *project, int64_t now_ms);
 
 /* The next request to send, else NULL and in *next_ms when to ask again
- * (INT64_MAX: not before it is woken). The
- * project owns the request until its reply is given to
- * mp_project_handle_reply. */
+ * (INT64_MAX: not before it is woken). The project owns the request until
+ * mp_project_handle_reply or mp_project_fail_request frees it. Blocks as long
+ * as the disk does. */
 mp_request *mp_project_next_request(mp_project *project, int64_t now_ms,
                                     int64_t *next_ms);
 
@@ -161,11 +173,12 @@ mp_request *mp_project_next_request(mp_project *project, int64_t now_ms,
  * (INT64_MAX: not for this). */
 int64_t mp_project_maintain(mp_project *project, int64_t now_ms);
 
-/* Instead of all three while nothing can be sent. Returns when to come
- * again. */
+/* Instead of all three while nothing can be sent. Blocks as long as the disk
+ * does. Returns when to come again. */
 int64_t mp_project_stand_by(mp_project *project, int64_t now_ms);
 
-/* Takes the reply to a request and frees the request. */
+/* Takes the reply to a request and frees the request. Blocks as long as the
+ * disk does. */
 void mp_project_handle_reply(mp_project *project, mp_request *request,
                              const mp_reply *reply, int64_t now_ms);
 
@@ -173,8 +186,10 @@ void mp_project_handle_reply(mp_project *project, mp_request *request,
 void mp_project_fail_request(mp_project *project, mp_request *request,
                              int64_t now_ms);
 
-/* As mp_project_next_request, for the host to carry. It may be read until
- * mp_project_release_request; no reply to it is taken before. Thread: any. */
+/* As mp_project_next_request, for the host to carry. The caller may read it
+ * until mp_project_release_request; no reply to it is taken before. Thread:
+ * any. Locks: `sending`, so that calls of several threads wait for each other.
+ */
 const mp_handout *mp_project_checkout(mp_project *project, int64_t now_ms,
                                       int64_t *next_ms);
 void mp_project_release_request(mp_project *project, uint64_t number);
@@ -193,8 +208,8 @@ void mp_project_adopts(mp_project *project, bool adopts);
 /* True if it has a spool. */
 bool mp_project_on_disk(const mp_project *project);
 
-/* Nothing is carried any more: sees to it that what is left is on disk, and
- * removes the files that hold nothing. */
+/* Once no more requests are sent: writes what is left to disk, and removes the
+ * files that hold nothing. Blocks as long as the disk does. */
 void mp_project_finish(mp_project *project);
 
 /* True when no record, adopted ones included, and no state file waits and

@@ -1,4 +1,5 @@
-/* State files: handed over by whoever changed a user, written by the sender.
+/* State files: a thread that changed a user hands one over, the sender writes
+ * it.
  */
 #include "core/project/project_state.h"
 

@@ -1,4 +1,4 @@
-/* What the files of the project share and nobody else sees. */
+/* What the files of this folder share; no other folder includes it. */
 #ifndef MP_PROJECT_STATE_H
 #define MP_PROJECT_STATE_H
 
@@ -82,7 +82,7 @@ struct mp_project {
     int64_t reported_evicted_ms; /* 0: never */
 
     /* What belongs to the sender: the worker or, with the manual transport,
-     * whoever holds `sending`, which is taken before the lock above. */
+     * the thread that holds `sending`, which is taken before the lock above. */
     mp_gzip *gzip;
     mp_trace trace;
     int64_t adopt_ms, sync_ms, store_ms, spare_ms; /* not before */
@@ -101,7 +101,7 @@ static inline void mp_project_unlock(mp_project *project) {
     mp_lock_give(&project->wait.lock);
 }
 
-/* With the lock held: what failed last. */
+/* With the lock held: notes what failed last, for mp:stats(). */
 void mp_project_note_error(mp_project *project, const char *message);
 
 void mp_flight_free(mp_flight *flight);
@@ -130,27 +130,28 @@ void mp_project_note_write(mp_write *write, mp_segment *segment, size_t bytes);
 void mp_project_write(mp_project *project, mp_lane_id lane,
                       const mp_write *writes, size_t n);
 
-/* Counts and tells what went wrong on disk, a message at most once a minute;
- * or once, for what is met again and again. No lock held. */
+/* Counts and reports what went wrong on disk: a message at most once a minute,
+ * or once for the second function, for what is met again and again. No lock
+ * held. */
 void mp_project_report_disk(mp_project *project, const char *message);
 void mp_project_report_once(void *project, const char *message);
 
-/* The segment's batch on disk, which is the caller's; NULL: that failed, and
- * was told. `body`: see mp_spool_seal. */
+/* Writes the segment to a file. Returns its batch, which the caller owns; NULL:
+ * that failed, and was reported. `body`: see mp_spool_seal. No lock held. */
 mp_batch_file *mp_project_seal(mp_project *project, mp_lane_id lane,
                                mp_segment *segment, const mp_buf *body,
                                const mp_settings *settings);
 
-/* Lets a segment go from memory to the disk if there are too many, or if it
- * is in no file. False: nothing to do, or it failed. */
+/* Moves a segment from memory to the disk if there are too many, or if it is
+ * in no file. False: nothing to do, or it failed. No lock held. */
 bool mp_project_spill(mp_project *project, const mp_settings *settings,
                       int64_t now_ms);
 
-/* Keeps within spool_max_bytes. */
+/* Removes the oldest batches beyond spool_max_bytes. No lock held. */
 void mp_project_evict(mp_project *project, const mp_settings *settings,
                       int64_t now_ms);
 
-/* Reads a batch back that its lane wants. */
+/* Reads a batch back that its lane wants. No lock held. */
 void mp_project_fetch(mp_project *project, mp_lane_id id, mp_batch_file *file,
                       const mp_settings *settings, int64_t now_ms);
 

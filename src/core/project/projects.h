@@ -1,4 +1,6 @@
-/* The open projects of the process. Thread: any. */
+/* The open projects of the process. Thread: any. Locks: each function takes the
+ * lock of the list itself, and it comes before a project's; those around fork
+ * keep it. */
 #ifndef MP_PROJECTS_H
 #define MP_PROJECTS_H
 
@@ -14,11 +16,12 @@ mp_projects *mp_projects_new(void); /* NULL: out of memory */
 mp_project *mp_projects_open(mp_projects *projects, mp_config *config,
                              mp_overrides *client);
 
-/* One holder less. Does not wait for the disk: what a project left in memory
- * there, a sweep ends. */
+/* One holder less. Does not wait for the disk: a project with a spool is freed
+ * by a later mp_projects_sweep. */
 void mp_projects_close(mp_projects *projects, mp_project *project);
 
-/* Forgets the projects that nobody holds and that have no record left. */
+/* Forgets the projects that have neither a holder nor a record left. Blocks as
+ * long as the disk does. */
 void mp_projects_sweep(mp_projects *projects);
 
 /* Calls `visit` for each project until it returns false; no lock is held

@@ -1,5 +1,6 @@
-/* State files that wait to be written; what is to be written, they know
- * themselves. Opens no file. The project's lock is held for every call. */
+/* State files that wait to be written. Each mp_state_file has its own text;
+ * nothing here opens a file. Locks: the caller holds the project's for every
+ * call. */
 #ifndef MP_SAVES_H
 #define MP_SAVES_H
 
@@ -40,8 +41,8 @@ void mp_saves_flush(mp_saves *saves, int64_t now_ms);
 /* True if one is being written or due. */
 bool mp_saves_are_due(const mp_saves *saves, int64_t now_ms);
 
-/* One that is due, for the caller, who writes it and ends with mp_saves_done.
- * NULL: none. */
+/* Takes one that is due: the caller gives the lock back, writes the file, and
+ * calls mp_saves_done with the lock held again. NULL: none. */
 mp_save *mp_saves_take(mp_saves *saves, int64_t now_ms);
 
 /* Ends what mp_saves_take began. `failure`: why the file was not written, so
