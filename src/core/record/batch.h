@@ -23,7 +23,7 @@ typedef struct mp_bisection {
 
 typedef struct mp_batch mp_batch;
 struct mp_batch {
-    mp_batch *next; /* for whoever holds the batch */
+    mp_batch *next; /* for the list of its holder */
     mp_segment *segment;
     mp_bisection *bisection; /* NULL: not under bisection */
     int64_t sent_ms;         /* mp_clock_mono_ms; of the last request */

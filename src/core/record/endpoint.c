@@ -51,8 +51,8 @@ const mp_endpoint mp_endpoints[MP_LANES] = {
             .profiles = true,
             .ordered = true,
         },
-    /* Placed by the address in each of them, if anyhow: the request's is that
-     * of whoever collected them. */
+    /* ip=0: the request comes from the collector, so Mixpanel may place an
+     * event only by an address in the event itself. */
     [MP_LANE_COLLECTED] =
         {
             .name = "collected",

@@ -5,7 +5,7 @@
 
 #include "core/record/segment.h"
 
-/* The hash of a ordering key, an id or a group's key and then its id: FNV-1a
+/* The hash of an ordering key (an id, or a group's key and then its id): FNV-1a
  * with the NULs. */
 #define MP_ORDERING_KEY UINT32_C(2166136261) /* to begin with */
 uint32_t mp_line_ordering_key(uint32_t hash, const char *id, size_t len);

@@ -1,6 +1,6 @@
 /* The records of a lane that no batch holds yet: an open segment that grows,
  * sealed ones in order of age, and spares. Knows nothing of when a segment
- * is due. The project's lock is held for every call. */
+ * is due. Locks: the caller holds the project's for every call. */
 #ifndef MP_QUEUE_H
 #define MP_QUEUE_H
 
@@ -10,7 +10,8 @@ typedef struct mp_queue {
     mp_segment *open; /* NULL before the first record */
     mp_segment *sealed, *last_sealed;
     mp_segment *spares;
-    /* what segments hold: the most of late, forgotten a quarter at a time */
+    /* The most that segments held lately: each new one first lowers it by a
+     * quarter. */
     uint32_t records;
     size_t bytes;
     int64_t ahead_ms; /* of records added from now on: see segment.h */

@@ -1,4 +1,4 @@
-/* Ids that stand for nobody. */
+/* Ids that Mixpanel refuses, since they name no user. */
 #ifndef MP_REFUSED_ID_H
 #define MP_REFUSED_ID_H
 

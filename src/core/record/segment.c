@@ -103,7 +103,7 @@ bool mp_segment_fits(const mp_segment *segment, size_t len) {
            len + SEPARATOR <= MP_SEGMENT_BYTES - segment->used;
 }
 
-/* Whoever finds the file after a crash sees the record from here on. */
+/* From here on a process that reads the file after a crash sees the record. */
 static void publish(mp_segment *segment, uint64_t seq) {
     mp_segment_header *header = segment->place.header;
     mp_crash_point("track");

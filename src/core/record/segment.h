@@ -5,7 +5,7 @@
  * the inside of a JSON array but for its last comma. Beside the bytes stands
  * an entry for each record with what a batch is cut by. The bytes may be
  * those of a mapped file, which survive the death of the process. Knows
- * nothing of lanes. The caller serialises every use. */
+ * nothing of lanes. Locks: the caller serialises every use. */
 #ifndef MP_SEGMENT_H
 #define MP_SEGMENT_H
 
@@ -32,7 +32,7 @@ typedef struct mp_segment_header {
     char magic[8]; /* MP_SEGMENT_MAGIC */
     uint32_t version;
     uint32_t to_end;   /* 1: the bytes go to the end of the file */
-    uint64_t seq;      /* of the first record: see stored.h */
+    uint64_t seq;      /* of the first record: see batch_file.h */
     uint32_t in_doubt; /* mp_in_doubt, of records sent without being sealed */
     uint32_t unused;   /* 0 */
     _Atomic uint64_t used; /* bytes; stored after they are */
@@ -47,13 +47,13 @@ enum {
     MP_SEGMENT_VERSION = 1
 };
 
-/* Where the records of a segment stand on disk. Whoever sends the requests
- * changes it; others may look at the two that are atomic. */
+/* Where the records of a segment are on disk. Thread: the sender's, which alone
+ * changes it; other threads may read the two fields that are atomic. */
 typedef struct mp_place {
     mp_segment_header *header; /* of the mapped file; NULL: none is */
     int fd;                    /* of a file that each record is written to;
                                 * -1: none */
-    /* the file of the open segment, if there is one: see stored.h */
+    /* the file of the open segment, if there is one: see batch_file.h */
     atomic_bool open;
     int dir;
     mp_lane_id lane;
@@ -105,7 +105,7 @@ typedef struct mp_entry {
 typedef struct mp_segment mp_segment;
 
 /* Open for reading; only segment.c writes, but for `next`, `ahead_ms` and the
- * first two times, which belong to whoever holds the segment. */
+ * first two times, which belong to the segment's holder. */
 struct mp_segment {
     mp_segment *next;
     int64_t born_ms, last_ms; /* mp_clock_mono_ms of first and last record */

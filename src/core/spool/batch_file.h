@@ -20,10 +20,11 @@ typedef enum mp_in_doubt {
     MP_IN_DOUBT_NON_IDEMPOTENT /* $add and $append too */
 } mp_in_doubt;
 
-/* A sealed batch on disk. Whoever holds it owns it. */
+/* A sealed batch on disk. It has one owner at a time: the lane, a segment, or
+ * the function that moves it between them. */
 typedef struct mp_batch_file mp_batch_file;
 struct mp_batch_file {
-    mp_batch_file *next; /* for whoever holds it */
+    mp_batch_file *next; /* for its owner's list */
 
     /* in the name */
     mp_lane_id lane;

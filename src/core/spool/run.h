@@ -1,9 +1,10 @@
 /* The directories of a spool: <spool>/<project>/<run>/.
  *
- * A run is one process at work for one project. It holds the lock of its
- * directory, which dies with it; whoever gets the lock of a run owns what is
- * in it. A directory that others can write to is refused, and so is a
- * symbolic link. Blocks as long as the disk does. Thread: any. */
+ * A run is one process at work for one project. The process locks the run's
+ * directory, and the lock ends with the process; the process that gets the lock
+ * owns what is in the run. A directory that others can write to is refused, and
+ * so is a symbolic link. Thread: any. Locks: as file.h, since each function
+ * blocks as long as the disk does. */
 #ifndef MP_RUN_H
 #define MP_RUN_H
 
@@ -16,7 +17,7 @@ typedef struct mp_run {
     int dir; /* locked; below 0: none */
 } mp_run;
 
-/* Says where something went wrong, and why. */
+/* Is told what went wrong, and where. `message` is valid during the call. */
 typedef struct mp_reporter {
     void (*report)(void *user, const char *message);
     void *user;

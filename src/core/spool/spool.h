@@ -2,9 +2,9 @@
  * batches as files of gzip JSON, and what dead processes left.
  *
  * Knows nothing of lanes and their order. Functions return 0 or an errno
- * value, with a message for people, and block as long as the disk does: no
- * lock may be held. Thread: any where it says so, else the one that carries
- * the requests. */
+ * value, with a message for people. Thread: any where it says so, else the
+ * sender's. Locks: as file.h, since a function blocks as long as the disk
+ * does. */
 #ifndef MP_SPOOL_H
 #define MP_SPOOL_H
 
@@ -45,7 +45,7 @@ int mp_spool_write(const mp_segment *segment, size_t from, size_t to,
 /* Brings the bytes to the disk itself. */
 int mp_spool_sync(const mp_segment *segment, char message[MP_MESSAGE]);
 
-/* False: somebody removed the file of the open segment. */
+/* False: the file of the open segment was removed from outside. */
 bool mp_spool_is_there(const mp_segment *segment);
 
 /* Removes the segment's files, if it has any. The segment stays. */

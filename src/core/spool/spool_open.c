@@ -94,7 +94,7 @@ int mp_spool_segment(mp_spool *spool, mp_lane_id lane, mp_segment **out,
         return err;
     uint64_t number = atomic_fetch_add(&spool->numbers, 1) + 1;
     err = make_segment(run, lane, number, out);
-    if (err == ENOENT) { /* somebody removed the directory */
+    if (err == ENOENT) { /* the directory was removed */
         run = mp_spool_run(spool, run, &err, message);
         if (err != 0)
             return err;

@@ -1,4 +1,4 @@
-/* What the files of the spool share and nobody else sees. */
+/* What the files of this folder share; no other folder includes it. */
 #ifndef MP_SPOOL_STATE_H
 #define MP_SPOOL_STATE_H
 
