@@ -125,7 +125,7 @@ static int check_status(lua_State *L) {
 }
 
 /* The name and the value at the top. Names of headers have no case (RFC 9110,
- * 5.1), and whoever made the table chose one. */
+ * 5.1), and the host that made the table chose one. */
 static void read_header(lua_State *L, mp_reply *reply) {
     if (lua_type(L, -2) != LUA_TSTRING)
         return;

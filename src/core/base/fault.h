@@ -1,7 +1,7 @@
 /* Why a record was refused: the path to the value, and what would be right.
  * Knows nothing of how records are encoded.
  *
- * Whoever finds the fault sets its reason; the callers on the way out add
+ * The function that finds the fault sets its reason; its callers then add
  * their part of the path, innermost first, so a record without a fault pays
  * nothing. */
 #ifndef MP_FAULT_H

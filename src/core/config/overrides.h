@@ -9,7 +9,7 @@
 /* What one client says. */
 typedef struct mp_overrides mp_overrides;
 struct mp_overrides {
-    mp_overrides *next;         /* for whoever holds it */
+    mp_overrides *next;         /* for its holder's list */
     mp_settings *values;        /* only those that are said count */
     uint64_t said[MP_SETTINGS]; /* rises with each change; 0: not said */
     bool closed;                /* lapses once another client is open */

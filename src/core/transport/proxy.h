@@ -1,5 +1,5 @@
 /* The URL of option 'proxy'. It may hold a password, so nothing here writes
- * any part of it into a message. Thread-safe. */
+ * any part of it into a message. Thread: any. */
 #ifndef MP_PROXY_H
 #define MP_PROXY_H
 

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 
 enum {
-    STDERR_MS = 100 /* that a request is held up by whoever reads it */
+    STDERR_MS = 100 /* that its reader may hold up a request */
 };
 
 void mp_trace_close(mp_trace *trace) {

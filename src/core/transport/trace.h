@@ -1,5 +1,6 @@
 /* The debug trace: a file that gets every request and reply as text, with
- * credentials left out. One thread at a time. */
+ * credentials left out. Thread: one at a time, which is the sender's while the
+ * project is in use. */
 #ifndef MP_TRACE_H
 #define MP_TRACE_H
 

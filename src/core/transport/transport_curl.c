@@ -20,7 +20,7 @@ enum {
     TRANSFERS = 32,              /* under way at once, at the most */
     REPLY_MAX = 4 * 1024 * 1024, /* 2000 refused records fit many times */
     REPLY_KEPT = 64 * 1024,      /* of a buffer, between two transfers */
-    RETRY_AFTER_MAX_S = 366 * 24 * 3600, /* whoever asks clamps to far less */
+    RETRY_AFTER_MAX_S = 366 * 24 * 3600, /* the callers allow far less */
     UPLOAD_BUFFER = 256 * 1024,
     POLL_MAX_MS = 60 * 60 * 1000,
     CONNECTIONS = TRANSFERS, /* kept for the next transfers */

@@ -1,6 +1,6 @@
 /* The transport of a project whose host carries the requests: each goes out
- * under a number, and its reply comes back under it. Nothing to run, to wake
- * or to sleep in. The caller serialises every use. */
+ * under a number, and its reply comes back under it. Locks: the caller
+ * serialises every use, by the project's `sending`. */
 #ifndef MP_TRANSPORT_MANUAL_H
 #define MP_TRANSPORT_MANUAL_H
 

@@ -9,7 +9,7 @@
 
 #include <stdbool.h>
 
-/* What begins the distinct_id of a device that nobody has identified. */
+/* The start of the distinct_id of a device whose user is not known. */
 #define MP_DEVICE_PREFIX "$device:"
 
 typedef struct mp_ids {
@@ -27,7 +27,7 @@ typedef struct mp_ids {
 mp_err mp_ids_of_new_device(mp_ids *ids);
 mp_err mp_ids_of_device(mp_ids *ids, const char *device, size_t len);
 
-/* Of somebody known from the start; `device_len` may be 0. */
+/* Of a user who is known from the start; `device_len` may be 0. */
 mp_err mp_ids_of_user(mp_ids *ids, const char *user, size_t len,
                       const char *device, size_t device_len);
 
@@ -43,7 +43,7 @@ void mp_ids_free(mp_ids *ids); /* what it holds */
  * is no UTF-8 is replaced. */
 bool mp_ids_equal(const mp_buf *id, const char *text, size_t len);
 
-/* True for what belongs to devices and so can be nobody's own id. */
+/* True for the id of a device, which no user may have. */
 static inline bool mp_ids_is_device(const char *text, size_t len) {
     size_t n = sizeof MP_DEVICE_PREFIX - 1;
     return len >= n && memcmp(text, MP_DEVICE_PREFIX, n) == 0;

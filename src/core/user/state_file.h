@@ -1,10 +1,11 @@
-/* The state files of this process: one entry for each that is in use, whoever
- * uses it - several users, clients, Lua states and threads. An entry has the
- * consent that holds for all of them, and the newest text until it is on the
- * disk. Which file it is depends on its folder (device and inode) and name,
- * not on how its path is written.
+/* The state files of this process: one entry for each that is in use. Several
+ * users, clients, Lua states and threads may share an entry; it has the consent
+ * that holds for all of them, and the newest text until it is on the disk.
+ * Which file it is depends on its folder (device and inode) and name, not on
+ * how its path is written.
  *
- * Thread: any. One lock guards all entries; it is taken after a project's. */
+ * Thread: any. Locks: one guards all entries; a function that needs it takes it
+ * itself, after a project's. */
 #ifndef MP_STATE_FILE_H
 #define MP_STATE_FILE_H
 
@@ -50,10 +51,11 @@ bool mp_state_file_put(mp_state_file *file, const mp_buf *text, mp_err *err);
  * value: ENOENT when there is neither, EEXIST for a file of something else. */
 int mp_state_file_read(mp_state_file *file, size_t most, mp_buf *out);
 
-/* Replaces the file with the newest text, if it is not written yet. Between
- * reading and replacing, no other process does the same. A
- * refusal on the disk that nobody here knew of stays, and holds from now on.
- * Returns 0 or an errno value as mp_state_file_read. */
+/* Replaces the file with the newest text, if it is not written yet. Locks: the
+ * file's folder where that can be locked, so that no other process replaces the
+ * file meanwhile; of the caller's as file.h, since this blocks as long as the
+ * disk does. A refusal on the disk that this process did not know of stays, and
+ * holds from now on. Returns 0 or an errno value as mp_state_file_read. */
 int mp_state_file_write(mp_state_file *file);
 
 /* Says that one cannot "read" or "write" the file, and why. */

@@ -6,7 +6,7 @@
 #include <string.h>
 
 enum {
-    LONGEST_S = 366 * 24 * 3600 /* whoever asks clamps to far less */
+    LONGEST_S = 366 * 24 * 3600 /* the callers allow far less */
 };
 
 static int64_t read_seconds(const char *value) {
