@@ -462,6 +462,17 @@ describe("a closed client", function()
     assert.is_nil((mp:next_request()))
   end)
 
+  it("leaves what the host never answers", function()
+    local mp = flagged.new()
+    local request = flagged.fetch(mp)
+    mp:close(0)
+    assert.is_true(mp:answer(request.id, 200, nil, cjson.encode { flags = { flag "a" } }))
+    assert.is_true(mp.local_flags:is_enabled("a", user))
+    mp = flagged.new()
+    flagged.fetch(mp)
+    debug.getmetatable(mp).__gc(mp) -- the sanitizers see what is left
+  end)
+
   it("that was collected has none", function()
     local mp, f = flagged.with { flag "a" }
     debug.getmetatable(mp).__gc(mp)

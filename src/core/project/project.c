@@ -64,11 +64,20 @@ void mp_project_retain(mp_project *project) {
     atomic_fetch_add_explicit(&project->refs, 1, memory_order_relaxed);
 }
 
+/* Fetches that the host has not answered; what carries records keeps the
+ * project alive. */
+static void abandon_flights(mp_project *project) {
+    mp_flight *flight;
+    while ((flight = mp_transport_manual_abort(&project->manual)))
+        mp_flight_free(flight);
+}
+
 void mp_project_release(mp_project *project) {
     if (atomic_fetch_sub_explicit(&project->refs, 1, memory_order_acq_rel) > 1)
         return;
     if (project->spool)
         mp_project_finish(project);
+    abandon_flights(project);
     for (int i = 0; i < MP_LANES; i++)
         mp_lane_free(project->lanes[i]);
     mp_flags_free(atomic_load(&project->flags));
@@ -121,9 +130,7 @@ void mp_project_in_child(mp_project *project, int refs) {
     atomic_store_explicit(&project->refs, refs, memory_order_relaxed);
     for (int i = 0; i < MP_LANES; i++)
         mp_lane_clear(project->lanes[i], mp_random_bits());
-    mp_flight *flight;
-    while ((flight = mp_transport_manual_abort(&project->manual)))
-        mp_flight_free(flight);
+    abandon_flights(project);
     memset(&project->stats, 0, sizeof project->stats);
     project->seq = 0;
     project->looks_ms = INT64_MAX;
