@@ -85,6 +85,38 @@ describe("a process with flags", function()
     assert.equal(20, #server:records "/track")
   end)
 
+  it("reports each exposure once in a worker, by an id that all of them share", function()
+    run [[
+      local mp = client { flags = "local" }
+      local f = mp.local_flags
+      assert(f:wait(20))
+      for _ = 1, 2 do
+        in_child(function()
+          for i = 1, 100000 do
+            assert(f:is_enabled("a", { distinct_id = 1 + i % 1000 }))
+          end
+          assert(mp:stats().flags.exposures == 1000)
+          assert(mp:flush(20))
+        end)
+      end
+      reap(2)
+    ]]
+    local events = server:records "/track"
+    assert.equal(2000, #events)
+    local users = {} -- by $insert_id
+    for _, event in ipairs(events) do
+      local properties = event.properties
+      local id = properties["$insert_id"]
+      assert.equal(users[id] or properties.distinct_id, properties.distinct_id)
+      users[id] = properties.distinct_id
+    end
+    local ids = 0
+    for _ in pairs(users) do
+      ids = ids + 1
+    end
+    assert.equal(1000, ids)
+  end)
+
   it("forks before its first call", function()
     run [[
       local mp = client { flags = "local" }
