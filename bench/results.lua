@@ -128,6 +128,16 @@ local function set_targets(m)
   )
   target("CPU per event without gzip, of the Node SDK's", d.plain.cpu_ns / d.node.cpu_ns, 0.2)
   target("CPU per event with gzip, of mixpanel-import's", d.gzip.cpu_ns / d.import.cpu_ns, 0.25)
+  for _, flag in ipairs { { "plain", "without a rule" }, { "ruled", "with a rule" } } do
+    target(
+      ("decision of a flag %s, %.0f ns: time of the Node SDK's"):format(
+        flag[2],
+        m.flags.ours[flag[1]]
+      ),
+      m.flags.ours[flag[1]] / m.flags.node[flag[1]],
+      1 / 15
+    )
+  end
   target("bytes on the wire, of the Node SDK's", d.gzip.bytes / d.node.bytes, 0.25)
   for _, entry in ipairs { { "unpaced", m.unpaced }, { "200 a frame", m.frames } } do
     local name, latencies = entry[1], entry[2]

@@ -112,6 +112,24 @@ local function deliveries()
   }
 end
 
+-- Nanoseconds of a decision, with a rule and without; the two take turns.
+local function flags()
+  note "flags"
+  local best = { ours = {}, node = {} }
+  for _ = 1, 3 do
+    local list = {
+      ours = results "lua5.4 bench/flags.lua",
+      node = results "cd bench && node flags.js",
+    }
+    for who, found in pairs(list) do
+      for _, result in ipairs(found) do
+        best[who][result.name] = math.min(best[who][result.name] or math.huge, result.ns)
+      end
+    end
+  end
+  return best
+end
+
 local function growth()
   local list = {}
   for _, n in ipairs { 1000, 10000, 100000, million, 10 * million } do
@@ -210,6 +228,7 @@ local function measure(counts)
     lua = calls "lua5.4",
     luajit = calls "luajit",
     deliveries = deliveries(),
+    flags = flags(),
     growth = growth(),
     crowd = crowd(),
     unpaced = latencies(million, 0, 3),
