@@ -84,7 +84,12 @@ describe("poll", function()
     local mp = client()
     local other =
       mixpanel.new("projecttoken", { name = "outcomes " .. names, api_host = server.url })
-    server:script { endpoint = "/track", status = 410, times = 0, body = "gone" }
+    server:script {
+      endpoint = "/track",
+      status = 410,
+      times = 0,
+      body = { error = "gone", status = "Gone" },
+    }
     for _ = 1, 3 do
       mp:track("A", { distinct_id = "u" })
       assert(mp:flush(10))
@@ -122,7 +127,7 @@ describe("poll", function()
     end
     assert.same({ delivered = 4, rejected = 1 }, counts)
     mp:set_config { reports = "none" }
-    server:script { endpoint = "/track", status = 410 }
+    server:script { endpoint = "/track", status = 410, body = { error = "gone", status = "Gone" } }
     mp:track("A", { distinct_id = "u" })
     assert(mp:flush(10))
     assert.equal(2, mp:stats().rejected)

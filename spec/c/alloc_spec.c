@@ -107,8 +107,7 @@ static void read_reply(void) {
     CHECK(err == MP_OK || err == MP_MEMORY);
     /* Less may be known, but nothing that is not so. */
     CHECK(
-        response.result == right.result ||
-        response.result == MP_RESULT_UNREADABLE ||
+        response.result == right.result || response.foreign ||
         (right.result == MP_RESULT_PARTLY && response.result == MP_RESULT_BAD));
     if (response.result == MP_RESULT_PARTLY)
         CHECK(response.failed_count == right.failed_count);

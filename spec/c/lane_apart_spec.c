@@ -55,8 +55,78 @@ CASE(a_lane_answered_200_halves_at_403_and_404) {
     }
 }
 
+/* A wrong api_host loses nothing, and is asked a record a minute. */
+CASE(a_host_that_is_not_mixpanel_rejects_nothing) {
+    static const word *const words[] = {&reply_405, &reply_what, &reply_403};
+    for (int i = 0; i < 3 * MP_LANES; i++) {
+        rig *r = rig_open((mp_lane_id)(i / 3));
+        rig_add_due(r, 20);
+        rig_serve(r, *words[i % 3]);
+        for (int k = 0; k < 30; k++) {
+            int64_t asked_ms = r->now_ms;
+            rig_sleep(r);
+            CHECK(r->now_ms == asked_ms + MINUTE);
+            mp_batch *probe = rig_next(r);
+            CHECK(probe && probe->count == 1 && !rig_next(r));
+            rig_say(r, probe, *words[i % 3]);
+            rig_add_due(r, 1);
+        }
+        CHECK(r->stats.queued == 50);
+        rig_finish(r);
+    }
+}
+
+/* The record at fault is not the one that is tried again. */
+CASE(an_unproven_route_is_probed_with_another_record) {
+    rig *r = rig_open(MP_LANE_EVENTS);
+    rig_add_due(r, 1);
+    rig_serve(r, reply_405);
+    rig_add_due(r, 5);
+    rig_sleep(r);
+    mp_batch *probe = rig_next(r);
+    CHECK(probe && probe->count == 1 && mp_batch_seq(probe) == 2);
+    rig_say(r, probe, reply_ok);
+    CHECK(rig_run(r, server_ok, 2));
+    rig_finish(r);
+}
+
+CASE(a_proven_route_takes_foreign_answers_for_an_outage) {
+    rig *r = rig_open(MP_LANE_EVENTS);
+    rig_add_due(r, 1);
+    rig_serve(r, reply_ok);
+    rig_add_due(r, 10);
+    for (int i = 0; i < 8; i++) {
+        mp_batch *batch = rig_next(r);
+        CHECK(batch && batch->count == 10);
+        rig_say(r, batch, reply_405);
+        rig_sleep(r);
+    }
+    CHECK(r->stats.ambiguous == 0 && r->stats.queued == 10);
+    rig_finish(r);
+}
+
+CASE(what_is_refused_for_its_compression_goes_plain_once) {
+    word reply_415 = {MP_RESULT_FOREIGN, 415, "HTTP 415", 0};
+    rig *r = rig_open(MP_LANE_EVENTS);
+    rig_add_due(r, 2);
+    mp_batch *batch = rig_next(r);
+    CHECK(batch && !batch->plain);
+    rig_say(r, batch, reply_415);
+    batch = rig_next(r);
+    CHECK(batch && batch->plain && batch->count == 2);
+    rig_say(r, batch, reply_ok);
+    rig_add_due(r, 2);
+    batch = rig_next(r);
+    CHECK(batch && batch->plain);
+    rig_say(r, batch, reply_415);
+    CHECK(!rig_next(r) && r->next_ms > r->now_ms);
+    rig_finish(r);
+}
+
 CASE(the_third_unreadable_response_pauses) {
     rig *r = rig_open(MP_LANE_EVENTS);
+    rig_add_due(r, 1);
+    rig_serve(r, reply_ok);
     rig_add_due(r, 5);
     for (int i = 0; i < 4; i++) {
         int64_t asked_ms = r->now_ms;
@@ -70,6 +140,8 @@ CASE(the_third_unreadable_response_pauses) {
 
 CASE(unreadable_responses_count_in_a_row) {
     rig *r = rig_open(MP_LANE_EVENTS);
+    rig_add_due(r, 1);
+    rig_serve(r, reply_ok);
     rig_add_due(r, 5);
     for (int i = 0; i < 6; i++) {
         int64_t asked_ms = r->now_ms;
@@ -352,8 +424,8 @@ CASE(what_adds_up_is_sent_again_when_it_may_have_failed) {
 }
 
 CASE(in_doubt_ends_non_idempotent_records_with_report) {
-    static const word *const words[] = {&reply_lost, &reply_503};
-    for (int i = 0; i < 2; i++) {
+    static const word *const words[] = {&reply_lost, &reply_503, &reply_what};
+    for (int i = 0; i < 3; i++) {
         rig *r = rig_open(MP_LANE_PEOPLE);
         r->settings->report_ambiguous = true;
         for (int k = 0; k < 4; k++)
@@ -392,6 +464,10 @@ int main(void) {
     RUN(wrong_credentials_pause_any_lane);
     RUN(a_lane_never_answered_200_pauses_at_403_and_404);
     RUN(a_lane_answered_200_halves_at_403_and_404);
+    RUN(a_host_that_is_not_mixpanel_rejects_nothing);
+    RUN(an_unproven_route_is_probed_with_another_record);
+    RUN(a_proven_route_takes_foreign_answers_for_an_outage);
+    RUN(what_is_refused_for_its_compression_goes_plain_once);
     RUN(the_third_unreadable_response_pauses);
     RUN(unreadable_responses_count_in_a_row);
     RUN(old_events_travel_to_import);

@@ -4,7 +4,7 @@
 #ifndef MP_LANE_HELPER_H
 #define MP_LANE_HELPER_H
 
-#include "core/lane/lane.h"
+#include "core/lane/lane_state.h"
 #include "core/os/rng.h"
 #include "unit.h"
 
@@ -45,7 +45,6 @@ typedef struct rig {
     mp_settings *settings;
     mp_stats stats;
     bool custom_host;
-    bool trusted[2]; /* the lane's own endpoint, that of old events */
     int64_t now_ms, wall_ms, next_ms;
     uint64_t seqs;
     uint32_t requests, most_bytes; /* most_bytes: of one request since reset */
@@ -68,6 +67,7 @@ static const word reply_bad = {MP_RESULT_BAD, 400, "bad request", 0};
 static const word reply_large = {MP_RESULT_TOO_LARGE, 413, "too large", 0};
 static const word reply_partly = {MP_RESULT_PARTLY, 400, "some failed", 0};
 static const word reply_gone = {MP_RESULT_REJECTED, 410, "gone", 0};
+static const word reply_405 = {MP_RESULT_FOREIGN, 405, "HTTP 405: <", 0};
 static const word reply_what = {MP_RESULT_UNREADABLE, 200, "HTTP 200: <", 0};
 static const word reply_401 = {MP_RESULT_UNAUTHORIZED, 401, "who?", 0};
 static const word reply_403 = {MP_RESULT_FORBIDDEN, 403, "forbidden", 0};
@@ -309,6 +309,7 @@ static inline mp_batch *rig_next(rig *r) {
 static inline bool is_ended_in_doubt(const rig *r, const page *p,
                                      const word *reply) {
     return (reply->result == MP_RESULT_LOST ||
+            reply->result == MP_RESULT_UNREADABLE ||
             reply->result == MP_RESULT_SERVER_ERROR) &&
            r->settings->report_ambiguous && p->kind == MP_NON_IDEMPOTENT;
 }
@@ -322,7 +323,8 @@ static inline bool is_singled_out(const mp_batch *batch) {
 /* What becomes of one record of a batch by this word. */
 static inline fate rig_judge(const rig *r, const mp_batch *batch, const page *p,
                              const word *reply) {
-    bool alone = batch->count == 1, trusted = r->trusted[is_detour(r, batch)];
+    bool alone = batch->count == 1,
+         trusted = mp_lane_route(r->lane, batch)->trusted;
     if (is_ended_in_doubt(r, p, reply))
         return REJECTED;
     switch (reply->result) {
@@ -343,6 +345,7 @@ static inline fate rig_judge(const rig *r, const mp_batch *batch, const page *p,
             return EXPIRED;
         return alone && trusted && is_singled_out(batch) ? REJECTED : WAITING;
     case MP_RESULT_UNREADABLE:
+    case MP_RESULT_FOREIGN:
     case MP_RESULT_UNAUTHORIZED:
     case MP_RESULT_BUSY:
     case MP_RESULT_SERVER_ERROR:
@@ -356,20 +359,15 @@ static inline fate rig_judge(const rig *r, const mp_batch *batch, const page *p,
 static inline void rig_say(rig *r, mp_batch *batch, word reply) {
     static mp_failed failed[MP_SEGMENT_RECORDS];
     mp_response response = {.result = reply.result, .status = reply.status};
+    response.foreign = reply.result == MP_RESULT_UNREADABLE ||
+                       reply.result == MP_RESULT_FOREIGN;
     strcpy(response.text, reply.text);
-    bool *trusted = &r->trusted[is_detour(r, batch)];
-    *trusted |= reply.result == MP_RESULT_DELIVERED ||
-                reply.result == MP_RESULT_PARTLY ||
-                reply.result == MP_RESULT_REFUSED;
     for (uint32_t i = 0; i < batch->count; i++) {
         uint64_t seq = mp_batch_entry(batch, i)->seq;
         if (reply.result == MP_RESULT_PARTLY && r->book[seq].poison)
             failed[response.failed_count++] = (mp_failed){.index = i};
         rig_mark(r, seq, rig_judge(r, batch, &r->book[seq], &reply));
     }
-    if (reply.result == MP_RESULT_FORBIDDEN && batch->count == 1 &&
-        !is_singled_out(batch))
-        *trusted = false;
     response.failed = response.failed_count ? failed : NULL;
     mp_lane_handle_reply(r->lane, r->settings, batch, &response,
                          reply.retry_after_ms, r->now_ms);

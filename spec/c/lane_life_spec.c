@@ -12,9 +12,9 @@ static bool chance(double p) {
 
 static word says_anything(rig *r, const mp_batch *batch) {
     static const word *const words[] = {
-        &reply_no,  &reply_bad,  &reply_large, &reply_what,   &reply_401,
-        &reply_403, &reply_404,  &reply_429,   &reply_503,    &reply_503,
-        &reply_503, &reply_lost, &reply_lost,  &reply_nothing};
+        &reply_no,  &reply_bad, &reply_large, &reply_what, &reply_401,
+        &reply_403, &reply_404, &reply_405,   &reply_429,  &reply_503,
+        &reply_503, &reply_503, &reply_lost,  &reply_lost, &reply_nothing};
     size_t n = sizeof words / sizeof *words;
     bool import = batch->endpoint == &mp_endpoints[MP_LANE_IMPORT];
     if (chance(0.01))

@@ -93,7 +93,7 @@ static const struct {
     {413, MP_RESULT_TOO_LARGE,
      "<!DOCTYPE html>\n<html lang=en>\n  <meta charset=utf-8>\n  <title>Error "
      "413 (Request Entity Too Large)!!1</title>..."},
-    {414, MP_RESULT_REJECTED,
+    {414, MP_RESULT_FOREIGN,
      "<html>\r\n<head><title>414 Request-URI Too "
      "Large</title></head>...nginx..."},
     {503, MP_RESULT_SERVER_ERROR,

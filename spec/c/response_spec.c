@@ -8,19 +8,22 @@ CASE(other_statuses) {
         {201, MP_RESULT_UNREADABLE},   {202, MP_RESULT_UNREADABLE},
         {204, MP_RESULT_UNREADABLE},   {301, MP_RESULT_UNAUTHORIZED},
         {302, MP_RESULT_UNAUTHORIZED}, {307, MP_RESULT_UNAUTHORIZED},
-        {401, MP_RESULT_UNAUTHORIZED}, {402, MP_RESULT_REJECTED},
+        {401, MP_RESULT_UNAUTHORIZED}, {402, MP_RESULT_FOREIGN},
         {403, MP_RESULT_FORBIDDEN},    {404, MP_RESULT_FORBIDDEN},
-        {405, MP_RESULT_REJECTED},     {408, MP_RESULT_BUSY},
-        {410, MP_RESULT_REJECTED},     {413, MP_RESULT_TOO_LARGE},
-        {422, MP_RESULT_REJECTED},     {429, MP_RESULT_BUSY},
-        {451, MP_RESULT_REJECTED},     {499, MP_RESULT_REJECTED},
+        {405, MP_RESULT_FOREIGN},      {408, MP_RESULT_BUSY},
+        {410, MP_RESULT_FOREIGN},      {413, MP_RESULT_TOO_LARGE},
+        {422, MP_RESULT_FOREIGN},      {429, MP_RESULT_BUSY},
+        {451, MP_RESULT_FOREIGN},      {499, MP_RESULT_FOREIGN},
         {500, MP_RESULT_SERVER_ERROR}, {502, MP_RESULT_SERVER_ERROR},
         {504, MP_RESULT_SERVER_ERROR}, {599, MP_RESULT_SERVER_ERROR},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         CHECK(result_of(rows[i].status, "") == rows[i].result);
+        mp_result said = rows[i].result == MP_RESULT_FOREIGN
+                             ? MP_RESULT_REJECTED
+                             : rows[i].result;
         CHECK(result_of(rows[i].status, "{\"error\":null,\"status\":1}") ==
-              rows[i].result);
+              said);
     }
 }
 
@@ -263,6 +266,31 @@ CASE(a_long_error_is_cut_between_characters) {
     }
 }
 
+/* Proxies and gateways answer too, some of them in JSON. */
+CASE(what_mixpanel_did_not_write_is_known) {
+    static const char *const others[] = {
+        "",
+        "<html>Bad Request</html>",
+        "{\"message\":\"no Route matched\",\"request_id\":\"a\"}",
+        "{\"status\":400,\"error\":\"Bad Request\",\"path\":\"/track\"}",
+        "{\"code\":400}",
+        "{\"error\":\"bad\"}",
+        "[]",
+        "{\"code\":400,\"failed_rec"};
+    static const char *const ours[] = {
+        "{\"code\":400,\"error\":\"bad\",\"status\":\"Bad Request\"}",
+        "{\"error\":\"bad\",\"status\":0}",
+        "{\"code\":400,\"failed_records\":[\"no\"]}", "0"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        CHECK(result_of(400, others[i]) == MP_RESULT_FORBIDDEN);
+        CHECK(result_of(410, others[i]) == MP_RESULT_FOREIGN);
+    }
+    for (size_t i = 0; i < sizeof ours / sizeof *ours; i++) {
+        CHECK(result_of(400, ours[i]) == MP_RESULT_BAD);
+        CHECK(result_of(410, ours[i]) == MP_RESULT_REJECTED);
+    }
+}
+
 CASE(huge_bodies_are_read) {
     enum {
         HUGE_BODY = 4 * 1024 * 1024
@@ -274,7 +302,7 @@ CASE(huge_bodies_are_read) {
     mp_response_free(&response);
     memset(body, '[', HUGE_BODY);
     response = read_bytes(400, body, HUGE_BODY, 10, true);
-    CHECK(response.result == MP_RESULT_BAD);
+    CHECK(response.result == MP_RESULT_FORBIDDEN && response.foreign);
     mp_response_free(&response);
     size_t len = (size_t)sprintf(body, "{\"failed_records\":[");
     for (int i = 0; i < 2000; i++)
@@ -307,6 +335,7 @@ int main(void) {
     RUN(a_body_without_an_error_is_quoted);
     RUN(an_error_with_control_characters_stays_one_line);
     RUN(a_long_error_is_cut_between_characters);
+    RUN(what_mixpanel_did_not_write_is_known);
     RUN(huge_bodies_are_read);
     return unit_result();
 }

@@ -14,6 +14,7 @@ static mp_attempt first(mp_result result) {
         .server_errors = result == MP_RESULT_SERVER_ERROR,
         .unreadable = result == MP_RESULT_UNREADABLE,
         .max_delay_ms = MINUTE,
+        .proven = true,
     };
 }
 
@@ -64,7 +65,8 @@ CASE(only_what_may_have_arrived_is_ambiguous) {
     for (int i = MP_RESULT_DELIVERED; i <= MP_RESULT_LOST; i++) {
         mp_attempt attempt = first((mp_result)i);
         CHECK(mp_retry(&attempt).ambiguous ==
-              (i == MP_RESULT_SERVER_ERROR || i == MP_RESULT_LOST));
+              (i == MP_RESULT_SERVER_ERROR || i == MP_RESULT_LOST ||
+               i == MP_RESULT_UNREADABLE));
     }
 }
 
@@ -197,6 +199,32 @@ CASE(trust_decides_what_403_and_404_mean) {
     CHECK(mp_retry(&attempt).action == MP_DO_PAUSE);
 }
 
+CASE(on_an_unproven_route_foreign_answers_pause) {
+    static const mp_result outcomes[] = {MP_RESULT_UNREADABLE,
+                                         MP_RESULT_FOREIGN, MP_RESULT_REFUSED};
+    for (size_t i = 0; i < sizeof outcomes / sizeof *outcomes; i++) {
+        mp_attempt attempt = first(outcomes[i]);
+        attempt.foreign = true;
+        CHECK(mp_retry(&attempt).action != MP_DO_PAUSE);
+        attempt.proven = false;
+        CHECK(mp_retry(&attempt).action == MP_DO_PAUSE);
+        CHECK(mp_retry(&attempt).delay_ms == MINUTE);
+    }
+}
+
+CASE(eight_foreign_answers_halve_a_batch_and_defer_a_record) {
+    mp_attempt attempt = first(MP_RESULT_FOREIGN);
+    attempt.foreign = true;
+    attempt.server_errors = 7;
+    CHECK(mp_retry(&attempt).action == MP_DO_RETRY);
+    CHECK(!mp_retry(&attempt).ambiguous);
+    attempt.server_errors = 8;
+    CHECK(mp_retry(&attempt).action == MP_DO_HALVE);
+    CHECK(mp_retry(&attempt).delay_ms == 3000);
+    attempt.records = 1;
+    CHECK(mp_retry(&attempt).action == MP_DO_DEFER);
+}
+
 CASE(the_third_unreadable_response_pauses) {
     mp_attempt attempt = first(MP_RESULT_UNREADABLE);
     attempt.unreadable = 2;
@@ -233,6 +261,8 @@ int main(void) {
     RUN(a_deferred_record_waits_longer_each_time_but_not_the_lane);
     RUN(other_failures_never_halve);
     RUN(trust_decides_what_403_and_404_mean);
+    RUN(on_an_unproven_route_foreign_answers_pause);
+    RUN(eight_foreign_answers_halve_a_batch_and_defer_a_record);
     RUN(the_third_unreadable_response_pauses);
     RUN(a_pause_lasts_max_retry_delay);
     return unit_result();

@@ -163,7 +163,13 @@ describe("memory", function()
   end
 
   it("stays flat over a million rejected records whose reports nobody takes", function()
-    server:script { endpoint = "/track", status = 410, times = 0, body = "gone", forget = true }
+    server:script {
+      endpoint = "/track",
+      status = 410,
+      times = 0,
+      body = { error = "gone", status = "Gone" },
+      forget = true,
+    }
     local mp = project(server.url, { max_queue_bytes = 8 * 1024 * 1024, max_batch_size = 500 })
     local total, sixteenths = 1000000, {}
     for i = 1, total do

@@ -337,17 +337,60 @@ describe("a reply", function()
       local mp = project(server.url)
       track(mp, 10)
       assert(mp:flush(10))
-      outcome.check(mp, { delivered = 10 })
+      outcome.check(mp, { delivered = 10, ambiguous = 5 })
       local reports = outcome.reports(mp, "paused")
       assert.equal(1, #reports)
       assert.equal(status, reports[1].status)
-      assert.equal(6, #server:requests())
+      local requests = server:requests()
+      for i = 2, 6 do -- one record alone, until Mixpanel answers
+        assert.equal(1, #cjson.decode(requests[i].body), i)
+      end
+      mp:close()
+    end)
+
+    it(what .. " may have been applied, and on_ambiguous = 'report' holds", function()
+      local status = what == "of 204" and 204 or 200
+      server:script { endpoint = "/engage", status = status, body = "" }
+      local mp = project(server.url, { on_ambiguous = "report" })
+      assert(mp.people:increment("u", { coins = 1 }))
+      assert(mp:flush(10))
+      outcome.check(mp, { rejected = 1, ambiguous = 1 })
+      assert.is_true(outcome.reports(mp, "rejected")[1].uncertain)
+      assert.equal(1, #server:requests())
       mp:close()
     end)
   end
 
+  for _, status in ipairs { 400, 405, 410, 421 } do
+    it("of " .. status .. " by a host that is not Mixpanel rejects nothing", function()
+      server:script { times = 4, status = status, body = "<html>no</html>" }
+      local mp = project(server.url)
+      track(mp, 10)
+      assert(mp:flush(10))
+      outcome.check(mp, { delivered = 10 })
+      local reports = outcome.reports(mp, "paused")
+      assert.equal(1, #reports)
+      assert.equal(status, reports[1].status)
+      mp:close()
+    end)
+  end
+
+  it("of 415 is tried again without compression", function()
+    server:script { endpoint = "/track", status = 415, body = "<html>no</html>" }
+    local mp = project(server.url)
+    track(mp, 10)
+    assert(mp:flush(10))
+    outcome.check(mp, { delivered = 10 })
+    assert.equal(2, #server:requests())
+    mp:close()
+  end)
+
   it("of another 4xx rejects, in the words of the API", function()
-    server:script { endpoint = "/track", status = 410, body = { error = "gone for good" } }
+    server:script {
+      endpoint = "/track",
+      status = 410,
+      body = { code = 410, error = "gone for good" },
+    }
     local mp = project(server.url)
     track(mp, 30)
     assert(mp:flush(10))

@@ -56,18 +56,18 @@ static void reject_bisection(mp_lane *lane, mp_bisection *bisection) {
 
 /* Ends a bisection that spent its requests.
  *
- * If some record was taken, or the refusals differ, the rest starts over as a
- * batch like any other. Else the fault is not in single records. When all was
- * forbidden somebody stands between us and the API, for now: the rest goes
- * behind the others, and no batch is halved for this until one is taken
- * again. Otherwise the rest is rejected. Either way the route backs off. */
+ * If some record was taken the rest starts over as a batch like any other.
+ * Else the fault is not in single records. When somebody stands between us and
+ * the API, for now, the rest goes behind the others, and no batch is halved for
+ * this until one is taken again. When Mixpanel itself wrote every refusal the
+ * rest is rejected. Either way the route backs off. */
 static void conclude(mp_lane *lane, const mp_settings *settings,
                      mp_batch *first, int64_t now_ms) {
     mp_bisection *bisection = first->bisection;
     int status = bisection->status;
     mp_route *route = mp_lane_route(lane, first);
-    bool forbidden = (status == 403 || status == 404) && !bisection->accepted;
-    if (!forbidden && !bisection->accepted && !bisection->mixed) {
+    bool forbidden = bisection->foreign && !bisection->accepted;
+    if (!forbidden && !bisection->accepted) {
         mp_lane_report_pause(lane, route, NULL, status, bisection->text);
         reject_bisection(lane, bisection);
         mp_route_back_off(route, now_ms + settings->max_retry_delay_ms);

@@ -42,9 +42,15 @@ static void note_refusal(mp_bisection *bisection, const mp_response *response) {
     if (bisection->status == 0) {
         bisection->status = response->status;
         memcpy(bisection->text, response->text, MP_MESSAGE);
-    } else if (strcmp(bisection->text, response->text) != 0) {
-        bisection->mixed = true;
     }
+    bisection->foreign |=
+        response->foreign || response->result == MP_RESULT_FORBIDDEN;
+}
+
+/* The fault of the host, as far as one knows. */
+static bool is_outage(const mp_response *response) {
+    return response->result == MP_RESULT_SERVER_ERROR ||
+           response->result == MP_RESULT_FOREIGN;
 }
 
 static void halve(mp_lane *lane, mp_route *route, mp_batch *batch,
@@ -66,7 +72,7 @@ static void halve(mp_lane *lane, mp_route *route, mp_batch *batch,
             route->limit_ms = now_ms + LIMIT_MS;
         }
     }
-    if (response->result == MP_RESULT_SERVER_ERROR) {
+    if (is_outage(response)) {
         batch->server_errors = 0;
     } else if (!batch->bisection && mp_batch_start_bisection(batch)) {
         batch->bisection->requests = 1;
@@ -94,6 +100,8 @@ static mp_decision judge(mp_lane *lane, const mp_route *route,
         .failures = before,
         .server_errors = batch->server_errors,
         .unreadable = route->unreadable,
+        .foreign = response->foreign,
+        .proven = route->proven,
         .trusted = route->trusted,
         .singled_out = batch->bisection && (batch->bisection->accepted ||
                                             batch->bisection->forbidden),
@@ -104,11 +112,29 @@ static mp_decision judge(mp_lane *lane, const mp_route *route,
     return mp_retry(&attempt);
 }
 
+/* True if the batch goes again, and at once, without compression. */
+static bool lets_be_plain(mp_route *route, const mp_batch *batch) {
+    route->plain |= route->endpoint->gzip;
+    return route->plain && !batch->plain;
+}
+
 /* A host of one's own may have no place for old events. */
 static bool takes_no_old(const mp_lane *lane, const mp_route *route,
                          const mp_response *response) {
     return route == &lane->detour && !route->trusted &&
            lane->host == MP_HOST_CUSTOM && response->status == 404;
+}
+
+/* With what came with it: the next probe must be of others. */
+static void defer_all(mp_lane *lane, mp_batch *batch, int64_t resume_ms) {
+    for (mp_batch *b = lane->ready, *next; b; b = next) {
+        next = b->next;
+        if (b->segment != batch->segment)
+            continue;
+        mp_lane_take_out(&lane->ready, b);
+        defer(lane, b, resume_ms);
+    }
+    defer(lane, batch, resume_ms);
 }
 
 /* Once a record: it may stay so for days. */
@@ -151,8 +177,8 @@ static void follow(mp_lane *lane, mp_route *route, mp_batch *batch,
     case MP_DO_PAUSE:
         mp_lane_report_pause(lane, route, batch, response->status,
                              response->text);
-        if (response->result == MP_RESULT_FORBIDDEN) /* it may be the body */
-            defer(lane, batch, now_ms + decision->delay_ms);
+        if (response->result != MP_RESULT_UNAUTHORIZED) /* maybe the body */
+            defer_all(lane, batch, now_ms + decision->delay_ms);
         else
             mp_lane_insert(&lane->ready, batch);
         break;
@@ -170,12 +196,13 @@ static bool speaks_mixpanel(mp_result outcome) {
 
 static void note_response(mp_lane *lane, mp_route *route, mp_batch *batch,
                           const mp_response *response, int64_t now_ms) {
-    route->trusted |= speaks_mixpanel(response->result);
+    route->trusted |= !response->foreign && speaks_mixpanel(response->result);
+    route->proven |= !response->foreign && response->status > 0;
     if (response->result == MP_RESULT_UNREADABLE)
         route->unreadable++;
     else
         route->unreadable = 0;
-    if (response->result == MP_RESULT_SERVER_ERROR)
+    if (is_outage(response))
         batch->server_errors++;
     if (response->result != MP_RESULT_DELIVERED) {
         memcpy(lane->stats->last_error, response->text, MP_MESSAGE);
@@ -204,10 +231,13 @@ static bool report_ambiguous_batch(mp_lane *lane, const mp_settings *settings,
 }
 
 static void note_health(mp_route *route, mp_batch *batch,
+                        const mp_response *response,
                         const mp_decision *decision, int64_t now_ms) {
+    bool body_may_be_why = response->result != MP_RESULT_UNAUTHORIZED;
     bool failed = decision->action == MP_DO_RETRY ||
                   decision->action == MP_DO_PAUSE ||
-                  (decision->action == MP_DO_HALVE && decision->ambiguous);
+                  (decision->action == MP_DO_HALVE && decision->delay_ms > 0);
+    route->probing |= decision->action == MP_DO_PAUSE && body_may_be_why;
     if (failed)
         mp_route_failed(route, batch->sent_ms, now_ms);
     else if (decision->action != MP_DO_DEFER)
@@ -230,9 +260,14 @@ void mp_lane_handle_reply(mp_lane *lane, const mp_settings *settings,
         return;
     }
     note_response(lane, route, batch, response, now_ms);
+    if (response->status == 415 && response->foreign &&
+        lets_be_plain(route, batch)) {
+        mp_lane_insert(&lane->ready, batch);
+        return;
+    }
     mp_decision decision =
         judge(lane, route, settings, batch, response, retry_after_ms);
-    note_health(route, batch, &decision, now_ms);
+    note_health(route, batch, response, &decision, now_ms);
     if (decision.ambiguous &&
         report_ambiguous_batch(lane, settings, batch, response))
         return;

@@ -140,7 +140,7 @@ typedef struct fitting {
 /* What waits for a route does not hold up what takes the other. */
 static void find_fitting(mp_lane *lane, const mp_settings *settings,
                          const mp_batch *batch, int64_t now_ms, fitting *out) {
-    uint32_t limit = mp_lane_batch_limit(lane, settings);
+    uint32_t most = mp_lane_batch_limit(lane, settings), limit = most;
     size_t bytes = 0;
     int class = -1;
     key_set behind = {{0}};
@@ -162,6 +162,7 @@ static void find_fitting(mp_lane *lane, const mp_settings *settings,
         }
         if (out->kept > 0 && bytes + mp_entry_bytes(entry) > route->limit_bytes)
             break;
+        limit = route->probing ? 1 : most;
         out->route = route;
         out->keep[i] = true;
         out->kept++;
@@ -267,20 +268,23 @@ static mp_batch *choose_ready(mp_lane *lane, const mp_settings *settings,
     return part;
 }
 
-/* What is due again travels like anything else: it may have grown old. */
+/* What is due again travels like anything else: it may have grown old. They
+ * take turns, or the first would be tried again and again. */
 static mp_batch *choose_deferred(mp_lane *lane, const mp_settings *settings,
                                  int64_t now_ms, int64_t *next_ms) {
+    mp_batch *longest = NULL;
     for (mp_batch *b = lane->deferred; b; b = b->next) {
-        if (b->resume_ms <= now_ms) {
-            if (!mp_route_is_open(mp_lane_route(lane, b), now_ms))
-                continue;
-            mp_lane_take_out(&lane->deferred, b);
-            mp_lane_insert(&lane->ready, b);
-            return cut(lane, settings, b, now_ms);
-        }
-        *next_ms = mp_clock_earlier(*next_ms, b->resume_ms);
+        if (b->resume_ms > now_ms)
+            *next_ms = mp_clock_earlier(*next_ms, b->resume_ms);
+        else if (mp_route_is_open(mp_lane_route(lane, b), now_ms) &&
+                 (!longest || b->resume_ms < longest->resume_ms))
+            longest = b;
     }
-    return NULL;
+    if (!longest)
+        return NULL;
+    mp_lane_take_out(&lane->deferred, longest);
+    mp_lane_insert(&lane->ready, longest);
+    return cut(lane, settings, longest, now_ms);
 }
 
 static mp_batch *choose(mp_lane *lane, const mp_settings *settings,
@@ -336,6 +340,11 @@ static void start(mp_lane *lane, mp_batch *batch, int64_t now_ms) {
     if (batch->bisection)
         batch->bisection->requests++;
     batch->sent_ms = now_ms;
+    batch->plain = mp_lane_route(lane, batch)->plain;
+}
+
+static bool is_queue_empty(const mp_queue *queue) {
+    return !queue->sealed && (!queue->open || queue->open->count == 0);
 }
 
 static void forget_limit(mp_route *route, int64_t now_ms) {
@@ -368,9 +377,9 @@ mp_batch *mp_lane_next(mp_lane *lane, const mp_settings *settings,
     }
     lane->waits = is_closed(lane, now_ms) && !mp_lane_empty(lane);
     if (!mp_lane_empty(lane)) {
-        int64_t due_ms = *next_ms;
-        *next_ms = mp_clock_earlier(due_ms, opens_ms(lane, now_ms));
-        if (due_ms == INT64_MAX && *next_ms != INT64_MAX && !lane->wants_disk)
+        *next_ms = mp_clock_earlier(*next_ms, opens_ms(lane, now_ms));
+        if (is_queue_empty(&lane->queue) && *next_ms != INT64_MAX &&
+            !lane->wants_disk)
             lane->blocked_ms = *next_ms;
     }
     return NULL;

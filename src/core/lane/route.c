@@ -40,7 +40,7 @@ void mp_route_failed(mp_route *route, int64_t sent_ms, int64_t now_ms) {
 
 void mp_route_succeeded(mp_route *route) {
     route->failures = 0;
-    route->reported_pause = false;
-    if (route->window < WINDOW_MOST)
+    route->reported_pause = route->probing = false;
+    if (route->proven && route->window < WINDOW_MOST)
         route->window++;
 }

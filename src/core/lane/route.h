@@ -13,7 +13,10 @@
 
 typedef struct mp_route {
     const mp_endpoint *endpoint;
-    bool trusted;        /* it took or judged records before */
+    bool proven;  /* Mixpanel's own words came back, whatever they said */
+    bool probing; /* somebody else spoke: one record at a time */
+    bool plain;   /* what is compressed was refused for it */
+    bool trusted; /* it took or judged records before */
     bool reported_pause; /* since the last success */
     uint32_t in_flight;  /* requests */
     uint32_t window;     /* so many at once */

@@ -318,7 +318,8 @@ static bool is_in(const mp_segment *list, const mp_segment *segment) {
  * must not be sent again either. */
 static bool was_not_taken(mp_result outcome) {
     return outcome == MP_RESULT_BAD || outcome == MP_RESULT_TOO_LARGE ||
-           outcome == MP_RESULT_REJECTED || outcome == MP_RESULT_UNAUTHORIZED ||
+           outcome == MP_RESULT_REJECTED || outcome == MP_RESULT_FOREIGN ||
+           outcome == MP_RESULT_UNAUTHORIZED ||
            outcome == MP_RESULT_FORBIDDEN || outcome == MP_RESULT_BUSY ||
            outcome == MP_RESULT_NOTHING;
 }

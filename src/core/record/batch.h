@@ -15,7 +15,7 @@ typedef struct mp_bisection {
     uint32_t refs;
     uint32_t requests;     /* spent so far */
     bool accepted;         /* some record was taken */
-    bool mixed;            /* two refusals bore different texts */
+    bool foreign;          /* Mixpanel did not write some refusal */
     bool forbidden;        /* a record alone, when nobody knew if others are */
     int status;            /* of the first refusal; 0: none yet */
     char text[MP_MESSAGE]; /* of that refusal */
@@ -31,6 +31,7 @@ struct mp_batch {
     uint32_t sends;          /* requests made with these records */
     uint32_t server_errors;  /* answers of 5xx */
     bool reported_deferred;  /* a report named it */
+    bool plain;              /* of the last request: without compression */
     bool trimmed;            /* see mp_batch_trim */
     bool is_old;             /* all are too old for the lane's own endpoint */
     const mp_endpoint *endpoint; /* of the last request; NULL: none was made */

@@ -23,7 +23,7 @@ mp_err mp_request_make(mp_request *request, const mp_batch *batch,
                        const mp_config *config, mp_settings *settings,
                        mp_gzip *gzip) {
     start(request, batch->endpoint, config, settings);
-    request->gzip = gzip && batch->endpoint->gzip;
+    request->gzip = gzip && batch->endpoint->gzip && !batch->plain;
     make_body(request, batch, request->gzip ? gzip : NULL);
     request->no_resend = mp_batch_entry(batch, 0)->kind == MP_NON_IDEMPOTENT;
     return request->body.err;

@@ -64,6 +64,22 @@ static bool is_one(const json_t *value) {
             strcmp(json_string_value(value), "OK") == 0);
 }
 
+/* The members that Mixpanel's replies have (Mixpanel docs, ingestion API, and
+ * what was seen): "failed_records", a count, or a status of its kinds, which
+ * are 0, 1 and texts; that of HTTP as a number is what frameworks write. */
+static bool is_mixpanels(const json_t *root) {
+    const json_t *status = json_object_get(root, "status");
+    const json_t *code = json_object_get(root, "code");
+    if (!json_is_object(root))
+        return is_zero(root) || is_one(root);
+    return is_zero(status) || is_one(status) ||
+           json_object_get(root, "failed_records") ||
+           json_object_get(root, "num_records_imported") ||
+           (json_object_get(root, "error") &&
+            (json_is_integer(code) || json_is_string(status))) ||
+           (json_is_integer(code) && json_integer_value(code) == 200);
+}
+
 static void note_missing(mp_response *response, const json_t *root,
                          uint32_t expected) {
     const json_t *imported = json_object_get(root, "num_records_imported");
@@ -159,7 +175,7 @@ static mp_result read_400(mp_response *response, const json_t *root,
     return MP_RESULT_PARTLY;
 }
 
-static mp_result read_status(int status) {
+static mp_result read_status(int status, bool foreign) {
     switch (status) {
     case 401:
     case 407: /* of a proxy */
@@ -178,7 +194,7 @@ static mp_result read_status(int status) {
     if (status >= 500)
         return MP_RESULT_SERVER_ERROR;
     if (status >= 400)
-        return MP_RESULT_REJECTED;
+        return foreign ? MP_RESULT_FOREIGN : MP_RESULT_REJECTED;
     if (status >= 300)
         return MP_RESULT_UNAUTHORIZED; /* a redirect is never followed */
     return MP_RESULT_UNREADABLE;
@@ -198,14 +214,17 @@ mp_err mp_response_read(mp_response *response, const mp_reply *reply,
                                              JSON_DECODE_ANY, NULL)
                                   : NULL;
     describe(response, reply, root);
+    response->foreign = !is_mixpanels(root);
     if (reply->status == 200)
         response->result = read_200(response, root, count);
+    else if (reply->status == 400 && response->foreign)
+        response->result = MP_RESULT_FORBIDDEN;
     else if (reply->status == 400 && endpoint->names_records)
         response->result = read_400(response, root, count, &err);
     else if (reply->status == 400)
         response->result = MP_RESULT_BAD;
     else
-        response->result = read_status(reply->status);
+        response->result = read_status(reply->status, response->foreign);
     json_decref(root);
     return err;
 }

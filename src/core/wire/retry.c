@@ -8,7 +8,7 @@ enum {
     JITTER_MIN_MS = 1000,
     JITTER_SPAN_MS = 4000,
     RETRY_AFTER_MAX_MS = 3600 * 1000,
-    PATIENCE = 8,  /* 5xx answers before a batch is halved */
+    PATIENCE = 8,  /* such answers before a batch is halved */
     UNREADABLE = 3 /* in a row before the host is not believed any more */
 };
 
@@ -41,6 +41,12 @@ static int64_t longer(int64_t a, int64_t b) {
     return a > b ? a : b;
 }
 
+static mp_action wait_or_part(const mp_attempt *attempt) {
+    if (attempt->server_errors < PATIENCE)
+        return MP_DO_RETRY;
+    return attempt->records > 1 ? MP_DO_HALVE : MP_DO_DEFER;
+}
+
 static mp_action act(const mp_attempt *attempt) {
     switch (attempt->result) {
     case MP_RESULT_DELIVERED:
@@ -48,13 +54,16 @@ static mp_action act(const mp_attempt *attempt) {
     case MP_RESULT_PARTLY:
         return MP_DO_DELIVER_PARTLY;
     case MP_RESULT_REFUSED:
+        return attempt->foreign && !attempt->proven ? MP_DO_PAUSE : MP_DO_HALVE;
     case MP_RESULT_BAD:
     case MP_RESULT_TOO_LARGE:
         return MP_DO_HALVE;
     case MP_RESULT_REJECTED:
         return MP_DO_REJECT;
     case MP_RESULT_UNREADABLE:
-        return attempt->unreadable < UNREADABLE ? MP_DO_RETRY : MP_DO_PAUSE;
+        return attempt->proven && attempt->unreadable < UNREADABLE
+                   ? MP_DO_RETRY
+                   : MP_DO_PAUSE;
     case MP_RESULT_UNAUTHORIZED:
         return MP_DO_PAUSE;
     case MP_RESULT_FORBIDDEN:
@@ -62,10 +71,12 @@ static mp_action act(const mp_attempt *attempt) {
             return MP_DO_PAUSE;
         return attempt->records > 1 || attempt->singled_out ? MP_DO_HALVE
                                                             : MP_DO_DEFER;
+    case MP_RESULT_FOREIGN:
+        if (!attempt->proven)
+            return MP_DO_PAUSE;
+        return wait_or_part(attempt);
     case MP_RESULT_SERVER_ERROR:
-        if (attempt->server_errors < PATIENCE)
-            return MP_DO_RETRY;
-        return attempt->records > 1 ? MP_DO_HALVE : MP_DO_DEFER;
+        return wait_or_part(attempt);
     case MP_RESULT_BUSY:
     case MP_RESULT_NOTHING:
     case MP_RESULT_LOST:
@@ -77,7 +88,10 @@ static mp_action act(const mp_attempt *attempt) {
 mp_decision mp_retry(const mp_attempt *attempt) {
     mp_decision decision = {.action = act(attempt)};
     decision.ambiguous = attempt->result == MP_RESULT_SERVER_ERROR ||
-                         attempt->result == MP_RESULT_LOST;
+                         attempt->result == MP_RESULT_LOST ||
+                         attempt->result == MP_RESULT_UNREADABLE ||
+                         (attempt->result == MP_RESULT_REFUSED &&
+                          decision.action == MP_DO_PAUSE);
     int64_t asked_ms = asked_for(attempt);
     if (decision.action == MP_DO_PAUSE) {
         decision.delay_ms = attempt->max_delay_ms;
@@ -90,7 +104,8 @@ mp_decision mp_retry(const mp_attempt *attempt) {
         decision.defer_ms = longer(back_off(attempt, failures), asked_ms);
         decision.delay_ms = asked_ms;
     } else if (decision.action == MP_DO_RETRY ||
-               attempt->result == MP_RESULT_SERVER_ERROR) {
+               attempt->result == MP_RESULT_SERVER_ERROR ||
+               attempt->result == MP_RESULT_FOREIGN) {
         decision.delay_ms =
             longer(back_off(attempt, attempt->failures), asked_ms);
     }

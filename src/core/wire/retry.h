@@ -13,10 +13,12 @@ typedef enum mp_result {
     MP_RESULT_REFUSED,      /* 200, yet some or all were refused, unnamed */
     MP_RESULT_BAD,          /* 400 that does not say which */
     MP_RESULT_TOO_LARGE,    /* 413 */
-    MP_RESULT_REJECTED,     /* another 4xx: these records, for good */
+    MP_RESULT_REJECTED,     /* another 4xx of Mixpanel: these, for good */
+    MP_RESULT_FOREIGN,      /* another 4xx that Mixpanel did not write */
     MP_RESULT_UNREADABLE,   /* 2xx that no Mixpanel host sends */
     MP_RESULT_UNAUTHORIZED, /* 401, 407, 3xx: the configuration is wrong */
-    MP_RESULT_FORBIDDEN,    /* 403, 404: the configuration, or one body */
+    MP_RESULT_FORBIDDEN,    /* 403, 404, or a 400 that Mixpanel did not write:
+                             * the configuration, or one body */
     MP_RESULT_BUSY,         /* 408, 429: not taken, come back later */
     MP_RESULT_SERVER_ERROR, /* 5xx: may have been taken */
     MP_RESULT_NOTHING,      /* no reply, the request never arrived whole */
@@ -37,8 +39,11 @@ typedef struct mp_attempt {
     mp_result result;
     uint32_t records;       /* in the request */
     uint32_t failures;      /* in a row before this one */
-    uint32_t server_errors; /* 5xx on this batch, this one included */
+    uint32_t server_errors; /* on this batch, this one included: 5xx and
+                             * MP_RESULT_FOREIGN */
     uint32_t unreadable;    /* in a row on this route, this one included */
+    bool foreign;           /* Mixpanel did not write this */
+    bool proven;            /* it wrote one that came by this route */
     bool trusted;           /* the route was answered 200 before */
     bool singled_out;       /* others were taken while this was forbidden */
     int64_t retry_after_ms; /* 0: none */
