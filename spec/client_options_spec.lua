@@ -54,7 +54,7 @@ describe("mixpanel.new", function()
   end
 
   it("raises for an option that it does not know", function()
-    option("flash", 5, "unknown option 'flash'")
+    option("sound", 5, "unknown option 'sound'")
     option("host", "h", "unknown option 'host': do you mean 'api_host'?")
     option("flush_intervall", 5, "unknown option 'flush_intervall': do you mean 'flush_interval'?")
     option("Residency", "eu", "unknown option 'Residency': do you mean 'residency'?")
