@@ -20,6 +20,12 @@ local kept = setup.mixpanel.new(setup.token .. 1, {
   spool = "build/bench/spool",
 })
 
+-- Adds nothing to what others wrote.
+local bare = setup.mixpanel.new(setup.token .. 2, {
+  api_host = url,
+  max_queue_bytes = 1024 * 1024 * 1024,
+})
+
 local subjects = {}
 
 -- `act(n)` does it n times; `per` is how many events one time is.
@@ -129,6 +135,29 @@ do
   end, 2000)
 end
 
+do
+  local events = {}
+  for i = 1, 50 do
+    local event = shapes.whole(shapes.typical(12345), i)
+    event.properties.token = setup.token .. 2
+    event.properties.time = os.time() * 1000 -- collect takes none that is old
+    events[i] = event
+  end
+  local body = cjson.encode(events)
+  add("collect", 200, function(count)
+    for _ = 1, count do
+      assert(bare:collect("track", body).taken == 50)
+    end
+  end, 50)
+  add("decode and track", 200, function(count)
+    for _ = 1, count do
+      for _, event in ipairs(cjson.decode(body)) do
+        assert(bare:track(event.event, event.properties))
+      end
+    end
+  end, 50)
+end
+
 for _ = 1, rounds do
   for _, subject in ipairs(subjects) do
     collectgarbage()
@@ -136,7 +165,9 @@ for _ = 1, rounds do
     subject.act(subject.n)
     ns = (meter.thread_ns() - ns) / subject.n / subject.per
     subject.best = math.min(subject.best, ns)
-    assert(mp:flush(60) and kept:flush(60)) -- with nothing left over for the next
+    for _, client in ipairs { mp, kept, bare } do
+      assert(client:flush(60)) -- with nothing left over for the next
+    end
   end
 end
 
@@ -145,3 +176,4 @@ for _, subject in ipairs(subjects) do
 end
 mp:close(5)
 kept:close(5)
+bare:close(5)

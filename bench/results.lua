@@ -230,6 +230,8 @@ local function write_calls(m)
     "people:set",
     "track_batch",
     "import_batch",
+    "collect",
+    "decode and track",
   } do
     local texts = {
       empty = "a call into C that does nothing",
@@ -239,6 +241,8 @@ local function write_calls(m)
       ["people:set"] = "`people:set`, the same 10 properties",
       track_batch = "`track_batch` of 2000, per event",
       import_batch = "`import_batch` of 2000, per event",
+      collect = "`collect` of 50, per event",
+      ["decode and track"] = "`cjson.decode` of 50 and `track`, per event",
     }
     row(
       texts[name],
