@@ -45,7 +45,7 @@ BINDING = $(wildcard src/binding/*/*.c)
 # (transport = "manual").
 ifeq ($(CURL),0)
 BUILD  = build/no-curl
-CORE  := $(filter-out %/transport_curl.c %/failure.c %/tls.c,$(CORE))
+CORE  := $(filter-out %/transport_curl.c %/transfer.c %/failure.c %/tls.c,$(CORE))
 FLAGS += -DMP_NO_CURL
 LIBS  := $(filter-out -lcurl,$(LIBS))
 else
