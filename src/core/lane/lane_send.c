@@ -268,10 +268,8 @@ static mp_batch *choose_ready(mp_lane *lane, const mp_settings *settings,
     return part;
 }
 
-/* What is due again travels like anything else: it may have grown old. They
- * take turns, or the first would be tried again and again. */
-static mp_batch *choose_deferred(mp_lane *lane, const mp_settings *settings,
-                                 int64_t now_ms, int64_t *next_ms) {
+/* The one that is due longest, of those whose route is open. */
+static mp_batch *find_due(mp_lane *lane, int64_t now_ms, int64_t *next_ms) {
     mp_batch *longest = NULL;
     for (mp_batch *b = lane->deferred; b; b = b->next) {
         if (b->resume_ms > now_ms)
@@ -280,11 +278,22 @@ static mp_batch *choose_deferred(mp_lane *lane, const mp_settings *settings,
                  (!longest || b->resume_ms < longest->resume_ms))
             longest = b;
     }
-    if (!longest)
-        return NULL;
-    mp_lane_take_out(&lane->deferred, longest);
-    mp_lane_insert(&lane->ready, longest);
-    return cut(lane, settings, longest, now_ms);
+    return longest;
+}
+
+/* What is due again travels like anything else: it may have grown old. They
+ * take turns, or the first would be tried again and again; one that is held up
+ * by another gives its turn to the next. */
+static mp_batch *choose_deferred(mp_lane *lane, const mp_settings *settings,
+                                 int64_t now_ms, int64_t *next_ms) {
+    mp_batch *part = NULL, *due;
+    while (!part && !is_backing_off(lane, now_ms) &&
+           (due = find_due(lane, now_ms, next_ms))) {
+        mp_lane_take_out(&lane->deferred, due);
+        mp_lane_insert(&lane->ready, due);
+        part = cut(lane, settings, due, now_ms);
+    }
+    return part;
 }
 
 static mp_batch *choose(mp_lane *lane, const mp_settings *settings,
