@@ -46,7 +46,8 @@ static inline mp_err mp_encode_err(const mp_encode *e) {
     return e->out->err;
 }
 
-/* Notes what a step came to, of which the fault tells if it is MP_INVALID. */
+/* Notes the result of a step, unless it is MP_OK; for MP_INVALID the fault says
+ * why. */
 static inline void mp_encode_note(mp_encode *e, mp_err err) {
     if (err)
         mp_buf_fail(e->out, err);
@@ -56,7 +57,8 @@ static inline void mp_encode_note(mp_encode *e, mp_err err) {
 void mp_encode_refuse(mp_encode *e, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Goes on in another buffer, which an error until then fails, too. */
+/* Has what follows written into another buffer, which takes over the error of
+ * the one before. */
 static inline void mp_encode_into(mp_encode *e, mp_buf *out) {
     if (e->out->err)
         mp_buf_fail(out, e->out->err);
@@ -95,8 +97,8 @@ void mp_encode_name(mp_encode *e, const char *name);
 static inline bool mp_encode_key(mp_encode *e, int table, int key);
 
 /* Ends pairs that were written one behind the other since `start`: two keys
- * that are the same text once they are valid UTF-8 are refused. Lua's own keys
- * differ, so it takes a repaired one for that. */
+ * that are the same text once they are valid UTF-8 are refused. The keys
+ * of a Lua table differ, so that can happen only when one was repaired. */
 void mp_encode_compare_keys(mp_encode *e, size_t start);
 static inline void mp_encode_check_keys(mp_encode *e, size_t start) {
     if (e->repaired > 0)

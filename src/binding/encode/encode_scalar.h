@@ -1,6 +1,5 @@
-/* What the recursion through values and tables, encode_value.c, and the keys
- * of tables, encode_key.c, need of encode.c and nobody else. Errors and stack
- * as in encode.h. */
+/* The functions of encode.c for encode_value.c (values and tables) and
+ * encode_key.c (keys of tables) alone. Errors and stack as in encode.h. */
 #ifndef MP_ENCODE_SCALAR_H
 #define MP_ENCODE_SCALAR_H
 

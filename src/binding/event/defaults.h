@@ -41,7 +41,7 @@ mp_defaults *mp_defaults_push(lua_State *L);
  * writes into it, and judges them. Raises when Lua is out of memory. */
 mp_err mp_defaults_encode(mp_encode *e);
 
-/* The first error of what is put in or excluded stays in `bytes`. */
+/* The functions below leave their first error in `bytes`. */
 
 /* Adds a property, given as JSON: the name without its quotes, the value as
  * it is. One that is there or excluded is left alone. MP_INVALID when there
@@ -54,8 +54,8 @@ void mp_defaults_put(mp_defaults *defaults, const char *name, size_t name_len,
 void mp_defaults_put_all(mp_defaults *defaults, const mp_defaults *other,
                          bool ids);
 
-/* Never to send a property of this name, given as JSON without quotes, again;
- * MP_MEMORY. */
+/* Excludes the property of this name, given as JSON without quotes, from now
+ * on. MP_MEMORY. */
 void mp_defaults_exclude(mp_defaults *defaults, const char *name, size_t len);
 
 /* The same for every name that `other` excludes. */

@@ -14,8 +14,8 @@
 
 typedef struct mp_event {
     mp_call *call;
-    const mp_defaults *defaults; /* whoever began it keeps them alive; NULL:
-                                  * none for this event */
+    const mp_defaults *defaults; /* the caller's, who keeps them alive;
+                                  * NULL: none for this event */
     const char *name;            /* the caller's, who keeps it alive */
     size_t name_len;
     int64_t time_ms; /* 0: as the properties say, else now */
@@ -62,7 +62,8 @@ void mp_event_raw(mp_event *event, const char *name, const char *json,
 mp_err mp_event_finish(mp_event *event, mp_record *record);
 
 /* Moves the body of a record behind its head, to make room for the next event.
- * Heads may move, so only their lengths hold. Returns the head's error. */
+ * Heads may move, so of the record only their lengths stay valid until
+ * mp_event_place. Returns the head's error. */
 mp_err mp_event_keep(mp_scratch *scratch, mp_record *record);
 
 /* Points the records at their heads, which lie one behind the other in the
@@ -73,8 +74,8 @@ void mp_event_place(const mp_scratch *scratch, mp_record *records, size_t n);
  * encoder's. */
 mp_err mp_event_send(mp_event *event, mp_lane_id asked);
 
-/* Where the event goes, of which the caller asked for the lane of events or of
- * imports. */
+/* The lane that the event goes to. `asked`: the lane of events or of imports,
+ * as the caller's method says. */
 mp_lane_id mp_event_lane(const mp_event *event, mp_lane_id asked);
 
 #endif

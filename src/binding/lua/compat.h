@@ -88,8 +88,8 @@ static inline void mp_lua_closemetatable(lua_State *L) {
 
 /* Gives the userdata at the top, which must be ready for it, the metatable of
  * a type that has a finaliser and is closed to Lua. An error while the
- * metatable was made, as for want of memory, leaves one without: so it is
- * looked for. */
+ * metatable was made, such as out of memory, may have left one without a
+ * finaliser, so each call looks for it. */
 static inline void mp_lua_setcollect(lua_State *L, const char *type,
                                      lua_CFunction collect) {
     luaL_newmetatable(L, type);

@@ -50,9 +50,9 @@ typedef struct mp_client {
     mp_project *project; /* NULL before it is open and once it is collected */
     mp_overrides *overrides; /* the project's; NULL once it is closed */
     const struct mp_defaults *defaults; /* NULL: none */
-    unsigned defaults_version;          /* of these, for whoever copies them */
-    mp_buf event_prefix; /* of an event, up to its time: see event.h */
-    mp_flags *flags;     /* the project's; NULL: none, as of `project` */
+    unsigned defaults_version; /* of these, for their copies in users */
+    mp_buf event_prefix;       /* of an event, up to its time: see event.h */
+    mp_flags *flags;           /* the project's; NULL: none, as of `project` */
     mp_expose exposure;
     bool wants_flags; /* has the option `flags` */
     bool uses_flags;  /* counts as one that does: see mp_flags_join */
@@ -67,8 +67,9 @@ typedef struct mp_profile_handle {
     const struct mp_target *target;
 } mp_profile_handle;
 
-/* The bytes of records in the making, which outlive no call but survive a Lua
- * error. Whoever writes a body limits it. */
+/* The bytes of records that a call makes: valid during the call. The scratch
+ * owns the memory, so that a Lua error leaks none. The writer of a body sets
+ * its limit. */
 typedef struct mp_scratch {
     mp_buf head, body; /* of a record; heads may hold whole records */
     mp_buf extra;      /* what else the call has to remember */
@@ -95,7 +96,7 @@ void mp_handle_add_with(lua_State *L, int table, const char *name,
                         lua_Integer third);
 
 /* Pushes a userdata of a type, all zero behind its mp_handle; without its
- * metatable, so that nobody sees it before it is ready. */
+ * metatable, so that no method accepts it before it is ready. */
 void *mp_handle_new(lua_State *L, mp_type type, size_t size);
 
 /* What stands at argument 1 of a method if it is of the method's type; raises
@@ -106,7 +107,8 @@ void *mp_handle_self(lua_State *L);
  * else. */
 mp_client *mp_handle_client(lua_State *L);
 
-/* What the client says of its project's settings lapses, once. */
+/* Gives up what the client says of its project's settings, and its use of the
+ * flags. Does nothing the second time. */
 void mp_handle_close_client(mp_client *client);
 
 /* An __index of methods, in upvalue 3, and of what has a name in the table

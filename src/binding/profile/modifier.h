@@ -7,7 +7,7 @@
 /* What a table of modifiers says, so that it is not said again. */
 typedef struct mp_modifiers {
     bool ip;
-    bool time; /* which one, or that none counts */
+    bool time; /* "$time", or a true "$ignore_time" */
 } mp_modifiers;
 
 /* Appends ,"$ip":... and so on for the table at argument `arg`, and notes what

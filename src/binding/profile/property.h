@@ -1,6 +1,7 @@
-/* The names that a property of a profile cannot have: of what Mixpanel takes
- * beside an operation, or for one, and would never look for within it (Mixpanel
- * docs, user and group profiles). Names are JSON text without quotes. */
+/* The names that a property of a profile cannot have: those of operations,
+ * modifiers, ids and the token, which Mixpanel reads beside an operation and
+ * not within it (Mixpanel docs, user and group profiles). Names are JSON text
+ * without quotes. */
 #ifndef MP_PROPERTY_H
 #define MP_PROPERTY_H
 

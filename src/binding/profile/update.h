@@ -9,8 +9,8 @@
 
 typedef struct mp_update mp_update;
 
-/* Where it is not the arguments of a call that name what is updated. `self`
- * is at stack index 1. */
+/* For a profile that the userdata names, and not the arguments of a call.
+ * `self` is at stack index 1. */
 typedef struct mp_owner {
     /* Returns 0, or pushes why the call is refused and how many values that
      * is. */
@@ -32,8 +32,7 @@ typedef struct mp_target {
     const mp_owner *owner;
 } mp_target;
 
-/* A call in the making: its arguments were checked, so nothing of it depends
- * on their types any more. */
+/* A call under way. Ensures: its arguments have the right types. */
 struct mp_update {
     const mp_target *target;
     mp_call call;
