@@ -49,8 +49,9 @@ bool rule_split(mp_arena *arena, const mp_value *name, mp_value *out) {
     char *text = mp_arena_copy(arena, name->as.text, name->len);
     if (!parts || !text)
         return false;
+    const char *end = text + name->len;
     for (size_t i = 0; i < count; i++) {
-        size_t rest = name->len - (size_t)(text - parts[0].as.text) * (i > 0);
+        size_t rest = (size_t)(end - text);
         char *dot = memchr(text, '.', rest);
         size_t len = dot ? (size_t)(dot - text) : rest;
         parts[i] = mp_value_text(text, len);
