@@ -8,7 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The first error stays: what is read behind it does nothing, and
+ * mp_flag_compile asks once, at the end. */
 typedef struct compiler {
+    mp_err err;
     mp_arena *arena;
     mp_flag *flag;
     char *message;
@@ -16,10 +19,22 @@ typedef struct compiler {
     const mp_value *lower_keys; /* theirs, in lower case */
 } compiler;
 
-static mp_err refuse(const compiler *c, const char *member) {
-    snprintf(c->message, MP_MESSAGE,
-             "its member \"%s\" is missing or not what it should be", member);
-    return MP_INVALID;
+static void fail(compiler *c, mp_err err) {
+    if (c->err == MP_OK)
+        c->err = err;
+}
+
+/* The arena has no more room for the flag. */
+static void fail_room(compiler *c) {
+    fail(c, mp_arena_failure(c->arena));
+}
+
+static void refuse(compiler *c, const char *member) {
+    if (!c->err)
+        snprintf(c->message, MP_MESSAGE,
+                 "its member \"%s\" is missing or not what it should be",
+                 member);
+    fail(c, MP_INVALID);
 }
 
 /* ---- what it reads ---- */
@@ -39,58 +54,59 @@ bool mp_flag_reads_nothing(const mp_flag *flag) {
 
 /* ---- members ---- */
 
-static mp_err get_text(const compiler *c, json_t *object, const char *member,
-                       mp_value *out) {
+static void get_text(compiler *c, json_t *object, const char *member,
+                     mp_value *out) {
     json_t *json = json_object_get(object, member);
     size_t len = json_string_length(json);
+    *out = mp_value_undefined();
     if (len == 0)
-        return refuse(c, member);
+        refuse(c, member);
+    if (c->err)
+        return;
     const char *text = mp_arena_copy(c->arena, json_string_value(json), len);
-    *out = mp_value_text(text, len);
-    return text ? MP_OK : mp_arena_failure(c->arena);
+    if (text)
+        *out = mp_value_text(text, len);
+    else
+        fail_room(c);
 }
 
 /* A member of a type, which may be null or missing. */
-static mp_err get_optional(const compiler *c, json_t *object,
-                           const char *member, mp_value_kind kind,
-                           mp_value *out) {
+static void get_optional(compiler *c, json_t *object, const char *member,
+                         mp_value_kind kind, mp_value *out) {
     json_t *json = json_object_get(object, member);
     *out = mp_value_undefined();
-    if (!json)
-        return MP_OK;
+    if (!json || c->err)
+        return;
     mp_err err = mp_value_from_json(json, MP_VALUE_AS_IS, 0, c->arena, out);
     if (err == MP_MEMORY)
-        return err;
-    return err == MP_OK && (out->kind == kind || out->kind == MP_VALUE_NULL)
-               ? MP_OK
-               : refuse(c, member);
+        fail(c, err);
+    else if (err || (out->kind != kind && out->kind != MP_VALUE_NULL))
+        refuse(c, member);
 }
 
-/* An array with at least `least` items. */
-static mp_err get_list(const compiler *c, json_t *object, const char *member,
-                       size_t least, json_t **out) {
-    *out = json_object_get(object, member);
-    return json_is_array(*out) && json_array_size(*out) >= least
-               ? MP_OK
-               : refuse(c, member);
+/* An array with at least `least` items; none after an error. */
+static json_t *get_list(compiler *c, json_t *object, const char *member,
+                        size_t least) {
+    json_t *list = json_object_get(object, member);
+    if (!json_is_array(list) || json_array_size(list) < least)
+        refuse(c, member);
+    return c->err ? NULL : list;
 }
 
 /* A share of 1; 0 if it is null or missing. */
-static mp_err get_share(const compiler *c, json_t *object, const char *member,
-                        double *out) {
+static void get_share(compiler *c, json_t *object, const char *member,
+                      double *out) {
     mp_value value;
-    mp_err err = get_optional(c, object, member, MP_VALUE_NUMBER, &value);
-    *out = err == MP_OK && value.kind == MP_VALUE_NUMBER ? value.as.number : 0;
-    return err;
+    get_optional(c, object, member, MP_VALUE_NUMBER, &value);
+    *out = value.kind == MP_VALUE_NUMBER ? value.as.number : 0;
 }
 
 /* One text of three. */
-static mp_err make_salt(const compiler *c, const mp_value *a, const mp_value *b,
-                        const mp_value *end, mp_value *out) {
+static void make_salt(compiler *c, const mp_value *a, const mp_value *b,
+                      const mp_value *end, mp_value *out) {
     const mp_value parts[] = {*a, *b, *end};
-    return mp_coerce_join(parts, 3, "", c->arena, out)
-               ? MP_OK
-               : mp_arena_failure(c->arena);
+    if (!c->err && !mp_coerce_join(parts, 3, "", c->arena, out))
+        fail_room(c);
 }
 
 /* ---- variants ---- */
@@ -103,93 +119,93 @@ static int compare_variants(const void *a, const void *b) {
     return order != 0 ? order : (x->len > y->len) - (x->len < y->len);
 }
 
-static mp_err read_variant(const compiler *c, json_t *json, mp_variant *variant,
-                           mp_value *lower_key) {
+static void read_variant(compiler *c, json_t *json, mp_variant *variant,
+                         mp_value *lower_key) {
     json_t *value = json_object_get(json, "value");
     uint32_t len;
-    mp_err err = get_text(c, json, "key", &variant->key);
-    if (err != MP_OK)
-        return err;
+    get_text(c, json, "key", &variant->key);
+    if (c->err)
+        return;
     const char *lower =
         mp_value_lower(variant->key.as.text, variant->key.len, c->arena, &len);
-    if (!lower)
-        return mp_arena_failure(c->arena);
+    if (!lower) {
+        fail_room(c);
+        return;
+    }
     *lower_key = mp_value_text(lower, len);
     variant->value = mp_value_null();
+    mp_err err = MP_OK;
     if (value)
         err = mp_value_from_json(value, MP_VALUE_AS_IS, MP_VALUE_LEVELS,
                                  c->arena, &variant->value);
     if (err == MP_INVALID)
-        return refuse(c, "ruleset.variants.value");
-    return err == MP_OK ? get_share(c, json, "split", &variant->share) : err;
+        refuse(c, "ruleset.variants.value");
+    fail(c, err);
+    get_share(c, json, "split", &variant->share);
 }
 
-static mp_err read_variants(compiler *c, json_t *ruleset) {
-    json_t *list;
-    mp_err err = get_list(c, ruleset, "variants", 1, &list);
-    if (err != MP_OK)
-        return err;
+static void read_variants(compiler *c, json_t *ruleset) {
+    json_t *list = get_list(c, ruleset, "variants", 1);
     size_t count = json_array_size(list);
     mp_variant *given = mp_arena_array(c->arena, count, sizeof *given);
     mp_variant *sorted = mp_arena_array(c->arena, count, sizeof *sorted);
     mp_value *keys = mp_arena_array(c->arena, count, sizeof *keys);
     if (!given || !sorted || !keys)
-        return mp_arena_failure(c->arena);
-    for (size_t i = 0; err == MP_OK && i < count; i++)
-        err = read_variant(c, json_array_get(list, i), &given[i], &keys[i]);
-    if (err != MP_OK)
-        return err;
+        fail_room(c);
+    for (size_t i = 0; !c->err && i < count; i++)
+        read_variant(c, json_array_get(list, i), &given[i], &keys[i]);
+    if (c->err)
+        return;
     memcpy(sorted, given, count * sizeof *sorted);
     qsort(sorted, count, sizeof *sorted, compare_variants);
     c->given = given;
     c->lower_keys = keys;
     c->flag->variants = sorted;
     c->flag->variant_count = (uint32_t)count;
-    return MP_OK;
 }
 
 /* The variant whose key a JSON text is, but for its case: the first in the
  * server's order. NULL: none. */
-static mp_err find_variant(const compiler *c, json_t *key,
-                           const mp_variant **out) {
+static const mp_variant *find_variant(compiler *c, json_t *key) {
     uint32_t len;
-    *out = NULL;
-    if (!json_is_string(key))
-        return MP_OK;
+    const mp_variant *found = NULL;
+    if (c->err || !json_is_string(key))
+        return NULL;
     const char *lower = mp_value_lower(json_string_value(key),
                                        json_string_length(key), c->arena, &len);
-    if (!lower)
-        return mp_arena_failure(c->arena);
-    for (uint32_t i = 0; !*out && i < c->flag->variant_count; i++)
+    if (!lower) {
+        fail_room(c);
+        return NULL;
+    }
+    for (uint32_t i = 0; !found && i < c->flag->variant_count; i++)
         if (c->lower_keys[i].len == len &&
             memcmp(c->lower_keys[i].as.text, lower, len) == 0)
-            *out = &c->given[i];
+            found = &c->given[i];
     mp_arena_trim(c->arena, lower);
-    return MP_OK;
+    return found;
 }
 
 /* ---- rollouts ---- */
 
 /* Where the share of each variant ends, summed up one by one as all SDKs do,
  * so that sums round as theirs. */
-static mp_err read_bounds(const compiler *c, json_t *json,
-                          mp_rollout *rollout) {
+static void read_bounds(compiler *c, json_t *json, mp_rollout *rollout) {
     const mp_flag *flag = c->flag;
     json_t *splits = json_object_get(json, "variant_splits");
     double *bounds =
         mp_arena_array(c->arena, flag->variant_count, sizeof *bounds);
     double sum = 0;
-    mp_err err = bounds ? MP_OK : mp_arena_failure(c->arena);
-    for (uint32_t i = 0; err == MP_OK && i < flag->variant_count; i++) {
+    if (!bounds)
+        fail_room(c);
+    for (uint32_t i = 0; !c->err && i < flag->variant_count; i++) {
         const mp_variant *variant = &flag->variants[i];
         double share = variant->share;
         if (json_object_get(splits, variant->key.as.text))
-            err = get_share(c, splits, variant->key.as.text, &share);
+            get_share(c, splits, variant->key.as.text, &share);
         sum += share;
         bounds[i] = sum;
     }
     rollout->bounds = bounds;
-    return err;
 }
 
 /* JavaScript takes null, false, 0 and "" for no rule. */
@@ -199,79 +215,69 @@ static bool is_given(json_t *json) {
            !(json_is_string(json) && json_string_length(json) == 0);
 }
 
-static mp_err read_rule(const compiler *c, json_t *json, mp_rollout *rollout) {
+static void read_rule(compiler *c, json_t *json, mp_rollout *rollout) {
     mp_err err = mp_rule_compile(json, c->arena, &rollout->rule);
-    if (err == MP_OK)
-        return mp_rule_add_reads(rollout->rule, c->arena, &c->flag->reads);
-    if (err == MP_MEMORY)
-        return err;
-    snprintf(c->message, MP_MESSAGE,
-             "a rule of it is nested deeper than %d levels", MP_VALUE_LEVELS);
-    rollout->rule = NULL;
-    rollout->percentage = 0;
-    return MP_OK;
+    if (!err) {
+        fail(c, mp_rule_add_reads(rollout->rule, c->arena, &c->flag->reads));
+    } else if (err == MP_MEMORY) {
+        fail(c, err);
+    } else {
+        snprintf(c->message, MP_MESSAGE,
+                 "a rule of it is nested deeper than %d levels",
+                 MP_VALUE_LEVELS);
+        rollout->rule = NULL;
+        rollout->percentage = 0;
+    }
 }
 
-static mp_err read_equals(const compiler *c, json_t *json,
-                          mp_rollout *rollout) {
+static void read_equals(compiler *c, json_t *json, mp_rollout *rollout) {
     mp_value *equals = mp_arena_take(c->arena, sizeof *equals);
     mp_err err = equals ? mp_value_from_json(json, MP_VALUE_LOWER_TEXT,
                                              MP_VALUE_LEVELS, c->arena, equals)
                         : mp_arena_failure(c->arena);
     if (err == MP_MEMORY)
-        return err;
-    if (err != MP_OK || equals->kind != MP_VALUE_OBJECT)
-        return refuse(c, "ruleset.rollout.runtime_evaluation_definition");
+        fail(c, err);
+    else if (err || equals->kind != MP_VALUE_OBJECT)
+        refuse(c, "ruleset.rollout.runtime_evaluation_definition");
     rollout->equals = equals;
     c->flag->reads.all = true;
-    return MP_OK;
 }
 
-static mp_err read_rollout(const compiler *c, json_t *json,
-                           const mp_value *salt, const mp_value *end,
-                           mp_rollout *rollout) {
+static void read_rollout(compiler *c, json_t *json, const mp_value *salt,
+                         const mp_value *end, mp_rollout *rollout) {
     json_t *rule = json_object_get(json, "runtime_evaluation_rule");
     json_t *equals = json_object_get(json, "runtime_evaluation_definition");
     json_t *percentage = json_object_get(json, "rollout_percentage");
+    json_t *always = json_object_get(json, "variant_override");
     *rollout = (mp_rollout){.percentage = json_number_value(percentage)};
     if (!json_is_number(percentage))
-        return refuse(c, "ruleset.rollout.rollout_percentage");
-    mp_err err = make_salt(c, &c->flag->key, salt, end, &rollout->salt);
-    if (err == MP_OK)
-        err = find_variant(
-            c,
-            json_object_get(json_object_get(json, "variant_override"), "key"),
-            &rollout->always);
-    if (err == MP_OK)
-        err = read_bounds(c, json, rollout);
-    if (err == MP_OK && is_given(rule))
-        err = read_rule(c, rule, rollout);
-    else if (err == MP_OK && is_given(equals))
-        err = read_equals(c, equals, rollout);
-    return err;
+        refuse(c, "ruleset.rollout.rollout_percentage");
+    make_salt(c, &c->flag->key, salt, end, &rollout->salt);
+    rollout->always = find_variant(c, json_object_get(always, "key"));
+    read_bounds(c, json, rollout);
+    if (c->err)
+        return;
+    if (is_given(rule))
+        read_rule(c, rule, rollout);
+    else if (is_given(equals))
+        read_equals(c, equals, rollout);
 }
 
-static mp_err read_rollouts(const compiler *c, json_t *ruleset,
-                            const mp_value *salt) {
-    json_t *list;
-    mp_err err = get_list(c, ruleset, "rollout", 0, &list);
-    if (err != MP_OK)
-        return err;
+static void read_rollouts(compiler *c, json_t *ruleset, const mp_value *salt) {
+    json_t *list = get_list(c, ruleset, "rollout", 0);
     size_t count = json_array_size(list);
     mp_rollout *rollouts = mp_arena_array(c->arena, count, sizeof *rollouts);
     if (!rollouts)
-        return mp_arena_failure(c->arena);
-    for (size_t i = 0; err == MP_OK && i < count; i++) {
+        fail_room(c);
+    for (size_t i = 0; !c->err && i < count; i++) {
         char index[MP_NUM_MAX] = "rollout";
         if (salt->kind == MP_VALUE_TEXT)
             *mp_num_uint64(index, i) = '\0';
         mp_value end = mp_value_text(index, strlen(index));
-        err =
-            read_rollout(c, json_array_get(list, i), salt, &end, &rollouts[i]);
+        read_rollout(c, json_array_get(list, i), salt, &end, &rollouts[i]);
     }
     c->flag->rollouts = rollouts;
     c->flag->rollout_count = (uint32_t)count;
-    return err;
 }
 
 /* ---- test users ---- */
@@ -282,32 +288,30 @@ static int compare_users(const void *a, const void *b) {
     return mp_value_order(x->as.text, x->len, y->as.text, y->len);
 }
 
-static mp_err read_users(const compiler *c, json_t *ruleset) {
+static void read_users(compiler *c, json_t *ruleset) {
     json_t *all = json_object_get(json_object_get(ruleset, "test"), "users");
     size_t count = json_object_size(all), used = 0;
     mp_test_user *users = mp_arena_array(c->arena, count, sizeof *users);
     const char *id;
-    json_t *variant;
-    mp_err err = users ? MP_OK : mp_arena_failure(c->arena);
-    json_object_foreach(all, id, variant) {
-        mp_test_user *user = &users[used];
-        if (err == MP_OK)
-            err = find_variant(c, variant, &user->variant);
-        if (err != MP_OK)
-            return err;
-        if (!user->variant)
-            continue; /* as anybody else */
+    json_t *key;
+    if (!users)
+        fail_room(c);
+    json_object_foreach(all, id, key) {
+        const mp_variant *variant = find_variant(c, key);
+        if (!variant)
+            continue; /* as anybody else, or after an error */
         const char *copy = mp_arena_copy(c->arena, id, strlen(id));
         if (!copy)
-            return mp_arena_failure(c->arena);
-        user->id = mp_value_text(copy, strlen(id));
-        used++;
+            fail_room(c);
+        else
+            users[used++] =
+                (mp_test_user){mp_value_text(copy, strlen(id)), variant};
     }
-    if (err == MP_OK)
-        qsort(users, used, sizeof *users, compare_users);
+    if (c->err)
+        return;
+    qsort(users, used, sizeof *users, compare_users);
     c->flag->users = users;
     c->flag->user_count = (uint32_t)used;
-    return err;
 }
 
 /* ---- all of it ---- */
@@ -319,22 +323,16 @@ mp_err mp_flag_compile(json_t *json, mp_arena *arena, mp_flag *flag,
     mp_value salt, end = mp_value_text("variant", strlen("variant"));
     message[0] = '\0';
     *flag = (mp_flag){0};
-    mp_err err = get_text(&c, json, "key", &flag->key);
-    if (err == MP_OK)
-        err = get_text(&c, json, "context", &flag->attribute);
-    if (err == MP_OK)
-        err = get_optional(&c, json, "experiment_id", MP_VALUE_TEXT,
-                           &flag->experiment_id);
-    if (err == MP_OK)
-        err = get_optional(&c, json, "is_experiment_active", MP_VALUE_BOOLEAN,
-                           &flag->is_experiment_active);
-    if (err == MP_OK)
-        err = get_optional(&c, json, "hash_salt", MP_VALUE_TEXT, &salt);
-    if (err == MP_OK)
-        err = make_salt(&c, &flag->key, &salt, &end, &flag->variant_salt);
-    if (err == MP_OK)
-        err = read_variants(&c, ruleset);
-    if (err == MP_OK)
-        err = read_rollouts(&c, ruleset, &salt);
-    return err == MP_OK ? read_users(&c, ruleset) : err;
+    get_text(&c, json, "key", &flag->key);
+    get_text(&c, json, "context", &flag->attribute);
+    get_optional(&c, json, "experiment_id", MP_VALUE_TEXT,
+                 &flag->experiment_id);
+    get_optional(&c, json, "is_experiment_active", MP_VALUE_BOOLEAN,
+                 &flag->is_experiment_active);
+    get_optional(&c, json, "hash_salt", MP_VALUE_TEXT, &salt);
+    make_salt(&c, &flag->key, &salt, &end, &flag->variant_salt);
+    read_variants(&c, ruleset);
+    read_rollouts(&c, ruleset, &salt);
+    read_users(&c, ruleset);
+    return c.err;
 }
