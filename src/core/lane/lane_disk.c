@@ -198,11 +198,65 @@ static mp_batch *find_whole(mp_batch *list) {
     return last;
 }
 
+/* Adds up those parts of a segment that its file could bring back. */
+static void count_parts(const mp_batch *list, const mp_segment *segment,
+                        uint32_t *parts, uint32_t *records) {
+    for (; list; list = list->next) {
+        if (list->segment != segment || list->bisection ||
+            list->reported_deferred)
+            continue;
+        *parts += 1;
+        *records += list->count;
+    }
+}
+
+static bool waits_in_parts(const mp_lane *lane, const mp_segment *segment) {
+    uint32_t parts = 0, records = 0;
+    count_parts(lane->ready, segment, &parts, &records);
+    count_parts(lane->deferred, segment, &parts, &records);
+    return segment->place.sealed && parts > 1 && parts == segment->refs &&
+           records == segment->count;
+}
+
+/* Joins to *whole all parts of its segment that are in the list. False: out of
+ * memory. */
+static bool join_parts(mp_batch **list, mp_batch **whole) {
+    for (mp_batch *b = *list, *next; b; b = next) {
+        next = b->next;
+        if (b->segment != (*whole)->segment)
+            continue;
+        mp_lane_take_out(list, b);
+        if (!mp_batch_join(whole, b)) {
+            mp_lane_insert(list, b);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Makes one batch of the parts into which probes cut a segment, so that its
+ * file can stand for it. */
+static void join_one(mp_lane *lane) {
+    mp_batch *b = lane->deferred;
+    while (b && !waits_in_parts(lane, b->segment))
+        b = b->next;
+    if (!b)
+        return;
+    mp_lane_take_out(&lane->deferred, b);
+    if (join_parts(&lane->ready, &b))
+        join_parts(&lane->deferred, &b);
+    mp_lane_insert(&lane->deferred, b);
+}
+
 bool mp_lane_unload(mp_lane *lane) {
     mp_batch *last = find_whole(lane->ready);
     mp_batch **list = last ? &lane->ready : &lane->deferred;
     if (!last)
         last = find_whole(lane->deferred);
+    if (!last) {
+        join_one(lane);
+        last = find_whole(lane->deferred);
+    }
     if (!last)
         return false;
     mp_lane_take_out(list, last);
