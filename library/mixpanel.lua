@@ -1200,5 +1200,5 @@ function Recorder:script(replies) end
 ---@field times? integer how often; 1 by default; 0: until `clear`
 ---@field status? integer of HTTP; 200 by default
 ---@field headers? table<string, string> such as `Retry-After`: so long its records stay queued
----@field body? string|table of the reply; a table goes as JSON; by default what fits the status
+---@field body? string|table of the reply; a table goes as JSON, with `status = 0` beside an `error`; by default what fits the status
 ---@field error? string no reply comes, and why

@@ -229,7 +229,7 @@ describe("a test client", function()
   end)
 
   it("isolates the records that a script refuses, and reports them", function()
-    mp:script { match = '"poison"', times = 0, status = 400, body = { error = "bad", status = 0 } }
+    mp:script { match = '"poison"', times = 0, status = 400, body = { error = "bad" } }
     for i = 1, 100 do
       mp:track(i == 77 and "poison" or "good")
     end

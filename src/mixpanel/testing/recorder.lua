@@ -77,9 +77,21 @@ function recorder.draw(self, endpoint, body)
   end
 end
 
+-- Mixpanel has a status beside each error; without, a reply is a stranger's.
+local function complete(body)
+  if body.error == nil or body.status ~= nil then
+    return body
+  end
+  local whole = { status = 0 }
+  for name, value in pairs(body) do
+    whole[name] = value
+  end
+  return whole
+end
+
 local function make_body(reply, endpoint, count)
   if type(reply.body) == "table" then
-    return cjson.encode(reply.body)
+    return cjson.encode(complete(reply.body))
   elseif reply.body then
     return reply.body
   elseif reply.status and reply.status ~= 200 then
