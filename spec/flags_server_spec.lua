@@ -71,6 +71,7 @@ describe("definitions", function()
   end
 
   it("are asked for by the first call, as Mixpanel's SDKs do", function()
+    server:script { endpoint = PATH, delay_ms = 1000 }
     local mp, f = client()
     assert.equal(0, mp:stats().flags.polls)
     assert.is_false(f:are_flags_ready())

@@ -194,9 +194,9 @@ static bool stop(int64_t wait_ms) {
 
 CASE(what_is_pushed_is_submitted_and_its_reply_taken) {
     open_scene(200);
-    start();
     push(MP_LANE_EVENTS, 5);
     push(MP_LANE_PEOPLE, 5);
+    start(); /* now, or it may send the first of them alone */
     CHECK(wait_for_all() == 0);
     CHECK(stats().delivered == 10 && transport.submitted == 2);
     CHECK(atomic_load(&succeeded));
@@ -223,9 +223,9 @@ CASE(no_more_are_under_way_than_there_are_places) {
 
 CASE(what_is_under_way_at_the_end_counts_as_queued) {
     open_scene(0);
-    start();
     push(MP_LANE_EVENTS, 5);
     push(MP_LANE_GROUPS, 5);
+    start();
     wait_for_requests(2);
     CHECK(stop(LONG_MS) && transport.closed);
     CHECK(transport.aborted == 2);
