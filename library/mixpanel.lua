@@ -308,6 +308,54 @@ function Client:set_config(options) end
 ---@return mixpanel.ErrorCode? code
 function Client:user(options) end
 
+---What is in the spool of this client, for people to look at. Changes nothing,
+---and starts nothing: a process that uses the spool does not notice. Waits for the
+---disk.
+---@return mixpanel.SpoolList? list
+---@return string? message
+---@return mixpanel.ErrorCode? code `state`: the spool cannot be read, or there is none
+function Client:spool_list() end
+
+---The records of a batch or an open segment, also of one that was set aside,
+---which may be in any directory, of any spool. Waits for the disk.
+---@param path string of the file, which has the name that the spool gave it
+---@return mixpanel.SpoolRecords? records
+---@return string? message
+---@return mixpanel.ErrorCode? code `invalid`: no file of a spool; `state`: it cannot be read
+function Client:spool_read(path) end
+
+---What a spool has of one project.
+---@class mixpanel.SpoolList
+---@field directory string of the project; it may not be there
+---@field foreign integer other projects that have files in this spool
+---@field runs mixpanel.SpoolRun[] in the order of their starts
+
+---What one process keeps in a spool.
+---@class mixpanel.SpoolRun
+---@field name string of its directory
+---@field started number seconds since the epoch
+---@field alive boolean whether the process lives
+---@field own boolean whether it is this one
+---@field pid? integer of the process, where that is known
+---@field files mixpanel.SpoolFile[] in no order
+---@field problem? string why the directory cannot be read
+
+---@class mixpanel.SpoolFile
+---@field name string
+---@field kind "batch"|"open"|"damaged"|"rejected"|"unfinished"|"newer"|"other" sealed; a segment that is still written to or was not sealed; one of them that was set aside; what Mixpanel refused; not whole, of a process that died; of a version of this module that this one does not know; something else
+---@field endpoint? "events"|"import"|"people"|"groups" of a batch or segment
+---@field bytes integer
+---@field time number seconds since the epoch: of a batch's last record, else of the last change
+---@field records? integer of a batch by its name; else that can be read
+---@field attempts? integer of a batch: requests that were made
+---@field in_doubt? boolean of a batch: whether one may have arrived
+---@field problem? string why it cannot be read, or not all of it
+
+---@class mixpanel.SpoolRecords
+---@field endpoint "events"|"import"|"people"|"groups"
+---@field records string[] as JSON
+---@field problem? string why these are not all
+
 ---What `collect` is told of a request.
 ---@class mixpanel.CollectOptions
 ---@field content_encoding? string of the request; `gzip` or none, others are `invalid`

@@ -3,6 +3,7 @@
 #include "binding/client/delivery.h"
 #include "binding/client/manual.h"
 #include "binding/client/outcomes.h"
+#include "binding/client/spooled.h"
 #include "binding/encode/timestamp.h"
 #include "binding/encode/type_hint.h"
 #include "binding/event/events.h"
@@ -81,10 +82,9 @@ static void add_profile_handle(lua_State *L, int scratch, mp_type type,
 /* What client.c copies for each client. */
 static void add_client(lua_State *L, int scratch) {
     static const luaL_Reg *const lists[] = {
-        mp_events_methods,   mp_collect_methods,
-        mp_client_methods,   mp_delivery_methods,
-        mp_outcomes_methods, mp_manual_methods,
-        mp_user_constructor, NULL,
+        mp_events_methods,   mp_collect_methods,  mp_client_methods,
+        mp_delivery_methods, mp_outcomes_methods, mp_manual_methods,
+        mp_spooled_methods,  mp_user_constructor, NULL,
     };
     mp_handle_type(L, MP_CLIENT);
     int methods = lua_gettop(L);

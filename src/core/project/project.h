@@ -208,6 +208,11 @@ void mp_project_adopts(mp_project *project, bool adopts);
 /* True if it has a spool. */
 bool mp_project_on_disk(const mp_project *project);
 
+/* Appends what is in its spool, which it must have: see mp_look_list. Blocks as
+ * long as the disk does. */
+int mp_project_look(const mp_project *project, mp_buf *out,
+                    char message[MP_MESSAGE]);
+
 /* Once no more requests are sent: writes what is left to disk, and removes the
  * files that hold nothing. Blocks as long as the disk does. */
 void mp_project_finish(mp_project *project);

@@ -2,6 +2,7 @@
 #include "core/project/project_state.h"
 
 #include "core/os/clock.h"
+#include "core/spool/look.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -45,6 +46,11 @@ void mp_project_disk_in_child(mp_project *project) {
 
 bool mp_project_same_disk(const mp_project *a, const mp_project *b) {
     return a->spool && b->spool && mp_spool_same(a->spool, b->spool);
+}
+
+int mp_project_look(const mp_project *project, mp_buf *out,
+                    char message[MP_MESSAGE]) {
+    return mp_look_list(project->spool, out, message);
 }
 
 void mp_project_adopts(mp_project *project, bool adopts) {

@@ -43,6 +43,10 @@ uint64_t mp_batch_file_new_run(int64_t wall_ms, uint64_t random,
     return ms << RANDOM_BITS | (random & ((UINT64_C(1) << RANDOM_BITS) - 1));
 }
 
+int64_t mp_batch_file_run_ms(uint64_t run) {
+    return (int64_t)(run >> RANDOM_BITS);
+}
+
 /* Reads the lane and its dash; NULL: there is none. */
 static const char *parse_lane(const char *name, mp_lane_id *lane) {
     for (int i = 0; i < MP_LANES; i++) {

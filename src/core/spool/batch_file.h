@@ -60,6 +60,7 @@ void mp_batch_file_open_name(mp_lane_id lane, uint64_t run, uint64_t number,
  * behind `last`, the last of those that there are, whatever the clock says. */
 void mp_batch_file_run_name(uint64_t run, char out[MP_BATCH_FILE_NAME]);
 uint64_t mp_batch_file_new_run(int64_t wall_ms, uint64_t random, uint64_t last);
+int64_t mp_batch_file_run_ms(uint64_t run); /* of its start */
 
 /* False: not such a name. The batch is filled as far as the name goes. */
 bool mp_batch_file_parse(const char *name, mp_batch_file *out);

@@ -2,6 +2,7 @@
 
 #include "core/os/clock.h"
 #include "core/os/file.h"
+#include "core/os/locker.h"
 #include "core/os/random.h"
 #include "core/os/syserr.h"
 #include "core/spool/batch_file.h"
@@ -198,32 +199,79 @@ static bool count_project(const char *name, void *user) {
     return true;
 }
 
+/* Opens the project's directory and finds its runs, in the order of their
+ * starts. ENOENT: nothing was ever left here; else there is a message. */
+static int find_runs(const char *path, const char *project, int *root, int *dir,
+                     names *found, uint64_t *foreign,
+                     char message[MP_MESSAGE]) {
+    count seen = {project, 0};
+    int err = enter_project(path, project, false, root, dir, message);
+    if (*root >= 0 && mp_file_list(*root, count_project, &seen) == 0)
+        *foreign = seen.others;
+    if (err != 0)
+        return err;
+    err = mp_file_list(*dir, collect_run, found);
+    if (err == 0 && found->full)
+        err = ENOMEM;
+    if (err != 0)
+        say(message, "cannot list", path, err);
+    if (found->count > 0)
+        qsort(found->runs, found->count, sizeof *found->runs, by_start);
+    return err;
+}
+
 int mp_run_visit_dead(const char *path, const char *project,
                       void (*visit)(const mp_run *dead, void *user), void *user,
                       const mp_reporter *reporter, uint64_t *foreign,
                       char message[MP_MESSAGE]) {
     int root, dir;
-    count seen = {project, 0};
     names found = {0};
-    int err = enter_project(path, project, false, &root, &dir, message);
-    if (root >= 0 && mp_file_list(root, count_project, &seen) == 0)
-        *foreign = seen.others;
-    if (err == 0) {
-        err = mp_file_list(dir, collect_run, &found);
-        if (err == 0 && found.full)
-            err = ENOMEM;
-        if (err != 0)
-            say(message, "cannot list", path, err);
-    } else if (err == ENOENT) {
-        err = 0; /* nothing was ever left here */
-    }
-    if (found.count > 0)
-        qsort(found.runs, found.count, sizeof *found.runs, by_start);
+    int err = find_runs(path, project, &root, &dir, &found, foreign, message);
     for (size_t i = 0; i < found.count; i++)
         visit_run(dir, found.runs[i], visit, user, reporter);
     if (found.count > 0)
         mp_file_rmdir(root, project); /* unless something is left */
     free(found.runs);
+    mp_file_close(dir);
+    mp_file_close(root);
+    return err == ENOENT ? 0 : err;
+}
+
+/* ---- all runs ---- */
+
+static void see_run(int project, uint64_t id,
+                    void (*visit)(const mp_run_seen *run, void *user),
+                    void *user) {
+    char name[MP_BATCH_FILE_NAME];
+    mp_run_seen seen = {.id = id};
+    mp_batch_file_run_name(id, name);
+    seen.err = mp_file_lock_dir(project, name, &seen.dir);
+    if (seen.err == 0)
+        mp_file_unlock_dir(seen.dir);
+    seen.alive = seen.err == EWOULDBLOCK;
+    if (seen.alive)
+        seen.pid = mp_locker_pid(project, name);
+    if (seen.alive || seen.err == 0)
+        seen.err = mp_file_open_dir(project, name, &seen.dir);
+    if (seen.err == ENOENT) /* just adopted */
+        return;
+    if (seen.err != 0)
+        seen.dir = -1;
+    visit(&seen, user);
+    mp_file_close(seen.dir);
+}
+
+int mp_run_visit_all(const char *path, const char *project,
+                     void (*visit)(const mp_run_seen *run, void *user),
+                     void *user, uint64_t *foreign, char message[MP_MESSAGE]) {
+    int root, dir;
+    names found = {0};
+    int err = find_runs(path, project, &root, &dir, &found, foreign, message);
+    for (size_t i = 0; i < found.count; i++)
+        see_run(dir, found.runs[i], visit, user);
+    free(found.runs);
+    if (err == ENOENT && root >= 0)
+        err = 0;
     mp_file_close(dir);
     mp_file_close(root);
     return err;

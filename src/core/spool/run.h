@@ -10,6 +10,7 @@
 
 #include "core/base/err.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 typedef struct mp_run {
@@ -40,5 +41,22 @@ int mp_run_visit_dead(const char *path, const char *project,
                       void (*visit)(const mp_run *dead, void *user), void *user,
                       const mp_reporter *reporter, uint64_t *foreign,
                       char message[MP_MESSAGE]);
+
+/* What is known of a run without owning it. */
+typedef struct mp_run_seen {
+    uint64_t id;
+    int dir;     /* open for reading, and not locked; below 0: see `err` */
+    int err;     /* why it cannot be read; 0: it can */
+    bool alive;  /* its process holds the lock */
+    int64_t pid; /* of that process; 0: not known */
+} mp_run_seen;
+
+/* Calls `visit` for each run of the project, in the order of their starts,
+ * and changes nothing: a lock is tried and given back at once. Returns 0 or an
+ * errno value, with a message; ENOENT: there is no such spool. A project that
+ * has nothing in it has no run. */
+int mp_run_visit_all(const char *path, const char *project,
+                     void (*visit)(const mp_run_seen *run, void *user),
+                     void *user, uint64_t *foreign, char message[MP_MESSAGE]);
 
 #endif

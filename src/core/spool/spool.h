@@ -8,6 +8,7 @@
 #ifndef MP_SPOOL_H
 #define MP_SPOOL_H
 
+#include "core/base/buf.h"
 #include "core/config/config.h"
 #include "core/record/segment.h"
 #include "core/spool/batch_file.h"

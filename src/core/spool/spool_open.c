@@ -242,28 +242,33 @@ static int read_header(const mp_buf *content, mp_batch_file *file, size_t *used,
     return 0;
 }
 
+int mp_spool_read_open(mp_batch_file *file, const mp_buf *content,
+                       mp_segment *segment, uint32_t *others) {
+    size_t used = 0;
+    *others = 0;
+    int err = read_header(content, file, &used, others);
+    if (err == 0 &&
+        mp_spool_read_lines(segment, content->data + MP_SEGMENT_HEADER, used,
+                            &mp_endpoints[file->lane], others) != MP_OK)
+        err = ENOMEM;
+    file->count = segment->count;
+    return err;
+}
+
 int mp_spool_recover(mp_batch_file *file, mp_segment **out, uint32_t *others,
                      char message[MP_MESSAGE]) {
     char name[MP_BATCH_FILE_NAME];
     mp_buf content = {0};
-    size_t used = 0;
-    *others = 0;
     *out = NULL;
     mp_batch_file_name(file, name);
     int err = mp_file_read(file->dir, name, MP_SPOOL_FILE, &content);
-    if (err == 0)
-        err = read_header(&content, file, &used, others);
     if (err == 0 && !(*out = mp_segment_new()))
         err = ENOMEM;
-    if (err == 0 &&
-        mp_spool_read_lines(*out, content.data + MP_SEGMENT_HEADER, used,
-                            &mp_endpoints[file->lane], others) != MP_OK)
-        err = ENOMEM;
+    if (err == 0)
+        err = mp_spool_read_open(file, &content, *out, others);
     mp_buf_free(&content);
-    if (err == 0) {
-        file->count = (*out)->count;
+    if (err == 0)
         return 0;
-    }
     mp_segment_free(*out);
     *out = NULL;
     mp_spool_error(message, "cannot read", name, err);

@@ -42,6 +42,14 @@ const mp_run *mp_spool_run(mp_spool *spool, const mp_run *lost, int *err,
 mp_err mp_spool_read_lines(mp_segment *segment, const char *text, size_t len,
                            const mp_endpoint *endpoint, uint32_t *others);
 
+/* Adds the records of a sealed batch, or of an open segment, to a segment;
+ * `others`: see above. What an open one says of itself goes into `file`.
+ * ENOMEM; EBADMSG: the content is no such file; ENOTSUP: of another version. */
+int mp_spool_read_sealed(const mp_batch_file *file, const mp_buf *content,
+                         mp_segment *segment, uint32_t *others);
+int mp_spool_read_open(mp_batch_file *file, const mp_buf *content,
+                       mp_segment *segment, uint32_t *others);
+
 /* Reads an open segment back from its file. What the file says of itself
  * goes into `file`; `others`: see above. EBADMSG: it is no such file, or of
  * another version. */

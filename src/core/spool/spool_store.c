@@ -184,21 +184,18 @@ static void number(mp_segment *segment, const mp_batch_file *file) {
     }
 }
 
-/* The records of a sealed batch. */
-static int read_sealed(const mp_batch_file *file, const mp_buf *content,
-                       mp_segment *segment) {
+int mp_spool_read_sealed(const mp_batch_file *file, const mp_buf *content,
+                         mp_segment *segment, uint32_t *others) {
     mp_buf json = {0};
-    uint32_t others = 0;
     mp_err err =
         mp_gunzip_add(&json, content->data, content->len, MP_SEGMENT_BYTES + 2);
+    *others = 0;
     if (err == MP_OK &&
         (json.len < 4 || json.data[0] != '[' || json.data[json.len - 1] != ']'))
         err = MP_INVALID;
     if (err == MP_OK)
         err = mp_spool_read_lines(segment, json.data + 1, json.len - 2,
-                                  &mp_endpoints[file->lane], &others);
-    if (err == MP_OK && (others > 0 || segment->count != file->count))
-        err = MP_INVALID;
+                                  &mp_endpoints[file->lane], others);
     mp_buf_free(&json);
     if (err == MP_OK)
         return 0;
@@ -212,8 +209,12 @@ static int load_sealed(mp_batch_file *file, mp_segment **out,
     mp_batch_file_name(file, name);
     int err = mp_file_read(file->dir, name, MP_SPOOL_FILE, &content);
     mp_segment *segment = err == 0 ? mp_segment_new() : NULL;
+    uint32_t others;
     if (err == 0)
-        err = segment ? read_sealed(file, &content, segment) : ENOMEM;
+        err = segment ? mp_spool_read_sealed(file, &content, segment, &others)
+                      : ENOMEM;
+    if (err == 0 && (others > 0 || segment->count != file->count))
+        err = EBADMSG;
     mp_buf_free(&content);
     if (err == 0) {
         segment->place.sealed = file;
