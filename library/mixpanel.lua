@@ -77,7 +77,7 @@ function mixpanel.date(seconds) end
 ---@field profile_time? boolean whether updates of user profiles carry `$time`, the milliseconds of the call, unless `time` or `ignore_time` is among the modifiers; `true` by default. Mixpanel applies updates in the order of their times
 ---@field properties? table on every event of this client; an event's own properties win
 ---@field exclude_properties? string[] names of properties that this client never sends, in events, profiles and groups (`mp_lib` and `$lib_version` too; not ids, `time`, `token` or `ip`)
----@field flags? "local"|mixpanel.FlagOptions decides feature flags in this process, by `client.local_flags`: see the [guide](flags.md); none by default
+---@field flags? "local"|"remote"|"both"|mixpanel.FlagOptions feature flags: decided in this process, by `client.local_flags`, or by Mixpanel, for `client.remote_flags`: see the [guide](flags.md); none by default
 ---@field flush_interval? number seconds that a record lingers at most, for others to join it; 5 by default
 ---@field max_batch_size? integer records in a request, 1 to 2000; 2000 by default
 ---@field max_in_flight? integer requests under way at the same time for events, 1 to 20; 4 by default (10 to 20 for bulk imports)
@@ -100,11 +100,15 @@ function mixpanel.date(seconds) end
 ---@field ca_file? string|false PEM file of the authorities to trust instead of the system's, read at once
 ---@field ca_path? string|false directory of authorities to trust instead of the system's, hashed as by `openssl rehash`
 
----How feature flags are decided, and their definitions kept.
+---How feature flags are decided, and their definitions kept. What clients of one
+---project say last of all but `mode` and `exposure` holds for all of them.
 ---@class mixpanel.FlagOptions
----@field mode? "local" in this process, from definitions that are fetched in the background
----@field poll_interval? number seconds between two looks for new definitions, 0.1 to 86400; 60 by default
----@field file? string path of a file that keeps them for the next start; not with `spool`, which keeps them by itself. One for all clients of a project
+---@field mode? "local"|"remote"|"both" in this process (default), from definitions that are fetched in the background; by Mixpanel; or either
+---@field poll_interval? number seconds between two looks for new definitions, 0.1 to 86400; 60 by default. Not with mode `"remote"`
+---@field file? string path of a file that keeps them for the next start; not with `spool`, which keeps them by itself. One for all clients of a project. Not with mode `"remote"`
+---@field ttl? number seconds that an answer of Mixpanel's holds, 1 to 86400; 60 by default. Not with mode `"local"`
+---@field timeout? number seconds that a call waits for one, 0 to 3600; 10 by default. Not with mode `"local"`
+---@field contexts? integer contexts whose answers are remembered, 1 to 1000000; 10000 by default. Not with mode `"local"`
 ---@field exposure? "once"|"always"|"never" which exposures are reported: once in 24 hours (default), each, or none
 
 ---A service account of Mixpanel with the role admin or owner, for `/import`
@@ -123,7 +127,8 @@ function mixpanel.date(seconds) end
 ---@class mixpanel.Client
 ---@field people mixpanel.People profiles of users
 ---@field groups mixpanel.Groups profiles of groups
----@field local_flags mixpanel.LocalFlags feature flags; its methods raise without the option `flags`
+---@field local_flags mixpanel.LocalFlags feature flags; its methods raise without the option `flags = "local"` or `"both"`
+---@field remote_flags mixpanel.RemoteFlags feature flags that Mixpanel decides; its methods raise without `flags = "remote"` or `"both"`
 local Client = {}
 
 ---Queues an event for `/track` (or `/import`, with `events_via = "import"`). It
@@ -456,6 +461,74 @@ function LocalFlags:wait(timeout) end
 ---@return mixpanel.ErrorCode? code `timeout`, or `network` when what came is no use
 function LocalFlags:refresh(timeout) end
 
+---Feature flags that Mixpanel decides: `client.remote_flags`, see the
+---[guide](flags.md). A method that takes a context asks for it once in `ttl`
+---seconds and waits for the answer; where none comes, the last one serves.
+---@class mixpanel.RemoteFlags
+local RemoteFlags = {}
+
+---The value of somebody's variant. Reports the exposure, unless told not to.
+---Blocks; with `transport = "manual"` it returns at once.
+---@param key string of the flag
+---@param fallback any what to return when there is no variant
+---@param context mixpanel.FlagContext
+---@param report_exposure? boolean `true` by default
+---@param timeout? number seconds to wait for an answer, 0 for none; by default the `timeout` of the option `flags`
+---@return any value `nil` for JSON's `null`
+function RemoteFlags:get_variant_value(key, fallback, context, report_exposure, timeout) end
+
+---Somebody's variant. Reports the exposure, unless told not to. Blocks; with
+---`transport = "manual"` it returns at once.
+---@param key string of the flag
+---@param fallback table? what to return a copy of when there is no variant, such as `{ variant_value = false }`
+---@param context mixpanel.FlagContext
+---@param report_exposure? boolean `true` by default
+---@param timeout? number seconds to wait for an answer, 0 for none; by default the `timeout` of the option `flags`
+---@return mixpanel.Variant
+function RemoteFlags:get_variant(key, fallback, context, report_exposure, timeout) end
+
+---Whether the value of somebody's variant is exactly `true`. Reports the
+---exposure, unless told not to. Blocks; with `transport = "manual"` it returns
+---at once.
+---@param key string of the flag
+---@param context mixpanel.FlagContext
+---@param report_exposure? boolean `true` by default
+---@param timeout? number seconds to wait for an answer, 0 for none; by default the `timeout` of the option `flags`
+---@return boolean
+function RemoteFlags:is_enabled(key, context, report_exposure, timeout) end
+
+---The variants of all flags of which somebody has one. Reports no exposure.
+---Blocks; with `transport = "manual"` it returns at once.
+---@param context mixpanel.FlagContext
+---@param timeout? number seconds to wait for an answer, 0 for none; by default the `timeout` of the option `flags`
+---@return table<string, mixpanel.Variant>? variants by the keys of the flags
+---@return string? message
+---@return mixpanel.ErrorCode? code `timeout`, `network`, `invalid`, `closed`
+function RemoteFlags:get_all_variants(context, timeout) end
+
+---Reports an exposure, unless that was done in the last 24 hours.
+---@param key string of the flag
+---@param variant mixpanel.Variant what `get_variant` returned
+---@param context mixpanel.FlagContext with a `distinct_id`
+---@return true? ok
+---@return string? message
+---@return mixpanel.ErrorCode? code
+function RemoteFlags:track_exposure_event(key, variant, context) end
+
+---Has Mixpanel asked for a context, unless its answer is there, and never waits.
+---@param context mixpanel.FlagContext
+---@return integer? id for `result`
+---@return string? message
+---@return mixpanel.ErrorCode? code `invalid`, `queue_full`, `closed`
+function RemoteFlags:request(context) end
+
+---What Mixpanel answered.
+---@param id integer of `request`
+---@return table<string, mixpanel.Variant>|false|nil variants by the keys of the flags; `false` while the answer is still to come
+---@return string? message
+---@return mixpanel.ErrorCode? code `network` when none came; `invalid` for an id that is not, or no longer, known; `closed`
+function RemoteFlags:result(id) end
+
 ---Whom a decision is about. Flags may be decided by other attributes than the
 ---id, such as `company_id`, which stand beside it: string, number or boolean.
 ---@class mixpanel.FlagContext
@@ -469,14 +542,15 @@ function LocalFlags:refresh(timeout) end
 ---@field experiment_id? string
 ---@field is_experiment_active? boolean
 ---@field is_qa_tester? boolean whether the definitions name this user
----@field variant_source? "local"|"fallback"
----@field fallback_reason? "NOT_READY"|"FLAG_NOT_FOUND"|"MISSING_CONTEXT_KEY"|"NO_ROLLOUT_MATCH"|"INVALID_CONTEXT"
+---@field variant_source? "local"|"remote"|"persistence"|"fallback" the third: Mixpanel's last answer, where no newer one came
+---@field fallback_reason? "NOT_READY"|"FLAG_NOT_FOUND"|"MISSING_CONTEXT_KEY"|"NO_ROLLOUT_MATCH"|"INVALID_CONTEXT"|"BACKEND_ERROR"
+---@field fallback_message? string of remote flags: what more there is to say
 
 ---A request that `next_request` gives out.
 ---@class mixpanel.Request
 ---@field id integer for `answer`
 ---@field url string
----@field method string `"POST"`, or `"GET"` for definitions of feature flags
+---@field method string `"POST"`, or `"GET"` for feature flags
 ---@field headers table<string, string>
 ---@field body string bytes; of events gzip, unless the option `gzip` is `false`; empty with `"GET"`
 
@@ -1156,8 +1230,16 @@ function UserGroup:delete(modifiers) end
 ---@field rule_errors integer decisions in which a rule did not hold since it was wrong or took too long
 ---@field exposures integer events that were queued
 ---@field exposures_failed integer events that could not be queued, and were tried again with the next decision
+---@field remote mixpanel.RemoteFlagStats of those that Mixpanel decides
 ---@field last_error? string what failed last and why
 ---@field last_error_age? number seconds since then
+
+---How it goes with flags that Mixpanel decides: `stats().flags.remote`.
+---@class mixpanel.RemoteFlagStats
+---@field contexts integer that are remembered
+---@field pending integer of these, whose answers are still to come
+---@field requests integer
+---@field failures integer of these, without an answer of use
 
 ---What became of records, from `client:poll()`.
 ---@class mixpanel.Report

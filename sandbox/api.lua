@@ -1,4 +1,4 @@
--- The four endpoints of ingestion and the one of flags, answering as Mixpanel
+-- The four endpoints of ingestion and the two of flags, answering as Mixpanel
 -- documents.
 local cjson = require "cjson.safe"
 local check = require "check"
@@ -270,6 +270,9 @@ function api.handle()
   local endpoint = endpoints[path]
   if path == "/flags/definitions" and ngx.req.get_method() == "GET" then
     return flags.definitions(note(path), store.scripted(path, ""))
+  elseif path == "/flags" and ngx.req.get_method() == "GET" then
+    local seen = note(path)
+    return flags.evaluate(seen, store.scripted(path, seen.query_string))
   elseif not endpoint then
     local seen = note(path)
     seen.status, seen.reply = 404, { code = 404, error = "Not Found", status = "error" }

@@ -267,10 +267,12 @@ describe("the option flags", function()
   end
 
   it("says what would be right", function()
-    refuses("remote", [[option 'flags': got "remote", expected "local"]])
-    refuses("both", [[option 'flags': got "both", expected "local"]])
+    refuses("all", [[option 'flags': got "all", expected "local", "remote" or "both"]])
     refuses(true, [[option 'flags': got true, expected "local"]])
-    refuses({ mode = "remote" }, [[option 'flags.mode': got "remote", expected "local"]])
+    refuses(
+      { mode = "on" },
+      [[option 'flags.mode': got "on", expected "local", "remote" or "both"]]
+    )
     refuses({ poll_interval = 0 }, "option 'flags.poll_interval': got 0, expected seconds from 0.1")
     refuses({ exposure = "twice" }, [[option 'flags.exposure': got "twice", expected "once"]])
     refuses({ file = "" }, "option 'flags.file': got \"\", expected the path of a file")

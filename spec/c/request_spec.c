@@ -71,7 +71,7 @@ static void make(scene *s, mp_lane_id lane) {
 
 static const char *url(scene *s, mp_lane_id lane) {
     make(s, lane);
-    CHECK(s->head.url.data[s->head.url.len - 1] == '\0');
+    CHECK(s->head.url.data && s->head.url.data[s->head.url.len - 1] == '\0');
     return s->head.url.data;
 }
 
@@ -205,7 +205,7 @@ CASE(a_fetch_is_a_get) {
     CHECK_STRING(header(&s, "Authorization"), "Authorization: Basic YWJjOg==");
     CHECK(!header(&s, "If-None-Match"));
     set_account(&s, "user", "secret");
-    memcpy(fetch.etag, "\"7\"", sizeof "\"7\"");
+    fetch.etag = "\"7\"";
     make_fetch(&s, &fetch);
     CHECK_STRING(s.head.url.data,
                  "https://api.mixpanel.com/flags/definitions?token=abc"

@@ -87,8 +87,10 @@ static void push_metatable(lua_State *L, int index) {
     lua_setfield(L, -2, "people");
     mp_update_push(L, &mp_groups_target, sizeof(mp_profile_handle), index);
     lua_setfield(L, -2, "groups");
-    mp_flags_handle_push(L, index);
+    mp_flags_handle_push(L, index, MP_LOCAL_FLAGS);
     lua_setfield(L, -2, "local_flags");
+    mp_flags_handle_push(L, index, MP_REMOTE_FLAGS);
+    lua_setfield(L, -2, "remote_flags");
     lua_setfield(L, -2, "__index");
 }
 
@@ -130,12 +132,14 @@ static void open_flags(lua_State *L, mp_client *client, draft *d) {
     char message[MP_MESSAGE] = "";
     if (!d->flags.wanted)
         return;
-    mp_flag_options options = {.poll_ms = d->flags.poll_ms,
-                               .path = d->flags.file};
+    mp_flag_options options = d->flags.options;
+    options.path = d->flags.file;
     check(L, mp_project_join_flags(client->project, &options, message), 2,
           message);
     client->flags = mp_project_flags(client->project);
-    client->uses_flags = client->wants_flags = true;
+    client->uses_flags = true;
+    client->decides_flags = options.local;
+    client->asks_flags = options.remote;
     client->exposure = d->flags.exposure;
 }
 

@@ -8,6 +8,7 @@
 #include "binding/encode/type_hint.h"
 #include "binding/event/events.h"
 #include "binding/flags/local_flags.h"
+#include "binding/flags/remote_flags.h"
 #include "binding/ingest/collect.h"
 #include "binding/lua/handle.h"
 #include "binding/profile/groups.h"
@@ -107,10 +108,10 @@ static void add_user(lua_State *L, int scratch) {
     add_profile_handle(L, scratch, MP_USER_GROUP, MP_LANE_GROUPS, NULL);
 }
 
-static void add_local_flags(lua_State *L, int scratch) {
-    mp_handle_type(L, MP_LOCAL_FLAGS);
-    mp_handle_add(L, lua_gettop(L), mp_local_flags_methods, scratch,
-                  MP_LOCAL_FLAGS);
+static void add_flags(lua_State *L, int scratch, mp_type type,
+                      const luaL_Reg *methods) {
+    mp_handle_type(L, type);
+    mp_handle_add(L, lua_gettop(L), methods, scratch, type);
     lua_pop(L, 2);
 }
 
@@ -133,7 +134,8 @@ int luaopen_mixpanel(lua_State *L) {
                        mp_groups_methods);
     add_client(L, scratch);
     add_user(L, scratch);
-    add_local_flags(L, scratch);
+    add_flags(L, scratch, MP_LOCAL_FLAGS, mp_local_flags_methods);
+    add_flags(L, scratch, MP_REMOTE_FLAGS, mp_remote_flags_methods);
     lua_newtable(L);
     for (const luaL_Reg *f = functions; f->name; f++) {
         lua_pushcfunction(L, f->func);

@@ -67,7 +67,8 @@ static const mp_option of_key[] = {
 static const mp_option of_client[] = {
     {"properties", read_table, "a table"},
     {"exclude_properties", read_table, "a list of names"},
-    {"flags", mp_option_flags, "\"local\", or a table with mode = \"local\""},
+    {"flags", mp_option_flags,
+     "\"local\", \"remote\" or \"both\", or a table with such a mode"},
 };
 
 enum {

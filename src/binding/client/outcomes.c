@@ -49,6 +49,16 @@ static void set_fallbacks(lua_State *L, const mp_flag_stats *s) {
     lua_setfield(L, -2, "fallbacks");
 }
 
+/* What was asked of Mixpanel. */
+static void set_remote(lua_State *L, const mp_remote_stats *s) {
+    lua_createtable(L, 0, 4);
+    set_count(L, "contexts", s->contexts);
+    set_count(L, "pending", s->pending);
+    set_count(L, "requests", s->requests);
+    set_count(L, "failures", s->failures);
+    lua_setfield(L, -2, "remote");
+}
+
 static void set_flags(lua_State *L, mp_flags *flags) {
     mp_flag_stats s;
     mp_flags_stats(flags, mp_clock_mono_ms(), &s);
@@ -67,6 +77,7 @@ static void set_flags(lua_State *L, mp_flags *flags) {
     set_count(L, "exposures", s.exposures);
     set_count(L, "exposures_failed", s.exposures_failed);
     set_fallbacks(L, &s);
+    set_remote(L, &s.remote);
     if (s.error[0])
         set_seconds(L, "last_error_age", s.error_age_ms);
     set_text(L, "last_error", s.error);

@@ -3,7 +3,11 @@
 #include "binding/event/event.h"
 #include "binding/flags/flag_value.h"
 
+#include "core/base/date.h"
 #include "core/os/clock.h"
+
+#include <stdio.h>
+#include <string.h>
 
 static const char event_name[] = "$experiment_started";
 
@@ -32,25 +36,49 @@ static void set_insert_id(lua_State *L, const mp_client *client,
     set_text(L, "$insert_id", id, sizeof id);
 }
 
+static void set_number(lua_State *L, const char *name, int64_t number) {
+    lua_pushnumber(L, (lua_Number)number);
+    lua_setfield(L, -2, name);
+}
+
+static void set_date(lua_State *L, const char *name, int64_t wall_ms) {
+    char seconds[MP_DATE_TEXT], text[MP_DATE_TEXT + sizeof ".000Z"];
+    mp_date_write(wall_ms / 1000, seconds);
+    int len =
+        snprintf(text, sizeof text, "%s.%03dZ", seconds, (int)(wall_ms % 1000));
+    set_text(L, name, text, (size_t)len);
+}
+
+/* How long the answer took, or the decision if it was made here. */
+static void set_times(lua_State *L, const mp_flag_seen *seen) {
+    static const char latency[] = "Variant fetch latency (ms)";
+    const mp_variants_times *times = &seen->times;
+    if (seen->start_ms >= 0)
+        set_number(L, latency, mp_clock_coarse_ms() - seen->start_ms);
+    if (times->asked_ms <= 0 || times->came_ms < times->asked_ms)
+        return;
+    set_number(L, latency, times->came_ms - times->asked_ms);
+    set_date(L, "Variant fetch start time", times->asked_ms);
+    set_date(L, "Variant fetch complete time", times->came_ms);
+}
+
 /* The names are those of Mixpanel's SDKs. */
 static void push_properties(lua_State *L, int context,
                             const mp_flag_seen *seen) {
     const mp_exposure *exposure = &seen->exposure;
-    lua_createtable(L, 0, 10);
+    lua_createtable(L, 0, 12);
     lua_pushliteral(L, "distinct_id");
     lua_rawget(L, context);
     lua_setfield(L, -2, "distinct_id");
     set_text(L, "Experiment name", exposure->flag, exposure->flag_len);
     set_text(L, "Variant name", exposure->variant, exposure->variant_len);
     set_text(L, "$experiment_type", "feature_flag", sizeof "feature_flag" - 1);
-    set_text(L, "Flag evaluation mode", "local", sizeof "local" - 1);
+    const char *mode = seen->remote ? "remote" : "local";
+    set_text(L, "Flag evaluation mode", mode, strlen(mode));
     set_value(L, "$experiment_id", &seen->experiment_id);
     set_value(L, "$is_experiment_active", &seen->is_experiment_active);
     set_value(L, "$is_qa_tester", &seen->is_qa_tester);
-    if (seen->start_ms >= 0) {
-        lua_pushnumber(L, (lua_Number)(mp_clock_coarse_ms() - seen->start_ms));
-        lua_setfield(L, -2, "Variant fetch latency (ms)");
-    }
+    set_times(L, seen);
 }
 
 /* ---- the event ---- */

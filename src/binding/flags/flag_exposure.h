@@ -6,12 +6,15 @@
 
 #include "core/flags/decide.h"
 #include "core/flags/exposure.h"
+#include "core/flags/variants.h"
 
 /* What was seen; a text or boolean that is undefined is left out. */
 typedef struct mp_flag_seen {
     mp_exposure exposure;
     mp_value experiment_id, is_experiment_active, is_qa_tester;
     int64_t start_ms; /* of the decision, on mp_clock_coarse_ms; -1: unknown */
+    bool remote;      /* Mixpanel decided */
+    mp_variants_times times; /* of its answer; all 0: unknown */
 } mp_flag_seen;
 
 /* Tracks $experiment_started for the context at index `context`, by the client

@@ -3,6 +3,7 @@
 #include "binding/lua/handle.h"
 
 #include <math.h>
+#include <string.h>
 
 enum {
     SLOTS = 8 /* of the stack for one level */
@@ -101,6 +102,23 @@ void mp_flag_variant_push(lua_State *L, const mp_flag *flag,
     lua_pushboolean(L, decision->is_test_user);
     lua_setfield(L, -2, "is_qa_tester");
     lua_pushliteral(L, "local");
+    lua_setfield(L, -2, "variant_source");
+}
+
+void mp_flag_answer_push(lua_State *L, const mp_value *variant,
+                         const char *source) {
+    static const char *const fields[] = {
+        "variant_key",          "variant_value", "experiment_id",
+        "is_experiment_active", "is_qa_tester",
+    };
+    lua_createtable(L, 0, 6);
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+        const mp_value *value =
+            mp_value_member(variant, fields[i], strlen(fields[i]));
+        if (value)
+            set(L, fields[i], value);
+    }
+    lua_pushstring(L, source);
     lua_setfield(L, -2, "variant_source");
 }
 

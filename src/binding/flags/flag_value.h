@@ -15,6 +15,11 @@ void mp_flag_value_push(lua_State *L, const mp_value *value);
 void mp_flag_variant_push(lua_State *L, const mp_flag *flag,
                           const mp_flag_decision *decision);
 
+/* Pushes the same for a variant that Mixpanel decided, from a source such as
+ * "remote". */
+void mp_flag_answer_push(lua_State *L, const mp_value *variant,
+                         const char *source);
+
 /* Pushes the value for a flag without a variant: a copy of the table at `index`
  * (nil: an empty one) with variant_source = "fallback" and fallback_reason. */
 void mp_flag_fallback_push(lua_State *L, int index, mp_flag_reason reason);

@@ -1,5 +1,6 @@
 #include "binding/flags/local_flags.h"
 
+#include "binding/flags/flag_arguments.h"
 #include "binding/flags/flag_exposure.h"
 #include "binding/flags/flag_value.h"
 #include "binding/flags/flags_handle.h"
@@ -12,8 +13,7 @@
 #include <stdio.h>
 
 enum {
-    DEFAULT_WAIT_MS = 10000,
-    KEY = 2 /* argument of the methods that take one */
+    DEFAULT_WAIT_MS = 10000
 };
 
 /* ---- one decision ---- */
@@ -31,7 +31,7 @@ typedef struct evaluation {
 
 static mp_flag_reason decide(evaluation *e, mp_flags *flags) {
     size_t len;
-    const char *key = lua_tolstring(e->L, KEY, &len);
+    const char *key = lua_tolstring(e->L, MP_FLAGS_KEY, &len);
     mp_flag_work *w = e->work;
     w->set = flags ? mp_flags_get(flags) : NULL;
     if (!w->set)
@@ -46,13 +46,12 @@ static mp_flag_reason decide(evaluation *e, mp_flags *flags) {
     return e->decision.reason;
 }
 
-/* Begins an evaluation of the flag at argument KEY for the context at argument
+/* Begins an evaluation of the flag at its argument for the context at argument
  * `context`, and decides. Pushes the work. */
 static void evaluate(lua_State *L, int context, evaluation *e) {
     *e = (evaluation){
         .L = L, .self = mp_flags_handle_check(L), .context = context};
-    if (lua_type(L, KEY) != LUA_TSTRING)
-        mp_raise_type(L, KEY, "flag: string");
+    mp_flags_check_key(L);
     mp_read_context_check(L, context);
     mp_flags *flags = mp_flags_handle_start(e->self);
     e->start_ms = mp_clock_coarse_ms();
@@ -93,17 +92,10 @@ static void expose(const evaluation *e) {
     lua_pop(L, 2);
 }
 
-/* Whether the argument that says so lets an exposure be reported. */
-static bool check_report(lua_State *L, int arg) {
-    if (!lua_isnoneornil(L, arg) && !lua_isboolean(L, arg))
-        mp_raise_type(L, arg, "report_exposure: boolean");
-    return lua_isnoneornil(L, arg) || lua_toboolean(L, arg);
-}
-
 /* get_variant_value(key, fallback, context[, report_exposure]) */
 static int get_variant_value(lua_State *L) {
     evaluation e;
-    bool report = check_report(L, 5);
+    bool report = mp_flags_check_report(L, 5);
     evaluate(L, 4, &e);
     if (report)
         expose(&e);
@@ -118,12 +110,8 @@ static int get_variant_value(lua_State *L) {
 /* get_variant(key, fallback, context[, report_exposure]) */
 static int get_variant(lua_State *L) {
     evaluation e;
-    bool report = check_report(L, 5);
-    if (!lua_istable(L, 3) && !lua_isnil(L, 3))
-        mp_raise(L, 3,
-                 "fallback: expected a variant such as { variant_value = "
-                 "false }, or nil, got %s; get_variant_value takes a value",
-                 luaL_typename(L, 3));
+    bool report = mp_flags_check_report(L, 5);
+    mp_flags_check_fallback(L);
     evaluate(L, 4, &e);
     if (report)
         expose(&e);
@@ -138,7 +126,7 @@ static int get_variant(lua_State *L) {
 /* is_enabled(key, context[, report_exposure]) */
 static int is_enabled(lua_State *L) {
     evaluation e;
-    bool report = check_report(L, 4);
+    bool report = mp_flags_check_report(L, 4);
     evaluate(L, 3, &e);
     if (report)
         expose(&e);
@@ -187,79 +175,6 @@ static int get_all_variants(lua_State *L) {
                         err);
     }
     mp_flag_work_give(w);
-    return 1;
-}
-
-/* ---- exposures by hand ---- */
-
-/* The text at a field of the variant at argument 3; NULL: none. */
-static const char *text_of(lua_State *L, const char *field, size_t *len) {
-    lua_pushstring(L, field);
-    lua_rawget(L, 3);
-    return lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, len) : NULL;
-}
-
-/* A boolean at a field; undefined: none. */
-static mp_value boolean_of(lua_State *L, const char *field) {
-    lua_pushstring(L, field);
-    lua_rawget(L, 3);
-    mp_value value = lua_isboolean(L, -1)
-                         ? mp_value_boolean(lua_toboolean(L, -1) != 0)
-                         : mp_value_undefined();
-    lua_pop(L, 1);
-    return value;
-}
-
-/* Fills in what the arguments say; texts stay on the stack. */
-static void read_seen(lua_State *L, mp_flag_seen *seen) {
-    size_t len = 0;
-    mp_exposure *exposure = &seen->exposure;
-    if (lua_type(L, KEY) != LUA_TSTRING)
-        mp_raise_type(L, KEY, "flag: string");
-    if (!lua_istable(L, 3))
-        mp_raise_type(L, 3, "variant: table");
-    mp_read_context_check(L, 4);
-    exposure->flag = lua_tolstring(L, KEY, &exposure->flag_len);
-    exposure->variant = text_of(L, "variant_key", &exposure->variant_len);
-    if (!exposure->variant)
-        mp_raise(L, 3,
-                 "variant.variant_key: string expected, as in what "
-                 "get_variant returned");
-    const char *experiment = text_of(L, "experiment_id", &len);
-    seen->experiment_id =
-        experiment ? mp_value_text(experiment, len) : mp_value_undefined();
-    seen->is_experiment_active = boolean_of(L, "is_experiment_active");
-    seen->is_qa_tester = boolean_of(L, "is_qa_tester");
-    seen->start_ms = -1;
-}
-
-/* track_exposure_event(key, variant, context) */
-static int track_exposure_event(lua_State *L) {
-    mp_flags_handle *self = mp_flags_handle_check(L);
-    mp_flag_seen seen;
-    mp_fault fault;
-    mp_value id;
-    read_seen(L, &seen);
-    mp_flags_handle_start(self);
-    if (!self->client->project || self->client->closed)
-        return mp_fail_closed(L);
-    mp_flag_work *w = mp_flag_work_take(L, self);
-    mp_context_begin(&w->context);
-    if (mp_read_context_id(L, 4, &w->context, &id) != MP_OK ||
-        id.kind != MP_VALUE_TEXT) {
-        mp_flag_work_give(w);
-        mp_raise(L, 4,
-                 "context.distinct_id: expected the id of whoever saw "
-                 "the flag, a string or a number");
-    }
-    seen.exposure.id = id.as.text;
-    seen.exposure.id_len = id.len;
-    mp_flags_handle_push_client(L);
-    mp_err err = mp_flag_expose(L, lua_gettop(L), 4, &seen, &fault);
-    mp_flag_work_give(w);
-    if (err != MP_OK)
-        return mp_fail_record(L, self->client, err, &fault, "");
-    lua_pushboolean(L, 1);
     return 1;
 }
 
@@ -329,7 +244,7 @@ const luaL_Reg mp_local_flags_methods[] = {
     {"get_variant_value", get_variant_value},
     {"is_enabled", is_enabled},
     {"get_all_variants", get_all_variants},
-    {"track_exposure_event", track_exposure_event},
+    {"track_exposure_event", mp_flags_track_exposure},
     {"are_flags_ready", are_flags_ready},
     {"start_polling_for_definitions", start_polling},
     {"stop_polling_for_definitions", stop_polling},

@@ -3,7 +3,9 @@
 #include "binding/encode/type_hint.h"
 #include "binding/lua/handle.h"
 
+#include "core/base/json.h"
 #include "core/flags/coerce.h"
+#include "core/flags/value_json.h"
 
 #include <errno.h>
 #include <math.h>
@@ -273,4 +275,51 @@ mp_err mp_read_context_whole(lua_State *L, int index, mp_context *context,
                              mp_subject *subject) {
     mp_context_begin(context);
     return read_properties(L, index, NULL, context, subject);
+}
+
+/* ---- for Mixpanel ---- */
+
+static bool is_id(const mp_member *member) {
+    static const char device[] = "device_id";
+    return (member->key_len == sizeof id_name - 1 &&
+            memcmp(member->key, id_name, member->key_len) == 0) ||
+           (member->key_len == sizeof device - 1 &&
+            memcmp(member->key, device, member->key_len) == 0);
+}
+
+static void write_member(const mp_member *member, mp_context *context,
+                         mp_buf *out) {
+    bool repaired = false;
+    mp_value value = member->value;
+    bool number =
+        value.kind == MP_VALUE_NUMBER || value.kind == MP_VALUE_INTEGER;
+    if (number && is_id(member) &&
+        !mp_coerce_text(&member->value, &context->arena, &value))
+        mp_buf_fail(out, MP_MEMORY);
+    mp_json_string(out, member->key, member->key_len, &repaired);
+    mp_buf_puts(out, ":");
+    mp_value_write(&value, out);
+}
+
+mp_err mp_read_context_json(lua_State *L, int index, mp_context *context,
+                            mp_buf *out) {
+    int top = lua_gettop(L);
+    mp_context_begin(context);
+    context->as_given = true;
+    read_object(L, index, context, NULL);
+    lua_settop(L, top);
+    const mp_value *value = mp_context_value(context);
+    if (!value)
+        return context->err;
+    mp_buf_clear(out);
+    mp_buf_puts(out, "{");
+    for (uint32_t i = 0; i < value->len; i++) {
+        if (i > 0)
+            mp_buf_puts(out, ",");
+        write_member(&value->as.members[i], context, out);
+    }
+    mp_buf_puts(out, "}");
+    if (out->err == MP_INVALID)
+        context->problem = "it has more than 8 KiB of JSON";
+    return out->err;
 }

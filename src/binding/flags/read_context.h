@@ -6,6 +6,7 @@
 
 #include "binding/lua/compat.h"
 
+#include "core/base/buf.h"
 #include "core/flags/context.h"
 #include "core/flags/decide.h"
 
@@ -27,6 +28,13 @@ mp_err mp_read_context_whole(lua_State *L, int index, mp_context *context,
                              mp_subject *subject);
 mp_err mp_read_context_attribute(lua_State *L, int index, const mp_flag *flag,
                                  mp_context *context, mp_subject *subject);
+
+/* Writes the whole context as JSON, the same for the same context: members in
+ * one order, ids that are numbers as texts. MP_MEMORY; MP_INVALID with the
+ * problem in `context`, for what has no JSON or goes beyond the limit of
+ * `out`. */
+mp_err mp_read_context_json(lua_State *L, int index, mp_context *context,
+                            mp_buf *out);
 
 /* The id at `distinct_id` as a text; undefined: there is none. */
 mp_err mp_read_context_id(lua_State *L, int index, mp_context *context,

@@ -20,6 +20,7 @@ typedef enum mp_type {
     MP_USER_PEOPLE,
     MP_USER_GROUP,
     MP_LOCAL_FLAGS,
+    MP_REMOTE_FLAGS,
     MP_TYPES
 } mp_type;
 
@@ -54,8 +55,9 @@ typedef struct mp_client {
     mp_buf event_prefix;       /* of an event, up to its time: see event.h */
     mp_flags *flags;           /* the project's; NULL: none, as of `project` */
     mp_expose exposure;
-    bool wants_flags; /* has the option `flags` */
-    bool uses_flags;  /* counts as one that does: see mp_flags_join */
+    bool decides_flags; /* by option `flags`, "local" or "both" */
+    bool asks_flags;    /* the same, "remote" or "both" */
+    bool uses_flags;    /* counts as one that has it: see mp_flags_join */
     bool closed;
 } mp_client;
 

@@ -12,6 +12,7 @@
 #include "core/user/state_file.h"
 
 #include <stdatomic.h>
+#include <stdio.h>
 
 /* DESIGN
  *
@@ -322,6 +323,25 @@ mp_err mp_engine_await_flags(mp_project *project, int64_t timeout_ms,
              "timeout: no definitions of flags have come yet%s%.180s",
              stats.error[0] ? ": " : "", stats.error);
     return MP_TIMEOUT;
+}
+
+mp_err mp_engine_ask_flags(mp_project *project, const char *context, size_t len,
+                           uint64_t *id, char message[MP_MESSAGE]) {
+    bool wake = false;
+    if (atomic_load_explicit(&engine.over, memory_order_relaxed)) {
+        snprintf(message, MP_MESSAGE, "the process ends");
+        return MP_CLOSED;
+    }
+    mp_err err =
+        mp_flags_ask(mp_project_flags(project), context, len, id, &wake);
+    if (err == MP_QUEUE_FULL)
+        snprintf(message, MP_MESSAGE,
+                 "as many contexts as are remembered wait for their answers");
+    else if (err != MP_OK)
+        snprintf(message, MP_MESSAGE, "out of memory");
+    else if (wake && !is_manual(project))
+        err = start_and_wake(project, message);
+    return err;
 }
 
 mp_err mp_engine_save(mp_project *project, mp_state_file *file) {

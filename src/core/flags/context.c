@@ -20,6 +20,7 @@ void mp_context_begin(mp_context *context) {
     context->arena.limit = MP_CONTEXT_BYTES;
     context->count = 0;
     context->levels = 0;
+    context->as_given = false;
     context->key = NULL;
     context->problem = NULL;
     context->err = MP_OK;
@@ -80,11 +81,22 @@ void mp_context_integer(mp_context *context, int64_t integer) {
     add(context, mp_value_integer(integer));
 }
 
+/* A text of the arena; NULL when it gives none. */
+static const char *convert(mp_context *context, const char *text, size_t len,
+                           uint32_t *converted) {
+    if (!context->as_given)
+        return mp_value_lower(text, len, &context->arena, converted);
+    *converted = (uint32_t)len;
+    return len < context->arena.limit
+               ? mp_arena_copy(&context->arena, text, len)
+               : NULL;
+}
+
 void mp_context_text(mp_context *context, const char *text, size_t len) {
     uint32_t lower_len;
     if (context->err != MP_OK)
         return;
-    const char *lower = mp_value_lower(text, len, &context->arena, &lower_len);
+    const char *lower = convert(context, text, len, &lower_len);
     if (lower)
         add(context, mp_value_text(lower, lower_len));
     else
@@ -96,7 +108,7 @@ bool mp_context_key(mp_context *context, const char *key, size_t len,
     uint32_t lower_len;
     if (context->err != MP_OK)
         return false;
-    const char *lower = mp_value_lower(key, len, &context->arena, &lower_len);
+    const char *lower = convert(context, key, len, &lower_len);
     if (!lower) {
         fail_for_room(context);
         return false;

@@ -1,5 +1,6 @@
 /* The custom properties of a context, told piece by piece by whoever reads
- * them, and made into values of which keys and texts are lower case. One after
+ * them, and made into values of which keys and texts are lower case, unless
+ * `as_given` is set after the beginning. One after
  * the other in the same memory, so that equal ones allocate nothing. Not
  * thread-safe.
  *
@@ -29,6 +30,7 @@ typedef struct mp_context {
     uint32_t count, cap;
     uint32_t first[MP_VALUE_LEVELS + 1]; /* entry of each open table */
     uint32_t levels;
+    bool as_given;
     const char *key, *given_key; /* of the next value */
     uint32_t key_len, given_len;
     const char *problem; /* "nested deeper than …", NULL: none; after

@@ -123,6 +123,7 @@ const char *mp_flag_reason_name(mp_flag_reason reason) {
         [MP_FLAG_NO_ATTRIBUTE] = "MISSING_CONTEXT_KEY",
         [MP_FLAG_NO_ROLLOUT] = "NO_ROLLOUT_MATCH",
         [MP_FLAG_BAD_CONTEXT] = "INVALID_CONTEXT",
+        [MP_FLAG_NO_ANSWER] = "BACKEND_ERROR",
     };
     return names[reason];
 }

@@ -21,7 +21,9 @@ typedef enum mp_flag_reason {
     MP_FLAG_NOT_FOUND,
     MP_FLAG_NO_ATTRIBUTE, /* the context has not what the flag names */
     MP_FLAG_NO_ROLLOUT,
-    MP_FLAG_BAD_CONTEXT, /* it holds what no rule could look at */
+    MP_FLAG_BAD_CONTEXT, /* it holds what no rule could look at, or what
+                            Mixpanel is not asked with */
+    MP_FLAG_NO_ANSWER,   /* Mixpanel, who decides, said nothing of use */
     MP_FLAG_REASONS
 } mp_flag_reason;
 

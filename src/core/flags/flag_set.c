@@ -1,6 +1,7 @@
 #include "core/flags/flag_set.h"
 
 #include "core/flags/fnv.h"
+#include "core/flags/value_json.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
@@ -100,18 +101,10 @@ static mp_err add_flags(mp_flag_set *set, const json_t *list) {
     return err;
 }
 
-/* Numbers that no integer holds are read as JavaScript does. */
-static json_t *parse(const char *text, size_t len, json_error_t *why) {
-    json_t *root = mp_parse_any_key(text, len, 0, why);
-    if (root || json_error_code(why) != json_error_numeric_overflow)
-        return root;
-    return mp_parse_any_key(text, len, JSON_DECODE_INT_AS_REAL, why);
-}
-
 static mp_err compile(const char *text, size_t len, mp_flag_set *set,
                       char message[MP_MESSAGE]) {
     json_error_t why;
-    json_t *root = parse(text, len, &why);
+    json_t *root = mp_value_parse(text, len, &why);
     if (!root) {
         snprintf(message, MP_MESSAGE, "they are no JSON: %.200s", why.text);
         return mp_parse_failure(&why);

@@ -21,18 +21,21 @@ mp_flags *mp_flags_new(const char *token) {
         return NULL;
     mp_flag_keep_init(&flags->keep);
     flags->fetch.path = "/flags/definitions";
+    flags->fetch.etag = flags->etag;
     flags->fetch.most = MP_FLAG_SET_BYTES + 1; /* so that more is noticed */
     flags->poll.interval_ms = POLL_MS;
     flags->poll.rng.state = mp_random_bits();
     flags->token = mp_text_copy(token);
     flags->exposures = mp_exposures_new(EXPOSURES, mp_random_bits());
-    if (!flags->token || !flags->exposures ||
+    flags->remote = mp_remote_new(mp_random_bits());
+    if (!flags->token || !flags->exposures || !flags->remote ||
         mp_wait_init(&flags->wait) != MP_OK)
         goto failed;
     if (mp_flag_store_init(&flags->store) == MP_OK)
         return flags;
     mp_wait_destroy(&flags->wait);
 failed:
+    mp_remote_free(flags->remote);
     mp_exposures_free(flags->exposures);
     free(flags->token);
     free(flags);
@@ -45,6 +48,7 @@ void mp_flags_free(mp_flags *flags) {
     mp_flag_keep_free(&flags->keep);
     mp_flag_store_destroy(&flags->store);
     mp_exposures_free(flags->exposures);
+    mp_remote_free(flags->remote);
     mp_wait_destroy(&flags->wait);
     free(flags->token);
     free(flags);
@@ -85,7 +89,10 @@ mp_err mp_flags_join(mp_flags *flags, const mp_flag_options *options,
     mp_err err = use_path(flags, options, message);
     if (err == MP_OK) {
         flags->users++;
-        flags->poll.interval_ms = options->poll_ms;
+        if (options->local)
+            flags->poll.interval_ms = options->poll_ms;
+        if (options->remote)
+            mp_remote_configure(flags->remote, &options->ask);
     }
     mp_flags_unlock(flags);
     return err;
@@ -96,6 +103,8 @@ void mp_flags_leave(mp_flags *flags) {
     if (--flags->users == 0) {
         flags->poll.wanted = flags->poll.refresh = flags->stopped = false;
         atomic_store(&flags->attended, false);
+        mp_remote_stop(flags->remote, "every client with flags is closed");
+        mp_wait_changed(&flags->wait);
     }
     mp_flags_unlock(flags);
 }
@@ -247,6 +256,7 @@ void mp_flags_stats(mp_flags *flags, int64_t now_ms, mp_flag_stats *out) {
     out->age_ms = now_ms > flags->held_ms ? now_ms - flags->held_ms : 0;
     out->error_age_ms = now_ms > flags->error_ms ? now_ms - flags->error_ms : 0;
     memcpy(out->error, flags->error, sizeof out->error);
+    mp_remote_stats_get(flags->remote, &out->remote);
     mp_flags_unlock(flags);
 }
 
@@ -266,12 +276,13 @@ void mp_flags_in_child(mp_flags *flags, int64_t now_ms) {
     mp_flag_store_after_fork_child(&flags->store);
     mp_flag_keep_in_child(&flags->keep);
     /* The parent's sender may have been writing to these. */
-    flags->fetch.etag[0] = '\0';
+    flags->etag[0] = '\0';
     flags->text = mp_fnv128_empty;
     if (flags->loading == MP_FLAGS_LOADING)
         flags->loading = MP_FLAGS_NOT_LOADED;
     flags->poll.under_way = flags->poll.refresh = false;
     flags->poll.rng.state = mp_random_bits();
+    mp_remote_in_child(flags->remote);
     if (flags->poll.wanted && mp_flags_ready(flags))
         mp_flag_poll_rest(&flags->poll, now_ms);
     flags->begun = flags->ended = flags->failures = 0;

@@ -1,6 +1,6 @@
-/* The feature flags of a project: definitions that are kept up to date, and
- * the account of what was decided. Sends nothing: the project takes what is to
- * be fetched from here and brings the reply.
+/* The feature flags of a project: definitions that are kept up to date, what
+ * Mixpanel decided itself, and the account of both. Sends nothing: the project
+ * takes what is to be fetched from here and brings the reply.
  *
  * Nothing happens until mp_flags_start. Times ending in `now_ms` are of
  * mp_clock_mono_ms. Thread: any, unless it says otherwise. */
@@ -10,6 +10,7 @@
 #include "core/flags/decide.h"
 #include "core/flags/exposure.h"
 #include "core/flags/flag_set.h"
+#include "core/flags/remote.h"
 #include "core/wire/exchange.h"
 
 typedef struct mp_flags mp_flags;
@@ -19,6 +20,9 @@ typedef struct mp_flag_options {
     int64_t poll_ms;  /* between two looks for new definitions */
     const char *path; /* absolute: where definitions are kept; NULL: nowhere */
     bool shared;      /* that is a directory of a spool */
+    bool local;       /* decides in this process: what is above holds */
+    bool remote;      /* has Mixpanel decide: what is below holds */
+    mp_remote_options ask;
 } mp_flag_options;
 
 typedef struct mp_flag_stats {
@@ -32,6 +36,7 @@ typedef struct mp_flag_stats {
     int64_t error_age_ms;
     char error[MP_MESSAGE]; /* the last one; "": none */
     char fault[MP_MESSAGE]; /* of the first that is faulty */
+    mp_remote_stats remote;
 } mp_flag_stats;
 
 /* `token`: of the project, copied. NULL: out of memory. */
@@ -75,6 +80,25 @@ mp_err mp_flags_await(mp_flags *flags, uint64_t refresh, int64_t deadline_ms,
 /* Waits until there are definitions. False: the deadline has passed. */
 bool mp_flags_wait(mp_flags *flags, int64_t deadline_ms);
 
+/* ---- what Mixpanel decides ---- */
+
+/* Has Mixpanel asked for a context, which is JSON, if that is due: see
+ * mp_remote_ask. *wake: the caller wakes the sender. */
+mp_err mp_flags_ask(mp_flags *flags, const char *context, size_t len,
+                    uint64_t *id, bool *wake);
+
+/* See mp_remote_find. */
+uint64_t mp_flags_find(mp_flags *flags, const char *context, size_t len);
+
+/* See mp_remote_look. The second waits first, at most until `deadline_ms`,
+ * while the answer is pending. */
+bool mp_flags_look(mp_flags *flags, uint64_t id, mp_remote_view *out);
+bool mp_flags_await_answer(mp_flags *flags, uint64_t id, int64_t deadline_ms,
+                           mp_remote_view *out);
+
+/* How long a script waits for an answer. */
+int64_t mp_flags_timeout_ms(mp_flags *flags);
+
 /* ---- decisions ---- */
 
 /* The definitions in force, with a reference for the caller; NULL: none. */
@@ -105,10 +129,16 @@ void mp_flags_stats(mp_flags *flags, int64_t now_ms, mp_flag_stats *out);
 const mp_fetch *mp_flags_next(mp_flags *flags, int64_t now_ms,
                               int64_t *next_ms);
 
-/* Takes the reply to it: compiles the definitions and keeps them. What is no
- * use leaves those before in force. */
-void mp_flags_handle_reply(mp_flags *flags, const mp_reply *reply,
-                           int64_t now_ms, int64_t wall_ms);
+/* The same for a context that Mixpanel decides for: somebody may be waiting, so
+ * it goes before records. NULL: none waits. Blocks for nothing. */
+const mp_fetch *mp_flags_next_remote(mp_flags *flags, int64_t now_ms,
+                                     int64_t wall_ms);
+
+/* Takes the reply to a fetch. Definitions are compiled and kept; an answer is
+ * kept for its context. What is no use leaves what was there. */
+void mp_flags_handle_reply(mp_flags *flags, const mp_fetch *fetch,
+                           const mp_reply *reply, int64_t now_ms,
+                           int64_t wall_ms);
 
 /* ---- fork ---- */
 

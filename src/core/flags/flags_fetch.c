@@ -26,14 +26,15 @@ static void report(mp_flags *flags, const char *message) {
     mp_flags_unlock(flags);
 }
 
-/* The API's own words, {"error": "…"}, if it has any. */
-static void describe_status(const mp_reply *reply, char message[MP_MESSAGE]) {
+/* The API's own words are {"error": "…"}, if it has any. */
+void mp_flags_describe(const char *path, const mp_reply *reply,
+                       char message[MP_MESSAGE]) {
     json_error_t why;
     json_t *root =
         reply->len > 0 ? mp_parse(reply->body, reply->len, 0, &why) : NULL;
     const char *error = json_string_value(json_object_get(root, "error"));
-    snprintf(message, MP_MESSAGE, "/flags/definitions: status %d%s%.*s",
-             reply->status, error ? ": " : "", SHOWN, error ? error : "");
+    snprintf(message, MP_MESSAGE, "%s: status %d%s%.*s", path, reply->status,
+             error ? ": " : "", SHOWN, error ? error : "");
     json_decref(root);
 }
 
@@ -72,8 +73,8 @@ static void use_etag(mp_flags *flags, const char *etag, size_t len) {
     if (i < len || len >= MP_ETAG) /* no header could carry it back */
         len = 0;
     if (len > 0)
-        memcpy(flags->fetch.etag, etag, len);
-    flags->fetch.etag[len] = '\0';
+        memcpy(flags->etag, etag, len);
+    flags->etag[len] = '\0';
 }
 
 /* Says since when the definitions hold; `wall_ms`: of the moment they came. */
@@ -106,7 +107,7 @@ static void keep(mp_flags *flags, const mp_reply *reply, int64_t wall_ms) {
     mp_flag_kept kept = {.time_ms = wall_ms};
     mp_err err = mp_buf_add(&kept.text, reply->body, reply->len);
     if (err == MP_OK)
-        err = mp_buf_puts(&kept.etag, flags->fetch.etag);
+        err = mp_buf_puts(&kept.etag, flags->etag);
     if (err == MP_OK)
         err = mp_flag_keep_save(&flags->keep, flags->token, &kept, message);
     mp_flag_kept_free(&kept);
@@ -165,14 +166,14 @@ const mp_fetch *mp_flags_next(mp_flags *flags, int64_t now_ms,
 static mp_err read_reply(mp_flags *flags, const mp_reply *reply,
                          int64_t wall_ms, char message[MP_MESSAGE]) {
     bool same = false;
-    if (reply->status == 304 && flags->fetch.etag[0])
+    if (reply->status == 304 && flags->etag[0])
         return MP_OK;
     if (reply->status == 0) {
         memcpy(message, reply->failure, MP_MESSAGE);
         return MP_NETWORK;
     }
     if (reply->status != 200) {
-        describe_status(reply, message);
+        mp_flags_describe(flags->fetch.path, reply, message);
         return MP_NETWORK;
     }
     mp_err err = use(flags, reply->len > 0 ? reply->body : "", reply->len,
@@ -186,8 +187,9 @@ static mp_err read_reply(mp_flags *flags, const mp_reply *reply,
     return MP_OK;
 }
 
-void mp_flags_handle_reply(mp_flags *flags, const mp_reply *reply,
-                           int64_t now_ms, int64_t wall_ms) {
+/* The reply to a fetch of definitions. */
+static void handle_definitions(mp_flags *flags, const mp_reply *reply,
+                               int64_t now_ms, int64_t wall_ms) {
     char message[MP_MESSAGE] = "out of memory";
     mp_err err = read_reply(flags, reply, wall_ms, message);
     if (err == MP_OK)
@@ -203,4 +205,13 @@ void mp_flags_handle_reply(mp_flags *flags, const mp_reply *reply,
     flags->ended++;
     mp_wait_changed(&flags->wait);
     mp_flags_unlock(flags);
+}
+
+void mp_flags_handle_reply(mp_flags *flags, const mp_fetch *fetch,
+                           const mp_reply *reply, int64_t now_ms,
+                           int64_t wall_ms) {
+    if (fetch == &flags->fetch)
+        handle_definitions(flags, reply, now_ms, wall_ms);
+    else
+        mp_flags_handle_answer(flags, fetch, reply, now_ms, wall_ms);
 }

@@ -6,6 +6,7 @@
 #include "core/flags/flag_poll.h"
 #include "core/flags/flag_store.h"
 #include "core/flags/flags.h"
+#include "core/flags/remote.h"
 #include "core/os/wait.h"
 
 #include <stdatomic.h>
@@ -33,6 +34,7 @@ struct mp_flags {
     uint64_t failures;
     int64_t held_ms; /* when the server last said that the definitions hold */
     mp_exposures *exposures;
+    mp_remote *remote;
     int64_t error_ms;
     char error[MP_MESSAGE];
 
@@ -40,7 +42,8 @@ struct mp_flags {
      * whoever loads. */
     mp_flag_keep keep;
     mp_fetch fetch;
-    mp_fnv128 text; /* hash of the definitions in force */
+    char etag[MP_ETAG]; /* of the definitions in force; "": none */
+    mp_fnv128 text;     /* hash of the definitions in force */
 };
 
 void mp_flags_lock(mp_flags *flags);
@@ -51,6 +54,15 @@ bool mp_flags_ready(mp_flags *flags);
 
 /* With the lock held. */
 void mp_flags_note_error(mp_flags *flags, const char *message, int64_t now_ms);
+
+/* Writes what the status of a reply says, with the API's own words. */
+void mp_flags_describe(const char *path, const mp_reply *reply,
+                       char message[MP_MESSAGE]);
+
+/* Takes the reply to what mp_flags_next_remote gave. No lock held. */
+void mp_flags_handle_answer(mp_flags *flags, const mp_fetch *fetch,
+                            const mp_reply *reply, int64_t now_ms,
+                            int64_t wall_ms);
 
 /* Puts what was kept in force. No lock held. */
 void mp_flags_load(mp_flags *flags);

@@ -21,6 +21,13 @@ const char *mp_value_lower(const char *text, size_t len, mp_arena *arena,
     return lower;
 }
 
+json_t *mp_value_parse(const char *text, size_t len, json_error_t *why) {
+    json_t *root = mp_parse_any_key(text, len, 0, why);
+    if (root || json_error_code(why) != json_error_numeric_overflow)
+        return root;
+    return mp_parse_any_key(text, len, JSON_DECODE_INT_AS_REAL, why);
+}
+
 static mp_err read_text(const json_t *json, mp_value_case text_case,
                         mp_arena *arena, mp_value *out) {
     const char *text = json_string_value(json);

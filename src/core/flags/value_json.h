@@ -11,6 +11,10 @@ typedef enum mp_value_case {
     MP_VALUE_LOWER_TEXT /* texts, not keys */
 } mp_value_case;
 
+/* Parses a text as mp_parse_any_key does; numbers that no integer holds are
+ * read as JavaScript does. */
+json_t *mp_value_parse(const char *text, size_t len, json_error_t *why);
+
 /* Makes a value of a tree, in memory of the arena. MP_INVALID for one of more
  * than `levels` levels, MP_MEMORY. */
 mp_err mp_value_from_json(json_t *json, mp_value_case text_case, int levels,

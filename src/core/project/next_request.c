@@ -171,6 +171,24 @@ static bool take_check(mp_project *project, uint64_t *check) {
     return true;
 }
 
+/* The request of a fetch. NULL: out of memory, and it has failed. */
+static mp_request *make_fetch(mp_project *project, mp_settings *settings,
+                              const mp_fetch *fetch, int64_t now_ms,
+                              int64_t *next_ms) {
+    mp_flight *under_way = calloc(1, sizeof *under_way);
+    if (!under_way) {
+        mp_reply none = {.failure = "out of memory for a request"};
+        mp_flags_handle_reply(mp_project_flags(project), fetch, &none, now_ms,
+                              mp_clock_wall_ms());
+        *next_ms = now_ms + NO_MEMORY_MS;
+        return NULL;
+    }
+    mp_request_fetch(&under_way->request, fetch, &project->config, settings);
+    trace_request(project, under_way);
+    *next_ms = now_ms;
+    return &under_way->request;
+}
+
 /* The definitions of flags, if they are to be fetched; else NULL, and *next_ms
  * is no later than when to ask again. */
 static mp_request *next_fetch(mp_project *project, mp_settings *settings,
@@ -180,19 +198,16 @@ static mp_request *next_fetch(mp_project *project, mp_settings *settings,
     const mp_fetch *fetch =
         flags ? mp_flags_next(flags, now_ms, &flags_ms) : NULL;
     *next_ms = mp_clock_earlier(*next_ms, flags_ms);
-    if (!fetch)
-        return NULL;
-    mp_flight *under_way = calloc(1, sizeof *under_way);
-    if (!under_way) {
-        mp_reply none = {.failure = "out of memory for a request"};
-        mp_flags_handle_reply(flags, &none, now_ms, mp_clock_wall_ms());
-        *next_ms = now_ms + NO_MEMORY_MS;
-        return NULL;
-    }
-    mp_request_fetch(&under_way->request, fetch, &project->config, settings);
-    trace_request(project, under_way);
-    *next_ms = now_ms;
-    return &under_way->request;
+    return fetch ? make_fetch(project, settings, fetch, now_ms, next_ms) : NULL;
+}
+
+/* What somebody may be waiting for; NULL: nothing. */
+static mp_request *next_remote(mp_project *project, mp_settings *settings,
+                               int64_t now_ms, int64_t *next_ms) {
+    mp_flags *flags = mp_project_flags(project);
+    const mp_fetch *fetch =
+        flags ? mp_flags_next_remote(flags, now_ms, mp_clock_wall_ms()) : NULL;
+    return fetch ? make_fetch(project, settings, fetch, now_ms, next_ms) : NULL;
 }
 
 static mp_request *next_check(mp_project *project, mp_settings *settings,
@@ -261,7 +276,11 @@ static choice choose(mp_project *project, int64_t now_ms, int64_t *next_ms) {
 mp_request *mp_project_next_request(mp_project *project, int64_t now_ms,
                                     int64_t *next_ms) {
     mp_settings *settings = mp_project_settings(project);
-    mp_request *request = NULL;
+    mp_request *request = next_remote(project, settings, now_ms, next_ms);
+    if (request) {
+        mp_settings_release(settings);
+        return request;
+    }
     choice next = choose(project, now_ms, next_ms);
     while (next.wanted) {
         mp_project_fetch(project, next.id, next.wanted, settings, now_ms);
@@ -351,7 +370,8 @@ void mp_project_handle_reply(mp_project *project, mp_request *request,
     report_untraceable(
         project, mp_trace_reply(&project->trace, under_way->number, reply));
     if (under_way->request.fetch)
-        mp_flags_handle_reply(mp_project_flags(project), reply, now_ms,
+        mp_flags_handle_reply(mp_project_flags(project),
+                              under_way->request.fetch, reply, now_ms,
                               mp_clock_wall_ms());
     else if (under_way->batch)
         handle_batch_reply(project, under_way, reply, now_ms);

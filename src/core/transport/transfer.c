@@ -144,6 +144,12 @@ static void set_fetch(mp_transfer *t) {
     curl_easy_setopt(t->easy, CURLOPT_HEADERDATA, t);
 }
 
+static int64_t timeout_ms(const mp_request *request) {
+    int64_t ms = request->settings->request_timeout_ms;
+    int64_t own_ms = request->fetch ? request->fetch->timeout_ms : 0;
+    return own_ms > 0 && own_ms < ms ? own_ms : ms;
+}
+
 /* Only what can run out of memory is checked: the other options are
  * constants that this libcurl is known to take. */
 static bool set_options(mp_transfer *t, const char *url) {
@@ -175,8 +181,7 @@ static bool set_options(mp_transfer *t, const char *url) {
     curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, (long)UPLOAD_BUFFER);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
                      (long)settings->connect_timeout_ms);
-    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS,
-                     (long)settings->request_timeout_ms);
+    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)timeout_ms(request));
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, t);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, t->error);

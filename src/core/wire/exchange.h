@@ -21,8 +21,11 @@ enum {
 /* What is asked for where no records go: a GET, in the words of HTTP. */
 typedef struct mp_fetch {
     const char *path;
-    size_t most;        /* bytes of a reply; what comes behind is cut off */
-    char etag[MP_ETAG]; /* of what is there already; "": nothing is */
+    const char *context; /* JSON that goes along; NULL: none */
+    const char *etag;    /* of what is there already; NULL: nothing is */
+    size_t most;         /* bytes of a reply; what comes behind is cut off */
+    int64_t timeout_ms;  /* if that is less than the request_timeout; 0: no
+                          * other */
 } mp_fetch;
 
 /* Records on their way, or a fetch: see request.h. All that it points to lives

@@ -17,13 +17,33 @@ static void add_endpoint(mp_buf *url, const mp_request *request) {
         mp_buf_puts(url, request->settings->geolocate ? "&ip=1" : "&ip=0");
 }
 
-/* What Mixpanel's SDKs for servers ask of /flags/definitions. A token has
- * nothing to escape: config.c. */
+/* Appends a text with all but RFC 3986's unreserved characters escaped. */
+static void add_escaped(mp_buf *url, const char *text) {
+    static const char digits[] = "0123456789ABCDEF";
+    for (; *text; text++) {
+        unsigned char c = (unsigned char)*text;
+        bool plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
+                     (c >= 'a' && c <= 'z') || c == '-' || c == '.' ||
+                     c == '_' || c == '~';
+        char escaped[3] = {'%', digits[c >> 4], digits[c & 15]};
+        if (plain)
+            mp_buf_add(url, text, 1);
+        else
+            mp_buf_add(url, escaped, sizeof escaped);
+    }
+}
+
+/* What Mixpanel's SDKs for servers ask of /flags/definitions and of /flags. A
+ * token has nothing to escape: config.c. */
 static void add_fetch(mp_buf *url, const mp_request *request) {
     mp_buf_puts(url, request->fetch->path);
     mp_buf_puts(url, "?token=");
     mp_buf_puts(url, request->config->token);
     mp_buf_puts(url, "&mp_lib=lua&lib_version=" MP_VERSION);
+    if (request->fetch->context) {
+        mp_buf_puts(url, "&context=");
+        add_escaped(url, request->fetch->context);
+    }
 }
 
 static bool authenticates(const mp_request *request) {
@@ -88,7 +108,7 @@ static void make_headers(mp_buf *header, const mp_request *request) {
         put(header++, "Content-Encoding: gzip");
     if (authenticates(request))
         make_authorization(header++, request->config);
-    if (request->fetch && request->fetch->etag[0]) {
+    if (request->fetch && request->fetch->etag && request->fetch->etag[0]) {
         mp_buf_puts(header, "If-None-Match: ");
         put(header, request->fetch->etag);
     }

@@ -49,7 +49,7 @@ end
 
 -- ---- replies ----
 
-local FLAGS = "/flags/definitions"
+local DEFINITIONS, VARIANTS = "/flags/definitions", "/flags"
 local FIELDS = "endpoint, match, times, status, headers, body or error"
 
 local function check_reply(reply)
@@ -96,8 +96,10 @@ local function make_body(reply, endpoint, count)
     return reply.body
   elseif reply.status and reply.status ~= 200 then
     return '{"error":"as the spec says","status":0}'
-  elseif endpoint == FLAGS then
+  elseif endpoint == DEFINITIONS then
     return '{"flags":[]}'
+  elseif endpoint == VARIANTS then
+    return '{"code":200,"flags":{}}'
   elseif endpoint == "/import" then
     return ('{"code":200,"num_records_imported":%d,"status":"OK"}'):format(count)
   end
@@ -137,7 +139,7 @@ function recorder.take(client)
     return nil, seconds, code
   end
   local fetches = request.method == "GET"
-  local endpoint = fetches and FLAGS or request.url:match "(/%l+)%?"
+  local endpoint = request.url:match(fetches and "(/flags[/%l]*)%?" or "(/%l+)%?")
   local records = fetches and {} or cjson.decode(request.body)
   for _, record in ipairs(records) do
     record.endpoint = endpoint
