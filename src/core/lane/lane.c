@@ -61,11 +61,10 @@ void mp_lane_take_out(mp_batch **list, mp_batch *batch) {
     batch->next = NULL;
 }
 
-static void free_files(mp_batch_file *file) {
-    while (file) {
-        mp_batch_file *next = file->next;
-        free(file);
-        file = next;
+static void free_files(mp_tree *by_age) {
+    for (mp_node *node; (node = mp_tree_first(by_age));) {
+        mp_tree_remove(by_age, node);
+        free(MP_TREE_THING(node, mp_batch_file, age));
     }
 }
 
@@ -82,7 +81,7 @@ static void free_contents(mp_lane *lane, void (*drop)(mp_segment *)) {
     free_batches(lane->ready, drop);
     free_batches(lane->deferred, drop);
     free_batches(lane->sent, drop);
-    free_files(lane->file);
+    free_files(&lane->by_age);
     free(lane->reading);
     if (lane->writing)
         drop(lane->writing);
@@ -257,9 +256,9 @@ uint32_t mp_lane_in_flight(const mp_lane *lane) {
 
 bool mp_lane_empty(const mp_lane *lane) {
     const mp_queue *queue = &lane->queue;
-    return !lane->ready && !lane->deferred && !lane->sent && !lane->file &&
-           !lane->reading && !lane->writing && !queue->sealed &&
-           (!queue->open || queue->open->count == 0);
+    return !lane->ready && !lane->deferred && !lane->sent &&
+           !lane->by_age.root && !lane->reading && !lane->writing &&
+           !queue->sealed && (!queue->open || queue->open->count == 0);
 }
 
 /* Sequence numbers rise within a batch and within a segment, so mostly their
@@ -289,18 +288,27 @@ static uint64_t left_in_segments(const mp_segment *segment, uint64_t seq) {
 
 /* The sequence numbers between the first and the last of a batch on disk are
  * not known: at most so many. */
-static uint64_t left_on_disk(const mp_batch_file *file, uint64_t seq) {
-    uint64_t left = 0;
-    for (; file && file->first <= seq; file = file->next) {
-        uint64_t most = seq - file->first + 1;
-        left += file->last > seq && most < file->count ? most : file->count;
-    }
-    return left;
+static uint64_t left_of_file(const mp_batch_file *file, uint64_t seq) {
+    if (!file || file->first > seq)
+        return 0;
+    uint64_t most = seq - file->first + 1;
+    return file->last > seq && most < file->count ? most : file->count;
+}
+
+static uint64_t left_on_disk(const mp_lane *lane, uint64_t seq) {
+    uint64_t left = mp_tree_weight(&lane->files, seq);
+    const mp_batch_file *last =
+        MP_TREE_THING(mp_tree_last(&lane->files, seq), mp_batch_file, order);
+    if (last)
+        left -= last->count - left_of_file(last, seq);
+    for (const mp_node *node = mp_tree_first(&lane->later); node;
+         node = mp_tree_next(node))
+        left += left_of_file(MP_TREE_THING(node, mp_batch_file, order), seq);
+    return left + left_of_file(lane->reading, seq);
 }
 
 uint64_t mp_lane_left(const mp_lane *lane, uint64_t seq) {
-    return left_on_disk(lane->file, seq) + left_on_disk(lane->reading, seq) +
-           left_in_segments(lane->writing, seq) +
+    return left_on_disk(lane, seq) + left_in_segments(lane->writing, seq) +
            left_in_batches(lane->ready, seq) +
            left_in_batches(lane->deferred, seq) +
            left_in_batches(lane->sent, seq) +
@@ -317,13 +325,14 @@ static int64_t oldest_batch(const mp_batch *batch) {
 
 int64_t mp_lane_oldest(const mp_lane *lane) {
     const mp_segment *open = lane->queue.open;
+    const mp_batch_file *file = mp_lane_oldest_file(lane);
     int64_t candidates[] = {
         oldest_batch(lane->ready),
         oldest_batch(lane->deferred),
         oldest_batch(lane->sent),
         lane->queue.sealed ? lane->queue.sealed->born_ms : INT64_MAX,
         open && open->count > 0 ? open->born_ms : INT64_MAX,
-        lane->file ? lane->file->last_ms : INT64_MAX,
+        file ? file->last_ms : INT64_MAX,
         lane->reading ? lane->reading->last_ms : INT64_MAX,
         lane->writing ? lane->writing->born_ms : INT64_MAX,
     };

@@ -100,7 +100,7 @@ void mp_lane_add_file(mp_lane *lane, mp_batch_file *file);
 
 /* The batch that must be read before mp_lane_next, which has just returned
  * NULL, can go on; NULL: none. It still counts as the lane's; one of the next
- * three must follow. */
+ * four must follow. */
 mp_batch_file *mp_lane_wanted(mp_lane *lane);
 
 /* It was read: takes over the segment. `in_doubt` and `bytes`: of the batch.
@@ -108,8 +108,13 @@ mp_batch_file *mp_lane_wanted(mp_lane *lane);
 bool mp_lane_restore(mp_lane *lane, const mp_settings *settings,
                      mp_segment *segment, mp_in_doubt in_doubt, uint64_t bytes);
 
-/* It cannot be read now: nothing is sent before `until_ms`. */
+/* Nothing can be read now: nothing is sent before `until_ms`. */
 void mp_lane_put_back(mp_lane *lane, int64_t until_ms);
+
+/* This one cannot be read now. It is tried again after a second, then after
+ * twice as long each time. Meanwhile others go first; in order only once it
+ * failed several times. */
+void mp_lane_put_off(mp_lane *lane, int64_t now_ms);
 
 /* It never can: its records end here. Ensures: the file is the caller's. */
 void mp_lane_lose(mp_lane *lane, mp_fate fate);
@@ -127,8 +132,7 @@ bool mp_lane_unload(mp_lane *lane);
 /* Seals the open segment. */
 void mp_lane_seal(mp_lane *lane);
 
-/* The oldest batch that is on disk only; NULL: none is. There may be very many
- * to look through, and only the sender changes them: it needs no lock here. */
+/* The oldest batch that is on disk only; NULL: none is. */
 mp_batch_file *mp_lane_oldest_file(const mp_lane *lane);
 
 /* Takes it out of the lane, its records counted as evicted. */

@@ -5,7 +5,13 @@
 
 enum {
     READY_MOST = 32, /* batches in memory that keep others from being read */
-    WASTED_MOST = 8  /* files of open segments, half empty or more */
+    WASTED_MOST = 8, /* files of open segments, half empty or more */
+
+    /* What cannot be read is tried again after so long, and in order so many
+     * times before others go first. */
+    FIRST_DELAY_MS = 1000,
+    LAST_DELAY_MS = 60 * 1000,
+    PATIENCE = 3
 };
 
 void mp_lane_on_disk(mp_lane *lane, mp_buf *rejected) {
@@ -15,30 +21,33 @@ void mp_lane_on_disk(mp_lane *lane, mp_buf *rejected) {
 
 /* ---- batches on disk ---- */
 
+/* Of what came first, whichever side of zero its time is. */
+static uint64_t age_key(int64_t last_ms) {
+    return (uint64_t)last_ms + (UINT64_C(1) << 63);
+}
+
+static void keep_file(mp_lane *lane, mp_batch_file *file) {
+    file->age.key = age_key(file->last_ms);
+    file->order.key = file->first;
+    file->order.weight = file->count;
+    mp_tree_add(&lane->by_age, &file->age);
+    mp_tree_add(&lane->files, &file->order);
+}
+
 void mp_lane_add_file(mp_lane *lane, mp_batch_file *file) {
-    mp_batch_file **at = &lane->file;
-    if (lane->last_file && lane->last_file->first < file->first)
-        at = &lane->last_file->next; /* mostly */
-    while (*at && (*at)->first < file->first)
-        at = &(*at)->next;
-    file->next = *at;
-    *at = file;
-    if (!file->next)
-        lane->last_file = file;
+    keep_file(lane, file);
     lane->stats->spooled += file->count;
     lane->stats->spooled_bytes += file->bytes;
 }
 
 static void take_file(mp_lane *lane, mp_batch_file *file) {
-    mp_batch_file **at = &lane->file, *before = NULL;
-    while (*at != file) {
-        before = *at;
-        at = &(*at)->next;
-    }
-    *at = file->next;
-    file->next = NULL;
-    if (lane->last_file == file)
-        lane->last_file = before;
+    mp_tree_remove(&lane->by_age, &file->age);
+    mp_tree_remove(file->later ? &lane->later : &lane->files, &file->order);
+    file->later = false;
+}
+
+mp_batch_file *mp_lane_first_file(const mp_lane *lane) {
+    return MP_TREE_THING(mp_tree_first(&lane->files), mp_batch_file, order);
 }
 
 /* No longer on disk only. */
@@ -67,7 +76,7 @@ static bool comes_before(const mp_batch_file *file, const mp_segment *segment) {
 }
 
 bool mp_lane_disk_first(const mp_lane *lane) {
-    const mp_batch_file *first = lane->file;
+    const mp_batch_file *first = mp_lane_first_file(lane);
     return first &&
            (!lane->ready || first->first < mp_batch_seq(lane->ready)) &&
            (lane->queue.sealed || lane->queue.open || lane->ready) &&
@@ -79,14 +88,14 @@ bool mp_lane_disk_next(const mp_lane *lane) {
     uint32_t n = 0;
     for (const mp_batch *b = lane->ready; b; b = b->next)
         n++;
-    return lane->file && n < READY_MOST;
+    return lane->files.root && n < READY_MOST;
 }
 
 mp_batch_file *mp_lane_wanted(mp_lane *lane) {
     if (!lane->wants_disk)
         return NULL;
     lane->wants_disk = false;
-    lane->reading = lane->file;
+    lane->reading = mp_lane_first_file(lane);
     take_file(lane, lane->reading);
     return lane->reading;
 }
@@ -133,6 +142,7 @@ bool mp_lane_restore(mp_lane *lane, const mp_settings *settings,
         return false;
     batch->sends = lane->reading->sends;
     batch->server_errors = lane->reading->server_errors;
+    lane->reading->failures = 0;
     if (segment->adopted && in_doubt == MP_IN_DOUBT_NON_IDEMPOTENT &&
         !part_non_idempotent(&batch, &part)) {
         mp_segment_retain(segment); /* the caller's, which the batch has */
@@ -154,9 +164,42 @@ bool mp_lane_restore(mp_lane *lane, const mp_settings *settings,
 void mp_lane_put_back(mp_lane *lane, int64_t until_ms) {
     mp_batch_file *file = lane->reading;
     lane->reading = NULL;
-    count_out(lane, file);
-    mp_lane_add_file(lane, file);
+    keep_file(lane, file);
     mp_lane_back_off(lane, until_ms);
+}
+
+static int64_t delay_after(uint32_t failures) {
+    int64_t delay_ms = FIRST_DELAY_MS;
+    while (failures-- > 1 && delay_ms < LAST_DELAY_MS)
+        delay_ms *= 2;
+    return delay_ms < LAST_DELAY_MS ? delay_ms : LAST_DELAY_MS;
+}
+
+void mp_lane_put_off(mp_lane *lane, int64_t now_ms) {
+    mp_batch_file *file = lane->reading;
+    int64_t until_ms = now_ms + delay_after(++file->failures);
+    mp_lane_put_back(lane, INT64_MIN);
+    if (lane->endpoint->ordered && file->failures <= PATIENCE) {
+        mp_lane_back_off(lane, until_ms);
+        return;
+    }
+    mp_tree_remove(&lane->files, &file->order);
+    file->later = true;
+    file->order.key = (uint64_t)until_ms;
+    mp_tree_add(&lane->later, &file->order);
+}
+
+void mp_lane_bring_back(mp_lane *lane, int64_t now_ms, int64_t *next_ms) {
+    for (mp_node *node; (node = mp_tree_first(&lane->later));) {
+        mp_batch_file *file = MP_TREE_THING(node, mp_batch_file, order);
+        if ((int64_t)node->key > now_ms) {
+            *next_ms = (int64_t)node->key;
+            return;
+        }
+        take_file(lane, file);
+        keep_file(lane, file);
+    }
+    *next_ms = INT64_MAX;
 }
 
 void mp_lane_lose(mp_lane *lane, mp_fate fate) {
@@ -278,11 +321,7 @@ void mp_lane_seal(mp_lane *lane) {
 /* ---- eviction ---- */
 
 mp_batch_file *mp_lane_oldest_file(const mp_lane *lane) {
-    mp_batch_file *oldest = lane->file;
-    for (mp_batch_file *s = oldest; s; s = s->next)
-        if (s->last_ms < oldest->last_ms)
-            oldest = s;
-    return oldest;
+    return MP_TREE_THING(mp_tree_first(&lane->by_age), mp_batch_file, age);
 }
 
 void mp_lane_evict(mp_lane *lane, mp_batch_file *oldest) {

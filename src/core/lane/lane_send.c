@@ -364,8 +364,10 @@ static void forget_limit(mp_route *route, int64_t now_ms) {
 mp_batch *mp_lane_next(mp_lane *lane, const mp_settings *settings,
                        int64_t now_ms, uint32_t slots, int64_t *next_ms) {
     mp_batch *batch = NULL;
+    int64_t later_ms;
     *next_ms = INT64_MAX;
     lane->wants_disk = false;
+    mp_lane_bring_back(lane, now_ms, &later_ms);
     lane->waits =
         slots == 0 || (lane->in_flight > 0 && lane->endpoint->ordered);
     if (lane->waits)
@@ -387,6 +389,7 @@ mp_batch *mp_lane_next(mp_lane *lane, const mp_settings *settings,
     lane->waits = is_closed(lane, now_ms) && !mp_lane_empty(lane);
     if (!mp_lane_empty(lane)) {
         *next_ms = mp_clock_earlier(*next_ms, opens_ms(lane, now_ms));
+        *next_ms = mp_clock_earlier(*next_ms, later_ms);
         if (is_queue_empty(&lane->queue) && *next_ms != INT64_MAX &&
             !lane->wants_disk)
             lane->blocked_ms = *next_ms;

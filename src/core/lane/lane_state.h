@@ -46,15 +46,23 @@ struct mp_lane {
 
     /* On disk. What is being read or written counts as the lane's still. */
     bool on_disk;
-    bool used;                /* a record came */
-    bool wants_disk;          /* see mp_lane_wanted */
-    mp_buf *rejected;         /* NULL: nobody keeps them */
-    mp_batch_file *file;      /* by rising sequence number */
-    mp_batch_file *last_file; /* of that list */
+    bool used;        /* a record came */
+    bool wants_disk;  /* see mp_lane_wanted */
+    mp_buf *rejected; /* NULL: nobody keeps them */
+    mp_tree files;    /* by sequence number */
+    mp_tree later;    /* those that could not be read: by when to try again */
+    mp_tree by_age;   /* all of both */
     mp_batch_file *reading;
     mp_segment *writing;
     uint64_t adopted; /* records so far */
 };
+
+/* The first batch on disk, by sequence number; NULL: there is none. */
+mp_batch_file *mp_lane_first_file(const mp_lane *lane);
+
+/* Has what could not be read take its place again where that is due. *next_ms:
+ * when to come next; INT64_MAX: nothing waits for that. */
+void mp_lane_bring_back(mp_lane *lane, int64_t now_ms, int64_t *next_ms);
 
 /* By rising sequence number. */
 void mp_lane_insert(mp_batch **list, mp_batch *batch);

@@ -9,6 +9,7 @@
 enum {
     ADOPT_MS = 60 * 1000, /* between two looks for the dead, at the most */
     SOON_MS = 1000,       /* and at the least */
+    ADOPTED = 256,        /* batches at a time */
     SYNCED = 32,          /* segments at a time */
     SPILLED = 16,         /* segments before another project gets a turn */
     NO_MEMORY_MS = 1000   /* before a spare is tried again */
@@ -23,6 +24,19 @@ static int64_t mono_of(int64_t wall_ms) {
     if (wall_ms < WALL_LEAST_MS || age_ms < 0)
         age_ms = 0;
     return mp_clock_mono_ms() - age_ms;
+}
+
+/* Gives the first files of a list to their lanes, and returns the rest: there
+ * may be very many, and a call of track waits for the lock meanwhile. */
+static mp_batch_file *take_over(mp_project *project, mp_batch_file *list) {
+    mp_project_lock(project);
+    for (int n = 0; list && n < ADOPTED; n++) {
+        mp_batch_file *next = list->next;
+        mp_lane_adopt(project->lanes[list->lane], list);
+        list = next;
+    }
+    mp_project_unlock(project);
+    return list;
 }
 
 static void adopt(mp_project *project, const mp_settings *settings,
@@ -40,12 +54,9 @@ static void adopt(mp_project *project, const mp_settings *settings,
         mp_project_report_once(project, message);
     for (mp_batch_file *s = got.list; s; s = s->next)
         s->last_ms = mono_of(s->wall_ms);
+    while (got.list)
+        got.list = take_over(project, got.list);
     mp_project_lock(project);
-    while (got.list) {
-        mp_batch_file *next = got.list->next;
-        mp_lane_adopt(project->lanes[got.list->lane], got.list);
-        got.list = next;
-    }
     project->stats.quarantined += got.quarantined;
     project->stats.foreign = got.foreign;
     mp_project_unlock(project);

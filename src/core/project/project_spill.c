@@ -206,7 +206,7 @@ static void lose(mp_project *project, mp_lane *lane, mp_batch_file *file,
     free(file);
 }
 
-/* What cannot be read is set aside, or is gone already. */
+/* What is damaged is set aside; or it is gone already. */
 static void give_up(mp_project *project, mp_lane *lane, mp_batch_file *file,
                     int err, const char *why) {
     char message[MP_MESSAGE];
@@ -223,9 +223,25 @@ static void give_up(mp_project *project, mp_lane *lane, mp_batch_file *file,
     lose(project, lane, file, MP_FATE_QUARANTINED);
 }
 
-static bool is_passing(int err) {
-    return err == ENOMEM || err == EMFILE || err == ENFILE || err == EACCES ||
-           err == EINTR;
+/* Trouble of this process, not of the file. */
+static bool is_ours(int err) {
+    return err == ENOMEM || err == EMFILE || err == ENFILE;
+}
+
+/* Only what was read and is wrong is set aside. Any other failure may pass: it
+ * says that the file cannot be read now, not what is in it. */
+static bool is_proof(int err) {
+    return err == EBADMSG || err == ENOENT;
+}
+
+static void put_off(mp_project *project, mp_lane *lane, int err,
+                    int64_t now_ms) {
+    mp_project_lock(project);
+    if (err == 0 || is_ours(err))
+        mp_lane_put_back(lane, now_ms + RETRY_MS);
+    else
+        mp_lane_put_off(lane, now_ms);
+    mp_project_unlock(project);
 }
 
 static bool is_expired(const mp_batch_file *file, const mp_settings *settings,
@@ -249,7 +265,7 @@ void mp_project_fetch(mp_project *project, mp_lane_id id, mp_batch_file *file,
     uint64_t bytes = file->bytes;
     int64_t last_ms = file->last_ms, ahead_ms = file->wall_ms - last_ms;
     int err = mp_spool_load(file, &segment, message);
-    if (err != 0 && !is_passing(err)) {
+    if (is_proof(err)) {
         give_up(project, lane, file, err, message);
         return;
     }
@@ -262,9 +278,9 @@ void mp_project_fetch(mp_project *project, mp_lane_id id, mp_batch_file *file,
     mp_project_lock(project);
     bool restored =
         err == 0 && mp_lane_restore(lane, settings, segment, in_doubt, bytes);
-    if (!restored)
-        mp_lane_put_back(lane, now_ms + RETRY_MS);
     mp_project_unlock(project);
+    if (!restored)
+        put_off(project, lane, err, now_ms);
     if (!restored && segment) {
         segment->place.sealed = NULL;
         mp_segment_free(segment);

@@ -4,6 +4,7 @@
 #ifndef MP_BATCH_FILE_H
 #define MP_BATCH_FILE_H
 
+#include "core/base/tree.h"
 #include "core/record/endpoint.h"
 
 #include <stdbool.h>
@@ -25,6 +26,7 @@ typedef enum mp_in_doubt {
 typedef struct mp_batch_file mp_batch_file;
 struct mp_batch_file {
     mp_batch_file *next; /* for its owner's list */
+    mp_node order, age;  /* the same */
 
     /* in the name */
     mp_lane_id lane;
@@ -40,6 +42,8 @@ struct mp_batch_file {
     uint64_t bytes;       /* on disk */
     int64_t last_ms;      /* mp_clock_mono_ms of the last record */
     bool adopted;
+    bool later;        /* it waits behind others, since it cannot be read */
+    uint32_t failures; /* to read it, in a row */
     /* what its lane knows of it: see batch.h */
     uint32_t sends, server_errors;
     int dir;         /* in which the file is */

@@ -223,8 +223,7 @@ static int load_sealed(mp_batch_file *file, mp_segment **out,
     }
     mp_segment_free(segment);
     mp_spool_error(message, "cannot read", name, err);
-    /* Of a link, a directory or an overlong file nothing can be read. */
-    return err == ELOOP || err == EINVAL || err == EFBIG ? EBADMSG : err;
+    return err == EFBIG ? EBADMSG : err; /* none of ours is so long */
 }
 
 void mp_spool_locate(mp_segment *segment, const mp_batch_file *open) {

@@ -1,0 +1,163 @@
+/* What a project makes of a disk that fails: only what was read and is wrong is
+ * set aside; what cannot be read comes later, behind the others. */
+#include "project_helper.h"
+
+/* ---- files whose reading fails ---- */
+
+static mp_file_calls faulty;
+static const char *bad_name; /* part of it */
+static int bad_error;        /* 0: nothing fails */
+static bool fails_open;      /* else reading does */
+static bool is_bad[1024];    /* descriptors of such files */
+
+static int open_or_fail(int dir, const char *path, unsigned flags) {
+    bool bad = bad_error != 0 && strstr(path, bad_name) != NULL &&
+               !(flags & MP_FILE_WRITE);
+    if (bad && fails_open) {
+        errno = bad_error;
+        return -1;
+    }
+    int fd = mp_file_system.open(dir, path, flags);
+    if (fd >= 0 && fd < 1024)
+        is_bad[fd] = bad;
+    return fd;
+}
+
+static int64_t read_or_fail(int fd, void *bytes, size_t n) {
+    if (fd < 1024 && is_bad[fd]) {
+        errno = bad_error;
+        return -1;
+    }
+    return mp_file_system.read(fd, bytes, n);
+}
+
+static void let_fail(const char *name, int err, bool open) {
+    faulty = mp_file_system;
+    faulty.open = open_or_fail;
+    faulty.read = read_or_fail;
+    bad_name = name;
+    bad_error = err;
+    fails_open = open;
+    mp_file_use(&faulty);
+}
+
+/* ---- lives ---- */
+
+static void track(mp_project *project, int n) {
+    push(project, MP_LANE_EVENTS, n);
+}
+
+static void update(mp_project *project, int n) {
+    push(project, MP_LANE_PEOPLE, n);
+}
+
+static void adopt(mp_project *project, int64_t now_ms) {
+    mp_project_prepare(project, now_ms);
+}
+
+CASE(half_a_second_of_errors_sets_nothing_aside) {
+    static const int errors[] = {EIO,    ESTALE,   EACCES, EMFILE, EINVAL,
+                                 ENFILE, ENOTCONN, ELOOP,  ENOMEM, EPERM};
+    for (size_t i = 0; i < 2 * sizeof errors / sizeof *errors; i++) {
+        bool open = i % 2 == 0;
+        enter();
+        sent_n = 0;
+        for (int n = 1; n <= 5; n++)
+            die_after(track, n);
+        mp_project *project = open_project();
+        int64_t now_ms = mp_clock_mono_ms();
+        adopt(project, now_ms);
+        CHECK(stats_of(project).spooled == 5);
+        let_fail(".json.gz", errors[i / 2], open);
+        for (int64_t t = now_ms; t <= now_ms + 500; t += 50)
+            send_all(project, t);
+        bad_error = 0;
+        CHECK(was_told(project, "cannot read events-"));
+        CHECK(stats_of(project).spooled == 5 && sent_n == 0);
+        for (int64_t t = now_ms + 500; t <= now_ms + 2500; t += 250)
+            send_all(project, t);
+        mp_stats stats = stats_of(project);
+        CHECK(stats.delivered == 5 && stats.quarantined == 0);
+        for (int n = 1; n <= 5; n++)
+            CHECK(was_sent(n));
+        close_project(project);
+        leave();
+    }
+}
+
+/* The name of the n-th sealed file, or a part of it that no other has. */
+static void find_file(int which, char name[MP_BATCH_FILE_NAME]) {
+    char command[256];
+    snprintf(command, sizeof command,
+             "find %s -name '*.json.gz' -printf '%%f\\n' | sort | sed -n %dp",
+             home, which);
+    FILE *pipe = popen(command, "r");
+    CHECK(fgets(name, MP_BATCH_FILE_NAME, pipe) != NULL);
+    name[strcspn(name, "\n")] = '\0';
+    pclose(pipe);
+}
+
+CASE(one_unreadable_file_does_not_stop_the_profiles) {
+    char name[MP_BATCH_FILE_NAME], text[256];
+    enter();
+    sent_n = 0;
+    for (int n = 1; n <= 4; n++)
+        die_after(update, n);
+    mp_project *project = open_project();
+    int64_t now_ms = mp_clock_mono_ms();
+    adopt(project, now_ms);
+    find_file(2, name);
+    let_fail(name, EIO, false);
+    int64_t t = now_ms;
+    for (; t <= now_ms + 3000; t += 250)
+        send_all(project, t);
+    CHECK(sent_n == 1); /* it may pass: the order is worth a moment */
+    for (; t <= now_ms + 20000; t += 250)
+        send_all(project, t);
+    CHECK(sent_n == 3 && sent[0] == 1 && sent[1] == 3 && sent[2] == 4);
+    snprintf(text, sizeof text, "cannot read %.128s: Input/output error", name);
+    CHECK(was_told(project, text));
+    push(project, MP_LANE_PEOPLE, 5);
+    mp_project_flush_up_to(project, UINT64_MAX);
+    send_all(project, t);
+    CHECK(was_sent(5));
+    mp_stats stats = stats_of(project);
+    CHECK(stats.spooled == 1 && stats.quarantined == 0);
+    bad_error = 0;
+    for (; t <= now_ms + 90000; t += 1000)
+        send_all(project, t);
+    CHECK(was_sent(2) && sent_n == 5);
+    close_project(project);
+    leave();
+}
+
+CASE(what_is_read_and_wrong_is_set_aside_and_the_rest_is_sent) {
+    char name[MP_BATCH_FILE_NAME], command[512];
+    enter();
+    sent_n = 0;
+    for (int n = 1; n <= 3; n++)
+        die_after(track, n);
+    mp_project *project = open_project();
+    int64_t now_ms = mp_clock_mono_ms();
+    adopt(project, now_ms);
+    find_file(2, name);
+    snprintf(command, sizeof command,
+             "echo no gzip > $(find %s -name '%.128s')", home, name);
+    CHECK(system(command) == 0);
+    send_all(project, now_ms);
+    mp_stats stats = stats_of(project);
+    CHECK(stats.delivered == 2 && stats.quarantined == 1);
+    CHECK(stats.dropped_quarantined == 1 && stats.spooled == 0);
+    snprintf(command, sizeof command,
+             "test -n \"$(find %s -name '%.128s.bad')\"", home, name);
+    CHECK(system(command) == 0);
+    close_project(project);
+    leave();
+}
+
+int main(void) {
+    RUN(half_a_second_of_errors_sets_nothing_aside);
+    RUN(one_unreadable_file_does_not_stop_the_profiles);
+    RUN(what_is_read_and_wrong_is_set_aside_and_the_rest_is_sent);
+    return unit_result();
+}
