@@ -4,6 +4,7 @@
 #include "unit.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 static json_t *parse(const char *text) {
     json_error_t why;
@@ -188,6 +189,73 @@ CASE(rules_that_grow_their_data_end) {
 
 /* ---- what is read ---- */
 
+/* ---- long texts ---- */
+
+/* Whether `part` is in `whole`, as a rule finds it. */
+static bool finds(const char *part, uint32_t part_len, const char *whole,
+                  uint32_t whole_len) {
+    mp_arena arena = {.limit = 4 * 1024 * 1024};
+    mp_member members[2] = {{"p", 1, mp_value_text(part, part_len)},
+                            {"w", 1, mp_value_text(whole, whole_len)}};
+    mp_value data = {.kind = MP_VALUE_OBJECT, .len = 2, .as.members = members};
+    const mp_rule *rule;
+    json_t *json = parse("{\"in\":[{\"var\":\"p\"},{\"var\":\"w\"}]}");
+    CHECK(mp_rule_compile(json, &arena, &rule) == MP_OK);
+    mp_rule_result result = mp_rule_holds(rule, &data, &arena);
+    CHECK(result == MP_RULE_TRUE || result == MP_RULE_FALSE);
+    json_decref(json);
+    mp_arena_free(&arena);
+    return result == MP_RULE_TRUE;
+}
+
+/* Texts of two letters have many beginnings that come again. */
+CASE(texts_of_every_length_are_found) {
+    static char whole[2000];
+    uint64_t random = 88172645463325252u;
+    for (int i = 0; i < 3000; i++) {
+        for (size_t k = 0; k < sizeof whole; k++) {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            whole[k] = "aaab"[random >> 60 & 3];
+        }
+        uint32_t len = (uint32_t)(random >> 8) % 400 + 1;
+        uint32_t at = (uint32_t)(random >> 32) % (2000 - len);
+        CHECK(finds(whole + at, len, whole, sizeof whole));
+        char last = whole[at + len - 1];
+        whole[at + len - 1] = 'c'; /* the only one */
+        CHECK(finds(whole + at, len, whole, sizeof whole));
+        char copy[400];
+        memcpy(copy, whole + at, len);
+        whole[at + len - 1] = last;
+        CHECK(!finds(copy, len, whole, sizeof whole));
+    }
+}
+
+/* The seconds of this process that it takes to look for many letters and
+ * another one among twice as many; the best of some. */
+static double seconds_to_find(uint32_t len) {
+    double best = 1e9;
+    char *whole = malloc(2 * (size_t)len), *part = malloc(len);
+    CHECK(whole && part);
+    memset(whole, 'a', 2 * (size_t)len);
+    memset(part, 'a', len);
+    part[len - 1] = 'b';
+    for (int i = 0; i < 5; i++) {
+        clock_t start = clock();
+        CHECK(!finds(part, len, whole, 2 * len));
+        double seconds = (double)(clock() - start) / CLOCKS_PER_SEC;
+        best = seconds < best ? seconds : best;
+    }
+    free(whole);
+    free(part);
+    return best;
+}
+
+CASE(twice_as_long_texts_take_twice_as_long) {
+    CHECK(seconds_to_find(160000) < 3 * seconds_to_find(80000) + 0.001);
+}
+
 static void check_reads(const char *rule_text, bool all, const char *names) {
     mp_arena arena = {0};
     mp_rule_reads reads = {0};
@@ -230,6 +298,8 @@ int main(void) {
     RUN(rules_have_64_levels);
     RUN(rules_have_10000_steps);
     RUN(rules_that_grow_their_data_end);
+    RUN(texts_of_every_length_are_found);
+    RUN(twice_as_long_texts_take_twice_as_long);
     RUN(it_is_known_what_a_rule_reads);
     return unit_result();
 }

@@ -7,6 +7,55 @@
 #include <math.h>
 #include <string.h>
 
+/* ---- in ---- */
+
+enum {
+    SMALL = 1 << 16 /* bytes of the one times bytes of the other */
+};
+
+/* For each byte of `part`, how many that end there are the same as those it
+ * begins with, itself excepted: Knuth, Morris and Pratt's table. */
+static void fill_borders(const char *part, uint32_t len, uint32_t *borders) {
+    borders[0] = 0;
+    for (uint32_t i = 1, same = 0; i < len; i++) {
+        while (same > 0 && part[i] != part[same])
+            same = borders[same - 1];
+        same += part[i] == part[same];
+        borders[i] = same;
+    }
+}
+
+/* In time that grows with the bytes of both, whatever they are. False: no room
+ * for the table. */
+static bool find_long(rule_run *run, const mp_value *whole,
+                      const mp_value *part, bool *found) {
+    uint32_t *borders = mp_arena_array(run->arena, part->len, sizeof *borders);
+    if (!borders)
+        return rule_no_room(run);
+    fill_borders(part->as.text, part->len, borders);
+    uint32_t same = 0;
+    for (uint32_t i = 0; i < whole->len && same < part->len; i++) {
+        char c = whole->as.text[i];
+        while (same > 0 && c != part->as.text[same])
+            same = borders[same - 1];
+        same += c == part->as.text[same];
+    }
+    *found = same == part->len;
+    mp_arena_trim(run->arena, (const char *)borders);
+    return true;
+}
+
+static bool find_text(rule_run *run, const mp_value *whole,
+                      const mp_value *part, bool *found) {
+    *found = part->len == 0;
+    if (part->len == 0 || part->len > whole->len)
+        return true;
+    if (part->len > SMALL / whole->len)
+        return find_long(run, whole, part, found);
+    *found = mp_text_find(whole->as.text, whole->len, part->as.text, part->len);
+    return true;
+}
+
 /* Whether the second operand, a text or an array, has the first in it. */
 bool rule_in(rule_run *run, const mp_value *data, rule_args args,
              mp_value *out) {
@@ -16,8 +65,8 @@ bool rule_in(rule_run *run, const mp_value *data, rule_args args,
     if (whole.kind == MP_VALUE_TEXT && whole.len > 0) {
         if (!mp_coerce_text(&part, run->arena, &text))
             return rule_no_room(run);
-        found = text.len == 0 ||
-                mp_text_find(whole.as.text, whole.len, text.as.text, text.len);
+        if (!find_text(run, &whole, &text, &found))
+            return false;
     } else if (whole.kind == MP_VALUE_ARRAY) {
         for (uint32_t i = 0; i < whole.len && !found; i++)
             found = mp_coerce_same(&part, &whole.as.items[i]);
