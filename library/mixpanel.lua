@@ -522,6 +522,13 @@ function RemoteFlags:track_exposure_event(key, variant, context) end
 ---@return mixpanel.ErrorCode? code `invalid`, `queue_full`, `closed`
 function RemoteFlags:request(context) end
 
+---Whether nothing is to be waited for any more: the answer came, or failed.
+---@param id integer of `request`
+---@return boolean? done
+---@return string? message
+---@return mixpanel.ErrorCode? code `closed`, once the client is collected
+function RemoteFlags:done(id) end
+
 ---What Mixpanel answered.
 ---@param id integer of `request`
 ---@return table<string, mixpanel.Variant>|false|nil variants by the keys of the flags; `false` while the answer is still to come

@@ -21,6 +21,7 @@ local FROM_VISITOR = {
 -- Looked for at once: in init_by_lua the master may read what its workers may
 -- not. Only resty.status needs it; it is part of OpenResty.
 local has_cjson, cjson = pcall(require, "cjson")
+local flags_of = require "mixpanel.resty.flags"
 local prefers = require "mixpanel.resty.accept"
 local send_page = require "mixpanel.resty.status"
 
@@ -202,6 +203,17 @@ function resty.flush(mp, timeout)
     pause = math.min(2 * pause, LONGEST_PAUSE)
   end
   return true
+end
+
+--- Flags that Mixpanel decides, with the methods of mp.remote_flags: while one
+--- waits for Mixpanel, other requests of the worker go on. In a phase in which
+--- nothing may wait (`log`, `header_filter`, `body_filter`, `set` …) it gives
+--- what Mixpanel answered before or the fallback; the first of each phase is
+--- said in nginx's error log.
+---@param mp mixpanel.Client with the option flags = "remote" or "both"
+---@return mixpanel.RestyFlags
+function resty.remote_flags(mp)
+  return flags_of(mp)
 end
 
 --- For exit_worker_by_lua: closes the client, which waits its exit_timeout at

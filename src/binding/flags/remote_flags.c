@@ -310,6 +310,19 @@ static uint64_t check_id(lua_State *L) {
                : 0;
 }
 
+/* done(id) */
+static int done(lua_State *L) {
+    const mp_flags_handle *self = mp_flags_handle_check(L);
+    mp_remote_view view = {0};
+    uint64_t id = check_id(L);
+    if (!self->client->flags)
+        return mp_fail_closed(L);
+    mp_flags_look(self->client->flags, id, &view);
+    mp_variants_drop(view.variants);
+    lua_pushboolean(L, !view.pending);
+    return 1;
+}
+
 /* result(id) */
 static int result(lua_State *L) {
     answer a = {.L = L, .self = mp_flags_handle_check(L)};
@@ -347,6 +360,7 @@ const luaL_Reg mp_remote_flags_methods[] = {
     {"get_all_variants", get_all_variants},
     {"track_exposure_event", mp_flags_track_exposure},
     {"request", request},
+    {"done", done},
     {"result", result},
     {NULL, NULL},
 };
