@@ -367,19 +367,20 @@ function Client:spool_read(path) end
 ---@field query? string of the URL, behind the `?`: `ip`, `verbose`, and `data` of a GET
 ---@field ip? string the visitor's address, for records whose request asks to be placed by it: by `ip=1`, updates of people unless by `ip=0`
 ---@field tokens? table<string, string> tokens to take beside the client's own, and those to send instead; at most 64. Records with others are refused
+---@field describe? fun(record: table): boolean? gets each record that would be taken, complete and with `mixpanel.null` for null; what it changes is sent so and judged again, `false` drops the record, an error refuses it. What it leaves alone stays as it was written, to the last digit. May not yield
 
 ---What became of the records of a text.
 ---@class mixpanel.Collected
 ---@field taken integer queued
 ---@field refused integer that have no place in Mixpanel
 ---@field expired integer of the refused: events too old for `/track`
----@field left_out integer updates of which `exclude_properties` left nothing
+---@field left_out integer updates of which `exclude_properties` left nothing, and records that `describe` dropped
 ---@field refusals mixpanel.Refusal[] of `collect` the first ten, of `ingest` all
 ---@field verbose? boolean of `collect`: the SDK asks for a reply in JSON
 
 ---@class mixpanel.Refusal
 ---@field index integer of the record in the text, from 1
----@field first integer where it begins in the JSON: with `last` for `string.sub`
+---@field first integer where it begins in the JSON: with `last` for `string.sub`; both 0 for what `describe` made of it
 ---@field last integer
 ---@field field? string path to what is wrong; none for the record as a whole
 ---@field message string why

@@ -68,6 +68,16 @@ local calls = {
     other:close(0)
     return tostring(other) and true, 0
   end,
+  collect = function()
+    local event = '{"event":"E","properties":{"token":"projecttoken","a":"\\n\\u00e9"}}'
+    local result = mp:collect("track", "[" .. event .. "," .. event .. ",7]", {
+      tokens = { web = "projecttoken" },
+      describe = function(record)
+        record.properties.list = { 1, { two = 2 } }
+      end,
+    })
+    return result and result.refused == 1, 2
+  end,
   stats = function()
     return mp:stats() and true, 0
   end,

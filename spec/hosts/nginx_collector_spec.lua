@@ -26,6 +26,17 @@ local SITE = [[
     tokens = { web = "projecttoken" },
   })
   site.shy = collector.new(site.mp, { do_not_track = true, address = "cut" })
+  site.described = collector.new(site.mp, {
+    address = "cut",
+    describe = function(record, request)
+      local name = record.event or "update"
+      if name == "Bad" then
+        error("no \r\n\27[31m" .. record.properties.secret)
+      end
+      record.properties.seen = request.endpoint .. " " .. request.ip .. " " .. ngx.var.http_x_plan
+      return name ~= "Dropped"
+    end,
+  })
   site.blind = collector.new(site.mp, { address = "never" })
   return site
 ]]
@@ -49,6 +60,7 @@ local SERVER = [[
   location = /t { content_by_lua_block { require("site").web:handle "track" } }
   location = /tiny/track { content_by_lua_block { require("site").tiny:handle() } }
   location = /shy/track { content_by_lua_block { require("site").shy:handle() } }
+  location = /described/track { content_by_lua_block { require("site").described:handle() } }
   location = /blind/track { content_by_lua_block { require("site").blind:handle() } }
   location = /limited/track {
     limit_req zone=limited;
@@ -67,7 +79,7 @@ local SERVER = [[
     content_by_lua_block {
       local site = require "site"
       ngx.say(require("cjson").encode { web = site.web:stats(), shy = site.shy:stats(),
-        mp = site.mp:stats() })
+        described = site.described:stats(), mp = site.mp:stats() })
     }
   }
 ]]
@@ -291,6 +303,28 @@ describe("mixpanel.collector", function()
     assert.equal(2, stats().shy.not_tracked)
     ask("/mp/track", event(), { DNT = "1" }) -- the option is not set there
     arrived(1)
+  end)
+
+  it("lets a function change what is taken, whose errors stay in the log", function()
+    local function named(name)
+      return (event('"secret":"s\\r\\nt"'):gsub("Click", name))
+    end
+    local body = "[" .. named "Good" .. "," .. named "Dropped" .. "]"
+    local text, status = ask("/described/track?verbose=1", body, { ["X-Plan"] = "pro" })
+    assert.same({ '{"error":null,"status":1}', 200 }, { text, status })
+    assert.equal("track 127.0.0.0 pro", arrived(1)[1].properties.seen)
+    text, status = ask("/described/track?verbose=1", named "Bad")
+    assert.equal(200, status)
+    assert.same(
+      { status = 0, error = "record 1: describe failed: see nginx's error log" },
+      cjson.decode(text)
+    )
+    assert.matches(
+      "1 not collected, the last: describe: .*site.lua:%d+: no %?%?%?%[31ms%?%?t",
+      host:read "error.log"
+    )
+    local seen = stats().described
+    assert.same({ 1, 1, 1, 1 }, { seen.taken, seen.refused, seen.failed, seen.left_out })
   end)
 
   it("answers bad input as the SDKs understand, and keeps it out of the log", function()

@@ -21,6 +21,7 @@ local OPTIONS = {
   tokens = "table",
   do_not_track = "boolean",
   address = "string",
+  describe = "function",
 }
 
 -- ---- the request ----
@@ -137,21 +138,38 @@ local function fail(self, counter, status, message)
   answer(status, false, message, is_set(ngx.var.arg_verbose))
 end
 
-local function describe(refusal)
+local function explain(refusal)
   local where = refusal.field and refusal.field .. ": " or ""
   return ("record %d: %s%s"):format(refusal.index, where, refusal.message)
 end
 
-local function answer_result(self, result)
+-- The option `describe` as mp:collect wants it. What it raised is for the error
+-- log alone: a visitor has no business with it.
+local function make_describe(self, request)
+  local hook = self.describe
+  return hook
+    and function(record)
+      local ok, keep = pcall(hook, record, request)
+      if ok then
+        return keep
+      end
+      count(self, "failed")
+      request.failure = "describe: " .. tostring(keep):gsub("[^ -~]", "?")
+      return error("see nginx's error log", 0)
+    end
+end
+
+local function answer_result(self, result, failure)
   count(self, "taken", result.taken)
   count(self, "refused", result.refused)
   count(self, "expired", result.expired)
+  count(self, "left_out", result.left_out)
   local refusal = result.refusals[1]
   if refusal then
-    report(self, describe(refusal))
+    report(self, failure or explain(refusal))
   end
   local ok = result.taken + result.left_out > 0
-  local message = refusal and describe(refusal) or "no records"
+  local message = refusal and explain(refusal) or "no records"
   answer(200, ok, message, result.verbose)
 end
 
@@ -163,12 +181,20 @@ end
 ---@field do_not_track? boolean keep nothing of browsers that send DNT or Sec-GPC
 ---@field address? "visitor"|"cut"|"never" of a visitor, as the SDKs ask for: whole (default), its
 --- network, or none
+---@field describe? fun(record: table, request: mixpanel.CollectorRequest): boolean? gets each
+--- record that would be taken, changes it, or drops it by `false`; may not yield
+
+---@class mixpanel.CollectorRequest
+---@field endpoint "track"|"engage"|"groups"
+---@field ip? string the visitor's address, as the option `address` leaves it
 
 ---@class mixpanel.CollectorStats
 ---@field requests integer that were read, or not tracked
 ---@field taken integer records
 ---@field refused integer records that have no place in Mixpanel
 ---@field expired integer of those refused: too old
+---@field failed integer of those refused: `describe` raised an error
+---@field left_out integer records that `describe` dropped, or of which nothing was left
 ---@field unreadable integer requests that were answered 400, 413 or 503
 ---@field full integer requests for which the queue had no room
 ---@field not_tracked integer requests of browsers that do not want to be tracked
@@ -216,14 +242,16 @@ function methods:handle(endpoint)
     count(self, "not_tracked")
     return answer(200, true, nil, is_set(ngx.var.arg_verbose))
   end
+  local request = { endpoint = endpoint, ip = read_address(self) }
   local result, message, code = self.client:collect(endpoint, read_body(), {
     content_encoding = (ngx.var.http_content_encoding or ""):lower(),
     query = ngx.var.args or "",
-    ip = read_address(self),
+    ip = request.ip,
     tokens = self.tokens,
+    describe = make_describe(self, request),
   })
   if result then
-    return answer_result(self, result)
+    return answer_result(self, result, request.failure)
   end
   return fail(self, code == "queue_full" and "full" or "unreadable", STATUS[code] or 503, message)
 end
@@ -262,8 +290,9 @@ local function check_options(options)
   for name, value in pairs(options) do
     local expected = OPTIONS[name]
     if not expected then
-      return ("unknown option '%s': expected origins, tokens, do_not_track or address"):format(
-        tostring(name)
+      return ("unknown option '%s': expected %s"):format(
+        tostring(name),
+        "origins, tokens, do_not_track, address or describe"
       )
     elseif type(value) ~= expected then
       return ("option '%s': %s expected, got %s"):format(name, expected, type(value))
@@ -311,6 +340,7 @@ function collector.new(client, options)
     tokens = options.tokens,
     do_not_track = options.do_not_track,
     address = options.address or "visitor",
+    describe = options.describe,
     quiet_until = 0,
     unreported = 0,
     counts = {
@@ -318,6 +348,8 @@ function collector.new(client, options)
       taken = 0,
       refused = 0,
       expired = 0,
+      failed = 0,
+      left_out = 0,
       unreadable = 0,
       full = 0,
       not_tracked = 0,

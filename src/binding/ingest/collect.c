@@ -66,7 +66,7 @@ static void set_count(lua_State *L, const char *field, uint64_t value) {
 static void push_refusal(lua_State *L, const mp_ingest_refusal *refusal) {
     lua_createtable(L, 0, 5);
     set_count(L, "index", (uint64_t)refusal->index + 1);
-    set_count(L, "first", refusal->offset + 1);
+    set_count(L, "first", refusal->offset + (refusal->len > 0));
     set_count(L, "last", refusal->offset + refusal->len);
     if (refusal->field[0]) {
         lua_pushstring(L, refusal->field);
@@ -208,6 +208,58 @@ static void collect_rules(intake_call *call,
             rules->now_ms - mp_endpoints[MP_LANE_COLLECTED].max_age_ms;
 }
 
+/* ---- the option describe ---- */
+
+/* Pushes a copy of the table at `index`, and of the tables in it. */
+static void push_copy(lua_State *L, int index, bool deep) {
+    luaL_checkstack(L, 8, NULL);
+    lua_newtable(L);
+    int copy = lua_gettop(L);
+    lua_pushnil(L);
+    while (lua_next(L, index)) {
+        lua_pushvalue(L, copy + 1);
+        if (deep && lua_istable(L, copy + 2))
+            push_copy(L, copy + 2, false);
+        else
+            lua_pushvalue(L, copy + 2);
+        lua_rawset(L, copy);
+        lua_settop(L, copy + 1);
+    }
+}
+
+/* The function may change whatever it can reach, such as these options, of
+ * which the call holds the texts. */
+static void copy_options(lua_State *L) {
+    if (!lua_istable(L, 4))
+        return;
+    lua_pushliteral(L, "describe");
+    lua_rawget(L, 4);
+    bool describes = !lua_isnil(L, -1);
+    lua_pop(L, 1);
+    if (!describes)
+        return;
+    push_copy(L, 4, true);
+    lua_replace(L, 4);
+}
+
+/* What the function leaves is judged as a body is: it may have made anything
+ * of the records, whose tokens and addresses were set before. */
+static mp_err describe_records(intake_call *call, mp_collect_options *options) {
+    lua_State *L = call->L;
+    lua_pushliteral(L, "describe");
+    lua_rawget(L, 4);
+    mp_described_run(L, lua_gettop(L), &call->intake->described, &call->result);
+    if (call->client->closed)
+        return MP_CLOSED;
+    options->tokens[0] = own_token(call->client);
+    for (size_t i = 0; i < options->token_count; i++)
+        options->tokens[i].given = options->tokens[i].sent;
+    set_rules(call, options->tokens, options->token_count);
+    call->rules.address = NULL;
+    return mp_described_read(&call->intake->described, &call->rules,
+                             &call->result);
+}
+
 static int collect_body(intake_call *call, mp_collect_options *options) {
     char message[MP_MESSAGE];
     const mp_body *body = &call->intake->body;
@@ -222,6 +274,8 @@ static int collect_body(intake_call *call, mp_collect_options *options) {
                          body->len, result);
     if (err == MP_INVALID)
         return fail_json(call, "body");
+    if (err == MP_OK && options->describes)
+        err = describe_records(call, options);
     if (err == MP_OK && result->taken > 0)
         err = mp_engine_push(call->client->project, call->rules.lane,
                              result->records, result->taken);
@@ -249,6 +303,7 @@ static int collect(lua_State *L) {
         check_text(L, 3, "body: string");
     call.intake = mp_intake_take(L);
     call.intake->busy = false; /* until options can raise no more */
+    copy_options(L);
     mp_collect_options_read(L, 4, &options);
     if (call.client->closed)
         return mp_fail_closed(L);

@@ -74,6 +74,13 @@ static void read_tokens(lua_State *L, int arg, mp_collect_options *out) {
     }
 }
 
+static void read_describe(lua_State *L, int arg, mp_collect_options *out) {
+    if (!lua_isfunction(L, -1))
+        mp_raise(L, arg, "option 'describe': function expected, got %s",
+                 luaL_typename(L, -1));
+    out->describes = true;
+}
+
 /* The option whose name is under its value, which is at the top. */
 static void read_option(lua_State *L, int arg, mp_collect_options *out) {
     char shown[MP_SHOWN];
@@ -87,10 +94,12 @@ static void read_option(lua_State *L, int arg, mp_collect_options *out) {
         out->query.data = check_text(L, arg, name, &out->query.len);
     else if (is(name, "tokens"))
         read_tokens(L, arg, out);
+    else if (is(name, "describe"))
+        read_describe(L, arg, out);
     else
         mp_raise(L, arg,
-                 "unknown option %s: expected content_encoding, ip, "
-                 "query or tokens",
+                 "unknown option %s: expected content_encoding, "
+                 "describe, ip, query or tokens",
                  mp_fault_show(L, -2, shown));
 }
 

@@ -17,6 +17,7 @@ typedef struct mp_collect_options {
     const char *unknown_encoding; /* one that nobody reads; NULL: none */
     const char *address;          /* NULL: none */
     mp_span query;                /* the URL's, behind the ? */
+    bool describes;               /* option describe is a function */
     mp_ingest_token tokens[MP_COLLECT_TOKENS + 1]; /* from 1 on; see rules */
     size_t token_count;                            /* the first included */
 } mp_collect_options;

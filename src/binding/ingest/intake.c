@@ -13,18 +13,25 @@ static int collect_intake(lua_State *L) {
     mp_ingest_free(intake->ingest);
     intake->ingest = NULL;
     mp_body_free(&intake->body);
+    mp_described_free(&intake->described);
     return 0;
 }
 
-static mp_intake *push_intake(lua_State *L) {
+static mp_ingest *make_ingest(lua_State *L) {
     char seed[MP_UUID];
+    mp_uuid(seed);
+    mp_ingest *ingest = mp_ingest_new(mp_hash(0, seed, sizeof seed));
+    if (!ingest)
+        luaL_error(L, "out of memory");
+    return ingest;
+}
+
+static mp_intake *push_intake(lua_State *L) {
     mp_intake *intake = lua_newuserdata(L, sizeof *intake);
     memset(intake, 0, sizeof *intake);
     mp_lua_setcollect(L, INTAKE, collect_intake);
-    mp_uuid(seed);
-    intake->ingest = mp_ingest_new(mp_hash(0, seed, sizeof seed));
-    if (!intake->ingest)
-        luaL_error(L, "out of memory");
+    intake->ingest = make_ingest(L);
+    intake->described.ingest = make_ingest(L);
     return intake;
 }
 

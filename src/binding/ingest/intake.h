@@ -2,6 +2,7 @@
 #ifndef MP_INTAKE_H
 #define MP_INTAKE_H
 
+#include "binding/ingest/describe.h"
 #include "binding/lua/compat.h"
 
 #include "core/ingest/body.h"
@@ -10,6 +11,7 @@
 typedef struct mp_intake {
     mp_ingest *ingest;
     mp_body body;
+    mp_described described; /* with option describe */
     bool busy;
 } mp_intake;
 
