@@ -84,8 +84,9 @@ static uint64_t count_expired(const mp_ingest_result *result) {
 }
 
 /* Pushes the table that says what was taken, with refusals of at most so
- * many records. */
-static void push_result(const intake_call *call, size_t shown) {
+ * many records. It is made before anything is queued: what raises, when out of
+ * memory, took nothing. MP_CLOSED: a finaliser closed the client meanwhile. */
+static mp_err push_result(const intake_call *call, size_t shown) {
     lua_State *L = call->L;
     const mp_ingest_result *result = &call->result;
     size_t n = result->refused < shown ? result->refused : shown;
@@ -100,6 +101,7 @@ static void push_result(const intake_call *call, size_t shown) {
         lua_rawseti(L, -2, (int)i + 1);
     }
     lua_setfield(L, -2, "refusals");
+    return call->client->closed ? MP_CLOSED : MP_OK;
 }
 
 static int fail_too_many(intake_call *call) {
@@ -129,7 +131,7 @@ static int fail_push(const intake_call *call, mp_err err) {
 /* ---- begin ---- */
 
 /* What both methods begin with, once all arguments are read: nothing of Lua's
- * is allocated from here until the records are queued. */
+ * is allocated from here until the records are read. */
 static void set_rules(intake_call *call, const mp_ingest_token *tokens,
                       size_t token_count) {
     mp_ingest_rules *rules = &call->rules;
@@ -194,7 +196,6 @@ static mp_err read_body(intake_call *call, const mp_collect_options *options,
     return err;
 }
 
-/* True: what the records may do stands in the rules. */
 static void collect_rules(intake_call *call,
                           const mp_collect_options *options) {
     mp_ingest_rules *rules = &call->rules;
@@ -260,6 +261,15 @@ static mp_err describe_records(intake_call *call, mp_collect_options *options) {
                              &call->result);
 }
 
+static mp_err push_collected(const intake_call *call,
+                             const mp_collect_options *options) {
+    char verbose = flag(call, options, "verbose");
+    mp_err err = push_result(call, REFUSALS_SHOWN);
+    lua_pushboolean(call->L, verbose != '\0' && verbose != '0');
+    lua_setfield(call->L, -2, "verbose");
+    return err;
+}
+
 static int collect_body(intake_call *call, mp_collect_options *options) {
     char message[MP_MESSAGE];
     const mp_body *body = &call->intake->body;
@@ -276,16 +286,12 @@ static int collect_body(intake_call *call, mp_collect_options *options) {
         return fail_json(call, "body");
     if (err == MP_OK && options->describes)
         err = describe_records(call, options);
+    if (err == MP_OK)
+        err = push_collected(call, options);
     if (err == MP_OK && result->taken > 0)
         err = mp_engine_push(call->client->project, call->rules.lane,
                              result->records, result->taken);
-    if (err != MP_OK)
-        return fail_push(call, err);
-    char verbose = flag(call, options, "verbose");
-    push_result(call, REFUSALS_SHOWN);
-    lua_pushboolean(call->L, verbose != '\0' && verbose != '0');
-    lua_setfield(call->L, -2, "verbose");
-    return 1;
+    return err == MP_OK ? 1 : fail_push(call, err);
 }
 
 static void check_text(lua_State *L, int arg, const char *expected) {
@@ -356,11 +362,10 @@ static int ingest_text(intake_call *call, mp_lane_id lane) {
     if (err == MP_INVALID)
         return fail_json(call, "json");
     if (err == MP_OK)
+        err = push_result(call, SIZE_MAX);
+    if (err == MP_OK)
         err = push_runs(call);
-    if (err != MP_OK)
-        return fail_push(call, err);
-    push_result(call, SIZE_MAX);
-    return 1;
+    return err == MP_OK ? 1 : fail_push(call, err);
 }
 
 static int ingest(lua_State *L) {
