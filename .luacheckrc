@@ -11,4 +11,5 @@ files["src/mixpanel/love.lua"] = { std = "+love", read_globals = { "jit" }, igno
 files["examples/collector"] = { std = "+ngx_lua" }
 files["examples/testing"] = { std = "+busted" }
 files["examples/love"] = { std = "+love" }
+files["bin"] = { std = "max" }
 files["bench"] = { std = "lua54" }

@@ -239,10 +239,20 @@ install_lua = for file in $$(cd src && find mixpanel -name '*.lua'); do \
 	    install -D -m 644 src/$$file $(1)/$$file || exit; \
 	done
 
+# The command line, for the Lua that the module is for.
+LUA = $(if $(filter 5.1,$(ABI)),luajit,lua$(ABI))
+
+install_bin = install -d $(DESTDIR)$(PREFIX)/bin && \
+    sed -e '1s|.*|\#!/usr/bin/env $(LUA)|' \
+        -e 's|^local installed = .*|local installed = "$(PREFIX)"|' \
+        bin/mixpanel >$(DESTDIR)$(PREFIX)/bin/mixpanel && \
+    chmod 755 $(DESTDIR)$(PREFIX)/bin/mixpanel
+
 install: $(MODULE) ## install for Lua ABI, or linked with LINK, under PREFIX
 	install -D -m 755 $(MODULE) \
 	    $(DESTDIR)$(PREFIX)/lib/lua/$(ABI)/mixpanel.so
 	$(call install_lua,$(DESTDIR)$(PREFIX)/share/lua/$(ABI))
+	$(install_bin)
 
 # For LuaRocks, which knows where its Lua's headers are and where files go.
 rock:
@@ -253,6 +263,7 @@ rock:
 rock-install:
 	install -D -m 755 $(BUILD)/rock/host/mixpanel.so $(LIBDIR)/mixpanel.so
 	$(call install_lua,$(LUADIR))
+	install -D -m 755 bin/mixpanel $(BINDIR)/mixpanel
 
 clean: ## remove build/
 	rm -rf $(BUILD)

@@ -19,6 +19,9 @@ supported_platforms = { "linux" }
 dependencies = {
   "lua >= 5.1, < 5.5",
   "lua-cjson",
+  -- Of the command line only.
+  "argparse",
+  "luv",
 }
 -- Libraries only: where Debian keeps headers the compiler knows, LuaRocks not.
 external_dependencies = {
@@ -38,6 +41,7 @@ build = {
   install_variables = {
     LIBDIR = "$(LIBDIR)",
     LUADIR = "$(LUADIR)",
+    BINDIR = "$(BINDIR)",
   },
   copy_directories = { "docs", "examples", "library" },
 }

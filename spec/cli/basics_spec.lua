@@ -1,0 +1,148 @@
+-- The command line as a whole, `send` and `check`.
+local cli = require "spec.support.cli"
+local process = require "spec.support.process"
+local sandbox = require "spec.support.sandbox"
+
+describe("mixpanel", function()
+  local server, folder
+
+  setup(function()
+    server = sandbox.start()
+    folder = cli.folder()
+  end)
+
+  teardown(function()
+    server:stop()
+    process.run("rm -rf " .. folder)
+  end)
+
+  before_each(function()
+    server:reset()
+  end)
+
+  local function run(arguments, environment)
+    environment = environment or {}
+    environment.MIXPANEL_API_HOST = environment.MIXPANEL_API_HOST or server.url
+    return cli.run(arguments, environment)
+  end
+
+  it("has a version and helps", function()
+    local output, _, status = cli.run { "--version" }
+    assert.matches("^mixpanel %d+%.%d+%.%d+\n$", output)
+    assert.equal(0, status)
+    assert.matches("check", (cli.run { "help" }))
+    assert.matches("distinct%-id", (cli.run { "help", "send" }))
+  end)
+
+  it("suggests what may have been meant", function()
+    local _, complaints, status = cli.run { "sned" }
+    assert.equal(2, status)
+    assert.matches("Did you mean 'send'", complaints)
+    _, complaints, status = cli.run { "send", "A", "--tokn", "t" }
+    assert.equal(2, status)
+    assert.matches("Did you mean '%-%-token'", complaints)
+    _, complaints, status = cli.run {}
+    assert.equal(2, status)
+    assert.matches("a command is required", complaints)
+  end)
+
+  it("sends an event", function()
+    local token = { MIXPANEL_TOKEN = "projecttoken" }
+    local output, complaints, status =
+      run({ "send", "Deploy", "service=api", "count:=3", "ok:=true", "--distinct-id", "u" }, token)
+    assert.equal("Delivered: Deploy\n", output)
+    assert.equal("", complaints)
+    assert.equal(0, status)
+    local record = server:records("/track")[1]
+    assert.equal("Deploy", record.event)
+    local properties = record.properties
+    assert.same({ "api", 3, true, "u", "projecttoken" }, {
+      properties.service,
+      properties.count,
+      properties.ok,
+      properties.distinct_id,
+      properties.token,
+    })
+  end)
+
+  it("says why an event does not arrive", function()
+    local token = { MIXPANEL_TOKEN = "projecttoken" }
+    local _, complaints, status = run({ "send", "A", "b" }, token)
+    assert.equal(2, status)
+    assert.matches("b: expected a property", complaints)
+    _, complaints, status = run({ "send", "A", "b:={" }, token)
+    assert.equal(2, status)
+    assert.matches("no JSON", complaints)
+    _, complaints, status = run({ "send", "A", "time=1" }, token)
+    assert.equal(3, status)
+    assert.matches("properties%.time", complaints)
+    server:script { status = 400, body = { error = "not this one", status = 0 } }
+    _, complaints, status = run({ "send", "A" }, token)
+    assert.equal(3, status)
+    assert.matches("not this one", complaints)
+    _, complaints, status = run(
+      { "send", "A", "--timeout", "0.2" },
+      { MIXPANEL_TOKEN = "projecttoken", MIXPANEL_API_HOST = "http://127.0.0.1:1" }
+    )
+    assert.equal(4, status)
+    assert.matches("undelivered: .*connect", complaints)
+  end)
+
+  it("checks host and credentials", function()
+    local token = { MIXPANEL_TOKEN = "projecttoken" }
+    local output, _, status = run({ "check" }, token)
+    assert.equal(0, status)
+    assert.matches("can be reached", output)
+    server:config { tokens = { "another" } }
+    local _, complaints
+    _, complaints, status = run({ "check" }, token)
+    assert.equal(7, status)
+    assert.not_equal("", complaints)
+    server:config { tokens = {} }
+    _, complaints, status = run({ "check", "--api-host", "http://127.0.0.1:1" }, token)
+    assert.equal(6, status)
+    assert.matches("connect", complaints)
+  end)
+
+  it("wants to know the project, and says what is wrong with an option", function()
+    local _, complaints, status = cli.run { "check" }
+    assert.equal(2, status)
+    assert.matches("MIXPANEL_TOKEN", complaints)
+    _, complaints, status = cli.run { "check", "--token", "t", "--api-host", "http://example.com" }
+    assert.equal(2, status)
+    assert.matches("^mixpanel: option 'api_host': ", complaints)
+  end)
+
+  it("takes secrets from a file that nobody else can read", function()
+    local path = cli.write(
+      folder .. "/credentials",
+      "# who\ntoken = projecttoken\nusername = bot.1.mp-service-account\n"
+        .. "secret = s3cret\nproject_id = 12\n"
+    )
+    local arguments = { "check", "--credentials", path }
+    process.run("chmod 640 " .. path)
+    local _, complaints, status = run(arguments)
+    assert.equal(2, status)
+    assert.matches("mode 0600", complaints)
+    process.run("chmod 600 " .. path)
+    arguments[4], arguments[5] = "--ca-file", server.ca_file
+    server:config {
+      accounts = { { username = "bot.1.mp-service-account", secret = "s3cret", project_id = 12 } },
+    }
+    _, complaints, status = run(arguments, { MIXPANEL_API_HOST = server.tls_url })
+    assert.equal("", complaints)
+    assert.equal(0, status)
+    server:config {
+      accounts = { { username = "bot.1.mp-service-account", secret = "other", project_id = 12 } },
+    }
+    status = select(3, run(arguments, { MIXPANEL_API_HOST = server.tls_url }))
+    assert.equal(7, status)
+    cli.write(path, "secrit = x\n")
+    _, complaints, status = run(arguments)
+    assert.equal(2, status)
+    assert.matches("line 1", complaints)
+    _, complaints, status = run({ "check", "--token", "t" }, { MIXPANEL_SECRET = "s" })
+    assert.equal(2, status)
+    assert.matches("MIXPANEL_USERNAME", complaints)
+  end)
+end)
