@@ -75,6 +75,7 @@ static const word reply_404 = {MP_RESULT_FORBIDDEN, 404, "not found", 0};
 static const word reply_429 = {MP_RESULT_BUSY, 429, "too many", 0};
 static const word reply_503 = {MP_RESULT_SERVER_ERROR, 503, "HTTP 503", 0};
 static const word reply_lost = {MP_RESULT_LOST, 0, "timeout", 0};
+static const word reply_cut = {MP_RESULT_NOTHING, 0, "cut", 0};
 static const word reply_nothing = {MP_RESULT_NOTHING, 0, "refused", 0};
 
 static inline word checking(word reply, int64_t retry_after_ms) {
@@ -359,6 +360,8 @@ static inline fate rig_judge(const rig *r, const mp_batch *batch, const page *p,
 static inline void rig_say(rig *r, mp_batch *batch, word reply) {
     static mp_failed failed[MP_SEGMENT_RECORDS];
     mp_response response = {.result = reply.result, .status = reply.status};
+    response.begun =
+        reply.result == MP_RESULT_LOST || reply.text == reply_cut.text;
     response.foreign = reply.result == MP_RESULT_UNREADABLE ||
                        reply.result == MP_RESULT_FOREIGN;
     strcpy(response.text, reply.text);

@@ -31,29 +31,7 @@ static word refuses_all_variously(rig *r, const mp_batch *batch) {
     return reply;
 }
 
-enum {
-    ROOM = 9000 /* bytes that the small server takes */
-};
-
-static word is_small(rig *r, const mp_batch *batch) {
-    return bytes_of(r, batch) > ROOM ? reply_large : reply_ok;
-}
-
 /* ---- helpers ---- */
-
-static rig *open_with(mp_lane_id id, uint32_t n) {
-    rig *r = rig_open(id);
-    rig_add_due(r, n);
-    return r;
-}
-
-/* True if exactly the poisonous were rejected and all else delivered. */
-static bool is_sorted_out(const rig *r) {
-    for (uint64_t t = 1; t <= r->seqs; t++)
-        if (r->book[t].fate != (r->book[t].poison ? REJECTED : DELIVERED))
-            return false;
-    return true;
-}
 
 static uint32_t log2_up(uint32_t n) {
     uint32_t steps = 0;
@@ -227,55 +205,6 @@ CASE(what_is_forbidden_goes_behind_the_others) {
     rig_finish(r);
 }
 
-/* ---- too large ---- */
-
-CASE(the_size_that_fits_is_remembered) {
-    rig *r = open_with(MP_LANE_EVENTS, 2000);
-    CHECK(rig_run(r, is_small, 100) && r->stats.delivered == 2000);
-    r->most_bytes = 0;
-    rig_add_due(r, 1000);
-    CHECK(rig_run(r, is_small, 100) && r->stats.delivered == 3000);
-    CHECK(r->most_bytes > ROOM / 4 && r->most_bytes <= ROOM);
-    rig_finish(r);
-}
-
-CASE(one_oversized_record_is_rejected) {
-    rig *r = rig_open(MP_LANE_PEOPLE);
-    rig_add(r, 40);
-    rig_put(r, MP_PLAIN, 5, 0, 2 * ROOM);
-    r->book[41].poison = true;
-    rig_add_due(r, 40);
-    CHECK(rig_run(r, is_small, 40) && is_sorted_out(r));
-    rig_finish(r);
-}
-
-CASE(what_was_too_large_is_tried_again_after_an_hour) {
-    rig *r = open_with(MP_LANE_EVENTS, 4);
-    rig_serve(r, reply_large);
-    rig_serve(r, reply_large); /* the first half */
-    CHECK(rig_run(r, server_ok, 4));
-    for (int hour = 0; hour < 2; hour++) {
-        rig_add_due(r, 100);
-        uint32_t before = r->requests;
-        CHECK(rig_run(r, server_ok, 100));
-        CHECK((r->requests - before == 1) == (hour == 1));
-        r->now_ms += 60 * MINUTE;
-    }
-    rig_finish(r);
-}
-
-CASE(a_record_that_is_too_large_alone_teaches_nothing) {
-    rig *r = rig_open(MP_LANE_EVENTS);
-    rig_put(r, MP_PLAIN, 5, 0, 2 * ROOM);
-    mp_lane_flush_up_to(r->lane, r->seqs);
-    rig_serve(r, reply_large);
-    CHECK(r->stats.rejected == 1);
-    rig_add_due(r, 80);
-    rig_serve(r, reply_ok);
-    CHECK(r->stats.delivered == 80);
-    rig_finish(r);
-}
-
 /* ---- named ---- */
 
 CASE(named_records_are_rejected_and_the_others_delivered) {
@@ -412,10 +341,6 @@ int main(void) {
     RUN(what_is_forbidden_altogether_is_kept);
     RUN(what_is_forbidden_first_goes_behind_the_others);
     RUN(what_is_forbidden_goes_behind_the_others);
-    RUN(the_size_that_fits_is_remembered);
-    RUN(one_oversized_record_is_rejected);
-    RUN(what_was_too_large_is_tried_again_after_an_hour);
-    RUN(a_record_that_is_too_large_alone_teaches_nothing);
     RUN(named_records_are_rejected_and_the_others_delivered);
     RUN(all_records_may_be_named);
     RUN(names_may_come_in_the_middle_of_a_search);

@@ -22,4 +22,19 @@ static inline size_t bytes_of(const rig *r, const mp_batch *batch) {
     return bytes;
 }
 
+/* A lane with `n` records that are due. */
+static inline rig *open_with(mp_lane_id id, uint32_t n) {
+    rig *r = rig_open(id);
+    rig_add_due(r, n);
+    return r;
+}
+
+/* True if exactly the poisonous were rejected and all else delivered. */
+static inline bool is_sorted_out(const rig *r) {
+    for (uint64_t t = 1; t <= r->seqs; t++)
+        if (r->book[t].fate != (r->book[t].poison ? REJECTED : DELIVERED))
+            return false;
+    return true;
+}
+
 #endif

@@ -164,7 +164,7 @@ static void read_failure(lua_State *L, mp_reply *reply) {
     if (lua_type(L, 4) != LUA_TSTRING)
         mp_raise_type(L, 4, "message, where there is no status: string");
     snprintf(reply->failure, MP_MESSAGE, "%s", lua_tostring(L, 4));
-    reply->sent = true;
+    reply->sent = reply->begun = true;
 }
 
 static int response(lua_State *L) {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 enum {
+    BROKEN_MOST = 2,       /* in a row, before requests are made smaller */
     LIMIT_MS = 3600 * 1000 /* whoever answered 413 may have been mended */
 };
 
@@ -210,6 +211,16 @@ static void note_response(mp_lane *lane, mp_route *route, mp_batch *batch,
     }
 }
 
+/* Twice may be chance; then the link may be too slow for so much. */
+static void note_size(mp_route *route, mp_batch *batch,
+                      const mp_response *response) {
+    batch->broken = response->begun ? batch->broken + 1 : 0;
+    if (batch->broken >= BROKEN_MOST)
+        mp_route_shrink(route, body_bytes(batch));
+    else if (response->result == MP_RESULT_DELIVERED)
+        mp_route_grow(route);
+}
+
 static void take_back(mp_lane *lane, mp_batch *batch) {
     mp_lane_take_out(&lane->sent, batch);
     lane->in_flight--;
@@ -260,6 +271,7 @@ void mp_lane_handle_reply(mp_lane *lane, const mp_settings *settings,
         return;
     }
     note_response(lane, route, batch, response, now_ms);
+    note_size(route, batch, response);
     if (response->status == 415 && response->foreign &&
         lets_be_plain(route, batch)) {
         mp_lane_insert(&lane->ready, batch);

@@ -160,7 +160,8 @@ static void find_fitting(mp_lane *lane, const mp_settings *settings,
             add_key(&behind, entry);
             continue;
         }
-        if (out->kept > 0 && bytes + mp_entry_bytes(entry) > route->limit_bytes)
+        if (out->kept > 0 &&
+            bytes + mp_entry_bytes(entry) > mp_route_most_bytes(route))
             break;
         limit = route->probing ? 1 : most;
         out->route = route;

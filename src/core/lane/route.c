@@ -1,7 +1,8 @@
 #include "core/lane/route.h"
 
 enum {
-    WINDOW_MOST = 20 /* as much as max_in_flight can be */
+    WINDOW_MOST = 20,           /* as much as max_in_flight can be */
+    SIZE_MOST = 2 * 1024 * 1024 /* more than there is in any batch */
 };
 
 void mp_route_start(mp_route *route, const mp_endpoint *endpoint) {
@@ -11,6 +12,7 @@ void mp_route_start(mp_route *route, const mp_endpoint *endpoint) {
         .failed_ms = INT64_MIN,
         .resume_ms = INT64_MIN,
         .limit_bytes = SIZE_MAX,
+        .size_bytes = SIZE_MAX,
     };
 }
 
@@ -36,6 +38,24 @@ void mp_route_failed(mp_route *route, int64_t sent_ms, int64_t now_ms) {
     route->failures += mp_route_is_news(route, sent_ms);
     route->failed_ms = now_ms;
     route->window = 1;
+}
+
+size_t mp_route_most_bytes(const mp_route *route) {
+    return route->size_bytes < route->limit_bytes ? route->size_bytes
+                                                  : route->limit_bytes;
+}
+
+void mp_route_shrink(mp_route *route, size_t bytes) {
+    if (bytes / 2 < route->size_bytes)
+        route->size_bytes = bytes / 2;
+}
+
+void mp_route_grow(mp_route *route) {
+    if (route->size_bytes == SIZE_MAX)
+        return;
+    route->size_bytes += route->size_bytes / 8 + 1;
+    if (route->size_bytes > SIZE_MOST)
+        route->size_bytes = SIZE_MAX;
 }
 
 void mp_route_succeeded(mp_route *route) {

@@ -26,6 +26,8 @@ typedef struct mp_route {
     int64_t resume_ms;   /* nothing is sent before */
     size_t limit_bytes;  /* what a 413 taught; SIZE_MAX: nothing yet */
     int64_t limit_ms;    /* when it is forgotten */
+    size_t size_bytes;   /* of records in a request, at the most: what a slow
+                          * link carries in time; SIZE_MAX: not tried yet */
 } mp_route;
 
 /* A route that nobody took yet. */
@@ -46,6 +48,14 @@ bool mp_route_is_news(const mp_route *route, int64_t sent_ms);
 
 /* A request that was sent then failed: the next goes out alone. */
 void mp_route_failed(mp_route *route, int64_t sent_ms, int64_t now_ms);
+
+/* How many bytes of records a request may have, unless it is a single one. */
+size_t mp_route_most_bytes(const mp_route *route);
+
+/* A request of so many did not get through in time, and another time neither:
+ * the next are half as large. What gets through makes them grow again. */
+void mp_route_shrink(mp_route *route, size_t bytes);
+void mp_route_grow(mp_route *route);
 
 /* A request was answered: one more may go at once. */
 void mp_route_succeeded(mp_route *route);

@@ -29,6 +29,7 @@ struct mp_batch {
     int64_t sent_ms;         /* mp_clock_mono_ms; of the last request */
     int64_t resume_ms;       /* of a deferred record: not before */
     uint32_t sends;          /* requests made with these records */
+    uint32_t broken;         /* timeouts and broken transfers in a row */
     uint32_t server_errors;  /* answers of 5xx */
     bool reported_deferred;  /* a report named it */
     bool plain;              /* of the last request: without compression */

@@ -236,6 +236,7 @@ void mp_transfer_read(const mp_transfer *t, CURLcode result, mp_reply *reply) {
         reply->etag = t->etag[0] ? t->etag : NULL;
     }
     if (reply->status == 0) {
+        reply->begun = uploaded > 0;
         reply->sent = (size_t)uploaded >= t->request->body.len;
         mp_failure_describe(t->easy, result, t->error,
                             t->request->settings->proxy != NULL, t->no_socket,

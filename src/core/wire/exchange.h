@@ -47,6 +47,7 @@ typedef struct mp_reply {
     int status;             /* 0: no reply, see `failure` */
     bool sent;              /* without a reply: the request may have been
                              * received whole and acted on */
+    bool begun;             /* without a reply: some of the request left */
     int64_t retry_after_ms; /* of the Retry-After header; 0: none */
     const char *body;       /* may be NULL when len is 0; not terminated */
     size_t len;

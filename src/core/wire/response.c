@@ -205,6 +205,7 @@ mp_err mp_response_read(mp_response *response, const mp_reply *reply,
     mp_err err = MP_OK;
     *response = (mp_response){.status = reply->status};
     if (reply->status == 0) {
+        response->begun = reply->begun;
         response->result = reply->sent ? MP_RESULT_LOST : MP_RESULT_NOTHING;
         set_text(response->text, MP_MESSAGE, reply->failure,
                  strlen(reply->failure));

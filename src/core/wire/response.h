@@ -18,6 +18,7 @@ typedef struct mp_failed {
 typedef struct mp_response {
     mp_result result;
     bool foreign;     /* a reply that Mixpanel did not write */
+    bool begun;       /* no reply, though some of the request left */
     int status;       /* 0: no reply */
     uint32_t missing; /* delivered, but so many fewer than were sent */
     mp_failed
