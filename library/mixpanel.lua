@@ -774,6 +774,65 @@ function Groups:delete(group_key, group_id, modifiers) end
 ---@return mixpanel.ErrorCode? code
 function Groups:update(group_key, group_id, update, modifiers) end
 
+---The feature flags of a user: `user.flags`, see the
+---[guide](flags.md#the-flags-of-a-user). Mixpanel is asked in the background
+---when the user is made, after `identify`, `alias`, `reset` and
+---`update_context`, and not while the user has opted out; nothing here waits.
+---@class mixpanel.UserFlags
+local UserFlags = {}
+
+---The user's variant of a flag. Reports the exposure, once in 24 hours.
+---@param key string of the flag
+---@param fallback? table what to return a copy of when there is no variant, such as `{ variant_value = false }`
+---@return mixpanel.Variant # its `variant_source` is `"persistence"` until the answer for who the user is now came
+function UserFlags:get_variant(key, fallback) end
+
+---The value of the user's variant. Reports the exposure, once in 24 hours.
+---@param key string of the flag
+---@param fallback? any what to return when there is no variant
+---@return any value `nil` for JSON's `null`
+function UserFlags:get_variant_value(key, fallback) end
+
+---Whether the value of the user's variant is exactly `true`. Reports the
+---exposure, once in 24 hours.
+---@param key string of the flag
+---@param fallback? boolean what to return when there is no variant; `false` by default
+---@return boolean
+function UserFlags:is_enabled(key, fallback) end
+
+---Has Mixpanel asked again, unless its answer for the same context is still
+---fresh: see `ttl` of `mixpanel.FlagOptions`.
+---@return true? ok
+---@return string? message
+---@return mixpanel.ErrorCode? code `opted_out`, `invalid`, `queue_full`, `closed`
+function UserFlags:load_flags() end
+
+---Whether the answer came for who the user is now.
+---@return boolean
+function UserFlags:are_flags_ready() end
+
+---A mark of the request that is under way, or was last.
+---@return integer? mark for `done`
+---@return string? message
+---@return mixpanel.ErrorCode? code `opted_out`, `invalid`, `queue_full`, `closed`
+function UserFlags:when_ready() end
+
+---Whether nothing is to be waited for any more: the answer came, or failed.
+---@param mark integer of `when_ready`
+---@return boolean? done
+---@return string? message
+---@return mixpanel.ErrorCode? code `closed`, once the client is collected
+function UserFlags:done(mark) end
+
+---Changes what the flags are decided by beside the ids, such as
+---`{ custom_properties = { plan = "pro" } }`, and has Mixpanel asked.
+---@param context table its members replace those of the same name; all is copied
+---@param options? { replace?: boolean } `replace = true` forgets all other members
+---@return true? ok also when the user has opted out
+---@return string? message
+---@return mixpanel.ErrorCode? code `invalid`, `queue_full`, `closed`
+function UserFlags:update_context(context, options) end
+
 ---Who a user starts as. The ids say who it is: a state that is somebody
 ---else's is left behind, but for the consent.
 ---@class mixpanel.UserOptions
@@ -781,6 +840,7 @@ function Groups:update(group_key, group_id, update, modifiers) end
 ---@field device_id? string|integer of an anonymous device, without the prefix `$device:`; a new UUID by default
 ---@field state? string|table path of the file that outlives the process, or what `export_state()` returned; with `transport = "manual"` only the table
 ---@field opt_out_by_default? boolean nothing is sent until `opt_in_tracking`; `false` by default
+---@field flags? boolean whether Mixpanel is asked for the feature flags of this user, by `user.flags`; takes a client with the option `flags = "remote"` or `"both"`; `false` by default
 
 ---One person or device, made by `client:user{ … }`, with the names and meanings of
 ---Mixpanel's browser SDK; [how it differs](browser-methods.md). A user belongs
@@ -788,6 +848,7 @@ function Groups:update(group_key, group_id, update, modifiers) end
 ---something returns `closed`.
 ---@class mixpanel.User
 ---@field people mixpanel.UserPeople the profile of this user
+---@field flags mixpanel.UserFlags feature flags; its methods raise without the option `flags = true`
 local User = {}
 
 ---Queues an event of this user, as `client:track` does. It carries

@@ -134,6 +134,7 @@ int luaopen_mixpanel(lua_State *L) {
                        mp_groups_methods);
     add_client(L, scratch);
     add_user(L, scratch);
+    add_flags(L, scratch, MP_USER_FLAGS, mp_user_flags_methods);
     add_flags(L, scratch, MP_LOCAL_FLAGS, mp_local_flags_methods);
     add_flags(L, scratch, MP_REMOTE_FLAGS, mp_remote_flags_methods);
     lua_newtable(L);

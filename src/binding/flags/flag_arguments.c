@@ -1,8 +1,9 @@
 #include "binding/flags/flag_arguments.h"
 
-#include "binding/flags/flag_exposure.h"
 #include "binding/flags/flags_handle.h"
 #include "binding/flags/read_context.h"
+
+#include <math.h>
 
 void mp_flags_check_key(lua_State *L) {
     if (lua_type(L, MP_FLAGS_KEY) != LUA_TSTRING)
@@ -23,7 +24,35 @@ void mp_flags_check_fallback(lua_State *L) {
                  luaL_typename(L, 3));
 }
 
-/* ---- exposures by hand ---- */
+uint64_t mp_flags_check_id(lua_State *L) {
+    static const double exact = 9007199254740992.0; /* 2^53 */
+    lua_Number number = lua_tonumber(L, 2);
+    if (lua_type(L, 2) != LUA_TNUMBER)
+        mp_raise_type(L, 2, "id of a request: number");
+    return number >= 1 && number < exact && number == floor(number)
+               ? (uint64_t)number
+               : 0;
+}
+
+/* ---- exposures ---- */
+
+void mp_flags_fill_seen(lua_State *L, mp_flag_seen *seen,
+                        const mp_value *variant, const mp_value *id,
+                        mp_variants_times times) {
+    mp_value key = mp_variants_field(variant, "variant_key");
+    size_t len;
+    const char *flag = lua_tolstring(L, MP_FLAGS_KEY, &len);
+    *seen = (mp_flag_seen){
+        .exposure = {id->as.text, flag, key.as.text, id->len, len, key.len},
+        .experiment_id = mp_variants_field(variant, "experiment_id"),
+        .is_experiment_active =
+            mp_variants_field(variant, "is_experiment_active"),
+        .is_qa_tester = mp_variants_field(variant, "is_qa_tester"),
+        .start_ms = -1,
+        .remote = true,
+        .times = times,
+    };
+}
 
 /* The text at a field of the variant at argument 3; NULL: none. */
 static const char *text_of(lua_State *L, const char *field, size_t *len) {

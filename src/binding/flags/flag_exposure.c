@@ -9,8 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char event_name[] = "$experiment_started";
-
 /* ---- properties ---- */
 
 static void set_text(lua_State *L, const char *name, const char *text,
@@ -63,13 +61,9 @@ static void set_times(lua_State *L, const mp_flag_seen *seen) {
 }
 
 /* The names are those of Mixpanel's SDKs. */
-static void push_properties(lua_State *L, int context,
-                            const mp_flag_seen *seen) {
+static void push_properties(lua_State *L, const mp_flag_seen *seen) {
     const mp_exposure *exposure = &seen->exposure;
     lua_createtable(L, 0, 12);
-    lua_pushliteral(L, "distinct_id");
-    lua_rawget(L, context);
-    lua_setfield(L, -2, "distinct_id");
     set_text(L, "Experiment name", exposure->flag, exposure->flag_len);
     set_text(L, "Variant name", exposure->variant, exposure->variant_len);
     set_text(L, "$experiment_type", "feature_flag", sizeof "feature_flag" - 1);
@@ -83,15 +77,47 @@ static void push_properties(lua_State *L, int context,
 
 /* ---- the event ---- */
 
-static mp_err track(lua_State *L, int index, const mp_client *client,
-                    int properties, mp_fault *fault) {
+mp_err mp_flag_expose_by(lua_State *L, const mp_client *client,
+                         const mp_flag_seen *seen, mp_flag_tracker *tracker,
+                         void *whose, mp_fault *fault) {
+    bool once = client->exposure != MP_EXPOSE_ALWAYS;
+    int top = lua_gettop(L);
+    int64_t now_ms = seen->start_ms < 0 ? mp_clock_coarse_ms() : seen->start_ms;
+    if (once && !mp_flags_expose(client->flags, &seen->exposure, now_ms))
+        return MP_OK;
+    push_properties(L, seen);
+    if (once)
+        set_insert_id(L, client, &seen->exposure);
+    mp_err err = tracker(L, whose, top + 1, fault);
+    lua_settop(L, top);
+    if (!client->flags) /* collected by a finaliser */
+        return err;
+    if (err == MP_OK)
+        mp_flags_count_exposure(client->flags);
+    else if (once)
+        mp_flags_unexpose(client->flags, &seen->exposure);
+    return err;
+}
+
+/* Where a client and a context are. */
+typedef struct place {
+    int client, context;
+} place;
+
+static mp_err track(lua_State *L, void *whose, int properties,
+                    mp_fault *fault) {
+    const place *at = whose;
+    const mp_client *client = lua_touserdata(L, at->client);
     mp_call call;
     mp_event event;
+    lua_pushliteral(L, "distinct_id");
+    lua_rawget(L, at->context);
+    lua_setfield(L, properties, "distinct_id");
     mp_call_begin(&call, L, client, MP_LIST_MAX, "event");
     if (client->defaults)
-        mp_event_anchor(L, index);
-    mp_event_begin(&event, &call, client->defaults, event_name,
-                   sizeof event_name - 1);
+        mp_event_anchor(L, at->client);
+    mp_event_begin(&event, &call, client->defaults, MP_FLAG_EVENT,
+                   sizeof MP_FLAG_EVENT - 1);
     mp_event_properties(&event, properties);
     mp_err err = mp_event_send(&event, MP_LANE_EVENTS);
     *fault = call.e.fault;
@@ -102,24 +128,9 @@ static mp_err track(lua_State *L, int index, const mp_client *client,
 mp_err mp_flag_expose(lua_State *L, int index, int context,
                       const mp_flag_seen *seen, mp_fault *fault) {
     const mp_client *client = lua_touserdata(L, index);
-    bool once = client->exposure != MP_EXPOSE_ALWAYS;
-    int top = lua_gettop(L);
+    place at = {index, context};
     mp_fault_start(fault, "");
-    if (client->closed)
-        return MP_CLOSED;
-    int64_t now_ms = seen->start_ms < 0 ? mp_clock_coarse_ms() : seen->start_ms;
-    if (once && !mp_flags_expose(client->flags, &seen->exposure, now_ms))
-        return MP_OK;
-    push_properties(L, context, seen);
-    if (once)
-        set_insert_id(L, client, &seen->exposure);
-    mp_err err = track(L, index, client, top + 1, fault);
-    lua_settop(L, top);
-    if (!client->flags) /* collected by a finaliser */
-        return err;
-    if (err == MP_OK)
-        mp_flags_count_exposure(client->flags);
-    else if (once)
-        mp_flags_unexpose(client->flags, &seen->exposure);
-    return err;
+    return client->closed
+               ? MP_CLOSED
+               : mp_flag_expose_by(L, client, seen, track, &at, fault);
 }

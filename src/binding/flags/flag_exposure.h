@@ -17,6 +17,19 @@ typedef struct mp_flag_seen {
     mp_variants_times times; /* of its answer; all 0: unknown */
 } mp_flag_seen;
 
+#define MP_FLAG_EVENT "$experiment_started"
+
+/* Tracks the event with the properties at a stack index, to which it may add.
+ */
+typedef mp_err mp_flag_tracker(lua_State *L, void *whose, int properties,
+                               mp_fault *fault);
+
+/* Has a tracker report what was seen, by a client that is open, or does nothing
+ * if that was done: see mp_flag_expose. */
+mp_err mp_flag_expose_by(lua_State *L, const mp_client *client,
+                         const mp_flag_seen *seen, mp_flag_tracker *tracker,
+                         void *whose, mp_fault *fault);
+
 /* Tracks $experiment_started for the context at index `context`, by the client
  * at index `client`, with the client's default properties: an ordinary event,
  * once per id, flag and variant in 24 hours unless the client says always.

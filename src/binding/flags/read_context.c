@@ -301,16 +301,21 @@ static void write_member(const mp_member *member, mp_context *context,
     mp_value_write(&value, out);
 }
 
-mp_err mp_read_context_json(lua_State *L, int index, mp_context *context,
-                            mp_buf *out) {
+mp_err mp_read_context_given(lua_State *L, int index, mp_context *context) {
     int top = lua_gettop(L);
     mp_context_begin(context);
     context->as_given = true;
     read_object(L, index, context, NULL);
     lua_settop(L, top);
+    return context->err;
+}
+
+mp_err mp_read_context_json(lua_State *L, int index, mp_context *context,
+                            mp_buf *out) {
+    mp_err err = mp_read_context_given(L, index, context);
+    if (err != MP_OK)
+        return err;
     const mp_value *value = mp_context_value(context);
-    if (!value)
-        return context->err;
     mp_buf_clear(out);
     mp_buf_puts(out, "{");
     for (uint32_t i = 0; i < value->len; i++) {

@@ -29,6 +29,10 @@ mp_err mp_read_context_whole(lua_State *L, int index, mp_context *context,
 mp_err mp_read_context_attribute(lua_State *L, int index, const mp_flag *flag,
                                  mp_context *context, mp_subject *subject);
 
+/* Reads the whole context as it is: an object, of which mp_context_value tells.
+ * MP_MEMORY; MP_INVALID with the problem in `context`. */
+mp_err mp_read_context_given(lua_State *L, int index, mp_context *context);
+
 /* Writes the whole context as JSON, the same for the same context: members in
  * one order, ids that are numbers as texts. MP_MEMORY; MP_INVALID with the
  * problem in `context`, for what has no JSON or goes beyond the limit of

@@ -10,7 +10,6 @@
 #include "core/engine/engine.h"
 #include "core/os/clock.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -140,11 +139,6 @@ static const mp_value *decide(lua_State *L, int context, int timeout,
     return variant;
 }
 
-static mp_value member(const mp_value *variant, const char *name) {
-    const mp_value *value = mp_value_member(variant, name, strlen(name));
-    return value ? *value : mp_value_undefined();
-}
-
 /* An exposure that cannot be queued is counted, and tried again. */
 static void expose(answer *a, const mp_value *variant) {
     lua_State *L = a->L;
@@ -155,21 +149,9 @@ static void expose(answer *a, const mp_value *variant) {
         mp_read_context_id(L, a->context, &a->work->context, &id) != MP_OK ||
         id.kind != MP_VALUE_TEXT)
         return;
-    mp_value key = member(variant, "variant_key");
-    mp_flag_seen seen = {
-        .experiment_id = member(variant, "experiment_id"),
-        .is_experiment_active = member(variant, "is_experiment_active"),
-        .is_qa_tester = member(variant, "is_qa_tester"),
-        .start_ms = -1,
-        .remote = true,
-        .times = mp_variants_when(a->work->variants),
-    };
-    seen.exposure.id = id.as.text;
-    seen.exposure.id_len = id.len;
-    seen.exposure.flag =
-        lua_tolstring(L, MP_FLAGS_KEY, &seen.exposure.flag_len);
-    seen.exposure.variant = key.as.text;
-    seen.exposure.variant_len = key.len;
+    mp_flag_seen seen;
+    mp_flags_fill_seen(L, &seen, variant, &id,
+                       mp_variants_when(a->work->variants));
     mp_flags_handle_push_client(L);
     mp_err err = mp_flag_expose(L, lua_gettop(L), a->context, &seen, &fault);
     if (err != MP_OK && client->flags)
@@ -185,7 +167,7 @@ static int get_variant_value(lua_State *L) {
     if (report)
         expose(&a, variant);
     if (variant) {
-        mp_value value = member(variant, "variant_value");
+        mp_value value = mp_variants_field(variant, "variant_value");
         mp_flag_value_push(L, &value);
     } else {
         lua_pushvalue(L, 3);
@@ -225,8 +207,8 @@ static int is_enabled(lua_State *L) {
     const mp_value *variant = decide(L, 3, 5, &a);
     if (report)
         expose(&a, variant);
-    mp_value value =
-        variant ? member(variant, "variant_value") : mp_value_undefined();
+    mp_value value = variant ? mp_variants_field(variant, "variant_value")
+                             : mp_value_undefined();
     mp_flag_work_give(a.work);
     lua_pushboolean(L, value.kind == MP_VALUE_BOOLEAN && value.boolean);
     return 1;
@@ -300,21 +282,11 @@ static int request(lua_State *L) {
     return 1;
 }
 
-static uint64_t check_id(lua_State *L) {
-    static const double exact = 9007199254740992.0; /* 2^53 */
-    lua_Number number = lua_tonumber(L, 2);
-    if (lua_type(L, 2) != LUA_TNUMBER)
-        mp_raise_type(L, 2, "id of a request: number");
-    return number >= 1 && number < exact && number == floor(number)
-               ? (uint64_t)number
-               : 0;
-}
-
 /* done(id) */
 static int done(lua_State *L) {
     const mp_flags_handle *self = mp_flags_handle_check(L);
     mp_remote_view view = {0};
-    uint64_t id = check_id(L);
+    uint64_t id = mp_flags_check_id(L);
     if (!self->client->flags)
         return mp_fail_closed(L);
     mp_flags_look(self->client->flags, id, &view);
@@ -328,7 +300,7 @@ static int result(lua_State *L) {
     answer a = {.L = L, .self = mp_flags_handle_check(L)};
     const mp_client *client = a.self->client;
     mp_remote_view view;
-    uint64_t id = check_id(L);
+    uint64_t id = mp_flags_check_id(L);
     if (!client->flags)
         return mp_fail_closed(L);
     a.work = mp_flag_work_take(L, a.self);

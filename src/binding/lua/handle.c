@@ -21,6 +21,7 @@ const char *const mp_type_names[MP_TYPES] = {
     [MP_USER] = "mixpanel.user",
     [MP_USER_PEOPLE] = "mixpanel.user.people",
     [MP_USER_GROUP] = "mixpanel.user.group",
+    [MP_USER_FLAGS] = "mixpanel.user_flags",
     [MP_LOCAL_FLAGS] = "mixpanel.local_flags",
     [MP_REMOTE_FLAGS] = "mixpanel.remote_flags",
 };

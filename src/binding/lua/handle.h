@@ -19,6 +19,7 @@ typedef enum mp_type {
     MP_USER,
     MP_USER_PEOPLE,
     MP_USER_GROUP,
+    MP_USER_FLAGS,
     MP_LOCAL_FLAGS,
     MP_REMOTE_FLAGS,
     MP_TYPES

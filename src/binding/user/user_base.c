@@ -165,9 +165,11 @@ void mp_user_replace(mp_user_handle *self, mp_ids *ids) {
         mp_project_count_pending_dropped(self->client->project,
                                          self->user.pending.count);
     mp_user_become(&self->user, ids);
+    mp_user_flags_forget(self);
 }
 
 void mp_user_start_anew(mp_user_handle *self, mp_ids *ids) {
     mp_user_replace(self, ids);
     mp_user_changed(self);
+    mp_user_flags_ask(self);
 }

@@ -11,7 +11,7 @@
 typedef struct options {
     mp_id distinct_id, device_id; /* len 0: not given */
     int state;                    /* stack index; 0: none */
-    bool opt_out_by_default;
+    bool opt_out_by_default, flags;
 } options;
 
 /* Pushes an option; false if it is nil. */
@@ -41,7 +41,7 @@ static mp_err read_id(lua_State *L, int arg, const char *name, mp_id *id,
 
 static void check_names(lua_State *L, int arg) {
     static const char *const names[] = {"distinct_id", "device_id", "state",
-                                        "opt_out_by_default"};
+                                        "opt_out_by_default", "flags"};
     char shown[MP_SHOWN];
     lua_pushnil(L);
     while (lua_next(L, arg)) {
@@ -53,7 +53,7 @@ static void check_names(lua_State *L, int arg) {
         if (!known)
             mp_raise(L, arg,
                      "unknown option %s: expected distinct_id, device_id, "
-                     "state or opt_out_by_default",
+                     "state, opt_out_by_default or flags",
                      mp_fault_show(L, -1, shown));
     }
 }
@@ -65,6 +65,15 @@ static bool is_state(lua_State *L, int index) {
         return lua_istable(L, index);
     const char *path = lua_tolstring(L, index, &len);
     return len > 0 && strlen(path) == len;
+}
+
+/* False for nil. */
+static bool read_flag(lua_State *L, int arg, const char *name) {
+    char shown[MP_SHOWN];
+    if (push_option(L, arg, name) && !lua_isboolean(L, -1))
+        mp_raise(L, arg, "option '%s': got %s, expected true or false", name,
+                 mp_fault_show(L, -1, shown));
+    return lua_toboolean(L, -1) != 0;
 }
 
 /* Reads the options in the table at argument `arg`, if it is one, and leaves
@@ -82,11 +91,8 @@ static mp_err read_options(lua_State *L, int arg, options *o, mp_fault *fault) {
                      "what export_state() returned",
                      mp_fault_show(L, -1, shown));
     }
-    if (push_option(L, arg, "opt_out_by_default") && !lua_isboolean(L, -1))
-        mp_raise(L, arg,
-                 "option 'opt_out_by_default': got %s, expected true or false",
-                 mp_fault_show(L, -1, shown));
-    o->opt_out_by_default = lua_toboolean(L, -1) != 0;
+    o->opt_out_by_default = read_flag(L, arg, "opt_out_by_default");
+    o->flags = read_flag(L, arg, "flags");
     mp_err err = read_id(L, arg, "distinct_id", &o->distinct_id, fault);
     if (err != MP_OK)
         return err;
@@ -102,6 +108,14 @@ static void check_state(lua_State *L, int arg, const options *o,
         mp_raise(L, arg,
                  "option 'state': nobody writes files with transport = "
                  "\"manual\": keep what export_state() returns");
+}
+
+static void check_flags(lua_State *L, int arg, const options *o,
+                        const mp_client *client) {
+    if (o->flags && !client->asks_flags)
+        mp_raise(L, arg,
+                 "option 'flags' of a user needs a client that was made with "
+                 "option flags = \"remote\" or \"both\"");
 }
 
 /* ---- life ---- */
@@ -153,9 +167,13 @@ static mp_err fill(lua_State *L, mp_user_handle *self, const options *o,
         err = lua_istable(L, o->state)
                   ? mp_user_state_import(L, self, o->state)
                   : mp_user_state_load(self, lua_tostring(L, o->state), why);
-    if (err != MP_OK)
-        return err;
-    return self->client->project ? choose_ids(self, o) : MP_CLOSED;
+    if (err == MP_OK && !self->client->project)
+        err = MP_CLOSED;
+    if (err == MP_OK)
+        err = choose_ids(self, o);
+    if (err == MP_OK && o->flags)
+        err = mp_user_flags_start(self);
+    return err;
 }
 
 /* Pushes a user of the client at argument 1 about whom nothing is known. */
@@ -165,7 +183,7 @@ static mp_user_handle *push_user(lua_State *L, mp_client *client) {
     luaL_getmetatable(L, mp_type_names[MP_USER]);
     lua_setmetatable(L, slot);
     self->client = client;
-    lua_createtable(L, 2, 1);
+    lua_createtable(L, 2, 2);
     lua_pushboolean(L, 0);
     lua_rawseti(L, -2, 1);
     lua_pushvalue(L, 1);
@@ -211,11 +229,14 @@ static int new_user(lua_State *L) {
     if (err != MP_OK)
         return mp_user_result(L, err, &fault);
     check_state(L, 2, &o, client);
+    check_flags(L, 2, &o, client);
     mp_user_handle *self = push_user(L, client);
     int user = lua_gettop(L);
     err = fill(L, self, &o, why);
     if (err != MP_OK)
         return fail_new(L, 2, &o, err, why);
+    mp_user_flags_push(L, user);
+    mp_user_flags_ask(self);
     lua_settop(L, user);
     return 1;
 }
@@ -225,6 +246,7 @@ static int collect(lua_State *L) {
     self->collected = true;
     self->defaults = NULL;
     mp_user_free(&self->user);
+    mp_user_flags_free(self);
     mp_dict_clear(&self->disabled);
     mp_state_file_close(self->file);
     self->file = NULL;

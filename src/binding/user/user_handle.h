@@ -8,9 +8,18 @@
 #include "binding/event/event.h"
 #include "binding/lua/handle.h"
 
+#include "core/flags/variants.h"
 #include "core/user/state_file.h"
 
-/* Refers to a table with `people` and, at 1, its defaults; at 2, its
+/* What Mixpanel decided for a user, and what it is asked with. */
+typedef struct mp_user_flags {
+    mp_dict context;       /* beside the ids: names, values as JSON */
+    uint64_t request;      /* see mp_remote_ask; 0: none so far */
+    bool current;          /* the variants are of the last request */
+    mp_variants *variants; /* NULL: none */
+} mp_user_flags;
+
+/* Refers to a table with `people`, `flags` and, at 1, its defaults; at 2, its
  * client. */
 typedef struct mp_user_handle {
     mp_handle handle;
@@ -20,11 +29,12 @@ typedef struct mp_user_handle {
     const mp_defaults *defaults; /* of its events; NULL: to be made anew */
     unsigned defaults_version;   /* of the client's that went into them */
     bool opt_out_by_default;
-    bool silent;         /* every event is disabled */
-    mp_dict disabled;    /* names of events */
-    char *path;          /* of the state file, absolute; NULL: none */
-    mp_state_file *file; /* its entry, whose consent holds; NULL: none */
-    bool unsaved;        /* the state changed since it was handed over */
+    bool silent;          /* every event is disabled */
+    mp_dict disabled;     /* names of events */
+    char *path;           /* of the state file, absolute; NULL: none */
+    mp_state_file *file;  /* its entry, whose consent holds; NULL: none */
+    bool unsaved;         /* the state changed since it was handed over */
+    mp_user_flags *flags; /* NULL: not wanted */
 } mp_user_handle;
 
 /* The people or a group of a user; refers to a table with the client at 1 and
@@ -41,6 +51,7 @@ extern const luaL_Reg mp_user_constructor[];    /* of a client */
 extern const luaL_Reg *const mp_user_methods[]; /* NULL-terminated */
 extern const luaL_Reg mp_user_metamethods[];
 extern const luaL_Reg mp_user_people_methods[]; /* beside the operations */
+extern const luaL_Reg mp_user_flags_methods[];
 
 extern const luaL_Reg mp_user_events[], mp_user_timers[], mp_user_identity[],
     mp_user_super[], mp_user_groups[], mp_user_consents[], mp_user_states[];
@@ -155,6 +166,27 @@ int mp_user_get_group(lua_State *L); /* a method: user_group.c */
 /* Why no super property has this name, JSON text without quotes; NULL: it
  * may. */
 const char *mp_user_refused_property(const char *name, size_t len);
+
+/* ---- feature flags: user_flags.c, user_flags_load.c ---- */
+
+/* Pushes the flags of the user at a stack index, whose methods raise if it has
+ * none. */
+void mp_user_flags_push(lua_State *L, int slot);
+
+/* Begins: takes what the state kept, if it is not a day old. MP_MEMORY. */
+mp_err mp_user_flags_start(mp_user_handle *self);
+void mp_user_flags_free(mp_user_handle *self);
+
+/* Has Mixpanel asked who the user is now, in the background; what is there
+ * serves until the answer. Nothing without flags. MP_OPTED_OUT, MP_CLOSED;
+ * MP_INVALID for a context that is too long; else as mp_engine_ask_flags. */
+mp_err mp_user_flags_ask(mp_user_handle *self);
+
+/* The user is somebody else: what was decided is forgotten. */
+void mp_user_flags_forget(mp_user_handle *self);
+
+/* Takes the answer if it came, and asks again after a failure. */
+void mp_user_flags_update(mp_user_handle *self);
 
 /* ---- state: user_state.c ---- */
 

@@ -80,6 +80,7 @@ static void take(mp_user_handle *self, mp_ids *next) {
     self->user.ids = *next;
     self->user.identified = true;
     mp_user_changed(self);
+    mp_user_flags_ask(self);
 }
 
 static bool is_disabled(const mp_user_handle *self, const char *name) {

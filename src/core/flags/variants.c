@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct mp_variants {
     atomic_uint references;
@@ -101,6 +102,11 @@ mp_variants_times mp_variants_when(const mp_variants *variants) {
 const mp_value *mp_variants_find(const mp_variants *variants, const char *flag,
                                  size_t len) {
     return mp_value_member(&variants->all, flag, len);
+}
+
+mp_value mp_variants_field(const mp_value *variant, const char *name) {
+    const mp_value *value = mp_value_member(variant, name, strlen(name));
+    return value ? *value : mp_value_undefined();
 }
 
 const mp_value *mp_variants_all(const mp_variants *variants) {

@@ -33,6 +33,9 @@ mp_variants_times mp_variants_when(const mp_variants *variants);
 const mp_value *mp_variants_find(const mp_variants *variants, const char *flag,
                                  size_t len);
 
+/* A field of a variant; undefined: none. */
+mp_value mp_variants_field(const mp_value *variant, const char *name);
+
 /* All of them: an object of objects, by the keys of the flags. */
 const mp_value *mp_variants_all(const mp_variants *variants);
 

@@ -6,6 +6,7 @@ void mp_user_free(mp_user *user) {
     mp_dict_clear(&user->session);
     mp_dict_clear(&user->timers.dict);
     mp_pending_clear(&user->pending);
+    mp_buf_free(&user->flags);
     *user = (mp_user){0};
 }
 

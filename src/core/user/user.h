@@ -3,6 +3,7 @@
 #ifndef MP_USER_H
 #define MP_USER_H
 
+#include "core/base/buf.h"
 #include "core/base/dict.h"
 #include "core/user/ids.h"
 #include "core/user/pending.h"
@@ -28,6 +29,8 @@ typedef struct mp_user {
     mp_dict kept, session;
     mp_timers timers;
     mp_pending pending;
+    mp_buf flags;     /* JSON of the variants that Mixpanel last decided on */
+    int64_t flags_ms; /* when they came; wall clock */
 } mp_user;
 
 /* Forgets everything but the consent, then takes over `ids`. */

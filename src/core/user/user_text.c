@@ -76,6 +76,17 @@ static void put_pending(mp_buf *out, const mp_pending *pending) {
     mp_buf_puts(out, "]");
 }
 
+static void put_flags(mp_buf *out, const mp_user *user) {
+    char number[MP_NUM_MAX];
+    if (user->flags.len == 0)
+        return;
+    mp_buf_puts(out, ",\"flags_at\":");
+    char *end = mp_num_int64(number, user->flags_ms);
+    mp_buf_add(out, number, (size_t)(end - number));
+    mp_buf_puts(out, ",\"flags\":");
+    put_string(out, user->flags.data, user->flags.len);
+}
+
 static const char *const consents[] = {
     [MP_CONSENT_UNKNOWN] = "",
     [MP_CONSENT_GIVEN] = ",\"consent\":\"given\"",
@@ -92,6 +103,7 @@ mp_err mp_user_write(const mp_user *user, mp_buf *out) {
         put_properties(out, &user->kept);
         put_timers(out, &user->timers);
         put_pending(out, &user->pending);
+        put_flags(out, user);
     }
     return mp_buf_puts(out, "}\n");
 }
@@ -316,6 +328,20 @@ static void get_pending(reading *r) {
     }
 }
 
+static void get_flags(reading *r) {
+    const json_t *text = json_object_get(r->state, "flags");
+    const json_t *at = json_object_get(r->state, "flags_at");
+    mp_buf *flags = &r->user->flags;
+    if (!text)
+        return;
+    mp_err err = json_is_integer(at) ? holds_json(text) : MP_INVALID;
+    if (err == MP_OK)
+        err = mp_buf_add(flags, json_string_value(text),
+                         json_string_length(text));
+    r->user->flags_ms = json_integer_value(at);
+    note(r, "flags", err);
+}
+
 mp_err mp_user_read(mp_user *user, const char *text, size_t len,
                     char message[MP_MESSAGE]) {
     json_error_t why;
@@ -336,6 +362,7 @@ mp_err mp_user_read(mp_user *user, const char *text, size_t len,
     get_properties(&r);
     get_timers(&r);
     get_pending(&r);
+    get_flags(&r);
     json_decref(state);
     return r.err;
 }

@@ -3,10 +3,12 @@
  *     {"version":1,"distinct_id":"u1","device_id":"…","user_id":"u1",
  *      "identified":true,"consent":"given",
  *      "properties":{"plan":"\"pro\""},"timers":{"Level":1795460000123},
- *      "held":["{\"$set\":{…}}"]}
+ *      "held":["{\"$set\":{…}}"],"flags_at":1795460000123,
+ *      "flags":"{\"new-ui\":{\"variant_key\":…}}"}
  *
- * The values of properties, and pending updates, are strings that hold JSON, so
- * that no reader can cost a number its digits. What is empty is left out. */
+ * The values of properties, pending updates, and the variants of flags are
+ * strings that hold JSON, so that no reader can cost a number its digits. What
+ * is empty is left out. */
 #ifndef MP_USER_TEXT_H
 #define MP_USER_TEXT_H
 
