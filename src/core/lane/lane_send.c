@@ -1,4 +1,18 @@
-/* Which records travel next. */
+/* Which records travel next.
+ *
+ * A record waits in one of four places: on disk, in the queue's segments, in
+ * `ready`, or in `deferred`, of batches that a route put off. Each call makes
+ * one request at most. It looks at `ready` first, and moves a segment there
+ * that is full or due only when nothing in `ready` may travel; then at what is
+ * deferred and due again; last it asks for a batch from the disk. So the oldest
+ * records go first unless something stands in their way, and memory holds few
+ * batches besides the queue.
+ *
+ * Of a batch those records are cut out that may share a request: one route, one
+ * class, within the route's limits, and, where order counts, no record of an
+ * ordering key of which an earlier one waits. What is left of the batch keeps
+ * its place. Nothing is cut for a route that backs off or has its fill of
+ * requests; *next_ms then tells when to ask again. */
 #include "core/lane/lane_state.h"
 
 #include "core/os/clock.h"
