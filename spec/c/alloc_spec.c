@@ -57,7 +57,8 @@ static void make_settings(void) {
     CHECK(err == MP_OK || err == MP_MEMORY);
     mp_overrides_say(said, proxy);
     mp_overrides_say(said, ca_file);
-    mp_settings *all = err == MP_OK ? mp_overrides_in_force(said, false) : NULL;
+    mp_settings *all =
+        err == MP_OK ? mp_overrides_in_force(said, MP_IN_MEMORY) : NULL;
     CHECK(!all || strcmp(all->ca_file, said->values->ca_file) == 0);
     mp_settings_release(all);
     mp_overrides_free(said);

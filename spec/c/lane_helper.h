@@ -89,7 +89,7 @@ static inline rig *rig_open(mp_lane_id id) {
     rig *r = calloc(1, sizeof *r);
     r->id = id;
     r->wall_ms = RIG_WALL_MS;
-    r->settings = mp_settings_new(false);
+    r->settings = mp_settings_new(MP_IN_MEMORY);
     r->lane = mp_lane_new(id, &r->stats, MP_HOST_MIXPANEL, 42);
     return r;
 }

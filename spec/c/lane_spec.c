@@ -391,7 +391,7 @@ CASE(a_cleared_lane_is_new) {
  * has mapped in their place since must outlive the lane's. */
 CASE(a_child_forgets_segments_without_touching_them) {
     mp_stats stats = {0};
-    mp_settings *settings = mp_settings_new(false);
+    mp_settings *settings = mp_settings_new(MP_IN_MEMORY);
     mp_lane *lane = mp_lane_new(MP_LANE_EVENTS, &stats, MP_HOST_MIXPANEL, 1);
     mp_segment *segment = mp_segment_new();
     mp_record record = {.head = "{}", .head_len = 2};

@@ -31,7 +31,7 @@ typedef struct scene {
 
 static scene open_scene(void) {
     char message[MP_MESSAGE];
-    scene s = {.settings = mp_settings_new(false),
+    scene s = {.settings = mp_settings_new(MP_IN_MEMORY),
                .gzip = mp_gzip_new(1),
                .batch = mp_batch_new(segment_of(RECORDS))};
     CHECK(mp_config_token(&s.config, "abc", 3, message) == MP_OK);

@@ -18,7 +18,7 @@ static mp_err ca_file(const char *bytes, size_t len) {
     int file = mkstemp(path);
     CHECK(file >= 0 && write(file, bytes, len) == (ssize_t)len);
     close(file);
-    mp_settings *settings = mp_settings_new(false);
+    mp_settings *settings = mp_settings_new(MP_IN_MEMORY);
     const mp_setting *setting = mp_setting_find("ca_file");
     CHECK(mp_settings_text(settings, setting, "old") == MP_OK);
     message[0] = '\0';
@@ -74,7 +74,7 @@ CASE(a_large_ca_file_is_read_whole) {
 CASE(what_is_no_file_is_refused) {
     static const char *const paths[] = {"/nonexistent/ca.pem", "/", "",
                                         "/dev/null"};
-    mp_settings *settings = mp_settings_new(false);
+    mp_settings *settings = mp_settings_new(MP_IN_MEMORY);
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
         message[0] = '\0';
         CHECK(mp_settings_pem(settings, mp_setting_find("ca_file"), paths[i],
@@ -86,7 +86,7 @@ CASE(what_is_no_file_is_refused) {
 }
 
 CASE(settings_start_from_the_defaults) {
-    mp_settings *s = mp_settings_new(false);
+    mp_settings *s = mp_settings_new(MP_IN_MEMORY);
     CHECK(s->gzip == 1 && !s->geolocate && !s->reject_invalid);
     CHECK(s->max_batch_size == 2000 && s->max_in_flight == 4);
     CHECK(s->max_queue_bytes == 64u * 1024 * 1024);
@@ -99,7 +99,7 @@ CASE(settings_start_from_the_defaults) {
 }
 
 CASE(with_a_spool_records_age) {
-    mp_settings *s = mp_settings_new(true);
+    mp_settings *s = mp_settings_new(MP_SPOOLED);
     CHECK(s->max_age_ms == INT64_C(30) * 24 * 3600 * 1000);
     mp_settings_release(s);
 }
@@ -120,8 +120,8 @@ CASE(every_default_is_within_its_limits) {
 CASE(every_setting_is_copied_and_nothing_else) {
     for (size_t i = 0; i < MP_SETTINGS; i++) {
         const mp_setting *s = &mp_setting_table[i];
-        mp_settings *from = mp_settings_new(false);
-        mp_settings *to = mp_settings_new(false);
+        mp_settings *from = mp_settings_new(MP_IN_MEMORY);
+        mp_settings *to = mp_settings_new(MP_IN_MEMORY);
         mp_settings_number(from, s, 3);
         bool text = s->kind == MP_SETTING_PATH || s->kind == MP_SETTING_URL ||
                     s->kind == MP_SETTING_PEM;
@@ -139,7 +139,8 @@ CASE(every_setting_is_copied_and_nothing_else) {
 
 CASE(a_copy_owns_its_text) {
     const mp_setting *proxy = mp_setting_find("proxy");
-    mp_settings *a = mp_settings_new(false), *b = mp_settings_new(false);
+    mp_settings *a = mp_settings_new(MP_IN_MEMORY),
+                *b = mp_settings_new(MP_IN_MEMORY);
     CHECK(mp_settings_text(a, proxy, "http://proxy:3128") == MP_OK);
     CHECK(mp_settings_copy(b, a, proxy) == MP_OK);
     CHECK(mp_settings_retain(a) == a);
@@ -167,7 +168,7 @@ static mp_overrides *client(int gzip, int64_t flush_ms, uint64_t now) {
 
 static void check_in_force(const mp_overrides *list, int gzip,
                            int64_t flush_ms) {
-    mp_settings *s = mp_overrides_in_force(list, false);
+    mp_settings *s = mp_overrides_in_force(list, MP_IN_MEMORY);
     CHECK(s->gzip == gzip && s->flush_interval_ms == flush_ms);
     mp_settings_release(s);
 }

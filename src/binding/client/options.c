@@ -180,7 +180,8 @@ static void read_option(mp_option_reader *r) {
 }
 
 /* What depends on whether the client has a spool. */
-static void check_spool(const mp_option_reader *r, bool spool) {
+static void check_spool(const mp_option_reader *r, mp_storage storage) {
+    bool spool = storage == MP_SPOOLED;
     if (r->config)
         spool = r->config->spool != NULL;
     if (r->needs_spool && !spool)
@@ -200,7 +201,7 @@ static void check_spool(const mp_option_reader *r, bool spool) {
 
 void mp_options_read(lua_State *L, int arg, mp_config *config,
                      mp_overrides *overrides, mp_flag_choice *flags,
-                     bool spool) {
+                     mp_storage storage) {
     mp_option_reader r = {.L = L,
                           .arg = arg,
                           .config = config,
@@ -212,7 +213,7 @@ void mp_options_read(lua_State *L, int arg, mp_config *config,
         read_option(&r);
         lua_pop(L, 1);
     }
-    check_spool(&r, spool);
+    check_spool(&r, storage);
     if (!r.api_host)
         return;
     if (r.residency)

@@ -17,6 +17,6 @@
  * even then. */
 void mp_options_read(lua_State *L, int arg, mp_config *config,
                      mp_overrides *overrides, mp_flag_choice *flags,
-                     bool spool);
+                     mp_storage storage);
 
 #endif

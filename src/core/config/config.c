@@ -199,12 +199,10 @@ mp_err mp_config_account(mp_config *config, const char *username,
         snprintf(message, MP_MESSAGE, "option 'service_account': %s", fault);
         return MP_INVALID;
     }
-    mp_err err = set_text(&config->username, username);
-    if (err == MP_OK)
-        err = set_text(&config->secret, secret);
-    if (err == MP_OK)
-        err = set_text(&config->project_id, project_id);
-    return err;
+    bool kept = set_text(&config->username, username) == MP_OK &&
+                set_text(&config->secret, secret) == MP_OK &&
+                set_text(&config->project_id, project_id) == MP_OK;
+    return kept ? MP_OK : MP_MEMORY;
 }
 
 mp_err mp_config_spool(mp_config *config, const char *path,

@@ -6,7 +6,7 @@ mp_overrides *mp_overrides_new(void) {
     mp_overrides *overrides = calloc(1, sizeof *overrides);
     if (!overrides)
         return NULL;
-    overrides->values = mp_settings_new(false);
+    overrides->values = mp_settings_new(MP_IN_MEMORY);
     if (!overrides->values) {
         free(overrides);
         return NULL;
@@ -63,8 +63,9 @@ static const mp_overrides *last_word(const mp_overrides *list, size_t i) {
     return last;
 }
 
-mp_settings *mp_overrides_in_force(const mp_overrides *list, bool spool) {
-    mp_settings *settings = mp_settings_new(spool);
+mp_settings *mp_overrides_in_force(const mp_overrides *list,
+                                   mp_storage storage) {
+    mp_settings *settings = mp_settings_new(storage);
     for (size_t i = 0; i < MP_SETTINGS && settings; i++) {
         const mp_overrides *last = last_word(list, i);
         if (last && mp_settings_copy(settings, last->values,

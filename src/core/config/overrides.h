@@ -33,6 +33,7 @@ mp_err mp_overrides_merge(mp_overrides *overrides, const mp_overrides *more,
 
 /* The settings that all of a list lead to, with one reference for the
  * caller. NULL: out of memory. */
-mp_settings *mp_overrides_in_force(const mp_overrides *list, bool spool);
+mp_settings *mp_overrides_in_force(const mp_overrides *list,
+                                   mp_storage storage);
 
 #endif

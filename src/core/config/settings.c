@@ -101,7 +101,7 @@ static void *field_of(mp_settings *settings, const mp_setting *setting) {
 
 /* ---- life ---- */
 
-mp_settings *mp_settings_new(bool spool) {
+mp_settings *mp_settings_new(mp_storage storage) {
     mp_settings *settings = calloc(1, sizeof *settings);
     if (!settings)
         return NULL;
@@ -110,7 +110,7 @@ mp_settings *mp_settings_new(bool spool) {
         if (!is_text(&mp_setting_table[i]))
             mp_settings_number(settings, &mp_setting_table[i],
                                mp_setting_table[i].initial);
-    if (spool)
+    if (storage == MP_SPOOLED)
         settings->max_age_ms = SPOOL_MAX_AGE_MS;
     return settings;
 }
@@ -272,18 +272,16 @@ mp_err mp_settings_pem(mp_settings *settings, const mp_setting *setting,
                                    : MP_INVALID;
     if (file)
         fclose(file);
-    if (err == MP_OK && !holds_certificate(pem))
-        err = MP_INVALID;
-    if (err == MP_OK) {
-        char **field = field_of(settings, setting);
-        free(*field);
-        *field = pem;
-        return MP_OK;
+    if (err != MP_OK || !holds_certificate(pem)) {
+        free(pem);
+        snprintf(message, MP_MESSAGE,
+                 "option '%s': \"%.*s\" cannot be read as a file of PEM "
+                 "certificates",
+                 setting->name, SHOWN, path);
+        return err == MP_MEMORY ? err : MP_INVALID;
     }
-    free(pem);
-    snprintf(message, MP_MESSAGE,
-             "option '%s': \"%.*s\" cannot be read as a file of PEM "
-             "certificates",
-             setting->name, SHOWN, path);
-    return err;
+    char **field = field_of(settings, setting);
+    free(*field);
+    *field = pem;
+    return MP_OK;
 }

@@ -88,12 +88,18 @@ enum {
 };
 extern const mp_setting mp_setting_table[MP_SETTINGS];
 
+/* Where records wait: without option `spool`, or with it. */
+typedef enum mp_storage {
+    MP_IN_MEMORY,
+    MP_SPOOLED
+} mp_storage;
+
 /* The row of this name; NULL: none. */
 const mp_setting *mp_setting_find(const char *name);
 
-/* The defaults, those of a client with a spool if it has one; one reference,
+/* The defaults, which depend on where records wait; one reference,
  * to be changed only until it is shared. NULL: out of memory. */
-mp_settings *mp_settings_new(bool spool);
+mp_settings *mp_settings_new(mp_storage storage);
 mp_settings *mp_settings_retain(mp_settings *settings);
 void mp_settings_release(mp_settings *settings); /* NULL is allowed */
 

@@ -25,7 +25,8 @@ static void use_settings(mp_project *project, mp_settings *settings) {
 
 mp_project *mp_project_new(mp_config *config) {
     mp_project *project = calloc(1, sizeof *project);
-    mp_settings *settings = mp_settings_new(config->spool != NULL);
+    mp_settings *settings =
+        mp_settings_new(config->spool ? MP_SPOOLED : MP_IN_MEMORY);
     if (project)
         project->reports = mp_reports_new();
     if (!project || !settings || !project->reports ||
@@ -160,8 +161,8 @@ mp_settings *mp_project_settings(mp_project *project) {
 /* With the lock held: puts in force what all clients say. MP_MEMORY, and the
  * settings stay as they were. */
 static mp_err renew_settings(mp_project *project) {
-    mp_settings *settings =
-        mp_overrides_in_force(project->clients, project->spool != NULL);
+    mp_settings *settings = mp_overrides_in_force(
+        project->clients, project->spool ? MP_SPOOLED : MP_IN_MEMORY);
     if (!settings)
         return MP_MEMORY;
     mp_settings_release(project->settings);
