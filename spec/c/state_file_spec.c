@@ -48,6 +48,13 @@ static void store(const char *text) {
     CHECK(mp_file_replace(MP_FILE_HERE, path, text, strlen(text)) == 0);
 }
 
+/* A refusal here is one that keeps nothing else. */
+static void decide(mp_state_file *file, mp_consent consent) {
+    const mp_user user = {.consent = consent,
+                          .forgetful = consent == MP_CONSENT_REFUSED};
+    mp_state_file_decide(file, &user);
+}
+
 CASE(one_file_has_one_entry_however_it_is_named) {
     char other[64], link[64];
     start();
@@ -70,9 +77,9 @@ CASE(one_file_has_one_entry_however_it_is_named) {
 CASE(a_text_whose_consent_holds_no_more_is_not_taken) {
     start();
     mp_state_file *file = mp_state_file_open(path);
-    mp_state_file_decide(file, MP_CONSENT_REFUSED, true);
+    decide(file, MP_CONSENT_REFUSED);
     CHECK(!put(file, UNKNOWN) && put(file, REFUSED));
-    mp_state_file_decide(file, MP_CONSENT_GIVEN, false);
+    decide(file, MP_CONSENT_GIVEN);
     CHECK(!put(file, REFUSED) && put(file, GIVEN));
     CHECK(mp_state_file_write(file) == 0);
     check_disk(GIVEN);
@@ -84,7 +91,7 @@ CASE(what_is_not_written_is_known_to_who_comes_next) {
     mp_buf got = {0};
     start();
     mp_state_file *file = mp_state_file_open(path);
-    mp_state_file_decide(file, MP_CONSENT_REFUSED, true);
+    decide(file, MP_CONSENT_REFUSED);
     CHECK(put(file, REFUSED));
     mp_state_file_close(file);
     file = mp_state_file_open(path);
@@ -106,13 +113,13 @@ CASE(a_stored_refusal_yields_to_who_knew_of_it) {
     start();
     store(REFUSED);
     mp_state_file *file = mp_state_file_open(path);
-    mp_state_file_decide(file, MP_CONSENT_GIVEN, false);
+    decide(file, MP_CONSENT_GIVEN);
     CHECK(put(file, GIVEN) && mp_state_file_write(file) == 0);
     check_disk(REFUSED);
     CHECK(mp_state_file_consent(file) == MP_CONSENT_REFUSED);
     mp_state_file_get(file, &seen);
     CHECK(seen.forgetful);
-    mp_state_file_decide(file, MP_CONSENT_UNKNOWN, false);
+    decide(file, MP_CONSENT_UNKNOWN);
     mp_state_file_learn(file, &seen); /* is older */
     CHECK(mp_state_file_consent(file) == MP_CONSENT_UNKNOWN);
     CHECK(put(file, UNKNOWN) && mp_state_file_write(file) == 0);

@@ -21,11 +21,12 @@ mp_consent mp_user_consent(const mp_user_handle *self) {
     return self->file ? mp_state_file_consent(self->file) : self->user.consent;
 }
 
-void mp_user_decide(mp_user_handle *self, mp_consent consent, bool forgetful) {
+void mp_user_decide(mp_user_handle *self, mp_consent consent) {
     self->user.consent = consent;
-    self->user.forgetful = forgetful;
+    if (consent != MP_CONSENT_REFUSED)
+        self->user.forgetful = false;
     if (self->file)
-        mp_state_file_decide(self->file, consent, forgetful);
+        mp_state_file_decide(self->file, &self->user);
 }
 
 bool mp_user_opted_out(const mp_user_handle *self) {

@@ -64,21 +64,21 @@ static int opt_in(lua_State *L, mp_user_handle *self, const char *name,
         mp_event_properties(&event, table);
     mp_user_put_duration(self, &event, table);
     mp_err err = mp_event_finish(&event, &record);
-    if (err == MP_OK) {
-        mp_user_decide(self, MP_CONSENT_GIVEN, false);
-        mp_user_changed(self);
-        err = mp_user_people_release(self); /* what waited for it to end */
-    }
+    if (err != MP_OK)
+        return mp_call_end(&call, err);
+    mp_user_decide(self, MP_CONSENT_GIVEN);
+    mp_user_changed(self);
+    err = mp_user_people_release(self); /* what waited for it to end */
     bool sends = !mp_user_is_disabled(self, name, len);
     if (err == MP_OK && sends)
         err = mp_engine_push(self->client->project,
                              mp_event_lane(&event, MP_LANE_EVENTS), &record, 1);
-    if (err == MP_OK) {
-        if (sends)
-            mp_user_sent(self, name, len);
-        mp_engine_mark(self->client->project); /* at once */
-    }
-    return mp_call_end(&call, err);
+    if (err != MP_OK)
+        return mp_call_end(&call, err);
+    if (sends)
+        mp_user_sent(self, name, len);
+    mp_engine_mark(self->client->project); /* at once */
+    return mp_call_end(&call, MP_OK);
 }
 
 /* ({ track_event_name =, track_properties = }) */
@@ -108,17 +108,16 @@ static mp_err send_deletion(mp_user_handle *self) {
     mp_user_people_head(self, &head);
     mp_user_people_no_ip(self, &head);
     mp_profile_put_time(&head, self->client->project);
-    mp_err err = head.err;
-    if (err == MP_OK) {
-        const mp_record record = {
-            .head = head.data,
-            .head_len = head.len,
-            .body = body,
-            .body_len = sizeof body - 1,
-            .ordering_key = mp_user_ordering_key(self),
-        };
-        err = mp_engine_push(self->client->project, MP_LANE_PEOPLE, &record, 1);
-    }
+    const mp_record record = {
+        .head = head.data,
+        .head_len = head.len,
+        .body = body,
+        .body_len = sizeof body - 1,
+        .ordering_key = mp_user_ordering_key(self),
+    };
+    mp_err err = head.err ? head.err
+                          : mp_engine_push(self->client->project,
+                                           MP_LANE_PEOPLE, &record, 1);
     mp_buf_free(&head);
     return err;
 }
@@ -129,7 +128,8 @@ static mp_err opt_out(mp_user_handle *self, bool delete_user, bool clear) {
     mp_ids ids = {0};
     if (delete_user && self->user.identified && !mp_user_opted_out(self))
         err = send_deletion(self);
-    mp_user_decide(self, MP_CONSENT_REFUSED, clear || self->user.forgetful);
+    self->user.forgetful |= clear;
+    mp_user_decide(self, MP_CONSENT_REFUSED);
     if (clear) {
         mp_err fresh = mp_ids_of_new_device(&ids);
         if (fresh == MP_OK)
@@ -179,7 +179,7 @@ static int clear_opt_in_out_tracking(lua_State *L) {
     int refused = mp_user_refuse(L, self);
     if (refused > 0)
         return refused;
-    mp_user_decide(self, MP_CONSENT_UNKNOWN, false);
+    mp_user_decide(self, MP_CONSENT_UNKNOWN);
     mp_user_changed(self);
     lua_pushboolean(L, 1);
     return 1;

@@ -68,8 +68,8 @@ bool mp_user_is_gone(const mp_user_handle *self);
 /* What the user decided, here or elsewhere. */
 mp_consent mp_user_consent(const mp_user_handle *self);
 
-/* The user decides; `forgetful`: see mp_user. */
-void mp_user_decide(mp_user_handle *self, mp_consent consent, bool forgetful);
+/* The user decides. A refusal keeps `forgetful` of mp_user as it is. */
+void mp_user_decide(mp_user_handle *self, mp_consent consent);
 
 /* True once nothing may be sent. */
 bool mp_user_opted_out(const mp_user_handle *self);

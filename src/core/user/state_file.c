@@ -164,27 +164,27 @@ void mp_state_file_get(const mp_state_file *file, mp_user *user) {
 }
 
 /* With the lock held. */
-static void say(mp_state_file *file, mp_consent consent, bool forgetful) {
-    atomic_store(&file->said, (int)consent | (forgetful ? FORGETFUL : 0));
+static void say(mp_state_file *file, const mp_user *user) {
+    atomic_store(&file->said,
+                 (int)user->consent | (user->forgetful ? FORGETFUL : 0));
 }
 
-void mp_state_file_decide(mp_state_file *file, mp_consent consent,
-                          bool forgetful) {
+void mp_state_file_decide(mp_state_file *file, const mp_user *user) {
     mp_lock_take(&files.lock);
-    if (consent == MP_CONSENT_REFUSED)
+    if (user->consent == MP_CONSENT_REFUSED)
         file->known_refusal = false;
     else if (mp_state_file_consent(file) == MP_CONSENT_REFUSED)
         file->known_refusal = true;
     file->decided = true;
     file->last++;
-    say(file, consent, forgetful);
+    say(file, user);
     mp_lock_give(&files.lock);
 }
 
 void mp_state_file_learn(mp_state_file *file, const mp_user *user) {
     mp_lock_take(&files.lock);
     if (!file->decided && user->consent > mp_state_file_consent(file))
-        say(file, user->consent, user->forgetful);
+        say(file, user);
     mp_lock_give(&files.lock);
 }
 
@@ -278,8 +278,10 @@ static bool yields(mp_state_file *file, const mp_buf *text,
     mp_lock_take(&files.lock);
     bool yielding = !file->known_refusal;
     if (yielding && mp_state_file_consent(file) != MP_CONSENT_REFUSED) {
-        say(file, MP_CONSENT_REFUSED,
-            !mp_user_text_has_ids(stored->data, stored->len));
+        const mp_user refusing = {
+            .consent = MP_CONSENT_REFUSED,
+            .forgetful = !mp_user_text_has_ids(stored->data, stored->len)};
+        say(file, &refusing);
         mp_buf_free(&file->newest);
         file->decided = false;
     }

@@ -32,10 +32,9 @@ mp_consent mp_state_file_consent(const mp_state_file *file);
 /* The same with what belongs to it: see mp_user. */
 void mp_state_file_get(const mp_state_file *file, mp_user *user);
 
-/* The user decides. Whatever refusal was known until now may be overwritten on
+/* The user decided. Whatever refusal was known until now may be overwritten on
  * the disk then; one that another process stored meanwhile may not. */
-void mp_state_file_decide(mp_state_file *file, mp_consent consent,
-                          bool forgetful);
+void mp_state_file_decide(mp_state_file *file, const mp_user *user);
 
 /* What a text that was read from the disk says of it: a refusal holds unless
  * the user decided otherwise and that is not written yet. */
