@@ -6,8 +6,9 @@ void mp_reserved_value_id(mp_encode *e, bool *given) {
     mp_id id;
     mp_err err = mp_id_read(e->L, -1, &id, &e->fault);
     mp_encode_note(e, err);
-    *given = err == MP_OK && id.text && id.len > 0;
-    if (err == MP_OK && id.text)
+    bool any = err == MP_OK && id.text;
+    *given = any && id.len > 0;
+    if (any)
         mp_encode_text(e, id.text, id.len);
 }
 

@@ -340,15 +340,16 @@ static void ingest_rules(intake_call *call, mp_lane_id lane) {
 /* Queues the records, those of a lane that lie beside each other at once. */
 static mp_err push_runs(const intake_call *call) {
     const mp_ingest_result *result = &call->result;
-    mp_err err = MP_OK;
-    for (size_t i = 0, end; i < result->taken && err == MP_OK; i = end) {
+    for (size_t i = 0, end; i < result->taken; i = end) {
         mp_lane_id lane = result->marks[i].lane;
         for (end = i; end < result->taken && result->marks[end].lane == lane;)
             end++;
-        err = mp_engine_push(call->client->project, lane, result->records + i,
-                             end - i);
+        mp_err err = mp_engine_push(call->client->project, lane,
+                                    result->records + i, end - i);
+        if (err != MP_OK)
+            return err;
     }
-    return err;
+    return MP_OK;
 }
 
 static int ingest_text(intake_call *call, mp_lane_id lane) {

@@ -285,6 +285,18 @@ static mp_err toggle(mp_user_handle *self, lua_State *L, bool disable) {
     return MP_OK;
 }
 
+static mp_err toggle_list(mp_user_handle *self, lua_State *L, bool disable) {
+    size_t n = mp_lua_rawlen(L, 2);
+    for (size_t i = 1; i <= n; i++) {
+        lua_rawgeti(L, 2, (int)i);
+        mp_err err = toggle(self, L, disable);
+        if (err != MP_OK)
+            return err;
+        lua_pop(L, 1);
+    }
+    return MP_OK;
+}
+
 /* ([name or list]): all events, if none is named. */
 static int toggle_all(lua_State *L, bool disable) {
     mp_user_handle *self = mp_user_self(L);
@@ -301,12 +313,7 @@ static int toggle_all(lua_State *L, bool disable) {
         lua_settop(L, 2);
         err = toggle(self, L, disable);
     } else {
-        size_t n = mp_lua_rawlen(L, 2);
-        for (size_t i = 1; err == MP_OK && i <= n; i++) {
-            lua_rawgeti(L, 2, (int)i);
-            err = toggle(self, L, disable);
-            lua_pop(L, 1);
-        }
+        err = toggle_list(self, L, disable);
     }
     return mp_user_result(L, err, NULL);
 }

@@ -37,9 +37,9 @@ static mp_err check_id(lua_State *L, mp_fault *fault) {
         return mp_fault_set(fault, "expected a group id, got %s",
                             mp_fault_show(L, -1, shown));
     mp_err err = mp_id_read(L, -1, &id, fault);
-    if (err == MP_OK && id.len == 0)
-        err = mp_fault_set(fault, "an empty group id names nothing");
-    return err;
+    return err != MP_OK || id.len > 0
+               ? err
+               : mp_fault_set(fault, "an empty group id names nothing");
 }
 
 /* Calls check_id for the value at the top, or for each element if it is a

@@ -83,6 +83,16 @@ static void take(mp_user_handle *self, mp_ids *next) {
     mp_user_flags_ask(self);
 }
 
+/* Ends the call. Without an error the user has the ids `next` now. */
+static bool end(sending *s, mp_err err, mp_ids *next, int *results) {
+    if (err != MP_OK)
+        mp_ids_free(next);
+    *results = mp_call_end(&s->call, err);
+    if (err == MP_OK)
+        take(s->self, next);
+    return err == MP_OK;
+}
+
 static bool is_disabled(const mp_user_handle *self, const char *name) {
     return mp_user_is_disabled(self, name, strlen(name));
 }
@@ -93,6 +103,7 @@ static int identify_new(lua_State *L, mp_user_handle *self, const mp_id *id) {
     sending s;
     mp_event event;
     mp_ids next = {0};
+    int results;
     start(&s, L, self);
     begin(&s, &event, "$identify");
     mp_encode_note(&s.call.e, mp_ids_identified(&next, &self->user.ids,
@@ -102,12 +113,8 @@ static int identify_new(lua_State *L, mp_user_handle *self, const mp_id *id) {
     bool out = mp_user_opted_out(self);
     if (err == MP_OK && !out && !is_disabled(self, "$identify"))
         err = push(&s);
-    if (err != MP_OK)
-        mp_ids_free(&next);
-    int results = mp_call_end(&s.call, err);
-    if (err != MP_OK)
+    if (!end(&s, err, &next, &results))
         return results;
-    take(self, &next);
     if (out)
         return mp_fail(L, MP_OPTED_OUT,
                        "this user has opted out: the id was taken, nothing "
@@ -132,14 +139,12 @@ static int identify_same(lua_State *L, mp_user_handle *self) {
 static int identify(lua_State *L) {
     mp_id id = {.text = NULL};
     mp_fault fault;
-    mp_err err = MP_OK;
     mp_user_handle *self = mp_user_self(L);
     bool none = lua_isnoneornil(L, 2);
     if (!none)
         mp_id_check(L, 2, "id");
     mp_fault_start(&fault, "id");
-    if (!none)
-        err = mp_id_argument(L, 2, &id, &fault);
+    mp_err err = none ? MP_OK : mp_id_argument(L, 2, &id, &fault);
     int refused = mp_user_refuse(L, self);
     if (refused > 0)
         return refused;
@@ -165,8 +170,20 @@ static void put_alias(mp_event *event, const mp_ids *now, const mp_id *alias,
     mp_event_id(event, "distinct_id", original->len > 0 ? original : &current);
 }
 
+/* Reads the alias at argument 2 and, if it is given, the original at 3. */
+static mp_err read_alias(lua_State *L, mp_id ids[2], bool given,
+                         mp_fault *fault) {
+    mp_fault_start(fault, "alias");
+    mp_err err = mp_id_argument(L, 2, &ids[0], fault);
+    if (err != MP_OK || !given)
+        return err;
+    fault->root = "original";
+    return mp_id_argument(L, 3, &ids[1], fault);
+}
+
 static mp_err check_alias(const mp_user_handle *self, const mp_id *alias,
                           const mp_id *original, mp_fault *fault) {
+    fault->root = "alias";
     mp_err err = mp_user_check_id(alias, fault);
     if (err != MP_OK)
         return err;
@@ -183,26 +200,21 @@ static int send_alias(lua_State *L, mp_user_handle *self, const mp_id *alias,
     sending s;
     mp_event event;
     mp_ids next = {0};
+    int results;
     start(&s, L, self);
     begin(&s, &event, "$create_alias");
     put_alias(&event, &self->user.ids, alias, original);
     mp_err err = finish(&s, &event);
-    if (err == MP_OK) {
-        begin(&s, &event, "$identify"); /* allocates nothing now */
-        mp_encode_note(&s.call.e, mp_ids_aliased(&next, &self->user.ids,
-                                                 alias->text, alias->len));
-        put_identify(&event, &self->user.ids, &next);
-        err = finish(&s, &event);
-    }
+    if (err != MP_OK)
+        return mp_call_end(&s.call, err);
+    begin(&s, &event, "$identify"); /* allocates nothing now */
+    mp_encode_note(&s.call.e, mp_ids_aliased(&next, &self->user.ids,
+                                             alias->text, alias->len));
+    put_identify(&event, &self->user.ids, &next);
+    err = finish(&s, &event);
     if (err == MP_OK && !self->silent)
         err = push(&s);
-    if (err != MP_OK)
-        mp_ids_free(&next);
-    int results = mp_call_end(&s.call, err);
-    if (err != MP_OK)
-        return results;
-    take(self, &next);
-    return release(L, self);
+    return end(&s, err, &next, &results) ? release(L, self) : results;
 }
 
 /* (alias[, original]) */
@@ -214,19 +226,12 @@ static int alias(lua_State *L) {
     bool given = !lua_isnoneornil(L, 3);
     if (given)
         mp_id_check(L, 3, "original");
-    mp_fault_start(&fault, "alias");
-    mp_err err = mp_id_argument(L, 2, &ids[0], &fault);
-    if (err == MP_OK && given) {
-        fault.root = "original";
-        err = mp_id_argument(L, 3, &ids[1], &fault);
-    }
+    mp_err err = read_alias(L, ids, given, &fault);
     int refused = mp_user_refuse_sending(L, self);
     if (refused > 0)
         return refused;
-    if (err == MP_OK) {
-        fault.root = "alias";
+    if (err == MP_OK)
         err = check_alias(self, &ids[0], &ids[1], &fault);
-    }
     return err == MP_OK ? send_alias(L, self, &ids[0], &ids[1])
                         : mp_user_result(L, err, &fault);
 }

@@ -142,11 +142,11 @@ mp_err mp_user_people_release(mp_user_handle *self) {
         err = mp_engine_push(self->client->project, MP_LANE_PEOPLE, r.records,
                              r.n);
     free_releasing(&r);
-    if (err == MP_OK) {
-        mp_pending_clear(pending);
-        mp_user_save(self);
-    }
-    return err;
+    if (err != MP_OK)
+        return err;
+    mp_pending_clear(pending);
+    mp_user_save(self);
+    return MP_OK;
 }
 
 mp_err mp_user_people_accept(mp_user_handle *self, const mp_record *record,
@@ -154,9 +154,10 @@ mp_err mp_user_people_accept(mp_user_handle *self, const mp_record *record,
     if (!self->user.identified)
         return add_pending(self, record, has_ip, fault);
     mp_err err = mp_user_people_release(self); /* what was held goes first */
-    if (err == MP_OK)
-        err = mp_engine_push(self->client->project, MP_LANE_PEOPLE, record, 1);
-    if (err == MP_OK && self->unsaved)
+    if (err != MP_OK)
+        return err;
+    err = mp_engine_push(self->client->project, MP_LANE_PEOPLE, record, 1);
+    if (self->unsaved)
         mp_user_save(self);
     return err;
 }

@@ -96,20 +96,27 @@ static mp_err keep_path(mp_user_handle *self, const char *path) {
     return self->path ? MP_OK : MP_MEMORY;
 }
 
+/* Takes what the text says; of one that cannot be used, MP_INVALID, only that
+ * nothing may be sent. */
+static mp_err take(mp_user_handle *self, const mp_buf *text,
+                   char why[MP_MESSAGE]) {
+    mp_user user = {0};
+    mp_err err = read_state(text, &user, why);
+    if (err == MP_OK)
+        accept(self, &user);
+    else if (err == MP_MEMORY)
+        mp_user_free(&user);
+    else
+        keep_refusal(self, &user);
+    return err;
+}
+
 /* Takes what the text says, or tells why it cannot be used. MP_MEMORY. */
 static mp_err use(mp_user_handle *self, const mp_buf *text) {
     char why[MP_MESSAGE] = "";
-    mp_user user = {0};
-    mp_err err = read_state(text, &user, why);
-    if (err == MP_OK) {
-        accept(self, &user);
-        return MP_OK;
-    }
-    if (err == MP_MEMORY) {
-        mp_user_free(&user);
+    mp_err err = take(self, text, why);
+    if (err != MP_INVALID)
         return err;
-    }
-    keep_refusal(self, &user);
     if (self->user.consent == MP_CONSENT_REFUSED)
         report_refusal(self, why);
     else
@@ -150,7 +157,6 @@ mp_err mp_user_state_load(mp_user_handle *self, const char *path,
 
 mp_err mp_user_state_import(lua_State *L, mp_user_handle *self, int table) {
     char message[MP_MESSAGE], why[MP_MESSAGE] = "";
-    mp_user user = {0};
     mp_scratch *scratch = mp_scratch_new(L);
     mp_encode e = {.L = L, .out = &scratch->body, .list_max = SIZE_MAX};
     mp_fault_start(&e.fault, "state");
@@ -161,16 +167,9 @@ mp_err mp_user_state_import(lua_State *L, mp_user_handle *self, int table) {
     mp_err err = mp_encode_err(&e);
     snprintf(why, sizeof why, "%s", e.fault.reason);
     if (err == MP_OK)
-        err = read_state(e.out, &user, why);
-    if (err == MP_OK) {
-        accept(self, &user);
-        return MP_OK;
-    }
-    if (err == MP_MEMORY) {
-        mp_user_free(&user);
+        err = take(self, e.out, why);
+    if (err == MP_OK || err == MP_MEMORY)
         return err;
-    }
-    keep_refusal(self, &user);
     snprintf(message, sizeof message,
              "option 'state': this table cannot be used: %.160s", why);
     if (self->client->project)

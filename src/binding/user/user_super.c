@@ -112,22 +112,27 @@ static mp_err apply(mp_encode *e, mp_dict *dict, const mp_buf *pieces,
     const piece *p = (const piece *)(const void *)pieces->data;
     size_t n = pieces->len / sizeof *p;
     mp_err err = mp_dict_copy(&copy, dict);
-    for (size_t i = 0; err == MP_OK && i < n; i++) {
+    if (err != MP_OK)
+        goto fail;
+    for (size_t i = 0; i < n; i++) {
         const char *name = e->out->data + p[i].start + 2;
         const char *json = name + p[i].name_len + 2;
         size_t len = (size_t)(e->out->data + p[i].end - json);
-        if (may_set(&copy, name, p[i].name_len, once))
-            err = mp_dict_set(&copy, name, p[i].name_len, json, len);
+        if (!may_set(&copy, name, p[i].name_len, once))
+            continue;
+        err = mp_dict_set(&copy, name, p[i].name_len, json, len);
+        if (err != MP_OK)
+            goto fail;
     }
-    if (err == MP_OK)
-        err = mp_user_check_properties(&copy, &e->fault);
-    if (err != MP_OK) {
-        mp_dict_clear(&copy);
-        return err;
-    }
+    err = mp_user_check_properties(&copy, &e->fault);
+    if (err != MP_OK)
+        goto fail;
     mp_dict_clear(dict);
     *dict = copy;
     return MP_OK;
+fail:
+    mp_dict_clear(&copy);
+    return err;
 }
 
 /* The default at argument 3, in the head of the scratch. */

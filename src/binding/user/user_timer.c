@@ -9,6 +9,15 @@ static const char *check_name(lua_State *L, size_t *len) {
     return lua_tolstring(L, 2, len);
 }
 
+static mp_err start_timer(mp_user_handle *self, const char *name, size_t len) {
+    const mp_timer now = {mp_clock_wall_ms(), mp_clock_mono_ms()};
+    mp_err err = mp_timers_start(&self->user.timers, name, len, &now);
+    if (err != MP_OK)
+        return err;
+    mp_user_save(self);
+    return MP_OK;
+}
+
 static int time_event(lua_State *L) {
     size_t len;
     mp_fault fault;
@@ -19,12 +28,8 @@ static int time_event(lua_State *L) {
         return refused;
     mp_fault_start(&fault, "event");
     mp_err err = mp_user_check_timer(name, len, &fault);
-    if (err == MP_OK && !mp_user_is_disabled(self, name, len)) {
-        const mp_timer now = {mp_clock_wall_ms(), mp_clock_mono_ms()};
-        err = mp_timers_start(&self->user.timers, name, len, &now);
-        if (err == MP_OK)
-            mp_user_save(self);
-    }
+    if (err == MP_OK && !mp_user_is_disabled(self, name, len))
+        err = start_timer(self, name, len);
     if (err == MP_QUEUE_FULL)
         mp_fault_set(&fault, "%d timers run already", MP_TIMERS_MAX);
     return mp_user_result(L, err, &fault);

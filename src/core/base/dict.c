@@ -76,12 +76,14 @@ bool mp_dict_remove(mp_dict *dict, const char *name, size_t len) {
 }
 
 mp_err mp_dict_copy(mp_dict *dict, const mp_dict *other) {
-    mp_err err = MP_OK;
-    for (uint32_t i = 0; err == MP_OK && i < other->count; i++) {
+    for (uint32_t i = 0; i < other->count; i++) {
         const mp_pair *pair = &other->pairs[i];
-        err = append(dict, pair->name, pair->name_len, pair->value, pair->len);
+        mp_err err =
+            append(dict, pair->name, pair->name_len, pair->value, pair->len);
+        if (err != MP_OK)
+            return err;
     }
-    return err;
+    return MP_OK;
 }
 
 void mp_dict_clear(mp_dict *dict) {

@@ -189,12 +189,13 @@ static void report_start(mp_project *project, mp_err err, const char *message) {
 
 /* What a call that comes with a record or a state does for it. Without a
  * thread what was accepted stays queued, and a later call tries. */
-static void keep_running(mp_project *project, bool wake) {
+static mp_err keep_running(mp_project *project, bool wake) {
     char message[MP_MESSAGE];
     mp_err err = mp_supervisor_keep_running(message);
     if (err == MP_OK && wake)
         mp_supervisor_wake();
     report_start(project, err, message);
+    return err;
 }
 
 static mp_err start_and_wake(mp_project *project, char message[MP_MESSAGE]) {
@@ -279,17 +280,9 @@ mp_err mp_engine_check(mp_project *project, int64_t timeout_ms,
 
 void mp_engine_start_flags(mp_project *project, bool again) {
     mp_flags *flags = mp_project_flags(project);
-    char message[MP_MESSAGE];
-    mp_err err = MP_OK;
     mp_flags_start(flags, again);
-    if (!is_manual(project)) {
-        err = mp_supervisor_keep_running(message);
-        if (err == MP_OK)
-            mp_supervisor_wake();
-        report_start(project, err, message);
-    }
     /* Without a thread a later call tries. */
-    if (err == MP_OK)
+    if (is_manual(project) || keep_running(project, true) == MP_OK)
         mp_flags_attend(flags);
 }
 
@@ -345,13 +338,14 @@ mp_err mp_engine_ask_flags(mp_project *project, const char *context, size_t len,
 }
 
 mp_err mp_engine_save(mp_project *project, mp_state_file *file) {
-    bool wake = false;
-    mp_err err = MP_CLOSED;
-    if (!atomic_load_explicit(&engine.over, memory_order_relaxed))
-        err = mp_project_save(project, file, &wake);
-    if (err == MP_OK)
-        keep_running(project, wake);
-    return err;
+    bool wake;
+    if (atomic_load_explicit(&engine.over, memory_order_relaxed))
+        return MP_CLOSED;
+    mp_err err = mp_project_save(project, file, &wake);
+    if (err != MP_OK)
+        return err;
+    keep_running(project, wake);
+    return MP_OK;
 }
 
 mp_err mp_engine_await_save(mp_project *project, const mp_state_file *file,

@@ -95,10 +95,12 @@ static mp_err add_flags(mp_flag_set *set, const json_t *list) {
     if (!set->flags || !set->index)
         return mp_arena_failure(&set->arena);
     memset(set->index, 0, slots * sizeof *set->index);
-    mp_err err = MP_OK;
-    for (size_t i = 0; err == MP_OK && i < count; i++)
-        err = add_flag(set, json_array_get(list, i), i);
-    return err;
+    for (size_t i = 0; i < count; i++) {
+        mp_err err = add_flag(set, json_array_get(list, i), i);
+        if (err != MP_OK)
+            return err;
+    }
+    return MP_OK;
 }
 
 static mp_err compile(const char *text, size_t len, mp_flag_set *set,

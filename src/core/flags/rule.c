@@ -26,11 +26,13 @@ static mp_err compile_rules(json_t *json, int levels, mp_arena *arena,
     if (!rule->rules)
         return mp_arena_failure(arena);
     rule->count = (uint32_t)count;
-    mp_err err = MP_OK;
-    for (size_t i = 0; err == MP_OK && i < count; i++)
-        err = compile(array ? json_array_get(json, i) : json, levels, arena,
-                      &rule->rules[i]);
-    return err;
+    for (size_t i = 0; i < count; i++) {
+        mp_err err = compile(array ? json_array_get(json, i) : json, levels,
+                             arena, &rule->rules[i]);
+        if (err != MP_OK)
+            return err;
+    }
+    return MP_OK;
 }
 
 static bool all_literal(const mp_rule *rule) {

@@ -57,13 +57,13 @@ static mp_err rewrite(mp_copier *c, const mp_span *raw) {
     size_t start = c->out.len;
     mp_buf_clear(&c->text);
     mp_err err = mp_unescape(&c->text, raw->data, raw->len, &repaired);
-    if (err == MP_OK)
-        err = mp_json_string(&c->out, c->text.data, c->text.len, &repaired);
-    if (err == MP_OK && repaired)
-        err = repair(c, "the text is not valid UTF-8");
-    if (err == MP_OK && repaired)
-        err = read_back(c, start);
-    return err;
+    if (err != MP_OK)
+        return err;
+    err = mp_json_string(&c->out, c->text.data, c->text.len, &repaired);
+    if (!repaired)
+        return err;
+    err = repair(c, "the text is not valid UTF-8");
+    return err == MP_OK ? read_back(c, start) : err;
 }
 
 static mp_err put_string(mp_copier *c, const mp_span *raw, bool clean) {
@@ -114,7 +114,7 @@ static mp_err put_clean_name(mp_buf *out, const mp_span *raw) {
     return MP_OK;
 }
 
-mp_err mp_copier_name(mp_copier *c, mp_span *name) {
+mp_err mp_copier_any_name(mp_copier *c, mp_span *name) {
     mp_span raw;
     bool clean;
     mp_err err;
@@ -126,11 +126,11 @@ mp_err mp_copier_name(mp_copier *c, mp_span *name) {
     } else {
         mp_buf_add(&c->out, ",", 1);
         err = rewrite(c, &raw);
-        if (err == MP_OK)
-            err = mp_buf_add(&c->out, ":", 1);
+        mp_buf_add(&c->out, ":", 1);
     }
-    if (err == MP_OK)
-        *name = (mp_span){c->out.data + start + 2, c->out.len - start - 4};
+    if (c->out.err)
+        return c->out.err;
+    *name = (mp_span){c->out.data + start + 2, c->out.len - start - 4};
     return err;
 }
 
@@ -141,6 +141,11 @@ mp_err mp_copier_add_name(mp_copier *c, uint32_t object, const mp_span *name) {
         return err;
     mp_fault_name(&c->fault, name->data, name->len);
     return mp_fault_set(&c->fault, "the name occurs twice in the object");
+}
+
+mp_err mp_copier_name(mp_copier *c, uint32_t object, mp_span *name) {
+    mp_err err = mp_copier_any_name(c, name);
+    return err == MP_OK ? mp_copier_add_name(c, object, name) : err;
 }
 
 /* ---- objects and lists ---- */
@@ -158,9 +163,7 @@ mp_err mp_copier_close(mp_copier *c, size_t start, const char *brackets) {
 
 static mp_err copy_member(mp_copier *c, uint32_t object, depth at) {
     mp_span name;
-    mp_err err = mp_copier_name(c, &name);
-    if (err == MP_OK)
-        err = mp_copier_add_name(c, object, &name);
+    mp_err err = mp_copier_name(c, object, &name);
     if (err != MP_OK)
         return err;
     size_t offset = (size_t)(name.data - c->out.data);

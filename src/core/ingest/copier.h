@@ -38,11 +38,14 @@ mp_err mp_copier_value(mp_copier *c, int objects);
 
 /* Appends ,"name": for the member that comes next. *name: what stands between
  * the quotes, in the buffer, with which it moves. */
-mp_err mp_copier_name(mp_copier *c, mp_span *name);
+mp_err mp_copier_any_name(mp_copier *c, mp_span *name);
 
 /* Adds such a name to an object, a number of mp_names_object; MP_INVALID if it
  * has one like it. */
 mp_err mp_copier_add_name(mp_copier *c, uint32_t object, const mp_span *name);
+
+/* Both: appends and adds. */
+mp_err mp_copier_name(mp_copier *c, uint32_t object, mp_span *name);
 
 /* Appends the string that comes next. *text: what it says, until the scratch
  * or the text that is read from changes. */

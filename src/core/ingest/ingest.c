@@ -78,10 +78,9 @@ static mp_err take(mp_ingest *in, size_t begin) {
     in->record.head_len = c->out.len - begin;
     in->record.repaired = c->repaired;
     in->taken++;
-    mp_err err = mp_buf_add(&in->records, &in->record, sizeof in->record);
-    if (err == MP_OK)
-        err = mp_buf_add(&in->marks, &in->mark, sizeof in->mark);
-    return err;
+    mp_buf_add(&in->records, &in->record, sizeof in->record);
+    mp_buf_add(&in->marks, &in->mark, sizeof in->mark);
+    return in->records.err ? in->records.err : in->marks.err;
 }
 
 /* Reads the record once more, to its end. */

@@ -185,9 +185,7 @@ static mp_err copy_member(mp_ingest *in, event *e, uint32_t object) {
     mp_copier *c = &in->copier;
     mp_span name;
     size_t start = c->out.len;
-    mp_err err = mp_copier_name(c, &name);
-    if (err == MP_OK)
-        err = mp_copier_add_name(c, object, &name);
+    mp_err err = mp_copier_name(c, object, &name);
     if (err != MP_OK)
         return err;
     if (mp_span_is(&name, "event"))

@@ -42,7 +42,7 @@ mp_err mp_ingest_property(mp_ingest *in, uint32_t object, mp_span *name,
     mp_copier *c = &in->copier;
     size_t start = c->out.len;
     *excluded = false;
-    mp_err err = mp_copier_name(c, name);
+    mp_err err = mp_copier_any_name(c, name);
     if (err != MP_OK)
         return err;
     *excluded = in->rules->excluded &&

@@ -32,11 +32,13 @@ static mp_err copy_as_list(mp_copier *c) {
     if (wrap)
         mp_buf_puts(&c->out, "[");
     mp_err err = mp_copier_value(c, 0);
-    if (err == MP_OK && wrap)
-        err = mp_buf_puts(&c->out, "]");
-    if (err == MP_OK && c->out.len - start == 2)
-        return mp_fault_set(&c->fault, "an empty list changes nothing");
-    return err;
+    if (err != MP_OK)
+        return err;
+    if (wrap)
+        mp_buf_puts(&c->out, "]");
+    return c->out.len - start > 2
+               ? c->out.err
+               : mp_fault_set(&c->fault, "an empty list changes nothing");
 }
 
 static mp_err copy_payload_value(mp_copier *c, mp_payload payload) {
@@ -146,19 +148,21 @@ static mp_err copy_operation(mp_ingest *in, update *u,
  * escaped. */
 static mp_err copy_id(mp_ingest *in, bool *given, mp_span *id) {
     mp_err err = mp_ingest_id(in, id);
-    *given = err == MP_OK && id->len > 0;
-    if (err == MP_OK && !*given)
-        return mp_fault_set(&in->copier.fault, "an empty id names nobody");
-    return err;
+    if (err != MP_OK)
+        return err;
+    *given = id->len > 0;
+    return *given ? MP_OK
+                  : mp_fault_set(&in->copier.fault, "an empty id names nobody");
 }
 
 static mp_err copy_distinct_id(mp_ingest *in, update *u) {
     mp_span id;
     mp_err err = copy_id(in, &u->has_distinct_id, &id);
-    if (err == MP_OK)
-        in->record.ordering_key =
-            mp_line_ordering_key(MP_ORDERING_KEY, id.data, id.len);
-    return err;
+    if (err != MP_OK)
+        return err;
+    in->record.ordering_key =
+        mp_line_ordering_key(MP_ORDERING_KEY, id.data, id.len);
+    return MP_OK;
 }
 
 /* The group's key and id make the ordering key, in whatever order they come. */
@@ -192,9 +196,7 @@ static mp_err copy_member(mp_ingest *in, update *u, uint32_t object) {
     mp_copier *c = &in->copier;
     mp_span name;
     size_t start = c->out.len;
-    mp_err err = mp_copier_name(c, &name);
-    if (err == MP_OK)
-        err = mp_copier_add_name(c, object, &name);
+    mp_err err = mp_copier_name(c, object, &name);
     if (err != MP_OK)
         return err;
     size_t value = c->out.len;
@@ -230,13 +232,14 @@ static mp_err check_ids(mp_ingest *in, const update *u) {
 
 static mp_err check(mp_ingest *in, const update *u) {
     mp_err err = mp_ingest_check_token(in, u->has_token);
-    if (err == MP_INVALID)
+    if (err != MP_OK) {
         mp_fault_name(&in->copier.fault, "$token", 6);
-    if (err == MP_OK)
-        err = check_ids(in, u);
-    if (err == MP_OK && u->operations == 0 && u->emptied == 0)
-        return mp_fault_set(&in->copier.fault, "no operation, as $set");
-    return err;
+        return err;
+    }
+    err = check_ids(in, u);
+    if (err != MP_OK || u->operations + u->emptied > 0)
+        return err;
+    return mp_fault_set(&in->copier.fault, "no operation, as $set");
 }
 
 static void put_address(mp_ingest *in, const update *u) {
