@@ -1,42 +1,26 @@
 -- Flags while their process ends. Forks are in spec/storm.
-local definitions = require "spec.support.definitions"
-local sandbox = require "spec.support.sandbox"
-local script = require "spec.support.script"
+local flag_process = require "spec.support.flag_process"
 
-local flag = definitions.flag
 local PATH = "/flags/definitions"
 
-local head = [[
-local mixpanel = require "mixpanel"
-local url = arg[1]
-local user = { distinct_id = "u1" }
-local function client(options)
-  options.api_host = url
-  return mixpanel.new("projecttoken", options)
-end
-]]
-
 describe("a process with flags", function()
-  local server
+  local processes, server
 
   setup(function()
-    server = sandbox.start()
+    processes = flag_process.start()
+    server = processes.server
   end)
 
   teardown(function()
-    server:stop()
+    processes:stop()
   end)
 
   before_each(function()
-    server:reset()
-    server:flags { flags = { flag "a" } }
+    processes:reset()
   end)
 
-  local function run(program, ...)
-    local printed, status, seconds = script.run(head .. program, server.url, ...)
-    assert.equal("", printed)
-    assert.equal(0, status)
-    return seconds
+  local function run(...)
+    return processes:run(...)
   end
 
   local ways = {

@@ -1,34 +1,25 @@
 -- Flags that Mixpanel decides, over the network: scripts that wait for it, a
 -- server that answers late, badly or not at all, processes that fork and end.
 local definitions = require "spec.support.definitions"
+local flag_process = require "spec.support.flag_process"
 local mixpanel = require "mixpanel"
-local sandbox = require "spec.support.sandbox"
-local script = require "spec.support.script"
 local socket = require "socket"
 
 local flag, ruled = definitions.flag, definitions.ruled
 local PATH = "/flags"
 
-local head = [[
-local mixpanel = require "mixpanel"
-local posix = require "spec_posix"
-local url = arg[1]
-local user = { distinct_id = "u1" }
-local mp = mixpanel.new("projecttoken", { api_host = url, flags = "remote" })
-local f = mp.remote_flags
-]]
-
 describe("a script with flags of Mixpanel's", function()
-  local server
+  local processes, server
   local names, open = 0, {}
   local user = { distinct_id = "u1", custom_properties = { plan = "Pro" } }
 
   setup(function()
-    server = sandbox.start()
+    processes = flag_process.start()
+    server = processes.server
   end)
 
   teardown(function()
-    server:stop()
+    processes:stop()
   end)
 
   before_each(function()
@@ -188,11 +179,13 @@ describe("a script with flags of Mixpanel's", function()
     assert.equal(1, #server:records "/track")
   end)
 
+  local HEAD = [[
+    local mp = client { flags = "remote" }
+    local f = mp.remote_flags
+  ]]
+
   local function run(program)
-    local printed, status, seconds = script.run(head .. program, server.url)
-    assert.equal("", printed)
-    assert.equal(0, status)
-    return seconds
+    return processes:run(HEAD .. program)
   end
 
   it("asks in each of its children", function()
@@ -200,23 +193,14 @@ describe("a script with flags of Mixpanel's", function()
       assert(f:is_enabled("a", user))
       for i = 1, 10 do
         f:request { distinct_id = "waits " .. i }
-        if posix.fork() == 0 then
-          local ok, message = pcall(function()
-            assert(f:is_enabled("a", user)) -- of the parent's answer
-            assert(f:is_enabled("a", { distinct_id = "waits " .. i }))
-            assert(f:is_enabled("a", { distinct_id = "child " .. i }))
-            assert(mp:stats().flags.remote.requests <= i + 1)
-          end)
-          if not ok then
-            io.stderr:write(message, "\n")
-          end
-          posix.quit(ok and 0 or 1)
-        end
+        in_child(function()
+          assert(f:is_enabled("a", user)) -- of the parent's answer
+          assert(f:is_enabled("a", { distinct_id = "waits " .. i }))
+          assert(f:is_enabled("a", { distinct_id = "child " .. i }))
+          assert(mp:stats().flags.remote.requests <= i + 1)
+        end)
       end
-      for _ = 1, 10 do
-        local _, status = posix.wait()
-        assert(status == 0, "a child failed")
-      end
+      reap(10)
       assert(f:is_enabled("a", { distinct_id = "waits 10" }))
     ]]
   end)

@@ -1,67 +1,27 @@
 -- Flags while their process forks, and of processes that share a spool.
 local definitions = require "spec.support.definitions"
-local sandbox = require "spec.support.sandbox"
-local script = require "spec.support.script"
+local flag_process = require "spec.support.flag_process"
 
 local flag = definitions.flag
-local PATH = "/flags/definitions"
-
-local head = [[
-local mixpanel = require "mixpanel"
-local posix = require "spec_posix"
-local url, way, spool = (table.unpack or unpack)(arg)
-local user = { distinct_id = "u1" }
-local function client(options)
-  options.api_host = url
-  return mixpanel.new("projecttoken", options)
-end
--- Runs a function in a child, and returns its exit status.
-local function in_child(run)
-  if posix.fork() == 0 then
-    local ok, message = pcall(run)
-    if not ok then
-      io.stderr:write(message, "\n")
-    end
-    posix.quit(ok and 0 or 1)
-  end
-end
-local function reap(n)
-  for _ = 1, n do
-    local _, status = posix.wait()
-    assert(status == 0, "a child failed")
-  end
-end
-]]
 
 describe("a process with flags", function()
-  local server
+  local processes, server
 
   setup(function()
-    server = sandbox.start()
+    processes = flag_process.start()
+    server = processes.server
   end)
 
   teardown(function()
-    server:stop()
+    processes:stop()
   end)
 
   before_each(function()
-    server:reset()
-    server:flags { flags = { flag "a" } }
+    processes:reset()
   end)
 
-  local function run(program, ...)
-    local printed, status, seconds = script.run(head .. program, server.url, ...)
-    assert.equal("", printed)
-    assert.equal(0, status)
-    return seconds
-  end
-
-  local function fetches()
-    local n = 0
-    for _, request in ipairs(server:requests()) do
-      n = n + (request.path == PATH and 1 or 0)
-    end
-    return n
+  local function run(...)
+    return processes:run(...)
   end
 
   it("decides at once in children, which ask by themselves", function()
@@ -92,9 +52,10 @@ describe("a process with flags", function()
       assert(f:wait(20))
       for _ = 1, 2 do
         in_child(function()
-          for i = 1, 100000 do
+          for i = 1, 500000 do
             assert(f:is_enabled("a", { distinct_id = 1 + i % 1000 }))
           end
+          assert(mp:stats().flags.evaluations == 500000)
           assert(mp:stats().flags.exposures == 1000)
           assert(mp:flush(20))
         end)
@@ -131,7 +92,7 @@ describe("a process with flags", function()
       assert(mp:stats().flags.polls == 0)
     ]]
     assert.equal(4, #server:records "/track")
-    assert.equal(4, fetches())
+    assert.equal(4, processes:fetches())
   end)
 
   describe("and a spool", function()
