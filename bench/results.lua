@@ -138,6 +138,15 @@ local function set_targets(m)
       1 / 15
     )
   end
+  for _, kind in ipairs { "wall", "cpu" } do
+    target(
+      ("p99.99 of a decision of a flag, %s: silent server, of the healthy one's"):format(
+        kind == "wall" and "real time" or "CPU"
+      ),
+      m.flags_latency.silent[kind] / m.flags_latency.healthy[kind],
+      1.5
+    )
+  end
   target("bytes on the wire, of the Node SDK's", d.gzip.bytes / d.node.bytes, 0.25)
   for _, entry in ipairs { { "unpaced", m.unpaced }, { "200 a frame", m.frames } } do
     local name, latencies = entry[1], entry[2]

@@ -130,6 +130,24 @@ local function flags()
   return best
 end
 
+-- Percentiles of single decisions while the server of the definitions answers
+-- and while it is silent.
+local function flags_latency()
+  note "latency of flags"
+  local found = {}
+  for _, result in
+    ipairs(
+      results(
+        "sandbox/sandbox run -- sh -c 'lua5.4 bench/flags_latency.lua $MIXPANEL_SANDBOX_URL %d'",
+        million
+      )
+    )
+  do
+    found[result.name] = result
+  end
+  return found
+end
+
 local function growth()
   local list = {}
   for _, n in ipairs { 1000, 10000, 100000, million, 10 * million } do
@@ -229,6 +247,7 @@ local function measure(counts)
     luajit = calls "luajit",
     deliveries = deliveries(),
     flags = flags(),
+    flags_latency = flags_latency(),
     growth = growth(),
     crowd = crowd(),
     unpaced = latencies(million, 0, 3),
