@@ -5,6 +5,7 @@ files["spec"] = { std = "+busted" }
 files["sandbox"] = { std = "+ngx_lua" }
 files["src/mixpanel/resty.lua"] = { std = "+ngx_lua" }
 files["src/mixpanel/collector.lua"] = { std = "+ngx_lua" }
+files["src/mixpanel/collector"] = { std = "+ngx_lua" }
 files["src/mixpanel/resty"] = { std = "+ngx_lua" }
 files["examples/openresty"] = { std = "+ngx_lua" }
 files["src/mixpanel/love.lua"] = { std = "+love", read_globals = { "jit" }, ignore = { "143/love" } }

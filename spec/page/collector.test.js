@@ -2,7 +2,7 @@
 // leaves the page arrives once, as it was but for what docs/collector.md says.
 "use strict";
 const assert = require("node:assert");
-const { spawn } = require("node:child_process");
+const { execFileSync, spawn } = require("node:child_process");
 const fs = require("node:fs");
 const http = require("node:http");
 const path = require("node:path");
@@ -15,16 +15,29 @@ const read = (name) => fs.readFileSync(path.join(dist, name), "utf8");
 
 // The SDK, and what it loads by itself.
 function find(url) {
-  if (url === "/sdk.js") return "mixpanel.min.js";
+  if (/^\/sdk\.js/.test(url)) return "mixpanel.min.js";
   const name = url.match(/^\/libs\/([\w.-]+\.js)$/);
   return name && "async-modules/" + name[1];
 }
 
-const PAGE = `<!doctype html><html lang="en"><meta charset="utf-8"><title>Home</title>
+const page = (script) => `<!doctype html><html lang="en"><meta charset="utf-8"><title>Home</title>
 <link rel="icon" href="data:,">
-<script>MIXPANEL_CUSTOM_LIB_URL = "/sdk.js"</script>
-<script>${read("mixpanel-jslib-snippet.min.js")}</script>
-<h1>Home</h1><button>Press</button></html>`;
+${script}
+<h1>Home</h1><button>Press</button><a id="link" href="/home?gone">Follow</a>
+<form id="form" action="/home"><label>Text <input name="text"></label> <input type="submit" id="send"></form></html>`;
+
+const MIXPANELS = `<script>MIXPANEL_CUSTOM_LIB_URL = "/sdk.js"</script>
+<script>${read("mixpanel-jslib-snippet.min.js")}</script>`;
+
+// The script of collector.snippet, for an SDK that takes its time to come.
+function makeOwn(host) {
+  const program = `package.path = "src/?.lua;" .. package.path
+    io.write(require("mixpanel.collector").snippet {
+      token = "projecttoken", api_host = arg[1], source = "/sdk.js?late",
+      config = { lib_base_path = "/libs/", batch_flush_interval_ms = 200 },
+    })`;
+  return execFileSync("lua5.4", ["-", host], { cwd: support.ROOT, input: program, encoding: "utf8" });
+}
 
 // The SDK's base64 writes each half of a surrogate pair as three bytes.
 function decodeBase64(data) {
@@ -70,14 +83,16 @@ function sortKeys(value) {
 }
 
 describe("the collector", () => {
-  let sandbox, pages, origin, site, url, browser, posted;
+  let sandbox, pages, origin, site, url, browser, posted, makeEarly;
 
   before(async () => {
     sandbox = support.start();
     pages = http.createServer((request, response) => {
       const file = find(request.url);
       response.setHeader("Content-Type", file ? "text/javascript" : "text/html");
-      response.end(file ? read(file) : PAGE);
+      const early = `<script>${makeEarly}</script>`;
+      const text = file ? read(file) : request.url === "/early" ? page(early) : page(MIXPANELS);
+      setTimeout(() => response.end(text), /late$/.test(request.url) ? 300 : 0);
     });
     await new Promise((resolve) => pages.listen(0, "127.0.0.1", resolve));
     origin = `http://127.0.0.1:${pages.address().port}`;
@@ -158,6 +173,29 @@ describe("the collector", () => {
     mixpanel.alias("alias-1");
   }
 
+  // What is left of the snippet's methods.
+  function makeOtherCalls() {
+    mixpanel.register({ plan: "pro", gone: 1 });
+    mixpanel.register_once({ first: 1 });
+    mixpanel.unregister("gone");
+    mixpanel.name_tag("tag");
+    mixpanel.identify("user-2");
+    mixpanel.people.track_charge(9.5, { $time: "2026-01-01T00:00:00" });
+    mixpanel.people.clear_charges();
+    mixpanel.set_group("company", ["acme", "other"]);
+    mixpanel.remove_group("company", "acme");
+    const group = mixpanel.get_group("company", "other");
+    group.set_once({ first: 1 });
+    group.union("tags", ["x", "y"]);
+    group.remove("tags", "x");
+    group.unset("first");
+    group.delete();
+    mixpanel.track("Before");
+    mixpanel.people.delete_user();
+    mixpanel.disable(["Off"]);
+    mixpanel.track("Off");
+  }
+
   for (const [name, config] of [
     ["in batches", {}],
     ["one by one", { batch_requests: false }],
@@ -170,6 +208,54 @@ describe("the collector", () => {
       assert.ok(all["/track"].length >= 7 && all["/engage"].length >= 9 && all["/groups"].length === 1);
     });
   }
+
+  test("takes what the other methods send, and links and forms", async () => {
+    await open({});
+    await browser.page.evaluate(makeOtherCalls);
+    const all = await compare(12);
+    assert.deepStrictEqual(all["/track"].map((record) => record.event).sort(), ["$identify", "Before"]);
+    assert.ok(!all["/track"].some(({ properties }) => "gone" in properties));
+    assert.strictEqual(all["/groups"].length, 5);
+    for (const [event, act, selector] of [
+      ["Followed", "track_links", "#link"],
+      ["Sent", "track_forms", "#form"],
+    ]) {
+      await open({});
+      await browser.page.evaluate(([method, query, name]) => mixpanel[method](query, name, { a: 1 }), [act, selector, event]);
+      await browser.page.click(selector === "#form" ? "#send" : selector);
+      const [record] = (await compare(1))["/track"];
+      assert.strictEqual(record.event, event);
+      assert.strictEqual(record.properties.a, 1);
+    }
+  });
+
+  test("forgets who somebody was, after reset", async () => {
+    await open({});
+    await browser.page.evaluate(() => {
+      mixpanel.identify("user-3");
+      mixpanel.reset();
+      mixpanel.track("After");
+    });
+    const record = (await compare(3))["/track"].find(({ event }) => event === "After");
+    assert.match(record.properties.distinct_id, /^\$device:/);
+  });
+
+  test("has a loader of its own, which keeps what a page calls before the SDK is there", async () => {
+    for (const calls of [makeCalls, makeOtherCalls]) {
+      posted = [];
+      await support.request(sandbox, "POST", "/sandbox/reset");
+      await browser.page.goto(origin + "/home");
+      await browser.page.context().clearCookies();
+      await browser.page.evaluate(() => localStorage.clear());
+      makeEarly = `${makeOwn(url + "/mp")}\n(${calls})();`;
+      await browser.page.goto(origin + "/early");
+      await browser.page.waitForFunction(() => mixpanel.__loaded);
+      // Kept calls of people come first: one that deletes the user, before it is
+      // known, is refused.
+      const all = await compare(calls === makeCalls ? 18 : 11);
+      assert.strictEqual(all["/groups"].length, calls === makeCalls ? 1 : 5);
+    }
+  });
 
   test("takes the beacons of a page that is left", async () => {
     await open({ batch_flush_interval_ms: 60000 });
@@ -196,6 +282,41 @@ describe("the collector", () => {
     }
     browser.page.off("response", note);
     assert.deepStrictEqual(answers, { flags: 200, record: 200 });
+  });
+
+  test("keeps nothing of who sends DNT or GPC, where it is told so", async () => {
+    for (const header of ["DNT", "Sec-GPC"]) {
+      await open({ api_host: url + "/shy", ignore_dnt: true, batch_requests: false });
+      await browser.page.setExtraHTTPHeaders({ [header]: "1" });
+      const [reply] = await Promise.all([
+        browser.page.waitForResponse(/\/shy\/track\//),
+        browser.page.evaluate(() => mixpanel.track("Never")),
+      ]);
+      await browser.page.setExtraHTTPHeaders({});
+      assert.strictEqual(reply.status(), 200);
+      assert.strictEqual(await reply.text(), "1");
+      const again = browser.page.waitForResponse(/\/shy\/track\//);
+      await browser.page.evaluate(() => mixpanel.track("Kept"));
+      await again;
+      await support.until(async () => count(await kept()) >= 1, "the event that may be kept");
+      assert.deepStrictEqual((await kept())["/track"].map(({ event }) => event), ["Kept"]);
+    }
+  });
+
+  test("gets nothing of a browser with DNT: the SDK sends nothing", async () => {
+    await browser.page.addInitScript(() => {
+      if (location.hash === "#dnt") Object.defineProperty(navigator, "doNotTrack", { value: "1" });
+    });
+    await open({});
+    await browser.page.goto("about:blank");
+    await browser.page.goto(origin + "/home#dnt");
+    await browser.page.evaluate((host) => {
+      mixpanel.init("projecttoken", { api_host: host, batch_flush_interval_ms: 100 });
+      mixpanel.track("Never");
+    }, url + "/mp");
+    await browser.page.waitForFunction(() => mixpanel.__loaded);
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    assert.deepStrictEqual(posted, []);
   });
 
   test("gets nothing of who opted out", async () => {

@@ -10,8 +10,11 @@ local web = nginx.start {
     site = ([[
       local options = { api_host = %q, flush_interval = 0.05 }
       local client = require("mixpanel").new("projecttoken", options)
-      return require("mixpanel.collector").new(client, { origins = { %q } })
-    ]]):format(arg[1], arg[2]),
+      local collector = require "mixpanel.collector"
+      local site = collector.new(client, { origins = { %q } })
+      site.shy = collector.new(client, { origins = { %q }, do_not_track = true })
+      return site
+    ]]):format(arg[1], arg[2], arg[2]),
   },
   http = [[init_by_lua_block { require "site" }]],
   server = [[
@@ -20,6 +23,9 @@ local web = nginx.start {
     header_filter_by_lua_block { require("site"):headers() }
     location ~ ^/mp/(track|engage|groups)/?$ {
       content_by_lua_block { require("site"):handle() }
+    }
+    location ~ ^/shy/(track|engage|groups)/?$ {
+      content_by_lua_block { require("site").shy:handle() }
     }
     location ~ ^/mp/(record|flags|settings)(/|$) {
       access_by_lua_block { require("site"):check() }

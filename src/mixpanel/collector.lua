@@ -4,6 +4,8 @@
 --- are in the client's queue.
 local collector = {}
 
+local make_snippet = require "mixpanel.collector.snippet"
+
 -- The endpoints of the SDKs, and what a URL may end with.
 local ENDPOINTS = { track = "track", engage = "engage", groups = "groups" }
 
@@ -356,6 +358,16 @@ function collector.new(client, options)
       foreign = 0,
     },
   }, Collector)
+end
+
+--- The script by which a page loads Mixpanel's SDK for browsers and calls
+--- mixpanel.init, for a file of its own or to stand in the page. Until the SDK is
+--- there its calls are kept. Made once; raises without lua-cjson.
+---@param options mixpanel.SnippetOptions
+---@return string
+function collector.snippet(options)
+  local text = make_snippet(options)
+  return text
 end
 
 return collector
