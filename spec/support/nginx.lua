@@ -115,8 +115,16 @@ local function start(settings)
   error("nginx did not start: " .. self.failure)
 end
 
+-- Without the processes that look after a cache.
 function Nginx:workers()
-  return process.children(self.pid)
+  local workers = {}
+  for _, pid in ipairs(process.children(self.pid)) do
+    local title = process.slurp(("/proc/%d/cmdline"):format(pid)) or ""
+    if title:find("worker process", 1, true) then
+      workers[#workers + 1] = pid
+    end
+  end
+  return workers
 end
 
 -- The body of the reply, which must be 200; or nil and why.
