@@ -177,6 +177,28 @@ local function set_targets(m)
   local thread = "nginx: CPU of the worker's main thread per request"
   target(thread, m.nginx.alone.ratio, 1.10)
   target(thread .. ", neighbours alike", m.nginx.beside.ratio, 1.10)
+  local ours, proxy = m.collector.collector, m.collector.proxy
+  target("requests/s of a plain proxy, of the collector's", proxy.rate / ours.rate, 1 / 0.9)
+  target("p99 of the collector's replies, of a plain proxy's", ours.p99 / proxy.p99, 1)
+  target(
+    "requests to Mixpanel by the collector, of a plain proxy's",
+    ours.requests / proxy.requests,
+    1 / 20,
+    "%.4f"
+  )
+  target("bytes to Mixpanel by the collector, of a plain proxy's", ours.bytes / proxy.bytes, 1 / 4)
+  target(
+    "p99 of the collector's replies, Mixpanel answers in 2 s, of the healthy one's",
+    m.collector.late.p99 / ours.p99,
+    1.25
+  )
+  target(
+    ("the collector's resident memory after %d posts, of that after a tenth"):format(
+      m.collector.posts
+    ),
+    m.collector.growth,
+    1.05
+  )
   local memory = m.growth[#m.growth].memory
   target("resident memory after 10 million events, of that after one", memory[10] / memory[1], 1.1)
 end
@@ -368,6 +390,30 @@ local function write_nginx(m)
   say ""
 end
 
+local function write_collector(m)
+  local found = m.collector
+  say "## Collector\n"
+  say "wrk posts single events, as browsers do, over 32 connections to one worker of"
+  say "nginx; the best of three rounds in turn. Requests and bytes are those that reach"
+  say "Mixpanel's place for each event.\n"
+  head("", "requests/s", "p99", "requests", "bytes")
+  for _, entry in ipairs {
+    { "the collector", found.collector },
+    { "a plain proxy, its connections kept", found.proxy },
+    { "the collector, Mixpanel answers in 2 s", found.late },
+  } do
+    local result = entry[2]
+    row(
+      entry[1],
+      ("%.0f"):format(result.rate),
+      ("%.1f ms"):format(result.p99 / 1e3),
+      result.requests and ("%.4f"):format(result.requests) or "",
+      result.bytes and ("%.0f"):format(result.bytes) or ""
+    )
+  end
+  say ""
+end
+
 -- ---- single calls ----
 
 local function write_latencies(title, latencies)
@@ -439,6 +485,7 @@ function Results.write(path, measured)
   write_calls(measured)
   write_deliveries(measured)
   write_nginx(measured)
+  write_collector(measured)
   say "## How long single calls take\n"
   say "The clocks are read around every call, which is in the figures. Real time holds"
   say "what the scheduler gave to others; the CPU time is the calling thread's own. The"

@@ -236,6 +236,13 @@ local function nginx()
   return { alone = read "", beside = read " beside a neighbour" }
 end
 
+-- A collector of what browsers post, and a proxy that passes it on.
+local function collector()
+  note "collector"
+  local command = "lua5.4 bench/collector.lua %s %s %s %d"
+  return results(command, sink.url, sink.slow, sink.dir, million)[1]
+end
+
 -- ---- all ----
 
 local function measure(counts)
@@ -255,6 +262,7 @@ local function measure(counts)
     unpaced_spool = spooled(million, 0),
     frames_spool = spooled(math.floor(120000 * scale), 200),
     nginx = nginx(),
+    collector = collector(),
     load = load,
     load_after = run("cat /proc/loadavg"):match "%S+ %S+ %S+",
     minutes = (os.time() - began) / 60,
