@@ -1,6 +1,8 @@
 /* Contexts that Mixpanel decides for, on virtual time. */
 #include "core/flags/remote.h"
+#include "core/record/parse.h"
 
+#include "failing.h"
 #include "unit.h"
 
 #include <stdio.h>
@@ -127,6 +129,23 @@ CASE(what_is_asked_for_never_makes_room) {
     mp_remote_free(remote);
 }
 
+CASE(what_is_waited_for_does_not_either) {
+    mp_remote *remote = make(1);
+    mp_remote_view view;
+    uint64_t other, id = ask(remote, "{}", 0);
+    mp_remote_hold(remote, id);
+    mp_remote_hold(remote, id);
+    mp_remote_succeed(remote, mp_remote_next(remote, 0, 0), answer(), 0);
+    CHECK(mp_remote_ask(remote, "[]", 2, 0, &other) == MP_QUEUE_FULL);
+    mp_remote_let_go(remote, id);
+    CHECK(mp_remote_ask(remote, "[]", 2, 0, &other) == MP_QUEUE_FULL);
+    mp_remote_let_go(remote, id);
+    CHECK(mp_remote_ask(remote, "[]", 2, 0, &other) == MP_OK);
+    CHECK(!mp_remote_look(remote, id, 0, &view));
+    mp_remote_let_go(remote, id); /* which nobody knows any more */
+    mp_remote_free(remote);
+}
+
 CASE(after_a_failure_nobody_asks_for_longer_and_longer) {
     mp_remote *remote = make(100);
     int64_t now_ms = 0, expected_ms = 1000;
@@ -205,6 +224,35 @@ CASE(a_child_asks_anew) {
     mp_remote_free(remote);
 }
 
+/* Out of memory wherever that can be: an error, and nothing leaks. */
+CASE(memory_may_run_out) {
+    static const char text[] =
+        "{\"flags\":{\"a\":{\"variant_key\":\"on\",\"variant_value\":[1,{}]}}}";
+    mp_variants_times times = {0};
+    char message[MP_MESSAGE];
+    bool failed = true;
+    for (long i = 1; failed; i++) {
+        mp_remote *remote = make(100);
+        mp_variants *variants = NULL;
+        uint64_t id = 0;
+        failing_arm(FAILING_OWN, i, 1);
+        mp_err asked = mp_remote_ask(remote, "{}", 2, 0, &id);
+        mp_err err =
+            mp_variants_read(text, sizeof text - 1, &times, &variants, message);
+        failed = failing_disarm();
+        CHECK(asked == MP_OK || (failed && asked == MP_MEMORY));
+        CHECK(err == MP_OK || (failed && err == MP_MEMORY));
+        CHECK((err == MP_OK) == (variants != NULL));
+        const mp_fetch *fetch = mp_remote_next(remote, 0, 0);
+        CHECK((asked == MP_OK) == (fetch != NULL));
+        if (fetch && variants)
+            mp_remote_succeed(remote, fetch, variants, 0);
+        else
+            mp_variants_drop(variants);
+        mp_remote_free(remote);
+    }
+}
+
 CASE(an_answer_that_is_none_is_refused) {
     static const char *const bad[] = {
         "",
@@ -244,15 +292,18 @@ CASE(what_is_no_variant_is_left_out) {
 }
 
 int main(void) {
+    mp_parse_set_up(1);
     RUN(equal_contexts_are_asked_for_once);
     RUN(an_answer_is_fresh_for_the_ttl_and_serves_for_a_day);
     RUN(few_requests_are_under_way_at_once);
     RUN(the_context_used_longest_ago_makes_room);
     RUN(what_is_asked_for_never_makes_room);
+    RUN(what_is_waited_for_does_not_either);
     RUN(after_a_failure_nobody_asks_for_longer_and_longer);
     RUN(requests_that_fail_together_count_once);
     RUN(a_wrong_context_fails_alone);
     RUN(a_child_asks_anew);
+    RUN(memory_may_run_out);
     RUN(an_answer_that_is_none_is_refused);
     RUN(what_is_no_variant_is_left_out);
     return unit_result();

@@ -61,39 +61,34 @@ static void take_view(answer *a, bool known, mp_remote_view *view) {
         fail(a, MP_FLAG_NO_ANSWER, view->failure);
 }
 
-static bool is_manual(const mp_client *client) {
-    return mp_project_config(client->project)->manual;
-}
-
-/* Has Mixpanel asked for the context of the work, unless the client is closed.
- * Returns its id, 0 if there is none; *asked: an answer may come. */
-static uint64_t ask(answer *a, bool *asked) {
+/* Has Mixpanel asked for the context of the work, unless the client is closed,
+ * and waits at most until `deadline_ms`. False: nothing is known of it. */
+static bool ask(answer *a, int64_t deadline_ms, mp_remote_view *view) {
     const mp_client *client = a->self->client;
     const mp_buf *json = &a->work->json;
-    uint64_t id = 0;
+    uint64_t id;
     mp_err err = MP_CLOSED;
     if (!client->closed)
-        err = mp_engine_ask_flags(client->project, json->data, json->len, &id,
-                                  a->message);
-    *asked = err == MP_OK && !is_manual(client);
-    return err == MP_OK ? id
-                        : mp_flags_find(client->flags, json->data, json->len);
+        err = mp_engine_ask_flags(client->project, json->data, json->len, true,
+                                  &id, a->message);
+    if (err == MP_OK)
+        return mp_flags_await_answer(client->flags, id, deadline_ms, view);
+    id = mp_flags_find(client->flags, json->data, json->len);
+    return mp_flags_look(client->flags, id, view);
 }
 
 /* Finds out; waits for the network at most `timeout_ms`. */
 static void find_out(answer *a, int64_t timeout_ms) {
     const mp_client *client = a->self->client;
     mp_remote_view view = {0};
-    bool asked;
     fail(a, MP_FLAG_NOT_READY, "");
     if (!client->flags || !write_context(a) || !client->flags)
         return; /* collected, the second time by a finaliser */
-    uint64_t id = ask(a, &asked);
     if (timeout_ms == BY_PROJECT)
         timeout_ms = mp_flags_timeout_ms(client->flags);
-    int64_t deadline_ms =
-        asked && timeout_ms > 0 ? mp_clock_mono_ms() + timeout_ms : INT64_MIN;
-    bool known = mp_flags_await_answer(client->flags, id, deadline_ms, &view);
+    if (mp_project_config(client->project)->manual)
+        timeout_ms = 0; /* only the host can do something about it */
+    bool known = ask(a, mp_clock_mono_ms() + timeout_ms, &view);
     if (known || !a->message[0])
         take_view(a, known, &view);
     else
@@ -274,7 +269,7 @@ static int request(lua_State *L) {
     if (client->closed || !write_context(&a) || client->closed)
         return push_failure(&a);
     mp_err err = mp_engine_ask_flags(client->project, a.work->json.data,
-                                     a.work->json.len, &id, message);
+                                     a.work->json.len, false, &id, message);
     mp_flag_work_give(a.work);
     if (err != MP_OK)
         return mp_fail(L, err, message);

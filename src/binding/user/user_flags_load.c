@@ -97,7 +97,7 @@ mp_err mp_user_flags_ask(mp_user_handle *self) {
     mp_err err = put_context(self, &context);
     if (err == MP_OK)
         err = mp_engine_ask_flags(self->client->project, context.data,
-                                  context.len, &flags->request, message);
+                                  context.len, false, &flags->request, message);
     mp_buf_free(&context);
     return err;
 }

@@ -319,21 +319,25 @@ mp_err mp_engine_await_flags(mp_project *project, int64_t timeout_ms,
 }
 
 mp_err mp_engine_ask_flags(mp_project *project, const char *context, size_t len,
-                           uint64_t *id, char message[MP_MESSAGE]) {
+                           bool hold, uint64_t *id, char message[MP_MESSAGE]) {
+    mp_flags *flags = mp_project_flags(project);
     bool wake = false;
-    if (atomic_load_explicit(&engine.over, memory_order_relaxed)) {
-        snprintf(message, MP_MESSAGE, "the process ends");
-        return MP_CLOSED;
-    }
-    mp_err err =
-        mp_flags_ask(mp_project_flags(project), context, len, id, &wake);
+    mp_err err = MP_CLOSED;
+    snprintf(message, MP_MESSAGE, "the process ends");
+    if (!atomic_load_explicit(&engine.over, memory_order_relaxed))
+        err = mp_flags_ask(flags, context, len, hold, id, &wake);
     if (err == MP_QUEUE_FULL)
         snprintf(message, MP_MESSAGE,
                  "as many contexts as are remembered wait for their answers");
-    else if (err != MP_OK)
+    else if (err == MP_MEMORY)
         snprintf(message, MP_MESSAGE, "out of memory");
-    else if (wake && !is_manual(project))
+    if (err != MP_OK)
+        return err;
+    message[0] = '\0';
+    if (wake && !is_manual(project))
         err = start_and_wake(project, message);
+    if (err != MP_OK && hold)
+        mp_flags_let_go(flags, *id);
     return err;
 }
 

@@ -71,11 +71,12 @@ mp_err mp_engine_refresh_flags(mp_project *project, int64_t timeout_ms,
 mp_err mp_engine_await_flags(mp_project *project, int64_t timeout_ms,
                              char message[MP_MESSAGE]);
 
-/* Has Mixpanel decide the flags of a context, which is JSON: see mp_flags_ask.
+/* Has Mixpanel decide the flags of a context, which is JSON: see mp_flags_ask;
+ * it is held only if that goes well.
  * The worker sends that; if it cannot be started the context waits, and the
  * message says so. MP_OK, or why not. The project has flags. */
 mp_err mp_engine_ask_flags(mp_project *project, const char *context, size_t len,
-                           uint64_t *id, char message[MP_MESSAGE]);
+                           bool hold, uint64_t *id, char message[MP_MESSAGE]);
 
 /* As mp_engine_flush, for a close. State files that wait are due from then on,
  * so that a wait for records is not what delays them; it waits for none.

@@ -83,15 +83,18 @@ bool mp_flags_wait(mp_flags *flags, int64_t deadline_ms);
 /* ---- what Mixpanel decides ---- */
 
 /* Has Mixpanel asked for a context, which is JSON, if that is due: see
- * mp_remote_ask. *wake: the caller wakes the sender. */
-mp_err mp_flags_ask(mp_flags *flags, const char *context, size_t len,
+ * mp_remote_ask. `hold`: mp_flags_await_answer follows. *wake: the caller wakes
+ * the sender. */
+mp_err mp_flags_ask(mp_flags *flags, const char *context, size_t len, bool hold,
                     uint64_t *id, bool *wake);
 
 /* See mp_remote_find. */
 uint64_t mp_flags_find(mp_flags *flags, const char *context, size_t len);
 
+void mp_flags_let_go(mp_flags *flags, uint64_t id);
+
 /* See mp_remote_look. The second waits first, at most until `deadline_ms`,
- * while the answer is pending. */
+ * while the answer is pending, and lets go of what mp_flags_ask holds. */
 bool mp_flags_look(mp_flags *flags, uint64_t id, mp_remote_view *out);
 bool mp_flags_await_answer(mp_flags *flags, uint64_t id, int64_t deadline_ms,
                            mp_remote_view *out);

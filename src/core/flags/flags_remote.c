@@ -8,14 +8,22 @@
 
 /* ---- who wants to know ---- */
 
-mp_err mp_flags_ask(mp_flags *flags, const char *context, size_t len,
+mp_err mp_flags_ask(mp_flags *flags, const char *context, size_t len, bool hold,
                     uint64_t *id, bool *wake) {
     mp_flags_lock(flags);
     mp_err err =
         mp_remote_ask(flags->remote, context, len, mp_clock_mono_ms(), id);
+    if (err == MP_OK && hold)
+        mp_remote_hold(flags->remote, *id);
     *wake = mp_remote_waits(flags->remote);
     mp_flags_unlock(flags);
     return err;
+}
+
+void mp_flags_let_go(mp_flags *flags, uint64_t id) {
+    mp_flags_lock(flags);
+    mp_remote_let_go(flags->remote, id);
+    mp_flags_unlock(flags);
 }
 
 uint64_t mp_flags_find(mp_flags *flags, const char *context, size_t len) {
@@ -26,18 +34,21 @@ uint64_t mp_flags_find(mp_flags *flags, const char *context, size_t len) {
 }
 
 bool mp_flags_look(mp_flags *flags, uint64_t id, mp_remote_view *out) {
-    return mp_flags_await_answer(flags, id, INT64_MIN, out);
+    mp_flags_lock(flags);
+    bool known = mp_remote_look(flags->remote, id, mp_clock_mono_ms(), out);
+    mp_flags_unlock(flags);
+    return known;
 }
 
 bool mp_flags_await_answer(mp_flags *flags, uint64_t id, int64_t deadline_ms,
                            mp_remote_view *out) {
     mp_flags_lock(flags);
     bool known = mp_remote_look(flags->remote, id, mp_clock_mono_ms(), out);
-    while (out->pending && deadline_ms > INT64_MIN &&
-           mp_wait_until(&flags->wait, deadline_ms)) {
+    while (out->pending && mp_wait_until(&flags->wait, deadline_ms)) {
         mp_variants_drop(out->variants);
         known = mp_remote_look(flags->remote, id, mp_clock_mono_ms(), out);
     }
+    mp_remote_let_go(flags->remote, id);
     mp_flags_unlock(flags);
     return known;
 }

@@ -71,6 +71,23 @@ mp_err mp_remote_ask(mp_remote *remote, const char *context, size_t len,
     return MP_OK;
 }
 
+static mp_entry *entry_of(const mp_remote *remote, uint64_t id) {
+    mp_entry *e = mp_entry_at(remote, id);
+    return e && e->id == id ? e : NULL;
+}
+
+void mp_remote_hold(mp_remote *remote, uint64_t id) {
+    mp_entry *e = entry_of(remote, id);
+    if (e)
+        e->holders++;
+}
+
+void mp_remote_let_go(mp_remote *remote, uint64_t id) {
+    mp_entry *e = entry_of(remote, id);
+    if (e && e->holders > 0) /* none in a child of a process that waited */
+        e->holders--;
+}
+
 uint64_t mp_remote_find(const mp_remote *remote, const char *context,
                         size_t len) {
     const mp_entry *e = mp_entry_find(
@@ -89,9 +106,9 @@ bool mp_remote_look(mp_remote *remote, uint64_t id, int64_t now_ms,
                     mp_remote_view *out) {
     static const int64_t kept_ms =
         (int64_t)MP_REMOTE_KEPT_HOURS * 60 * 60 * 1000;
-    const mp_entry *e = mp_entry_at(remote, id);
+    const mp_entry *e = entry_of(remote, id);
     *out = (mp_remote_view){0};
-    if (!e || e->id != id)
+    if (!e)
         return false;
     out->fresh = is_fresh(remote, e, now_ms);
     out->pending = e->state != ENTRY_IDLE;
@@ -212,6 +229,7 @@ void mp_remote_in_child(mp_remote *remote) {
     fail_queued(remote, message);
     for (uint32_t i = 0; i < remote->count; i++) {
         mp_entry *e = remote->slots[i];
+        e->holders = 0;
         if (e->state != ENTRY_UNDER_WAY)
             continue;
         e->state = ENTRY_IDLE;

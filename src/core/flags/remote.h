@@ -51,6 +51,11 @@ const mp_remote_options *mp_remote_configured(const mp_remote *remote);
 mp_err mp_remote_ask(mp_remote *remote, const char *context, size_t len,
                      int64_t now_ms, uint64_t *id);
 
+/* Keeps a context that somebody waits for from making room for another; to be
+ * given back. Neither does anything for an id that is not known. */
+void mp_remote_hold(mp_remote *remote, uint64_t id);
+void mp_remote_let_go(mp_remote *remote, uint64_t id);
+
 /* The id of a context that was asked for before; 0: none. */
 uint64_t mp_remote_find(const mp_remote *remote, const char *context,
                         size_t len);

@@ -93,6 +93,8 @@ static uint64_t slot_of(uint64_t id) {
 /* Finds a slot for a new entry; what was in it is gone. */
 static mp_err make_room(mp_remote *remote, uint32_t *slot) {
     mp_entry *oldest = remote->used.oldest;
+    while (oldest && oldest->holders > 0)
+        oldest = oldest->newer;
     if (remote->count < remote->options.contexts) {
         *slot = remote->count;
         return remote->count < remote->cap || grow(remote) ? MP_OK : MP_MEMORY;

@@ -9,8 +9,8 @@
  * A context is known by its JSON. Entries stand in an array, so that an id is
  * a slot and a number that no other entry of the slot ever had; in the chain of
  * their bucket; and in one of two lists: those that wait to be taken by age,
- * all others but those under way by use. The one that was used the longest time
- * ago makes room. */
+ * all others but those under way by use. Of these the one that was used the
+ * longest time ago, and that nobody waits for, makes room. */
 
 typedef enum mp_entry_state {
     ENTRY_IDLE,
@@ -25,6 +25,7 @@ struct mp_entry {
     char *context;
     size_t len;
     mp_entry_state state;
+    uint32_t holders;      /* who wait for it */
     mp_variants *variants; /* NULL: none came so far */
     int64_t came_ms;
     int64_t started_ms,
