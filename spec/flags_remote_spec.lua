@@ -187,6 +187,7 @@ describe("a request", function()
     local bad = {
       ["a value has no JSON form"] = { x = print },
       ["nested deeper than 64 levels"] = { custom_properties = cycle },
+      ["an id is no finite number"] = { distinct_id = 0 / 0 },
       ["a key is no text"] = { custom_properties = { [true] = 1 } },
       ["it has more than 8 KiB of JSON"] = { distinct_id = ("x"):rep(8192) },
     }

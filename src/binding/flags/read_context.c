@@ -293,9 +293,12 @@ static void write_member(const mp_member *member, mp_context *context,
     mp_value value = member->value;
     bool number =
         value.kind == MP_VALUE_NUMBER || value.kind == MP_VALUE_INTEGER;
-    if (number && is_id(member) &&
-        !mp_coerce_text(&member->value, &context->arena, &value))
-        mp_buf_fail(out, MP_MEMORY);
+    if (number && is_id(member)) {
+        if (value.kind == MP_VALUE_NUMBER && !isfinite(value.as.number))
+            refuse(context, "an id is no finite number");
+        if (!mp_coerce_text(&member->value, &context->arena, &value))
+            mp_buf_fail(out, MP_MEMORY);
+    }
     mp_json_string(out, member->key, member->key_len, &repaired);
     mp_buf_puts(out, ":");
     mp_value_write(&value, out);
@@ -324,6 +327,8 @@ mp_err mp_read_context_json(lua_State *L, int index, mp_context *context,
         write_member(&value->as.members[i], context, out);
     }
     mp_buf_puts(out, "}");
+    if (context->err != MP_OK)
+        return context->err;
     if (out->err == MP_INVALID)
         context->problem = "it has more than 8 KiB of JSON";
     return out->err;
