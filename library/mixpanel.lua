@@ -93,7 +93,7 @@ function mixpanel.date(seconds) end
 ---@field spool_max_bytes? integer bytes of batches that may wait on disk, at least 4 MiB; the oldest make room, counted as `evicted`; 256 MiB by default. Needs `spool`
 ---@field overflow? "drop_newest"|"drop_oldest" at `max_queue_bytes` a call returns `queue_full` (default), or the oldest records that are in no request make room
 ---@field on_ambiguous? "retry"|"report" what becomes of `$add` and `$append` updates that may have been applied: sent again (default), or rejected as `uncertain`
----@field reports? "failures"|"all"|"none" which reports `poll` finds; `"failures"` by default
+---@field reports? "failures"|"all"|"none"|"every" which reports `poll` finds; `"failures"` by default. `"every"`: those, each with all of its records, however many; for programs that poll often
 ---@field debug? string|boolean path of a file that gets every request and reply as text, credentials left out, or true for standard error; if it cannot be written, `stats().last_error` says so
 ---@field on_invalid? "repair"|"reject" what becomes of NaN, infinities and invalid UTF-8: repaired and counted (default), or the record is refused
 ---@field proxy? string|false `scheme://[user:password@]host[:port]` of a proxy for libcurl, never shown; `false` (default) for none; the environment, `NO_PROXY` too, is ignored
@@ -291,10 +291,12 @@ function Client:collect(endpoint, body, options) end
 ---others that go to `/track`: then some may be queued when it returns `nil`.
 ---@param endpoint "track"|"import"|"engage"|"groups" as `track` or `import` would send
 ---@param json string
+---@param options? mixpanel.IngestOptions
 ---@return mixpanel.Collected? ingested
 ---@return string? message
 ---@return mixpanel.ErrorCode? code
-function Client:ingest(endpoint, json) end
+---@return integer? done with `items`: how many records are queued already, for `skip`
+function Client:ingest(endpoint, json, options) end
 
 ---Changes settings for every client of the project; `properties` of this client
 ---only. Options that decide where records go raise.
@@ -369,6 +371,19 @@ function Client:spool_read(path) end
 ---@field tokens? table<string, string> tokens to take beside the client's own, and those to send instead; at most 64. Records with others are refused
 ---@field describe? fun(record: table): boolean? gets each record that would be taken, complete and with `mixpanel.null` for null; what it changes is sent so and judged again, `false` drops the record, an error refuses it. What it leaves alone stays as it was written, to the last digit. May not yield
 
+---How `ingest` reads a part of a file. Each record is then judged by itself, also
+---where it is no JSON, and one that is not whole at the end of the text is left
+---for the next. `$insert_id` depends on the position, so equal records stay two.
+---@class mixpanel.IngestOptions
+---@field items "text"|"lines"|"values"|"rows" `"text"`: as without options; one a line; objects in a list or one behind the other; rows of CSV
+---@field position? integer offset of the text in its file, in bytes; 0 by default
+---@field last? boolean nothing follows the text
+---@field dates? boolean the `time` of an event may be a date: `2026-01-02T03:04:05Z`
+---@field dry? boolean queue nothing
+---@field skip? integer records of this text that are queued already
+---@field doubt_end? integer updates that add up and begin before this offset are refused: they may have been applied
+---@field csv? table with `"rows"`: `columns`, each with its `name` as JSON with a colon, and what stands around them; as `mixpanel import` makes it
+
 ---What became of the records of a text.
 ---@class mixpanel.Collected
 ---@field taken integer queued
@@ -377,6 +392,8 @@ function Client:spool_read(path) end
 ---@field left_out integer updates of which `exclude_properties` left nothing, and records that `describe` dropped
 ---@field refusals mixpanel.Refusal[] of `collect` the first ten, of `ingest` all
 ---@field verbose? boolean of `collect`: the SDK asks for a reply in JSON
+---@field consumed? integer of `ingest` with `items`: bytes of the text that were read
+---@field mark? integer of `ingest` with `items`: for `done`, as `mark` returns it
 
 ---@class mixpanel.Refusal
 ---@field index integer of the record in the text, from 1
@@ -384,6 +401,7 @@ function Client:spool_read(path) end
 ---@field last integer
 ---@field field? string path to what is wrong; none for the record as a whole
 ---@field message string why
+---@field json? string what a row of CSV became
 
 ---Feature flags that are decided in this process: `client.local_flags`, see the
 ---[guide](flags.md). The first call reads the definitions that were kept, and
@@ -1322,6 +1340,7 @@ function UserGroup:delete(modifiers) end
 
 ---A record that was rejected.
 ---@class mixpanel.ReportRecord
+---@field mark? integer by which `done` of what `mark` returned tells it from others
 ---@field json? string the record as it was sent; left out beyond 64 KiB in one report
 ---@field insert_id? string of an event
 ---@field field? string what the API found wrong, such as `"properties.time"`

@@ -14,7 +14,7 @@ static void add_shown(mp_reports *reports, size_t bytes) {
     static char json[2 * MP_REPORT_BYTES];
     memset(json, 'x', sizeof json);
     mp_report report = report_of(MP_REPORT_REJECTED, "/track", 1);
-    mp_report_show(&report, json, bytes, "", "");
+    mp_report_show(&report, json, bytes, "", "", 1);
     mp_reports_add(reports, &report);
 }
 
@@ -69,7 +69,7 @@ CASE(a_full_ring_merges_and_loses_no_count) {
             report_of((mp_report_outcome)what, endpoints[where], i);
         report.uncertain = i % 3 == 0;
         strcpy(report.message, "x");
-        mp_report_show(&report, "{}", 2, "field", "message");
+        mp_report_show(&report, "{}", 2, "field", "message", 1);
         mp_reports_add(reports, &report);
         added[where][what] += i;
     }
@@ -94,7 +94,8 @@ CASE(a_record_is_shown_with_its_id) {
         "{\"event\":\"A\",\"properties\":{\"$insert_id\":"
         "\"abc-1\",\"x\":\"\\\"$insert_id\\\":\"}}";
     mp_report report = report_of(MP_REPORT_REJECTED, "/track", 1);
-    mp_report_show(&report, json, sizeof json - 1, "properties.x", "is wrong");
+    mp_report_show(&report, json, sizeof json - 1, "properties.x", "is wrong",
+                   1);
     CHECK(report.shown == 1);
     const mp_report_record *record = &report.records[0];
     CHECK_TEXT(record->json, record->len, json);
@@ -113,7 +114,7 @@ CASE(an_id_is_never_read_past_the_record) {
         char *exact = malloc(len);
         memcpy(exact, wrong[i], len);
         mp_report report = report_of(MP_REPORT_REJECTED, "/track", 1);
-        mp_report_show(&report, exact, len, "", "");
+        mp_report_show(&report, exact, len, "", "", 1);
         CHECK(report.shown == 1 && report.records[0].insert_id[0] == '\0');
         mp_report_free(&report);
         free(exact);
@@ -129,7 +130,8 @@ CASE(what_is_too_long_to_show_is_named_all_the_same) {
     memcpy(json, "\"$insert_id\":\"a\"", 16);
     mp_report report = report_of(MP_REPORT_REJECTED, "/import", 30);
     for (int i = 0; i < 30; i++)
-        mp_report_show(&report, json, i % 2 ? 16 : BIG, "properties.time", "x");
+        mp_report_show(&report, json, i % 2 ? 16 : BIG, "properties.time", "x",
+                       1);
     CHECK(report.shown == MP_REPORT_RECORDS);
     for (uint32_t i = 0; i < report.shown; i++) {
         const mp_report_record *record = &report.records[i];

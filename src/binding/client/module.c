@@ -83,9 +83,11 @@ static void add_profile_handle(lua_State *L, int scratch, mp_type type,
 /* What client.c copies for each client. */
 static void add_client(lua_State *L, int scratch) {
     static const luaL_Reg *const lists[] = {
-        mp_events_methods,   mp_collect_methods,  mp_client_methods,
-        mp_delivery_methods, mp_outcomes_methods, mp_manual_methods,
-        mp_spooled_methods,  mp_user_constructor, NULL,
+        mp_events_methods,   mp_collect_methods,
+        mp_ingest_methods,   mp_client_methods,
+        mp_delivery_methods, mp_outcomes_methods,
+        mp_manual_methods,   mp_spooled_methods,
+        mp_user_constructor, NULL,
     };
     mp_handle_type(L, MP_CLIENT);
     int methods = lua_gettop(L);

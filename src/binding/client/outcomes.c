@@ -140,7 +140,8 @@ static mp_report *push_report(lua_State *L) {
 }
 
 static void push_record(lua_State *L, const mp_report_record *record) {
-    lua_createtable(L, 0, 4);
+    lua_createtable(L, 0, 5);
+    set_count(L, "mark", record->seq);
     if (record->json) {
         lua_pushlstring(L, record->json, record->len);
         lua_setfield(L, -2, "json");

@@ -18,7 +18,8 @@
 typedef enum mp_report_level {
     MP_REPORTS_FAILURES,
     MP_REPORTS_ALL,
-    MP_REPORTS_NONE
+    MP_REPORTS_NONE,
+    MP_REPORTS_EVERY /* as failures, and none is merged or cut */
 } mp_report_level;
 
 /* A text is owned by the struct; NULL: none. */

@@ -19,6 +19,9 @@ void mp_ingest_free(mp_ingest *in) {
     if (!in)
         return;
     mp_copier_free(&in->copier);
+    mp_buf_free(&in->row);
+    mp_buf_free(&in->rows);
+    mp_csv_fields_free(&in->fields);
     mp_buf_free(&in->group_key);
     mp_buf_free(&in->group_id);
     mp_buf_free(&in->records);
@@ -41,16 +44,20 @@ static void start(mp_ingest *in, const mp_ingest_rules *rules, const char *text,
     empty(&in->records);
     empty(&in->marks);
     empty(&in->refusals);
+    empty(&in->row);
+    empty(&in->rows);
     in->rules = rules;
     in->taken = in->refused = in->left_out = 0;
     in->too_many = false;
     c->reject = rules->reject;
     mp_reader_start(&c->reader, text, len);
+    in->origin = text;
+    in->position = rules->position;
 }
 
 /* ---- records ---- */
 
-static mp_err read_record(mp_ingest *in) {
+mp_err mp_ingest_record(mp_ingest *in) {
     mp_copier *c = &in->copier;
     size_t begin = c->out.len;
     if (mp_reader_peek(&c->reader) != '{')
@@ -68,7 +75,7 @@ static mp_err read_record(mp_ingest *in) {
                         len, MP_RECORD_MAX);
 }
 
-static mp_err take(mp_ingest *in, size_t begin) {
+mp_err mp_ingest_take(mp_ingest *in, size_t begin) {
     mp_copier *c = &in->copier;
     if (in->nothing) {
         c->out.len = begin;
@@ -101,6 +108,14 @@ static mp_err refuse(mp_ingest *in, const char *from) {
     return mp_buf_add(&in->refusals, &refusal, sizeof refusal);
 }
 
+void mp_ingest_begin(mp_ingest *in) {
+    uint32_t index = in->taken + in->refused + in->left_out;
+    in->record = (mp_record){0};
+    in->mark = (mp_ingest_mark){.index = index, .lane = in->rules->lane};
+    in->nothing = in->expired = false;
+    mp_copier_start(&in->copier, "");
+}
+
 static mp_err read_item(mp_ingest *in) {
     mp_copier *c = &in->copier;
     uint32_t index = in->taken + in->refused + in->left_out;
@@ -112,13 +127,10 @@ static mp_err read_item(mp_ingest *in) {
     mp_reader_peek(&c->reader);
     const char *from = c->reader.at;
     size_t begin = c->out.len;
-    in->record = (mp_record){0};
-    in->mark = (mp_ingest_mark){.index = index, .lane = in->rules->lane};
-    in->nothing = in->expired = false;
-    mp_copier_start(c, "");
-    mp_err err = read_record(in);
+    mp_ingest_begin(in);
+    mp_err err = mp_ingest_record(in);
     if (err == MP_OK)
-        return take(in, begin);
+        return mp_ingest_take(in, begin);
     if (err != MP_INVALID || c->reader.error)
         return err;
     c->out.len = begin;
@@ -184,17 +196,22 @@ static void set_result(mp_ingest *in, mp_ingest_result *result) {
         .refusals = (const mp_ingest_refusal *)(const void *)in->refusals.data,
         .refused = in->refused,
         .left_out = in->left_out,
+        .rows = in->rows.data,
     };
 }
 
 mp_err mp_ingest_read(mp_ingest *in, const mp_ingest_rules *rules,
                       const char *text, size_t len, mp_ingest_result *result) {
     const mp_reader *reader = &in->copier.reader;
+    size_t consumed = 0;
     start(in, rules, text, len);
-    mp_err err = read_text(in);
-    if (err == MP_OK)
+    mp_err err = rules->items == MP_INGEST_TEXT
+                     ? read_text(in)
+                     : mp_ingest_read_items(in, text, len, &consumed);
+    if (err == MP_OK) {
         set_result(in, result);
-    else
+        result->consumed = consumed;
+    } else
         *result = (mp_ingest_result){
             .error = reader->error,
             .error_at = (size_t)(reader->at - reader->start),

@@ -8,6 +8,7 @@
 
 #include "core/base/dict.h"
 #include "core/base/fault.h"
+#include "core/ingest/csv.h"
 #include "core/record/endpoint.h"
 #include "core/record/segment.h"
 
@@ -18,6 +19,16 @@ typedef struct mp_ingest_token {
     const char *given; /* in the record */
     const char *sent;  /* instead of it */
 } mp_ingest_token;
+
+/* What the records of a text are. Of all but the first each is judged by
+ * itself, also when it is no JSON, and an unfinished one at the end is left for
+ * the next text. */
+typedef enum mp_ingest_items {
+    MP_INGEST_TEXT,   /* the values of one JSON text */
+    MP_INGEST_LINES,  /* one a line */
+    MP_INGEST_VALUES, /* objects, with commas, brackets and space between */
+    MP_INGEST_ROWS    /* of CSV (RFC 4180) */
+} mp_ingest_items;
 
 typedef struct mp_ingest_rules {
     mp_lane_id lane;               /* of the endpoint */
@@ -34,6 +45,12 @@ typedef struct mp_ingest_rules {
     bool profile_time;       /* give updates of profiles a $time */
     bool no_address;         /* a record without an address gets none from
                               * where it is sent: "ip":0 */
+    mp_ingest_items items;   /* how the text is made of records */
+    const mp_csv *csv;       /* what rows become, with MP_INGEST_ROWS */
+    bool last;               /* nothing follows the text, with items */
+    bool time_text;          /* the time of an event may be a date */
+    uint64_t doubt_end;      /* updates before this position that may not be
+                              * sent twice are refused */
     const char *address;     /* of whoever sent the records, instead of what
                               * they say; NULL: none */
     const mp_dict *excluded; /* properties that are left out, as JSON without
@@ -53,10 +70,11 @@ typedef struct mp_ingest_mark {
 } mp_ingest_mark;
 
 typedef struct mp_ingest_refusal {
-    uint32_t index;       /* in the text, from 0 */
-    size_t offset, len;   /* of the record as it stands in the text */
-    bool expired;         /* older than oldest_ms */
-    char field[MP_WHERE]; /* "properties.time"; "": the record as a whole */
+    uint32_t index;        /* in the text, from 0 */
+    size_t offset, len;    /* of the record as it stands in the text */
+    size_t json, json_len; /* of what a row became, in the result's text */
+    bool expired;          /* older than oldest_ms */
+    char field[MP_WHERE];  /* "properties.time"; "": the record as a whole */
     char reason[MP_MESSAGE];
 } mp_ingest_refusal;
 
@@ -67,6 +85,8 @@ typedef struct mp_ingest_result {
     size_t taken;
     const mp_ingest_refusal *refusals;
     size_t refused;
+    const char *rows;  /* JSON of rows that were refused */
+    size_t consumed;   /* bytes of the text, with items */
     size_t left_out;   /* updates of which nothing was left by `excluded` */
     const char *error; /* why the text is none, a static text; NULL: it is */
     size_t error_at;   /* byte of the text */

@@ -87,12 +87,11 @@ static mp_err copy_property(mp_ingest *in, event *e) {
  * may as well be two events, and get ids that never repeat. */
 static mp_err put_insert_id(mp_ingest *in, const mp_span *raw) {
     const mp_ingest_rules *rules = in->rules;
-    const char *text = in->copier.reader.start;
     char id[MP_INSERT_ID + 1];
     if (rules->keep_equal || in->record.time_ms != 0) {
         uint64_t seed = 0;
         if (rules->keep_equal)
-            seed = rules->position + (uint64_t)(raw->data - text) + 1;
+            seed = in->position + (uint64_t)(raw->data - in->origin) + 1;
         snprintf(
             id, sizeof id, "%016llx%016llx",
             (unsigned long long)mp_hash(2 * seed, raw->data, raw->len),

@@ -1,6 +1,7 @@
 #include "core/ingest/ingest_state.h"
 
 #include "core/base/num.h"
+#include "core/ingest/date_text.h"
 #include "core/ingest/number.h"
 #include "core/record/event_time.h"
 #include "core/record/refused_id.h"
@@ -171,6 +172,23 @@ static mp_err put_time(mp_ingest *in, const mp_span *text, double value,
     return mp_buf_add(&in->copier.out, digits, len);
 }
 
+/* A date, or a number in quotes. */
+static mp_err read_date(mp_ingest *in, int64_t *time_ms) {
+    mp_copier *c = &in->copier;
+    mp_span text;
+    bool clean;
+    char digits[MP_NUM_MAX];
+    if (!mp_reader_string(&c->reader, &text, &clean))
+        return MP_INVALID;
+    if (!mp_date_read(text.data, text.len, time_ms) ||
+        mp_event_time_read((double)*time_ms, time_ms))
+        return mp_fault_set(&c->fault,
+                            "expected a date such as 2026-01-02T03:04:05Z, or "
+                            "seconds or milliseconds since the epoch");
+    size_t len = (size_t)(mp_num_int64(digits, *time_ms) - digits);
+    return mp_buf_add(&c->out, digits, len);
+}
+
 mp_err mp_ingest_time(mp_ingest *in, int64_t *time_ms) {
     mp_copier *c = &in->copier;
     mp_span text;
@@ -179,6 +197,8 @@ mp_err mp_ingest_time(mp_ingest *in, int64_t *time_ms) {
     if (err != MP_OK || null)
         return err;
     char kind = mp_reader_peek(&c->reader);
+    if (kind == '"' && in->rules->time_text)
+        return read_date(in, time_ms);
     if (kind != '-' && (kind < '0' || kind > '9'))
         return mp_fault_set(&c->fault, "expected seconds or milliseconds "
                                        "since the epoch");

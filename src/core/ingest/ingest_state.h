@@ -11,6 +11,11 @@ struct mp_ingest {
     const mp_ingest_rules *rules;
     mp_copier copier;
 
+    const char *origin; /* in the reader's text: where the record begins */
+    uint64_t position;  /* of the origin */
+    mp_buf row, rows;   /* as JSON; of those that were refused */
+    mp_csv_fields fields;
+
     /* The record being read. */
     mp_record record;
     mp_ingest_mark mark;
@@ -23,6 +28,19 @@ struct mp_ingest {
     uint32_t taken, refused, left_out;
     bool too_many;
 };
+
+/* Appends the record that comes next, if it is one. */
+mp_err mp_ingest_record(mp_ingest *in);
+
+/* Begins a record at the reader's place. */
+void mp_ingest_begin(mp_ingest *in);
+
+/* Takes the record that was appended from `begin` on. */
+mp_err mp_ingest_take(mp_ingest *in, size_t begin);
+
+/* Reads the text by its items; *consumed bytes of it. */
+mp_err mp_ingest_read_items(mp_ingest *in, const char *text, size_t len,
+                            size_t *consumed);
 
 /* Each appends the record that comes next, an object. */
 mp_err mp_ingest_event(mp_ingest *in);

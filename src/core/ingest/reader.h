@@ -8,8 +8,7 @@
 #ifndef MP_READER_H
 #define MP_READER_H
 
-#include <stdbool.h>
-#include <stddef.h>
+#include "core/ingest/span.h"
 
 enum {
     MP_READER_DEPTH = 1024 /* levels that mp_reader_skip follows */
@@ -19,14 +18,6 @@ typedef struct mp_reader {
     const char *start, *at, *end;
     const char *error; /* a static text; NULL: nothing is wrong so far */
 } mp_reader;
-
-/* Bytes of the text as they are written. */
-typedef struct mp_span {
-    const char *data;
-    size_t len;
-} mp_span;
-
-bool mp_span_is(const mp_span *span, const char *text);
 
 /* A byte order mark in front of the text is skipped. */
 void mp_reader_start(mp_reader *r, const char *text, size_t len);

@@ -19,7 +19,7 @@ static void show(mp_report *report, const mp_batch *batch, uint32_t i,
                  const char *field, const char *message) {
     const mp_entry *entry = mp_batch_entry(batch, i);
     mp_report_show(report, batch->segment->data + entry->offset, entry->length,
-                   field, message);
+                   field, message, entry->seq);
 }
 
 /* Notes a record that was refused: one line of JSON. What finds no room, in
@@ -77,6 +77,7 @@ void mp_lane_end(mp_lane *lane, mp_batch *batch, mp_fate fate, int status,
                  const char *text) {
     mp_report report =
         mp_fate_report(fate, path_of(lane, batch), batch->count, status, text);
+    report.whole = mp_reports_are_whole(lane->reports);
     if (report.outcome == MP_REPORT_REJECTED)
         show_all(lane, &report, batch);
     add(lane, &report);
@@ -89,6 +90,7 @@ static void reject_named(mp_lane *lane, const mp_batch *batch,
     mp_report report = mp_fate_report(MP_FATE_REJECTED, path_of(lane, batch),
                                       response->failed_count, response->status,
                                       response->text);
+    report.whole = mp_reports_are_whole(lane->reports);
     for (uint32_t i = 0; i < response->failed_count; i++) {
         const mp_failed *failed = &response->failed[i];
         mp_report why = mp_fate_report(MP_FATE_REJECTED, report.endpoint, 1,

@@ -14,8 +14,8 @@ enum {
 };
 
 struct mp_reports {
-    mp_report ring[RING];
-    uint32_t first, count;
+    mp_report *ring;
+    uint32_t cap, first, count;
     size_t bytes;
     mp_report_level level;
 };
@@ -58,7 +58,7 @@ static void find_insert_id(mp_report_record *record, const char *json,
 /* Where the JSON does not fit, what is wrong with the record is still told. */
 static void keep_json(mp_report *report, mp_report_record *record,
                       const char *json, size_t len) {
-    if (shown_bytes(report) + len > MP_REPORT_BYTES)
+    if (!report->whole && shown_bytes(report) + len > MP_REPORT_BYTES)
         return;
     record->json = malloc(len + 1);
     if (!record->json)
@@ -68,15 +68,30 @@ static void keep_json(mp_report *report, mp_report_record *record,
     record->len = len;
 }
 
+/* Room for one more record; NULL: there is none. */
+static mp_report_record *add_record(mp_report *report) {
+    uint32_t n = report->shown;
+    if (n == report->room) {
+        if (n > 0 && !report->whole)
+            return NULL;
+        uint32_t room = n > 0 ? 2 * n : MP_REPORT_RECORDS;
+        mp_report_record *records =
+            realloc(report->records, room * sizeof *records);
+        if (!records)
+            return NULL;
+        report->records = records;
+        report->room = room;
+    }
+    memset(&report->records[n], 0, sizeof *report->records);
+    return &report->records[n];
+}
+
 void mp_report_show(mp_report *report, const char *json, size_t len,
-                    const char *field, const char *message) {
-    if (report->shown == MP_REPORT_RECORDS)
+                    const char *field, const char *message, uint64_t seq) {
+    mp_report_record *record = add_record(report);
+    if (!record)
         return;
-    if (!report->records)
-        report->records = calloc(MP_REPORT_RECORDS, sizeof *report->records);
-    if (!report->records)
-        return;
-    mp_report_record *record = &report->records[report->shown];
+    record->seq = seq;
     keep_json(report, record, json, len);
     find_insert_id(record, json, len);
     snprintf(record->field, sizeof record->field, "%s", field);
@@ -89,11 +104,19 @@ void mp_report_free(mp_report *report) {
         free(report->records[i].json);
     free(report->records);
     report->records = NULL;
-    report->shown = 0;
+    report->shown = report->room = 0;
 }
 
 mp_reports *mp_reports_new(void) {
-    return calloc(1, sizeof(mp_reports));
+    mp_reports *reports = calloc(1, sizeof *reports);
+    if (!reports)
+        return NULL;
+    reports->ring = calloc(RING, sizeof *reports->ring);
+    reports->cap = RING;
+    if (reports->ring)
+        return reports;
+    free(reports);
+    return NULL;
 }
 
 void mp_reports_clear(mp_reports *reports) {
@@ -106,11 +129,12 @@ void mp_reports_free(mp_reports *reports) {
     if (!reports)
         return;
     mp_reports_clear(reports);
+    free(reports->ring);
     free(reports);
 }
 
 static mp_report *at(mp_reports *reports, uint32_t i) {
-    return &reports->ring[(reports->first + i) % RING];
+    return &reports->ring[(reports->first + i) % reports->cap];
 }
 
 static void drop_details(mp_reports *reports, mp_report *report) {
@@ -144,6 +168,24 @@ static void make_place(mp_reports *reports) {
     }
 }
 
+/* Twice the room; false: out of memory. */
+static bool grow(mp_reports *reports) {
+    mp_report *ring = calloc((size_t)2 * reports->cap, sizeof *ring);
+    if (!ring)
+        return false;
+    for (uint32_t i = 0; i < reports->count; i++)
+        ring[i] = *at(reports, i);
+    free(reports->ring);
+    reports->ring = ring;
+    reports->cap *= 2;
+    reports->first = 0;
+    return true;
+}
+
+bool mp_reports_are_whole(const mp_reports *reports) {
+    return reports && reports->level == MP_REPORTS_EVERY;
+}
+
 void mp_reports_keep(mp_reports *reports, mp_report_level level) {
     reports->level = level;
 }
@@ -152,7 +194,7 @@ static bool is_wanted(const mp_reports *reports, const mp_report *report) {
     bool success =
         report->outcome == MP_REPORT_DELIVERED && report->message[0] == '\0';
     return reports->level == MP_REPORTS_ALL ||
-           (reports->level == MP_REPORTS_FAILURES && !success);
+           (reports->level != MP_REPORTS_NONE && !success);
 }
 
 void mp_reports_add(mp_reports *reports, mp_report *report) {
@@ -160,14 +202,15 @@ void mp_reports_add(mp_reports *reports, mp_report *report) {
         mp_report_free(report);
         return;
     }
-    if (reports->count == RING)
+    bool whole = mp_reports_are_whole(reports);
+    if (reports->count == reports->cap && !(whole && grow(reports)))
         make_place(reports);
-    if (reports->bytes + shown_bytes(report) > RING_BYTES)
+    if (!whole && reports->bytes + shown_bytes(report) > RING_BYTES)
         mp_report_free(report);
     reports->bytes += shown_bytes(report);
     *at(reports, reports->count++) = *report;
     report->records = NULL;
-    report->shown = 0;
+    report->shown = report->room = 0;
 }
 
 bool mp_reports_take(mp_reports *reports, mp_report *report) {
@@ -175,7 +218,7 @@ bool mp_reports_take(mp_reports *reports, mp_report *report) {
         return false;
     *report = *at(reports, 0);
     reports->bytes -= shown_bytes(report);
-    reports->first = (reports->first + 1) % RING;
+    reports->first = (reports->first + 1) % reports->cap;
     reports->count--;
     return true;
 }

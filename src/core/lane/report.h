@@ -69,6 +69,7 @@ enum {
 typedef struct mp_report_record {
     char *json; /* NULL, and len 0, where it did not fit */
     size_t len;
+    uint64_t seq; /* the record's number within its project */
     char insert_id[MP_REPORT_INSERT_ID]; /* "" for profiles and groups */
     char field[64];
     char message[MP_MESSAGE];
@@ -81,18 +82,21 @@ typedef struct mp_report {
     int status;           /* of HTTP; 0: no reply */
     bool uncertain;       /* they may have been applied all the same */
     char message[MP_MESSAGE];
+    bool whole;     /* shows every record, whatever that takes */
     uint32_t shown; /* of `records`; never more than `count` */
+    uint32_t room;
     mp_report_record *records;
 } mp_report;
 
 /* A report with room to show records. Its `records` may stay NULL when
  * memory is short: the count is what must not be lost. */
 void mp_report_show(mp_report *report, const char *json, size_t len,
-                    const char *field, const char *message);
+                    const char *field, const char *message, uint64_t seq);
 void mp_report_free(mp_report *report); /* what it holds */
 
 /* A ring of fixed size. When it is full, reports of one outcome and endpoint
- * are merged: counts are kept, single records are not. */
+ * are merged: counts are kept, single records are not. With the level
+ * MP_REPORTS_EVERY it grows instead. */
 typedef struct mp_reports mp_reports;
 
 mp_reports *mp_reports_new(void); /* NULL: out of memory */
@@ -101,6 +105,9 @@ void mp_reports_clear(mp_reports *reports);
 
 /* Which reports are kept from now on; failures to begin with. */
 void mp_reports_keep(mp_reports *reports, mp_report_level level);
+
+/* True if reports for it should be `whole`. NULL is allowed. */
+bool mp_reports_are_whole(const mp_reports *reports);
 
 /* Takes over what the report holds. */
 void mp_reports_add(mp_reports *reports, mp_report *report);

@@ -1,0 +1,177 @@
+-- An import that ends before its end, and goes on: MIXPANEL_SPEC_KILLS says how
+-- often it is killed, 4 times by default.
+local cli = require "spec.support.cli"
+local process = require "spec.support.process"
+local sandbox = require "spec.support.sandbox"
+local socket = require "socket"
+
+local NOW = os.time()
+local KILLS = tonumber(os.getenv "MIXPANEL_SPEC_KILLS" or 4)
+local LINES = 30000
+
+describe("an interrupted import", function()
+  local server, folder
+
+  setup(function()
+    server = sandbox.start()
+  end)
+
+  teardown(function()
+    server:stop()
+  end)
+
+  before_each(function()
+    server:reset()
+    folder = cli.folder()
+  end)
+
+  after_each(function()
+    process.run("rm -rf " .. folder)
+  end)
+
+  local function environment()
+    return { MIXPANEL_API_HOST = server.url, MIXPANEL_TOKEN = "projecttoken" }
+  end
+
+  -- Two rows are equal each time.
+  local function write(name)
+    local list = {}
+    for i = 1, LINES do
+      list[i] = ('{"event":"E","properties":{"time":%d,"distinct_id":"u","i":%d}}\n'):format(
+        NOW - 1000,
+        math.floor(i / 2)
+      )
+    end
+    return cli.write(folder .. "/" .. name, table.concat(list))
+  end
+
+  -- The pid of an import in the background.
+  local function start(arguments)
+    table.insert(arguments, 1, "import")
+    local pid = process.read(
+      ("{ exec %s; } >%s/out 2>&1 & echo $!"):format(cli.command(arguments, environment()), folder)
+    )
+    return tonumber(pid)
+  end
+
+  local function resume(arguments)
+    table.insert(arguments, 1, "import")
+    arguments[#arguments + 1] = "--resume"
+    return cli.run(arguments, environment())
+  end
+
+  -- Each of i twice, by different ids; repeats have the same ids.
+  local function check_arrived()
+    local ids, n = {}, 0
+    for _, record in ipairs(server:records "/import") do
+      local i, id = record.properties.i, record.properties["$insert_id"]
+      ids[i] = ids[i] or {}
+      if not ids[i][id] then
+        ids[i][id] = true
+        n = n + 1
+      end
+    end
+    assert.equal(LINES, n)
+    for i = 1, LINES / 2 - 1 do
+      local different = 0
+      for _ in pairs(ids[i]) do
+        different = different + 1
+      end
+      assert.equal(2, different)
+    end
+  end
+
+  for _, name in ipairs { "a.jsonl", "a.jsonl.gz" } do
+    it("loses nothing when it is killed, of " .. name, function()
+      local path = write "a.jsonl"
+      if name == "a.jsonl.gz" then
+        process.run("gzip " .. path)
+        path = path .. ".gz"
+      end
+      local output, complaints, status
+      for i = 1, KILLS do
+        local pid = start { path, "-q", i > 1 and "--resume" or "--restart" }
+        socket.sleep(0.1 + 1.5 * (i - 0.5) / KILLS)
+        if process.alive(pid) then
+          process.signal(pid, "KILL")
+        end
+        process.wait_gone { pid }
+      end
+      output, complaints, status = resume { path, "-q" }
+      assert.equal("", complaints)
+      assert.equal(0, status)
+      assert.matches(
+        ("read +%d\ndelivered +%d\nrejected +0\nleft +0\n"):format(LINES, LINES),
+        output
+      )
+      check_arrived()
+      assert.is_nil(process.slurp(path .. ".import-journal"))
+    end)
+  end
+
+  it("says so, and how to go on", function()
+    local path = write "a.jsonl"
+    server:script { endpoint = "/import", min_bytes = 20000, status = 503, times = 0 }
+    local pid = start { path, "-q" }
+    process.wait_for(function()
+      return #server:requests() > 1
+    end, "a request")
+    process.signal(pid, "INT")
+    socket.sleep(0.5)
+    if process.alive(pid) then
+      process.signal(pid, "INT") -- it need not wait for a server that does not come back
+    end
+    process.wait_gone { pid }
+    local text = process.slurp(folder .. "/out")
+    assert.matches("finishing what is under way", text)
+    server:reset()
+    local _, complaints, status = cli.run({ "import", path, "-q" }, environment())
+    assert.equal(5, status)
+    assert.matches("%-%-resume goes on, %-%-restart begins anew", complaints)
+    process.run("printf x >>" .. path)
+    _, complaints, status = resume { path, "-q" }
+    assert.equal(5, status)
+    assert.matches("it has changed since", complaints)
+  end)
+
+  it("does what on-ambiguous says with updates that add up", function()
+    local list = {}
+    for i = 1, 3000 do
+      list[i] = ('{"$distinct_id":"u%d","%s":{"n":%d}}\n'):format(
+        i,
+        i % 2 == 0 and "$add" or "$set",
+        i
+      )
+    end
+    local path = cli.write(folder .. "/p.jsonl", table.concat(list))
+    server:script { endpoint = "/engage", delay_ms = 100000, forget = true, times = 0 }
+    local pid = start { path, "-q", "--type=people", "--on-ambiguous=report" }
+    process.wait_for(function()
+      local journal = process.slurp(path .. ".import-journal")
+      return journal and journal:find "handed %d+\n"
+    end, "a slice")
+    socket.sleep(0.3)
+    process.signal(pid, "KILL")
+    process.wait_gone { pid }
+    server:reset()
+    local output, _, status = resume { path, "-q", "--type=people", "--on-ambiguous=report" }
+    assert.equal(3, status)
+    assert.matches("read +3000\ndelivered +1500\nrejected +1500[^\n]*\nleft +0\n", output)
+    assert.matches("may have been applied", process.slurp(path .. ".rejected.jsonl"))
+    for _, record in ipairs(server:records "/engage") do
+      assert.is_nil(record["$add"])
+    end
+  end)
+
+  it("needs room for its journal", function()
+    local path = write "a.jsonl"
+    local _, complaints, status =
+      cli.run({ "import", path, "-q", "--journal", "/dev/full" }, environment())
+    assert.equal(5, status)
+    assert.matches("cannot write the journal /dev/full", complaints)
+    _, complaints, status =
+      cli.run({ "import", path, "-q", "--journal", folder .. "/no/j" }, environment())
+    assert.equal(5, status)
+    assert.matches("no such file.*%-%-no%-journal", complaints)
+  end)
+end)

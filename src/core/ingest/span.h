@@ -1,0 +1,15 @@
+#ifndef MP_SPAN_H
+#define MP_SPAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Bytes of a text as they are written. */
+typedef struct mp_span {
+    const char *data;
+    size_t len;
+} mp_span;
+
+bool mp_span_is(const mp_span *span, const char *text);
+
+#endif

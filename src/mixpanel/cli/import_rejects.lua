@@ -1,0 +1,87 @@
+-- The file of records that were not taken: lines of JSON with the reason, which
+-- `import` reads again once they were mended.
+local Context = require "mixpanel.cli.context"
+local cjson = require "cjson.safe"
+local exit = require "mixpanel.cli.exit"
+local uv = require "luv"
+
+local Rejects = {}
+Rejects.__index = Rejects
+
+local SHOWN = 65536 -- bytes of a text that is no record
+
+-- `keep`: bytes of a file of before to go on behind.
+function Rejects.new(path, keep)
+  local self = setmetatable({ path = path, bytes = keep }, Rejects)
+  local stat = uv.fs_stat(path)
+  if keep > 0 and stat and stat.size >= keep then
+    self.fd = self:check(uv.fs_open(path, "r+", 384))
+    self:check(uv.fs_ftruncate(self.fd, keep))
+  else
+    self.bytes = 0
+    if stat and stat.type == "file" and stat.size > 0 then
+      self:check(uv.fs_rename(path, path .. "~"))
+    end
+  end
+  return self
+end
+
+function Rejects:check(value, why)
+  if not value then
+    Context.fail(exit.input, "cannot write rejected records to %s: %s", self.path, why)
+  end
+  return value
+end
+
+-- A line; `json` is the record, else `text` what stands in the file.
+function Rejects.line(offset, field, message, json, text)
+  local parts = { '{"reason":', cjson.encode(message or "") }
+  if field then
+    parts[#parts + 1] = ',"field":' .. cjson.encode(field)
+  end
+  if offset then
+    parts[#parts + 1] = (',"offset":%.0f'):format(offset)
+  end
+  if json then
+    parts[#parts + 1] = ',"record":' .. json
+  else
+    if #text > SHOWN then
+      parts[#parts + 1] = (',"bytes":%d'):format(#text)
+      text = text:sub(1, SHOWN)
+    end
+    parts[#parts + 1] = ',"text":' .. cjson.encode((text:gsub("[\128-\255]", "?")))
+  end
+  parts[#parts + 1] = "}\n"
+  return table.concat(parts)
+end
+
+-- The record or text of such a line.
+function Rejects.mended(line)
+  local record = line:match '^%s*{"reason":.-,"record":(.*)}%s*$'
+  if record then
+    return record
+  end
+  local item = cjson.decode(line)
+  return type(item) == "table" and type(item.text) == "string" and item.text or line
+end
+
+function Rejects:write(lines)
+  if #lines == 0 then
+    return
+  end
+  self.fd = self.fd or self:check(uv.fs_open(self.path, "w", 384)) -- 0600
+  local text = table.concat(lines)
+  local written, why = uv.fs_write(self.fd, text, self.bytes)
+  if written ~= #text then
+    self:check(nil, why or "the disk is full")
+  end
+  self.bytes = self.bytes + #text
+end
+
+function Rejects:close()
+  if self.fd then
+    uv.fs_close(self.fd)
+  end
+end
+
+return Rejects
