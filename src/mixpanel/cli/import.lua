@@ -302,7 +302,6 @@ local function watch_interrupts(context)
         os.exit(exit.interrupted)
       end
     end)
-    signal:unref()
   end
   return function()
     uv.run "nowait"
