@@ -1289,6 +1289,7 @@ function UserGroup:delete(modifiers) end
 ---@field retried integer records sent once more
 ---@field ambiguous integer batches that may have been applied already
 ---@field repaired integer values replaced to make valid JSON, and tokens left out
+---@field truncated integer texts and names of more than 255 bytes in events, which Mixpanel cuts
 ---@field held_dropped integer profile updates of users that were held and dropped by `reset`, by opting out or by another user's state
 ---@field requests integer
 ---@field bytes_raw integer of request bodies before gzip

@@ -103,6 +103,7 @@ static int stats(lua_State *L) {
     set_count(L, "retried", s.retried);
     set_count(L, "ambiguous", s.ambiguous);
     set_count(L, "repaired", s.repaired);
+    set_count(L, "truncated", s.truncated);
     set_count(L, "held_dropped", s.pending_dropped);
     set_count(L, "requests", s.requests);
     set_count(L, "bytes_raw", s.bytes_raw);

@@ -11,7 +11,7 @@ void mp_call_begin(mp_call *call, lua_State *L, const mp_client *client,
     e->list_max = list_max;
     e->reject = false;
     e->excluded = NULL;
-    e->repaired = 0;
+    e->repaired = e->truncated = 0;
     mp_fault_start(&e->fault, root);
     if (client->project)
         e->reject = mp_project_reject_invalid(client->project);

@@ -36,6 +36,7 @@ typedef struct mp_encode {
     const mp_dict *excluded; /* names of properties that are left out, as JSON
                               * without quotes; NULL: none */
     uint32_t repaired;       /* values and keys so far */
+    uint32_t truncated;      /* texts and keys of more than MP_TEXT_MAX bytes */
     mp_fault fault;
 } mp_encode;
 
@@ -133,6 +134,7 @@ static inline bool mp_encode_key(mp_encode *e, int table, int key) {
     if (lua_type(e->L, key) == LUA_TSTRING) {
         size_t len;
         const char *text = lua_tolstring(e->L, key, &len);
+        e->truncated += len > MP_TEXT_MAX;
         if (mp_encode_plain_key(e->out, text, len))
             return true;
     }

@@ -168,7 +168,7 @@ static void encode_object(mp_encode *e, int table, depth at) {
 static void encode_unmarked(mp_encode *e, int table, depth at) {
     lua_State *L = e->L;
     size_t start = e->out->len, n;
-    uint32_t repaired = e->repaired;
+    uint32_t repaired = e->repaired, truncated = e->truncated;
     lua_pushnil(L);
     if (!lua_next(L, table) || lua_type(L, table + 1) != LUA_TNUMBER) {
         lua_settop(L, table);
@@ -182,6 +182,7 @@ static void encode_unmarked(mp_encode *e, int table, depth at) {
     if (!all && !is_list(L, table, &n)) {
         e->out->len = start;
         e->repaired = repaired;
+        e->truncated = truncated;
         encode_object(e, table, at);
         return;
     }

@@ -28,14 +28,18 @@ static void add_item(mp_defaults *defaults, size_t start, size_t name_len) {
     bool empty = defaults->bytes.len - start - name_len - 4 == 2; /* "" */
     bool is_id =
         (reserved == MP_DISTINCT_ID || reserved == MP_OTHER_ID) && !empty;
+    uint32_t truncated = mp_json_count_longer(
+        name - 1, defaults->bytes.len - start - 1, MP_TEXT_MAX);
     defaults->bits |= mp_name_bit(name, name_len);
     defaults->reserved |= reserved;
     defaults->plain += !reserved;
     defaults->ids += is_id;
+    defaults->truncated += truncated;
     defaults->items[defaults->count++] = (mp_default){
         .start = (uint32_t)start,
         .end = (uint32_t)defaults->bytes.len,
         .name_len = (uint32_t)name_len,
+        .truncated = truncated,
         .reserved = reserved != MP_RESERVED_NONE,
         .is_id = is_id,
     };
@@ -177,6 +181,15 @@ void mp_defaults_find(const mp_defaults *defaults, const char *name, size_t len,
     overridden->count++;
     overridden->plain += !item->reserved;
     overridden->ids += item->is_id;
+}
+
+uint32_t mp_defaults_truncated(const mp_defaults *defaults,
+                               const mp_overridden *overridden) {
+    uint32_t n = defaults->truncated;
+    for (uint32_t i = 0; n > 0 && i < defaults->count; i++)
+        if (is_overridden(overridden, i))
+            n -= defaults->items[i].truncated;
+    return n;
 }
 
 void mp_defaults_add(const mp_defaults *defaults,

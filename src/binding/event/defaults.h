@@ -15,6 +15,7 @@ enum {
 typedef struct mp_default {
     uint32_t start, end; /* of ,"name":value in the bytes */
     uint32_t name_len;
+    uint32_t truncated;   /* texts and names over MP_TEXT_MAX in it */
     bool reserved, is_id; /* is_id: one that is not empty */
 } mp_default;
 
@@ -23,7 +24,7 @@ typedef struct mp_defaults {
     uint64_t bits;              /* of the names: see mp_name_bit */
     unsigned reserved;          /* set of mp_reserved */
     uint32_t count, plain, ids; /* all, those not reserved, the is_id */
-    uint32_t repaired;
+    uint32_t repaired, truncated;
     mp_dict excluded; /* names as JSON text without quotes */
     mp_default items[MP_DEFAULTS_MAX];
 } mp_defaults;
@@ -71,6 +72,10 @@ static inline const mp_dict *mp_defaults_excluded(const mp_defaults *defaults) {
  * defaults. */
 void mp_defaults_find(const mp_defaults *defaults, const char *name, size_t len,
                       mp_overridden *overridden);
+
+/* Texts and names over MP_TEXT_MAX in those that are not overridden. */
+uint32_t mp_defaults_truncated(const mp_defaults *defaults,
+                               const mp_overridden *overridden);
 
 /* Appends those that are not overridden. */
 void mp_defaults_add(const mp_defaults *defaults,

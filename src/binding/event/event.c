@@ -40,7 +40,7 @@ void mp_event_begin(mp_event *event, mp_call *call, const mp_defaults *defaults,
     event->is_merge = event->is_identity && mp_event_name_is_merge(name, len);
     e->out = &call->scratch->body;
     e->out->limit = MP_BODY_MAX;
-    e->repaired = 0;
+    e->repaired = e->truncated = 0;
     mp_fault_start(&e->fault, "event");
     if (!call->client->project) { /* collected by a finaliser */
         mp_encode_note(e, MP_CLOSED);
@@ -273,10 +273,14 @@ mp_err mp_event_finish(mp_event *event, mp_record *record) {
         .body_len = body->len,
         .time_ms = event->time_ms,
         .repaired = e->repaired,
+        .truncated = e->truncated,
         .kind = event->is_identity ? MP_IDENTITY : MP_PLAIN,
     };
-    if (event->defaults)
+    if (event->defaults) {
         record->repaired += event->defaults->repaired;
+        record->truncated +=
+            mp_defaults_truncated(event->defaults, &event->overridden);
+    }
     return MP_OK;
 }
 

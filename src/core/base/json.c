@@ -225,3 +225,31 @@ const char *mp_json_skip(const char *at, const char *end) {
     }
     return end;
 }
+
+/* Moves *at to the string's closing quote. An escape counts as one byte: those
+ * that mp_json_string writes stand for one. */
+static size_t count_bytes(const char **at, const char *end) {
+    size_t n = 0;
+    while (*at < end && **at != '"') {
+        size_t len = 1;
+        if (**at == '\\')
+            len = end - *at > 1 && (*at)[1] == 'u' ? 6 : 2;
+        *at += len < (size_t)(end - *at) ? len : (size_t)(end - *at);
+        n++;
+    }
+    return n;
+}
+
+uint32_t mp_json_count_longer(const char *json, size_t len, size_t most) {
+    uint32_t n = 0;
+    const char *end = json + len;
+    if (len <= most)
+        return 0;
+    for (const char *at = json; at < end; at++) {
+        if (*at != '"')
+            continue;
+        at++;
+        n += count_bytes(&at, end) > most;
+    }
+    return n;
+}

@@ -4,6 +4,8 @@
 
 #include "core/base/buf.h"
 
+#include <stdint.h>
+
 /* Copies bytes that stand for themselves in a JSON string: ASCII without
  * controls, quote or backslash. False, with anything in to[0..n - 1], if one
  * does not. */
@@ -36,5 +38,9 @@ static inline bool mp_json_put_plain(mp_buf *out, const char *s, size_t len) {
 /* The end of the value that begins at `at`, in JSON that is known to be well
  * formed and has no white space. */
 const char *mp_json_skip(const char *at, const char *end);
+
+/* How many strings in such JSON, names of members included, say more than
+ * `most` bytes. */
+uint32_t mp_json_count_longer(const char *json, size_t len, size_t most);
 
 #endif

@@ -18,7 +18,7 @@ typedef struct depth {
 static mp_err copy_value(mp_copier *c, depth at);
 
 void mp_copier_start(mp_copier *c, const char *root) {
-    c->repaired = 0;
+    c->repaired = c->truncated = 0;
     mp_fault_start(&c->fault, root);
     mp_names_clear(&c->names);
 }
@@ -78,6 +78,7 @@ mp_err mp_copier_string(mp_copier *c, mp_span *text) {
     mp_err err = put_string(c, text, clean);
     if (!clean)
         *text = (mp_span){c->text.data, c->text.len};
+    c->truncated += text->len > MP_TEXT_MAX;
     return err;
 }
 
@@ -131,6 +132,7 @@ mp_err mp_copier_any_name(mp_copier *c, mp_span *name) {
     if (c->out.err)
         return c->out.err;
     *name = (mp_span){c->out.data + start + 2, c->out.len - start - 4};
+    c->truncated += name->len > MP_TEXT_MAX;
     return err;
 }
 

@@ -20,9 +20,10 @@
 typedef struct mp_copier {
     mp_reader reader;
     mp_buf out;
-    size_t list_max;   /* elements of a list; SIZE_MAX: any number */
-    bool reject;       /* refuse what could be repaired */
-    uint32_t repaired; /* names and values of this record */
+    size_t list_max;    /* elements of a list; SIZE_MAX: any number */
+    bool reject;        /* refuse what could be repaired */
+    uint32_t repaired;  /* names and values of this record */
+    uint32_t truncated; /* texts and names of more than MP_TEXT_MAX bytes */
     mp_fault fault;
     mp_names names;
     mp_buf text; /* scratch */

@@ -220,6 +220,7 @@ static mp_err finish(mp_ingest *in, event *e, size_t start) {
         return MP_INVALID;
     }
     c->out.data[start] = '{';
+    in->record.truncated = c->truncated;
     in->expired = in->record.time_ms < in->rules->oldest_ms;
     return in->expired ? mp_fault_set(&c->fault, "the event is too old")
                        : MP_OK;

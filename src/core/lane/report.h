@@ -31,6 +31,7 @@ typedef struct mp_stats {
     uint64_t retried;             /* records sent once more */
     uint64_t ambiguous;       /* batches that may have been applied already */
     uint64_t repaired;        /* values replaced, tokens left out */
+    uint64_t truncated;       /* texts that Mixpanel cuts */
     uint64_t pending_dropped; /* updates of users that were never released */
     uint64_t requests;
     uint64_t bytes_raw;     /* of request bodies before gzip */

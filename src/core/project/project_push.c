@@ -95,6 +95,7 @@ static bool add_all(mp_project *project, mp_lane *lane,
         full |= mp_lane_add(lane, project->settings, &records[i],
                             ++project->seq, now_ms);
         project->stats.repaired += records[i].repaired;
+        project->stats.truncated += records[i].truncated;
         if (writes)
             mp_project_note_write(&writes[i], mp_lane_last_segment(lane),
                                   records[i].head_len + records[i].body_len +

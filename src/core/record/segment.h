@@ -86,6 +86,7 @@ typedef struct mp_record {
     int64_t time_ms;       /* of an event; 0 for what has no age */
     uint32_t ordering_key; /* hash of the profile's or group's id */
     uint32_t repaired;     /* values that were replaced to make valid JSON */
+    uint32_t truncated;    /* texts and names of an event over MP_TEXT_MAX */
     mp_kind kind;
 } mp_record;
 

@@ -69,6 +69,11 @@ return {
     help = "Values replaced to make valid JSON, and tokens left out",
   },
   {
+    key = "truncated",
+    name = "mixpanel_texts_truncated_total",
+    help = "Texts and names over 255 bytes in events, which Mixpanel cuts",
+  },
+  {
     key = "left_out",
     name = "mixpanel_values_left_out_total",
     help = "Values of visitors that events were sent without",
