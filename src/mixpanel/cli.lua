@@ -14,7 +14,7 @@ local mixpanel = require "mixpanel"
 local cli = {}
 
 -- In the order in which `mixpanel help` lists them.
-cli.commands = { "import", "send", "check" }
+cli.commands = { "import", "send", "check", "spool" }
 
 -- What stands in for a wrong command line, while it is thrown.
 local Usage = {}

@@ -6,6 +6,7 @@
 --     context.fail(status, format, …) ends the command with a message
 --     context:client(args[, options]) a client of the project that the options of
 --                                     Context.add_project name; closed at the end
+--     context:onlooker(args[, options])  the same that sends nothing
 local exit = require "mixpanel.cli.exit"
 
 local Context = { exit = exit }
@@ -90,7 +91,9 @@ function Context.project(_, args, given)
   return token, options
 end
 
-function Context:client(args, given)
+-- A client that is never closed, since even that would start its sender: for
+-- commands that only look.
+function Context:onlooker(args, given)
   local mixpanel = require "mixpanel"
   local token, options = self:project(args, given)
   local ok, client = pcall(mixpanel.new, token, options)
@@ -98,6 +101,11 @@ function Context:client(args, given)
     local message = tostring(client)
     Context.fail(exit.usage, "%s", message:match "^.- %((.*)%)$" or message)
   end
+  return client
+end
+
+function Context:client(args, given)
+  local client = self:onlooker(args, given)
   self.clients[#self.clients + 1] = client
   return client
 end

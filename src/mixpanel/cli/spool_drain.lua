@@ -1,0 +1,12 @@
+-- `spool drain`: delivers what dead processes left.
+local deliver = require "mixpanel.cli.deliver"
+
+local drain = {}
+
+function drain.run(args, context)
+  local client = deliver.open(args, context)
+  local interrupted = deliver.wait(client, args.timeout)
+  return deliver.tell(client, interrupted, context)
+end
+
+return drain
