@@ -248,11 +248,25 @@ install_bin = install -d $(DESTDIR)$(PREFIX)/bin && \
         bin/mixpanel >$(DESTDIR)$(PREFIX)/bin/mixpanel && \
     chmod 755 $(DESTDIR)$(PREFIX)/bin/mixpanel
 
+# What shells complete with, and the manual page, made by the command line itself;
+# without lua-argparse, or for another machine, there is neither.
+generated = bash:share/bash-completion/completions/mixpanel \
+    zsh:share/zsh/site-functions/_mixpanel man:share/man/man1/mixpanel.1
+
+install_generated = text=$$(mktemp) && for pair in $(generated); do \
+	    if $(LUA) bin/mixpanel completion $${pair%%:*} >$$text 2>/dev/null; then \
+	        install -D -m 644 $$text $(DESTDIR)$(PREFIX)/$${pair\#*:}; \
+	    else \
+	        echo "not made, since lua-argparse is missing: $${pair\#*:}"; \
+	    fi; \
+	done; rm -f $$text
+
 install: $(MODULE) ## install for Lua ABI, or linked with LINK, under PREFIX
 	install -D -m 755 $(MODULE) \
 	    $(DESTDIR)$(PREFIX)/lib/lua/$(ABI)/mixpanel.so
 	$(call install_lua,$(DESTDIR)$(PREFIX)/share/lua/$(ABI))
 	$(install_bin)
+	@$(install_generated)
 
 # For LuaRocks, which knows where its Lua's headers are and where files go.
 rock:

@@ -274,7 +274,12 @@ function api.handle()
     local seen = note(path)
     return flags.evaluate(seen, store.scripted(path, seen.query_string))
   elseif not endpoint then
-    local seen = note(path)
+    local raw, body = read_body(true)
+    local seen = note(path, raw, body)
+    local scripted = path:find "^/lookup%-tables" and store.scripted(path, body or "")
+    if scripted then
+      return reply.scripted(seen, scripted)
+    end
     seen.status, seen.reply = 404, { code = 404, error = "Not Found", status = "error" }
     return reply.send(seen.status, seen.reply)
   end

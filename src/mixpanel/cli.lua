@@ -14,7 +14,16 @@ local mixpanel = require "mixpanel"
 local cli = {}
 
 -- In the order in which `mixpanel help` lists them.
-cli.commands = { "import", "send", "check", "spool" }
+cli.commands = {
+  "import",
+  "send",
+  "check",
+  "spool",
+  "lookup-table",
+  "flags",
+  "sandbox",
+  "completion",
+}
 
 -- What stands in for a wrong command line, while it is thrown.
 local Usage = {}
