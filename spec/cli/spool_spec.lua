@@ -269,6 +269,24 @@ describe("mixpanel spool", function()
     assert.equal(1, #here.server:records "/groups")
   end)
 
+  it("says what a full disk costs", function()
+    local mount = here.home .. "/mount"
+    process.run(("mkdir -p %s && mount -t tmpfs -o size=200k tmpfs %s"):format(mount, mount))
+    process.run(("mkdir -m 700 %s/spool"):format(mount))
+    os.execute(("dd if=/dev/zero of=%s/fill bs=1k count=400 2>/dev/null"):format(mount))
+    here.server:script { status = 503, times = 0 }
+    local path = cli.write(here.home .. "/one.jsonl", event "A")
+    local output, complaints, status = run(
+      { "requeue", "--timeout", "1", path },
+      { MIXPANEL_SPOOL = mount .. "/spool" }
+    )
+    process.run("umount " .. mount)
+    assert.equal(4, status)
+    assert.matches("1 record is left", output)
+    assert.matches("No space left on device", complaints)
+    assert.matches("1 record is in no file of the spool and lost when this ends", complaints)
+  end)
+
   it("does not mix with what belongs to another user", function()
     crash_with(2)
     process.run(("chown -R 65534 %s"):format(here.spool))

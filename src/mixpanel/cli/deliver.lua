@@ -142,8 +142,16 @@ local function tell_others(list, context)
   end
 end
 
-local function tell_left(client, stats, left, context)
-  local ok, message = client:close(0)
+-- Records that wait in memory alone, since the disk cannot be written to.
+local function in_memory_only(stats, list)
+  local in_files = 0
+  each_waiting(list, function(run, file)
+    in_files = in_files + (is_ours(run) and file.records or 0)
+  end)
+  return math.max(0, unfinished(stats) - in_files)
+end
+
+local function tell_left(stats, list, left, context)
   if left > 0 then
     context:say(
       "%s left%s.",
@@ -151,23 +159,28 @@ local function tell_left(client, stats, left, context)
       stats.last_error and ": " .. stats.last_error or ""
     )
   end
-  if not ok and not message:find("kept in the spool", 1, true) then
-    context:note "Not all of them are in the spool: the disk cannot be written to."
+  local lost = in_memory_only(stats, list)
+  if lost > 0 then
+    context:note(
+      "%s in no file of the spool and lost when this ends: keep what they came from.",
+      spool_client.plural(lost, "record is", "records are")
+    )
   end
 end
 
 -- Says it, and returns the exit status.
 function deliver.tell(client, interrupted, context)
   local stats = client:stats()
-  local left = math.max(unfinished(stats), on_disk(spool_client.list(client)))
+  local list = spool_client.list(client)
+  local left = math.max(unfinished(stats), on_disk(list))
   context:say(
     "%s delivered, %d rejected.",
     spool_client.plural(stats.delivered, "record"),
     stats.rejected
   )
   tell_reports(client, context)
-  tell_left(client, stats, left, context)
-  tell_others(spool_client.list(client), context)
+  tell_left(stats, list, left, context)
+  tell_others(list, context)
   if interrupted then
     return exit.interrupted
   elseif left > 0 then
