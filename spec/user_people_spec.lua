@@ -122,6 +122,26 @@ describe("the profile of a user", function()
     assert.is_nil(you:export_state().held)
   end)
 
+  it("in another spelling than that of a state evades nothing that is excluded", function()
+    mp:set_config { exclude_properties = { "secret" } }
+    for _, held in ipairs {
+      [[{"$set":{"\u0073ecret":1,"a":1}}]],
+      [[{"$set":{ "secret":1,"a":1}}]],
+      [[{"$set":{"secret" :1,"a":1}}]],
+      [[{"$set": {"secret":1,"a":1}}]],
+      [[{"$append":{"a":1, "secret":1}}]],
+      [[{"$set":{"a":"\/","sec\u0072et":1}}]],
+    } do
+      local state = { version = 1, user_id = "u1", distinct_id = "u1", held = { held } }
+      mp:user({ state = state }):identify "u1"
+      for _, record in ipairs(users.sent(mp)) do
+        for _, payload in ipairs(users.operations { record }) do
+          assert.is_nil(payload[2].secret, held)
+        end
+      end
+    end
+  end)
+
   it("of an anonymous device is sent when asked for", function()
     me.people:set("a", 1)
     assert.is_true(me:identify())

@@ -296,6 +296,38 @@ CASE(long_strings) {
     free(s);
 }
 
+static bool is_own(const char *text) {
+    return mp_json_is_own(text, strlen(text));
+}
+
+CASE(a_spelling_that_is_written_here_is_our_own) {
+    char all[0x80];
+    bool repaired = false;
+    mp_buf out = {0};
+    for (size_t i = 0; i < sizeof all; i++)
+        all[i] = (char)i;
+    CHECK(mp_json_string(&out, all, sizeof all, &repaired) == MP_OK);
+    CHECK(mp_json_is_own(out.data, out.len));
+    mp_buf_free(&out);
+    CHECK(is_own("{\"a b\":[1,-2e3,null,\"\\\\u\",\" \\\" \"],\"\":{}}"));
+    CHECK(is_own("\"\xc3\xa9 \\u0000\"") && is_own("1"));
+}
+
+CASE(another_spelling_is_not) {
+    static const char *const others[] = {
+        "\"\\u0041\"", "\"\\/\"",
+        "\"\\u000A\"", "\"\\u000a\"",
+        "\"\\u001F\"", "\"\\u00e9\"",
+        "\"\\u0022\"", "\"\\\\\\u005c\"",
+        "\"\\u007f\"", "\"\\ud83d\\ude00\"",
+        " 1",          "1 ",
+        "[1,\t2]",     "[1\r\n]",
+        "{\"a\" :1}",  "[\"\\\"\", 1]",
+    };
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        CHECK(!is_own(others[i]));
+}
+
 int main(void) {
     RUN(plain);
     RUN(escapes);
@@ -307,5 +339,7 @@ int main(void) {
     RUN(exact_limit);
     RUN(repaired_is_never_cleared);
     RUN(long_strings);
+    RUN(a_spelling_that_is_written_here_is_our_own);
+    RUN(another_spelling_is_not);
     return unit_result();
 }

@@ -201,6 +201,31 @@ mp_err mp_json_string(mp_buf *out, const char *s, size_t n, bool *repaired) {
 
 /* ---- reading ---- */
 
+/* The length of the escape at `at`; 0: put_escape writes none like it. */
+static size_t own_escape(const char *at, size_t n) {
+    char text[6];
+    for (unsigned char c = 0; c <= '\\'; c++) {
+        size_t length = is_plain(c) ? 0 : put_escape(text, c);
+        if (length > 0 && length <= n && memcmp(at, text, length) == 0)
+            return length;
+    }
+    return 0;
+}
+
+bool mp_json_is_own(const char *text, size_t len) {
+    bool in_string = false;
+    size_t length = 1;
+    for (size_t i = 0; i < len; i += length) {
+        char c = text[i];
+        length = c == '\\' ? own_escape(text + i, len - i) : 1;
+        in_string ^= c == '"';
+        if (length == 0 ||
+            (!in_string && (c == ' ' || (c >= '\t' && c <= '\r'))))
+            return false;
+    }
+    return true;
+}
+
 static const char *skip_string(const char *at, const char *end) {
     for (at++; at < end && *at != '"'; at++)
         at += *at == '\\';

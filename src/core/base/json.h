@@ -35,6 +35,11 @@ static inline bool mp_json_put_plain(mp_buf *out, const char *s, size_t len) {
     return true;
 }
 
+/* True if JSON that is known to be well formed has no white space, and no
+ * string in it has an escape that mp_json_string would not write: two strings
+ * are then the same only if their bytes are. */
+bool mp_json_is_own(const char *text, size_t len);
+
 /* The end of the value that begins at `at`, in JSON that is known to be well
  * formed and has no white space. */
 const char *mp_json_skip(const char *at, const char *end);

@@ -203,8 +203,8 @@ static void get_version(reading *r) {
         refuse(r, "version");
 }
 
-/* MP_INVALID unless the string holds JSON without a line break, as is written
- * here. */
+/* MP_INVALID unless the string holds JSON without a line break, as a record
+ * must be. */
 static mp_err holds_json(const json_t *string) {
     static const size_t flags = JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL;
     const char *text = json_string_value(string);
@@ -220,9 +220,18 @@ static mp_err holds_json(const json_t *string) {
     return parsed ? MP_OK : mp_parse_failure(&why);
 }
 
+/* The same for what parts are taken from, or compared with names and ids: only
+ * the spelling that is written here will do. */
+static mp_err holds_own_json(const json_t *string) {
+    mp_err err = holds_json(string);
+    bool own = err == MP_OK && mp_json_is_own(json_string_value(string),
+                                              json_string_length(string));
+    return err || own ? err : MP_INVALID;
+}
+
 static mp_err read_property(mp_dict *kept, const char *key,
                             const json_t *value) {
-    mp_err err = holds_json(value);
+    mp_err err = holds_own_json(value);
     if (err != MP_OK)
         return err;
     mp_buf name = {0};
@@ -305,7 +314,7 @@ static bool classify(mp_pending_update *update) {
 static mp_err read_update(mp_pending *pending, const json_t *string) {
     size_t len = json_string_length(string);
     bool fits = len > 0 && len <= MP_RECORD_MAX;
-    mp_err err = fits ? holds_json(string) : MP_INVALID;
+    mp_err err = fits ? holds_own_json(string) : MP_INVALID;
     if (err != MP_OK || json_string_value(string)[0] != '{')
         return err ? err : MP_INVALID;
     mp_buf body = {0};
