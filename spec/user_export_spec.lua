@@ -83,6 +83,23 @@ describe("the state of a user", function()
     end
   end)
 
+  it("that cannot be still keeps a refusal", function()
+    for _, bad in ipairs {
+      { version = 1, consent = "refused", f = print },
+      { version = 1, consent = "refused", held = { print } },
+      { version = 1, consent = "refused", held = { "{}" } },
+      { version = 2, consent = "refused" },
+      { consent = "refused" },
+    } do
+      local mp = users.client()
+      local me = mp:user { state = bad }
+      assert.equal("state", mp:poll()[1].outcome)
+      assert.is_true(me:has_opted_out_tracking())
+      refused("opted_out", "", me:track "E")
+      assert.equal("refused", me:export_state().consent)
+    end
+  end)
+
   it("needs a file to be saved", function()
     local mp = users.client()
     refused("invalid", "no state file", mp:user():save())

@@ -171,6 +171,18 @@ describe("a stored consent", function()
     end
   end)
 
+  it("is one as well where another program wrote it, with spaces", function()
+    local spaced = '{"version": 1,\n "consent" : "refused", "distinct_id": "u"}'
+    local me = mp:user { state = path }
+    write(path, spaced)
+    me:register { a = 1 }
+    me:save(20)
+    assert.equal(spaced, read(path))
+    refuses(me)
+    write(path, spaced:sub(1, -16))
+    refuses(client():user { state = path })
+  end)
+
   it("and what is not written yet go with a forked child", function()
     local printed, status = script.run(
       [[

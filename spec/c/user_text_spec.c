@@ -129,6 +129,20 @@ CASE(a_cut_refusal_is_still_one) {
     mp_user_free(&user);
 }
 
+static bool is_refusal(const char *text) {
+    return mp_user_text_refuses(text, strlen(text));
+}
+
+CASE(a_refusal_may_have_white_space) {
+    CHECK(is_refusal("\"consent\":\"r"));
+    CHECK(is_refusal("{\"version\": 1, \"consent\": \"refused\"}"));
+    CHECK(is_refusal("\"consent\",\"consent\"\r\n\t : \n\"refused"));
+    CHECK(!is_refusal("") && !is_refusal("\"consent\"") &&
+          !is_refusal("\"consent\" : ") && !is_refusal("\"consent\" \"r") &&
+          !is_refusal("\"consent\" : \"given\"") &&
+          !is_refusal("\\\"consent\\\": \\\"refused"));
+}
+
 CASE(no_file_of_something_else_is_ours) {
     CHECK(mp_user_text_is_ours("", 0));
     CHECK(mp_user_text_is_ours("\0\0", 2));
@@ -258,6 +272,7 @@ int main(void) {
     RUN(what_is_no_state_says_why);
     RUN(a_consent_is_read_whatever_the_rest_is);
     RUN(a_cut_refusal_is_still_one);
+    RUN(a_refusal_may_have_white_space);
     RUN(no_file_of_something_else_is_ours);
     RUN(no_damage_does_harm);
     RUN(who_opted_out_is_forgotten);

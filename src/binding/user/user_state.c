@@ -73,12 +73,11 @@ static mp_err read_state(const mp_buf *text, mp_user *user,
 }
 
 /* A state that cannot be used still says that nothing may be sent. */
-static void keep_refusal(mp_user_handle *self, mp_user *user) {
-    if (user->consent == MP_CONSENT_REFUSED) {
+static void keep_refusal(mp_user_handle *self, mp_consent consent) {
+    if (consent == MP_CONSENT_REFUSED) {
         self->user.consent = MP_CONSENT_REFUSED;
         self->user.forgetful = true;
     }
-    mp_user_free(user);
 }
 
 /* A state with nothing but a refusal was told to forget. */
@@ -104,10 +103,10 @@ static mp_err take(mp_user_handle *self, const mp_buf *text,
     mp_err err = read_state(text, &user, why);
     if (err == MP_OK)
         accept(self, &user);
-    else if (err == MP_MEMORY)
-        mp_user_free(&user);
     else
-        keep_refusal(self, &user);
+        keep_refusal(self, user.consent);
+    if (err != MP_OK)
+        mp_user_free(&user);
     return err;
 }
 
@@ -155,6 +154,17 @@ mp_err mp_user_state_load(mp_user_handle *self, const char *path,
     return MP_OK;
 }
 
+/* The consent of a table that may hold anything else. */
+static mp_consent read_consent(lua_State *L, int table) {
+    lua_pushliteral(L, "consent");
+    lua_rawget(L, table);
+    const char *text =
+        lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "";
+    bool refuses = strcmp(text, "refused") == 0;
+    lua_pop(L, 1);
+    return refuses ? MP_CONSENT_REFUSED : MP_CONSENT_UNKNOWN;
+}
+
 mp_err mp_user_state_import(lua_State *L, mp_user_handle *self, int table) {
     char message[MP_MESSAGE], why[MP_MESSAGE] = "";
     mp_scratch *scratch = mp_scratch_new(L);
@@ -170,6 +180,7 @@ mp_err mp_user_state_import(lua_State *L, mp_user_handle *self, int table) {
         err = take(self, e.out, why);
     if (err == MP_OK || err == MP_MEMORY)
         return err;
+    keep_refusal(self, read_consent(L, table));
     snprintf(message, sizeof message,
              "option 'state': this table cannot be used: %.160s", why);
     if (self->client->project)

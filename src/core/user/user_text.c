@@ -110,10 +110,6 @@ mp_err mp_user_write(const mp_user *user, mp_buf *out) {
 
 /* ---- damaged texts ---- */
 
-static bool holds(const char *text, size_t len, const char *part) {
-    return mp_text_find(text, len, part, strlen(part)) != NULL;
-}
-
 bool mp_user_text_is_ours(const char *text, size_t len) {
     static const char start[] = "{\"version\":";
     size_t zeros = 0;
@@ -123,14 +119,33 @@ bool mp_user_text_is_ours(const char *text, size_t len) {
                             memcmp(text, start, sizeof start - 1) == 0);
 }
 
+/* What stands behind `part`, where that is next but for white space, which
+ * other programs write; NULL: it is not. */
+static const char *follow(const char *at, const char *end, const char *part) {
+    size_t len = strlen(part);
+    while (at < end && memchr(" \t\r\n", *at, 4))
+        at++;
+    bool there = len <= (size_t)(end - at) && memcmp(at, part, len) == 0;
+    return there ? at + len : NULL;
+}
+
 /* In a string, such as a property that the host chose, each quote has a
  * backslash before it. */
 bool mp_user_text_refuses(const char *text, size_t len) {
-    return holds(text, len, "\"consent\":\"r");
+    static const char name[] = "\"consent\"";
+    const char *at = text, *end = text + len;
+    while ((at = mp_text_find(at, (size_t)(end - at), name, sizeof name - 1))) {
+        at += sizeof name - 1;
+        const char *value = follow(at, end, ":");
+        if (value && follow(value, end, "\"r"))
+            return true;
+    }
+    return false;
 }
 
 bool mp_user_text_has_ids(const char *text, size_t len) {
-    return holds(text, len, "\"distinct_id\":");
+    static const char name[] = "\"distinct_id\"";
+    return mp_text_find(text, len, name, sizeof name - 1) != NULL;
 }
 
 /* ---- reading ---- */
