@@ -75,7 +75,7 @@ function mixpanel.date(seconds) end
 ---@field transport? "curl"|"manual" *key*; `"manual"`: the host carries the requests, by `next_request` and `answer`, and no thread is started; `"curl"` by default
 ---@field geolocate? boolean let Mixpanel place users by the address the request comes from; `false` by default
 ---@field profile_time? boolean whether updates of user profiles carry `$time`, the milliseconds of the call, unless `time` or `ignore_time` is among the modifiers; `true` by default. Mixpanel applies updates in the order of their times
----@field properties? table on every event of this client; an event's own properties win
+---@field properties? table|fun(event: string): table? on every event of this client; an event's own properties win. A function is called for each event, with its name, before the event is encoded, and may not yield; `nil` adds nothing. If it fails, or what it returns is no table of properties, the event goes without them: `stats().properties_failed` counts, and the first time is reported. What it tracks itself does not call it again
 ---@field exclude_properties? string[] names of properties that this client never sends, in events, profiles and groups (`mp_lib` and `$lib_version` too; not ids, `time`, `token` or `ip`)
 ---@field flags? "local"|"remote"|"both"|mixpanel.FlagOptions feature flags: decided in this process, by `client.local_flags`, or by Mixpanel, for `client.remote_flags`: see the [guide](flags.md); none by default
 ---@field flush_interval? number seconds that a record lingers at most, for others to join it; 5 by default
@@ -1291,6 +1291,7 @@ function UserGroup:delete(modifiers) end
 ---@field repaired integer values replaced to make valid JSON, and tokens left out
 ---@field truncated integer texts and names of more than 255 bytes in events, which Mixpanel cuts
 ---@field held_dropped integer profile updates of users that were held and dropped by `reset`, by opting out or by another user's state
+---@field properties_failed integer events that went without what the function `properties` was to add, since it failed
 ---@field requests integer
 ---@field bytes_raw integer of request bodies before gzip
 ---@field bytes_sent integer of request bodies as sent
@@ -1300,7 +1301,7 @@ function UserGroup:delete(modifiers) end
 ---@field foreign integer other projects that have files in this spool
 ---@field spool_errors integer times that the disk failed or something in the spool had to be passed over
 ---@field oldest_age? number seconds since the oldest record without an outcome came in
----@field last_error? string what failed last and why: a request, the spool, a state file, or the file of `debug`
+---@field last_error? string what failed last and why: a request, the spool, a state file, the function `properties`, or the file of `debug`
 ---@field last_error_age? number seconds since then
 ---@field flags? mixpanel.FlagStats with the option `flags`
 
@@ -1331,7 +1332,7 @@ function UserGroup:delete(modifiers) end
 
 ---What became of records, from `client:poll()`.
 ---@class mixpanel.Report
----@field outcome "delivered"|"rejected"|"dropped"|"ambiguous"|"paused"|"stuck"|"spool"|"state" the last five are no end: the records are still queued, unless another report says what became of them; `"spool"` is of the disk and `"state"` of a user's state, and neither of a record
+---@field outcome "delivered"|"rejected"|"dropped"|"ambiguous"|"paused"|"stuck"|"spool"|"state"|"properties" the last six are no end: the records are still queued, unless another report says what became of them; `"spool"` is of the disk, `"state"` of a user's state and `"properties"` of the function of that option, and none of a record
 ---@field endpoint string such as `"/track"`; `""` when no record is meant
 ---@field count integer of records
 ---@field status? integer of the HTTP reply; none without one

@@ -85,6 +85,21 @@ describe("mixpanel.love", function()
     assert.is_true(seconds >= 0 and seconds < 20)
   end)
 
+  it("adds that to what a function of the game's gives", function()
+    local events = run [[
+      local me = start { client = { properties = function(event)
+        return event == "Played" and { level = 1, ["$os"] = "mine" } or nil
+      end } }
+      function love.update() me:track "Played" love.event.quit() end
+    ]]
+    assert.equal("Session Start, Played, Session End", names(events))
+    for i, record in ipairs(events) do
+      assert.equal("Linux", record.properties["$os"])
+      assert.is_string(record.properties.session_id)
+      assert.equal(i == 2 and 1 or nil, record.properties.level)
+    end
+  end)
+
   it("works without the modules window, system, timer and math", function()
     local events, _, status = run(
       [[

@@ -176,12 +176,29 @@ local function make_options(given)
   return client_options
 end
 
+-- What a copy of the game's own properties gets; these may be a function.
 local function session_properties(client, given)
-  local properties = copy(given)
-  add_device(properties)
+  local session = {}
+  add_device(session)
   -- The device id of a new user is a random UUID; LÖVE itself has none.
-  properties.session_id = client:user({}):get_device_id()
-  return properties
+  session.session_id = client:user({}):get_device_id()
+  local function complete(own)
+    local properties = copy(own)
+    for name, value in pairs(session) do
+      properties[name] = value
+    end
+    return properties
+  end
+  if type(given) ~= "function" then
+    return complete(given)
+  end
+  return function(event)
+    local own = given(event)
+    if own ~= nil and type(own) ~= "table" then
+      return own -- which the client refuses and reports
+    end
+    return complete(own)
+  end
 end
 
 local function check(value, expected, name)

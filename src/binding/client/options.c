@@ -44,7 +44,13 @@ static void read_spool(mp_option_reader *r, const mp_option *o) {
     mp_option_check(r, mp_config_spool(r->config, path, message), message);
 }
 
-/* The client reads the table itself. */
+/* The client reads these itself. */
+
+static void read_properties(mp_option_reader *r, const mp_option *o) {
+    if (!lua_istable(r->L, -1) && !lua_isfunction(r->L, -1))
+        mp_option_fail(r, o);
+}
+
 static void read_table(mp_option_reader *r, const mp_option *o) {
     if (!lua_istable(r->L, -1))
         mp_option_fail(r, o);
@@ -65,7 +71,7 @@ static const mp_option of_key[] = {
 };
 
 static const mp_option of_client[] = {
-    {"properties", read_table, "a table"},
+    {"properties", read_properties, "a table, or a function that returns one"},
     {"exclude_properties", read_table, "a list of names"},
     {"flags", mp_option_flags,
      "\"local\", \"remote\" or \"both\", or a table with such a mode"},

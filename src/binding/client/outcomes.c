@@ -105,6 +105,7 @@ static int stats(lua_State *L) {
     set_count(L, "repaired", s.repaired);
     set_count(L, "truncated", s.truncated);
     set_count(L, "held_dropped", s.pending_dropped);
+    set_count(L, "properties_failed", s.properties_failed);
     set_count(L, "requests", s.requests);
     set_count(L, "bytes_raw", s.bytes_raw);
     set_count(L, "bytes_sent", s.bytes_sent);

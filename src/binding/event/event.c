@@ -42,7 +42,7 @@ void mp_event_begin(mp_event *event, mp_call *call, const mp_defaults *defaults,
     e->out->limit = MP_BODY_MAX;
     e->repaired = e->truncated = 0;
     mp_fault_start(&e->fault, "event");
-    if (!call->client->project) { /* collected by a finaliser */
+    if (call->client->closed) { /* by Lua code that ran meanwhile */
         mp_encode_note(e, MP_CLOSED);
         return;
     }

@@ -40,8 +40,8 @@ void mp_event_anchor(lua_State *L, int index);
  * behind it, and mp_event_finish returns it. */
 
 /* Begins an event of a call with these defaults (NULL: none), and points the
- * encoder at its body. MP_INVALID for a name that is blank, MP_CLOSED when a
- * finaliser collected the client. */
+ * encoder at its body. MP_INVALID for a name that is blank, MP_CLOSED when the
+ * client was closed meanwhile. */
 void mp_event_begin(mp_event *event, mp_call *call, const mp_defaults *defaults,
                     const char *name, size_t len);
 

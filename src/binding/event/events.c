@@ -3,6 +3,7 @@
 #include "binding/encode/id.h"
 #include "binding/encode/timestamp.h"
 #include "binding/encode/type_hint.h"
+#include "binding/event/client_defaults.h"
 #include "binding/event/event.h"
 #include "binding/lua/argument.h"
 #include "binding/lua/handle.h"
@@ -34,10 +35,7 @@ static void check_time(lua_State *L, int arg) {
  * the stack until the event is finished. */
 static void begin_event(mp_event *event, mp_call *call, const char *name,
                         size_t len) {
-    const mp_client *client = call->client;
-    if (client->defaults)
-        mp_event_anchor(call->e.L, 1);
-    mp_event_begin(event, call, client->defaults, name, len);
+    mp_client_defaults_begin(event, call, 1, name, len);
 }
 
 static void begin(mp_call *call, lua_State *L, const mp_client *client) {

@@ -1,6 +1,6 @@
 #include "binding/flags/flag_exposure.h"
 
-#include "binding/event/event.h"
+#include "binding/event/client_defaults.h"
 #include "binding/flags/flag_value.h"
 
 #include "core/base/date.h"
@@ -114,10 +114,8 @@ static mp_err track(lua_State *L, void *whose, int properties,
     lua_rawget(L, at->context);
     lua_setfield(L, properties, "distinct_id");
     mp_call_begin(&call, L, client, MP_LIST_MAX, "event");
-    if (client->defaults)
-        mp_event_anchor(L, at->client);
-    mp_event_begin(&event, &call, client->defaults, MP_FLAG_EVENT,
-                   sizeof MP_FLAG_EVENT - 1);
+    mp_client_defaults_begin(&event, &call, at->client, MP_FLAG_EVENT,
+                             sizeof MP_FLAG_EVENT - 1);
     mp_event_properties(&event, properties);
     mp_err err = mp_event_send(&event, MP_LANE_EVENTS);
     *fault = call.e.fault;

@@ -193,6 +193,11 @@ int mp_fail_closed(lua_State *L) {
     return mp_fail(L, MP_CLOSED, "this client is closed");
 }
 
+int mp_fail_opted_out(lua_State *L) {
+    return mp_fail(L, MP_OPTED_OUT,
+                   "this user has opted out: nothing was sent");
+}
+
 static int fail_full(lua_State *L, const mp_client *client) {
     mp_settings *settings = mp_project_settings(client->project);
     char message[MP_MESSAGE];
@@ -216,8 +221,10 @@ int mp_fail_record(lua_State *L, const mp_client *client, mp_err err,
         lua_pushstring(L, mp_err_code(err));
         return 3;
     case MP_CLOSED:
-        return client->project ? mp_fail(L, err, "the process is exiting")
-                               : mp_fail_closed(L);
+        return client->closed ? mp_fail_closed(L)
+                              : mp_fail(L, err, "the process is exiting");
+    case MP_OPTED_OUT:
+        return mp_fail_opted_out(L);
     default:
         return mp_fail(L, err, "out of memory");
     }

@@ -59,6 +59,9 @@ typedef struct mp_client {
     bool decides_flags; /* by option `flags`, "local" or "both" */
     bool asks_flags;    /* the same, "remote" or "both" */
     bool uses_flags;    /* counts as one that has it: see mp_flags_join */
+    bool computes;      /* `properties` is a function: see client_defaults.h */
+    bool computing;     /* it is running */
+    bool reported;      /* that it failed */
     bool closed;
 } mp_client;
 
@@ -141,6 +144,9 @@ int mp_fail(lua_State *L, mp_err err, const char *message);
 
 /* The same for a method of a closed client. */
 int mp_fail_closed(lua_State *L);
+
+/* The same for a user who wants nothing to be sent. */
+int mp_fail_opted_out(lua_State *L);
 
 /* The same for a record or records that could not be made or queued: `fault`
  * tells of MP_INVALID, of `item` in a list unless "", and of MP_QUEUE_FULL if

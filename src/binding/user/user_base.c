@@ -44,8 +44,7 @@ int mp_user_refuse(lua_State *L, const mp_user_handle *self) {
 int mp_user_refuse_sending(lua_State *L, const mp_user_handle *self) {
     int refused = mp_user_refuse(L, self);
     if (refused == 0 && mp_user_opted_out(self))
-        return mp_fail(L, MP_OPTED_OUT,
-                       "this user has opted out: nothing was sent");
+        return mp_fail_opted_out(L);
     return refused;
 }
 

@@ -1,6 +1,7 @@
 /* The events of a user, and what each of them carries. */
 #include "binding/user/user_handle.h"
 
+#include "binding/event/client_defaults.h"
 #include "binding/lua/argument.h"
 
 #include "core/base/json.h"
@@ -61,10 +62,12 @@ static mp_err fill(mp_defaults *defaults, const mp_user_handle *self) {
 /* Pushes the defaults of the user at argument 1, made anew if something of
  * them changed. A finaliser may change more while they are allocated, but
  * not while they are filled. */
-static mp_err push_defaults(lua_State *L, mp_user_handle *self) {
+static mp_err push_defaults(lua_State *L, mp_user_handle *self,
+                            const mp_defaults **out) {
     if (self->defaults &&
         self->defaults_version == self->client->defaults_version) {
         mp_event_anchor(L, 1);
+        *out = self->defaults;
         return MP_OK;
     }
     mp_defaults *defaults = mp_defaults_push(L);
@@ -77,15 +80,46 @@ static mp_err push_defaults(lua_State *L, mp_user_handle *self) {
     lua_pushvalue(L, -2);
     lua_rawseti(L, -2, 1); /* there is a place: this allocates nothing */
     lua_pop(L, 1);
-    self->defaults = defaults;
+    *out = self->defaults = defaults;
     self->defaults_version = self->client->defaults_version;
     return MP_OK;
 }
 
+/* The same together with what the client's function gives for this event, which
+ * may have changed the user, or its mind. Nothing is allocated in Lua once the
+ * defaults are made, so that these are of the user as it is. */
+static mp_err push_computed(lua_State *L, mp_user_handle *self,
+                            const char *name, size_t len,
+                            const mp_defaults **out) {
+    bool opted_out = mp_user_opted_out(self);
+    luaL_checkstack(L, 8, NULL);
+    mp_lua_getuser(L, 1);
+    lua_rawgeti(L, -1, 2);
+    const mp_defaults *computed =
+        mp_client_defaults_compute(L, lua_gettop(L), name, len);
+    mp_defaults *all = computed ? mp_defaults_push(L) : NULL;
+    if (mp_user_is_gone(self) || self->client->closed)
+        return MP_CLOSED;
+    if (!opted_out && mp_user_opted_out(self))
+        return MP_OPTED_OUT;
+    mp_err err = push_defaults(L, self, out);
+    if (err != MP_OK || !all)
+        return err;
+    mp_defaults_exclude_all(all, *out);
+    mp_defaults_put_all(all, *out, true);
+    mp_defaults_put_all(all, computed, false);
+    *out = all;
+    return all->bytes.err;
+}
+
 void mp_user_begin(mp_user_handle *self, mp_event *event, mp_call *call,
                    const char *name, size_t len) {
-    mp_err err = push_defaults(call->e.L, self);
-    mp_event_begin(event, call, err ? NULL : self->defaults, name, len);
+    lua_State *L = call->e.L;
+    const mp_defaults *defaults = NULL;
+    mp_err err = self->client->computes
+                     ? push_computed(L, self, name, len, &defaults)
+                     : push_defaults(L, self, &defaults);
+    mp_event_begin(event, call, err ? NULL : defaults, name, len);
     if (err == MP_INVALID)
         mp_encode_refuse(&call->e,
                          "more than %d properties, super properties and those "

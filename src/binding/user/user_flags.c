@@ -122,11 +122,15 @@ static void expose(lua_State *L, mp_user_handle *self, const holder *h,
                    const mp_value *variant) {
     mp_flag_seen seen;
     mp_fault fault;
-    if (!variant || is_silent(self))
+    if (!variant)
+        return;
+    size_t len = 0;
+    mp_user_push_id(L, &self->user.ids.distinct_id); /* which may change */
+    const char *id = lua_tolstring(L, -1, &len);
+    if (is_silent(self))
         return;
     const mp_client *client = self->client;
-    const mp_buf *id = &self->user.ids.distinct_id;
-    mp_value text = mp_value_text(id->data, id->len);
+    mp_value text = mp_value_text(id, len);
     mp_flags_fill_seen(L, &seen, variant, &text, mp_variants_when(h->variants));
     mp_fault_start(&fault, "");
     mp_err err = mp_flag_expose_by(L, client, &seen, track, self, &fault);
@@ -144,7 +148,7 @@ typedef struct found {
 } found;
 
 /* Finds the variant of the flag at its argument, and reports the exposure.
- * Pushes one value. */
+ * Pushes what keeps it. */
 static mp_user_handle *find(lua_State *L, found *out) {
     size_t len;
     mp_user_handle *self = mp_user_flags_enter(L);

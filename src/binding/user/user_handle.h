@@ -110,8 +110,9 @@ void mp_user_replace(mp_user_handle *self, mp_ids *ids);
 /* Hands the state over, to be written soon. */
 void mp_user_save(mp_user_handle *self);
 
-/* Begins an event of the user at argument 1, as mp_event_begin does. Pushes
- * one value, to be kept on the stack until the event is finished. */
+/* Begins an event of the user at argument 1, as mp_event_begin does; runs the
+ * client's function of properties if it has one. What it pushes is to be kept
+ * on the stack until the event is finished. */
 void mp_user_begin(mp_user_handle *self, mp_event *event, mp_call *call,
                    const char *name, size_t len);
 

@@ -207,7 +207,7 @@ static int send_alias(lua_State *L, mp_user_handle *self, const mp_id *alias,
     mp_err err = finish(&s, &event);
     if (err != MP_OK)
         return mp_call_end(&s.call, err);
-    begin(&s, &event, "$identify"); /* allocates nothing now */
+    begin(&s, &event, "$identify"); /* as a rule without allocating */
     mp_encode_note(&s.call.e, mp_ids_aliased(&next, &self->user.ids,
                                              alias->text, alias->len));
     put_identify(&event, &self->user.ids, &next);

@@ -30,6 +30,7 @@ const char *mp_report_outcome_name(mp_report_outcome outcome) {
         [MP_REPORT_STUCK] = "stuck",
         [MP_REPORT_SPOOL] = "spool",
         [MP_REPORT_STATE] = "state",
+        [MP_REPORT_PROPERTIES] = "properties",
     };
     return names[outcome];
 }

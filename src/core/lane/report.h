@@ -29,10 +29,11 @@ typedef struct mp_stats {
     uint64_t adopted;             /* left by processes that died */
     uint64_t refused_full;        /* calls refused with queue_full */
     uint64_t retried;             /* records sent once more */
-    uint64_t ambiguous;       /* batches that may have been applied already */
-    uint64_t repaired;        /* values replaced, tokens left out */
-    uint64_t truncated;       /* texts that Mixpanel cuts */
-    uint64_t pending_dropped; /* updates of users that were never released */
+    uint64_t ambiguous;         /* batches that may have been applied already */
+    uint64_t repaired;          /* values replaced, tokens left out */
+    uint64_t truncated;         /* texts that Mixpanel cuts */
+    uint64_t pending_dropped;   /* updates of users that were never released */
+    uint64_t properties_failed; /* events without what a function was to add */
     uint64_t requests;
     uint64_t bytes_raw;     /* of request bodies before gzip */
     uint64_t bytes_sent;    /* of request bodies as sent */
@@ -53,8 +54,9 @@ typedef enum mp_report_outcome {
     MP_REPORT_AMBIGUOUS, /* from here on they are not an end */
     MP_REPORT_PAUSED,
     MP_REPORT_STUCK,
-    MP_REPORT_SPOOL, /* of files; may concern no record */
-    MP_REPORT_STATE  /* of a user; concerns no record */
+    MP_REPORT_SPOOL,     /* of files; may concern no record */
+    MP_REPORT_STATE,     /* of a user; concerns no record */
+    MP_REPORT_PROPERTIES /* of a client's function; concerns no record */
 } mp_report_outcome;
 
 /* The outcome as Lua sees it, such as "rejected"; a static string. */

@@ -133,6 +133,11 @@ void mp_project_report_start(mp_project *project, const char *message);
 /* Counts pending updates that will never be sent. */
 void mp_project_count_pending_dropped(mp_project *project, uint32_t n);
 
+/* Counts an event that goes without what the function of a client was to add;
+ * `message`: reports it too, unless NULL. */
+void mp_project_count_properties_failed(mp_project *project,
+                                        const char *message);
+
 /* ---- feature flags ---- */
 
 /* A client wants the flags of the project, kept in its spool if it has one. May

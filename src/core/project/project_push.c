@@ -3,6 +3,7 @@
 
 #include "core/os/clock.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 static mp_segment *new_segments(mp_project *project, mp_lane_id lane,
@@ -164,4 +165,17 @@ mp_err mp_project_push(mp_project *project, mp_lane_id id,
         mp_project_write(project, id, w.all, n);
     free_writes(&w);
     return err;
+}
+
+void mp_project_count_properties_failed(mp_project *project,
+                                        const char *message) {
+    mp_report report = {.outcome = MP_REPORT_PROPERTIES, .endpoint = ""};
+    mp_project_lock(project);
+    project->stats.properties_failed++;
+    if (message) {
+        snprintf(report.message, MP_MESSAGE, "%s", message);
+        mp_project_note_error(project, message);
+        mp_reports_add(project->reports, &report);
+    }
+    mp_project_unlock(project);
 }

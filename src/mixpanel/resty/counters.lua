@@ -84,6 +84,11 @@ return {
     help = "Held profile updates that were dropped",
   },
   {
+    key = "properties_failed",
+    name = "mixpanel_properties_failed_total",
+    help = "Events without what the function properties was to add",
+  },
+  {
     key = "requests",
     name = "mixpanel_requests_total",
     help = "Requests to the API",
