@@ -140,8 +140,12 @@ describe("mixpanel.resty", function()
   end)
 
   it("sends no credentials of a referrer", function()
-    local page = get("/a", { Referer = "https://ada:secret@example.org/b@c" })
-    assert.equal("https://example.org/b@c", page["$referrer"])
+    for _, before in ipairs { "https:", "HTTPS:", "", "view-source:https:", "1a_b:", " https:" } do
+      server:reset()
+      local page = get("/a", { Referer = before .. "//ada:secret@example.org/b@c//d@e" })
+      local expected = before:match "%S*$" .. "//example.org/b@c//d@e"
+      assert.equal(expected, page["$referrer"])
+    end
   end)
 
   it("sends an event without an id that Mixpanel refuses, and counts it", function()

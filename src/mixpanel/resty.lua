@@ -56,7 +56,7 @@ end
 -- A URL without credentials, fragment and what `query` does not let through.
 local function filter_url(url, query)
   local path, mark, text = url:match "^([^?#]*)(%??)([^#]*)"
-  path = path:gsub("^(%a[%w+.-]*://)[^/]*@", "%1")
+  path = path:gsub("^([^/]*//)[^/]*@", "%1")
   return mark == "" and path or path .. filter_query(text, query)
 end
 
