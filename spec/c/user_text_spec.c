@@ -64,6 +64,7 @@ CASE(what_is_no_state_says_why) {
         "{\"version\":1,\"version\":1}",
         "{\"version\":1,\"distinct_id\":\"\"}",
         "{\"version\":1,\"device_id\":1}",
+        "{\"version\":1,\"alias\":\"anonymous\"}",
         "{\"version\":1,\"consent\":true}",
         "{\"version\":1,\"properties\":[]}",
         "{\"version\":1,\"properties\":{\"a\":1}}",

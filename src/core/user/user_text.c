@@ -5,6 +5,7 @@
 #include "core/base/text.h"
 #include "core/record/operation.h"
 #include "core/record/parse.h"
+#include "core/record/refused_id.h"
 
 #include <stdio.h>
 
@@ -178,11 +179,12 @@ static bool note(reading *r, const char *member, mp_err err) {
 
 static void get_id(reading *r, const char *member, mp_buf *id) {
     const json_t *value = json_object_get(r->state, member);
+    const char *text = json_string_value(value);
     size_t len = json_string_length(value);
-    if (value && (!json_is_string(value) || len == 0 || len > LONGEST_ID))
+    if (value && (len == 0 || len > LONGEST_ID || mp_refused_id(text, len)))
         refuse(r, member);
     else if (value)
-        note(r, member, mp_buf_add(id, json_string_value(value), len));
+        note(r, member, mp_buf_add(id, text, len));
 }
 
 static void get_flag(reading *r, const char *member, bool *flag) {
