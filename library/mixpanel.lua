@@ -76,7 +76,7 @@ function mixpanel.date(seconds) end
 ---@field geolocate? boolean let Mixpanel place users by the address the request comes from; `false` by default
 ---@field profile_time? boolean whether updates of user profiles carry `$time`, the milliseconds of the call, unless `time` or `ignore_time` is among the modifiers; `true` by default. Mixpanel applies updates in the order of their times
 ---@field properties? table|fun(event: string): table? on every event of this client; an event's own properties win. A function is called for each event, with its name, before the event is encoded, and may not yield; `nil` adds nothing. If it fails, or what it returns is no table of properties, the event goes without them: `stats().properties_failed` counts, and the first time is reported. What it tracks itself does not call it again
----@field exclude_properties? string[] names of properties that this client never sends, in events, profiles and groups (`mp_lib` and `$lib_version` too; not ids, `time`, `token` or `ip`)
+---@field exclude_properties? string[] names of properties that this client never sends, in events, profiles and groups (`mp_lib` and `$lib_version` too; not ids, `time`, `token` or `ip`, nor what is inside a property, such as the parts of a charge)
 ---@field flags? "local"|"remote"|"both"|mixpanel.FlagOptions feature flags: decided in this process, by `client.local_flags`, or by Mixpanel, for `client.remote_flags`: see the [guide](flags.md); none by default
 ---@field flush_interval? number seconds that a record lingers at most, for others to join it; 5 by default
 ---@field max_batch_size? integer records in a request, 1 to 2000; 2000 by default
