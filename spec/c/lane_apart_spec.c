@@ -1,4 +1,4 @@
-#include "lane_helper.h"
+#include "lane_servers.h"
 
 enum {
     MINUTE = 60 * 1000,

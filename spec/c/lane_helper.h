@@ -6,6 +6,7 @@
 
 #include "core/lane/lane_state.h"
 #include "core/os/rng.h"
+#include "lane_words.h"
 #include "unit.h"
 
 #include <stdlib.h>
@@ -48,40 +49,11 @@ typedef struct rig {
     int64_t now_ms, wall_ms, next_ms;
     uint64_t seqs;
     uint32_t requests, most_bytes; /* most_bytes: of one request since reset */
+    uint32_t packed; /* bodies are so many times smaller as sent; 0: not */
     uint64_t counts[FATES];
     uint64_t last_of[RIG_KEYS];
     page book[RIG_RECORDS + 1];
 } rig;
-
-/* What a model server says. */
-typedef struct word {
-    mp_result result;
-    int status;
-    const char *text;
-    int64_t retry_after_ms;
-} word;
-
-static const word reply_ok = {MP_RESULT_DELIVERED, 200, "", 0};
-static const word reply_no = {MP_RESULT_REFUSED, 200, "refused", 0};
-static const word reply_bad = {MP_RESULT_BAD, 400, "bad request", 0};
-static const word reply_large = {MP_RESULT_TOO_LARGE, 413, "too large", 0};
-static const word reply_partly = {MP_RESULT_PARTLY, 400, "some failed", 0};
-static const word reply_gone = {MP_RESULT_REJECTED, 410, "gone", 0};
-static const word reply_405 = {MP_RESULT_FOREIGN, 405, "HTTP 405: <", 0};
-static const word reply_what = {MP_RESULT_UNREADABLE, 200, "HTTP 200: <", 0};
-static const word reply_401 = {MP_RESULT_UNAUTHORIZED, 401, "who?", 0};
-static const word reply_403 = {MP_RESULT_FORBIDDEN, 403, "forbidden", 0};
-static const word reply_404 = {MP_RESULT_FORBIDDEN, 404, "not found", 0};
-static const word reply_429 = {MP_RESULT_BUSY, 429, "too many", 0};
-static const word reply_503 = {MP_RESULT_SERVER_ERROR, 503, "HTTP 503", 0};
-static const word reply_lost = {MP_RESULT_LOST, 0, "timeout", 0};
-static const word reply_cut = {MP_RESULT_NOTHING, 0, "cut", 0};
-static const word reply_nothing = {MP_RESULT_NOTHING, 0, "refused", 0};
-
-static inline word checking(word reply, int64_t retry_after_ms) {
-    reply.retry_after_ms = retry_after_ms;
-    return reply;
-}
 
 /* ---- life ---- */
 
@@ -285,7 +257,7 @@ static inline void rig_check_batch(rig *r, const mp_batch *batch) {
         r->most_bytes = bytes;
 }
 
-static inline mp_batch *rig_next_of(rig *r, uint32_t slots) {
+static inline mp_batch *rig_find(rig *r, uint32_t slots) {
     mp_batch *batch =
         mp_lane_next(r->lane, r->settings, r->now_ms, slots, &r->next_ms);
     rig_sweep(r);
@@ -299,6 +271,34 @@ static inline mp_batch *rig_next_of(rig *r, uint32_t slots) {
         CHECK(r->next_ms > r->now_ms);
     }
     rig_check(r);
+    return batch;
+}
+
+static inline size_t rig_body_bytes(const rig *r, const mp_batch *batch) {
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < batch->count; i++)
+        bytes += r->book[mp_batch_entry(batch, i)->seq].bytes;
+    return r->packed ? bytes / r->packed + 1 : bytes;
+}
+
+/* Makes requests until one fits. */
+static inline mp_batch *rig_next_of(rig *r, uint32_t slots) {
+    mp_batch *batch = rig_find(r, slots);
+    while (batch && r->packed) { /* else the lane knows how many there are */
+        uint64_t seqs[MP_SEGMENT_RECORDS];
+        uint32_t n = batch->count;
+        for (uint32_t i = 0; i < n; i++)
+            seqs[i] = mp_batch_entry(batch, i)->seq;
+        if (mp_lane_fits(r->lane, batch, rig_body_bytes(r, batch), r->now_ms))
+            return batch;
+        for (uint32_t i = 0; i < n; i++)
+            rig_mark(r, seqs[i], WAITING);
+        r->requests--;
+        batch = rig_find(r, slots);
+    }
+    if (batch)
+        CHECK(
+            mp_lane_fits(r->lane, batch, rig_body_bytes(r, batch), r->now_ms));
     return batch;
 }
 
@@ -321,6 +321,15 @@ static inline bool is_singled_out(const mp_batch *batch) {
            (batch->bisection->accepted || batch->bisection->forbidden);
 }
 
+/* True if others were taken since it was too large alone, or since it was part
+ * of what was if it is larger than they are. */
+static inline bool is_too_large(const rig *r, const mp_batch *batch) {
+    const mp_route *route = mp_lane_route(r->lane, batch);
+    return batch->large_since > 0 && route->taken >= batch->large_since &&
+           (batch->large_alone ||
+            batch->body_bytes > mp_route_taken_bytes(route, r->now_ms));
+}
+
 /* What becomes of one record of a batch by this word. */
 static inline fate rig_judge(const rig *r, const mp_batch *batch, const page *p,
                              const word *reply) {
@@ -338,8 +347,9 @@ static inline fate rig_judge(const rig *r, const mp_batch *batch, const page *p,
     case MP_RESULT_REFUSED:
         return alone || p->kind == MP_NON_IDEMPOTENT ? REJECTED : WAITING;
     case MP_RESULT_BAD:
-    case MP_RESULT_TOO_LARGE:
         return alone ? REJECTED : WAITING;
+    case MP_RESULT_TOO_LARGE:
+        return alone && is_too_large(r, batch) ? REJECTED : WAITING;
     case MP_RESULT_FORBIDDEN:
         if (is_detour(r, batch) && !trusted && reply->status == 404 &&
             r->custom_host)
@@ -384,14 +394,6 @@ static inline void rig_serve(rig *r, word reply) {
     CHECK(batch != NULL);
     if (batch)
         rig_say(r, batch, reply);
-}
-
-/* Lets the route to the lane's own endpoint carry `n` requests at once. */
-static inline void rig_open_window(rig *r, uint32_t n) {
-    for (uint32_t i = 1; i < n; i++) {
-        rig_add_due(r, 1);
-        rig_serve(r, reply_ok);
-    }
 }
 
 /* Sleeps until the lane wants to be asked again, and not a moment less. */

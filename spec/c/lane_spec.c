@@ -1,4 +1,4 @@
-#include "lane_helper.h"
+#include "lane_servers.h"
 
 #include <sys/mman.h>
 #include <sys/wait.h>

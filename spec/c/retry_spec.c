@@ -53,6 +53,17 @@ CASE(each_outcome_has_its_action) {
     CHECK(action(MP_RESULT_LOST) == MP_DO_RETRY);
 }
 
+CASE(what_is_too_large_alone_waits_until_others_were_taken) {
+    mp_attempt attempt = first(MP_RESULT_TOO_LARGE);
+    attempt.records = 1;
+    mp_decision decision = mp_retry(&attempt);
+    CHECK(decision.action == MP_DO_DEFER);
+    CHECK(decision.delay_ms == 3000 && decision.defer_ms == 3000);
+    attempt.singled_out = true;
+    decision = mp_retry(&attempt);
+    CHECK(decision.action == MP_DO_HALVE && decision.delay_ms == 0);
+}
+
 CASE(what_was_answered_for_good_waits_for_nothing) {
     static const mp_result outcomes[] = {
         MP_RESULT_DELIVERED, MP_RESULT_PARTLY,    MP_RESULT_REFUSED,
@@ -246,6 +257,7 @@ CASE(a_pause_lasts_max_retry_delay) {
 
 int main(void) {
     RUN(each_outcome_has_its_action);
+    RUN(what_is_too_large_alone_waits_until_others_were_taken);
     RUN(what_was_answered_for_good_waits_for_nothing);
     RUN(only_what_may_have_arrived_is_ambiguous);
     RUN(every_failure_that_passes_waits_alike);

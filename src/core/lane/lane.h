@@ -76,6 +76,11 @@ void mp_lane_handle_reply(mp_lane *lane, const mp_settings *settings,
                           mp_batch *batch, const mp_response *response,
                           int64_t retry_after_ms, int64_t now_ms);
 
+/* Takes what is known of the batch's body, once it is made: its bytes as sent.
+ * Must follow mp_lane_next. False: its route is known to refuse so many; the
+ * batch is the lane's again, in two halves. */
+bool mp_lane_fits(mp_lane *lane, mp_batch *batch, size_t bytes, int64_t now_ms);
+
 /* Takes back a batch for which no request could be made. */
 void mp_lane_undo(mp_lane *lane, mp_batch *batch, int64_t now_ms);
 

@@ -4,8 +4,7 @@
 #include <string.h>
 
 enum {
-    BROKEN_MOST = 2,       /* in a row, before requests are made smaller */
-    LIMIT_MS = 3600 * 1000 /* whoever answered 413 may have been mended */
+    BROKEN_MOST = 2 /* in a row, before requests are made smaller */
 };
 
 static void deliver(mp_lane *lane, mp_batch *batch,
@@ -20,7 +19,7 @@ static void reject(mp_lane *lane, mp_batch *batch, mp_fate fate,
     mp_lane_end(lane, batch, fate, response->status, response->text);
 }
 
-static size_t body_bytes(const mp_batch *batch) {
+static size_t record_bytes(const mp_batch *batch) {
     size_t bytes = 0;
     for (uint32_t i = 0; i < batch->count; i++)
         bytes += mp_entry_bytes(mp_batch_entry(batch, i));
@@ -54,26 +53,23 @@ static bool is_outage(const mp_response *response) {
            response->result == MP_RESULT_FOREIGN;
 }
 
-static void halve(mp_lane *lane, mp_route *route, mp_batch *batch,
-                  const mp_response *response, int64_t now_ms) {
+static void halve(mp_lane *lane, const mp_route *route, mp_batch *batch,
+                  const mp_response *response) {
     bool alone = batch->count == 1;
     bool applied_maybe = response->result == MP_RESULT_REFUSED &&
                          mp_batch_entry(batch, 0)->kind == MP_NON_IDEMPOTENT;
-    if (batch->bisection)
+    bool too_large = response->result == MP_RESULT_TOO_LARGE;
+    if (batch->bisection && !too_large)
         note_refusal(batch->bisection, response);
     if (alone || applied_maybe) {
         reject(lane, batch,
                applied_maybe ? MP_FATE_UNCERTAIN : MP_FATE_REJECTED, response);
         return;
     }
-    if (response->result == MP_RESULT_TOO_LARGE) {
-        size_t half = body_bytes(batch) / 2;
-        if (half < route->limit_bytes) {
-            route->limit_bytes = half;
-            route->limit_ms = now_ms + LIMIT_MS;
-        }
-    }
-    if (is_outage(response)) {
+    if (too_large) {
+        if (batch->large_since == 0)
+            batch->large_since = route->taken + 1;
+    } else if (is_outage(response)) {
         batch->server_errors = 0;
     } else if (!batch->bisection && mp_batch_start_bisection(batch)) {
         batch->bisection->requests = 1;
@@ -89,9 +85,27 @@ static void defer(mp_lane *lane, mp_batch *batch, int64_t resume_ms) {
     mp_lane_insert(&lane->deferred, batch);
 }
 
+/* True if others were taken since a record was too large, alone or, if they are
+ * all smaller, as part of more. */
+static bool is_too_large_alone(const mp_route *route, const mp_batch *batch,
+                               int64_t now_ms) {
+    return batch->large_since > 0 && route->taken >= batch->large_since &&
+           (batch->large_alone ||
+            batch->body_bytes > mp_route_taken_bytes(route, now_ms));
+}
+
+static bool is_singled_out(const mp_route *route, const mp_batch *batch,
+                           const mp_response *response, int64_t now_ms) {
+    if (response->result == MP_RESULT_TOO_LARGE)
+        return is_too_large_alone(route, batch, now_ms);
+    return batch->bisection &&
+           (batch->bisection->accepted || batch->bisection->forbidden);
+}
+
 static mp_decision judge(mp_lane *lane, const mp_route *route,
                          const mp_settings *settings, const mp_batch *batch,
-                         const mp_response *response, int64_t retry_after_ms) {
+                         const mp_response *response, int64_t retry_after_ms,
+                         int64_t now_ms) {
     uint32_t before = route->failures;
     if (before > 0 && !mp_route_is_news(route, batch->sent_ms))
         before--;
@@ -104,8 +118,7 @@ static mp_decision judge(mp_lane *lane, const mp_route *route,
         .foreign = response->foreign,
         .proven = route->proven,
         .trusted = route->trusted,
-        .singled_out = batch->bisection && (batch->bisection->accepted ||
-                                            batch->bisection->forbidden),
+        .singled_out = is_singled_out(route, batch, response, now_ms),
         .retry_after_ms = retry_after_ms,
         .max_delay_ms = settings->max_retry_delay_ms,
         .random = mp_rng_unit(&lane->rng),
@@ -167,12 +180,16 @@ static void follow(mp_lane *lane, mp_route *route, mp_batch *batch,
         reject(lane, batch, MP_FATE_REJECTED, response);
         break;
     case MP_DO_HALVE:
-        halve(lane, route, batch, response, now_ms);
+        halve(lane, route, batch, response);
         break;
     case MP_DO_DEFER:
         report_deferred(lane, batch, response);
         if (response->result == MP_RESULT_FORBIDDEN)
             distrust(route, batch);
+        if (response->result == MP_RESULT_TOO_LARGE) {
+            batch->large_since = route->taken + 1;
+            batch->large_alone = true;
+        }
         defer(lane, batch, now_ms + decision->defer_ms);
         break;
     case MP_DO_PAUSE:
@@ -212,13 +229,22 @@ static void note_response(mp_lane *lane, mp_route *route, mp_batch *batch,
 }
 
 /* Twice may be chance; then the link may be too slow for so much. */
-static void note_size(mp_route *route, mp_batch *batch,
-                      const mp_response *response) {
+static void note_broken(mp_route *route, mp_batch *batch,
+                        const mp_response *response) {
     batch->broken = response->begun ? batch->broken + 1 : 0;
     if (batch->broken >= BROKEN_MOST)
-        mp_route_shrink(route, body_bytes(batch));
-    else if (response->result == MP_RESULT_DELIVERED)
+        mp_route_shrink(route, batch->body_bytes);
+}
+
+static void note_size(mp_route *route, const mp_batch *batch,
+                      const mp_response *response, int64_t now_ms) {
+    if (response->result == MP_RESULT_TOO_LARGE) {
+        mp_route_refused_size(route, batch->body_bytes, now_ms);
+    } else if (response->result == MP_RESULT_DELIVERED ||
+               response->result == MP_RESULT_PARTLY) {
         mp_route_grow(route);
+        mp_route_took_size(route, batch->body_bytes, now_ms);
+    }
 }
 
 static void take_back(mp_lane *lane, mp_batch *batch) {
@@ -245,18 +271,22 @@ static void note_health(mp_route *route, mp_batch *batch,
                         const mp_response *response,
                         const mp_decision *decision, int64_t now_ms) {
     bool body_may_be_why = response->result != MP_RESULT_UNAUTHORIZED;
+    bool too_large = response->result == MP_RESULT_TOO_LARGE;
     bool failed = decision->action == MP_DO_RETRY ||
+                  (decision->action == MP_DO_DEFER && too_large) ||
                   decision->action == MP_DO_PAUSE ||
                   (decision->action == MP_DO_HALVE && decision->delay_ms > 0);
     route->probing |= decision->action == MP_DO_PAUSE && body_may_be_why;
     if (failed)
         mp_route_failed(route, batch->sent_ms, now_ms);
-    else if (decision->action != MP_DO_DEFER)
+    else if (decision->action != MP_DO_DEFER && !too_large)
         mp_route_succeeded(route);
     if (decision->delay_ms > 0)
         mp_route_back_off(route, now_ms + decision->delay_ms);
-    /* An outage says nothing of the records and is no part of a search. */
-    if (batch->bisection && decision->action != MP_DO_HALVE && failed)
+    /* An outage says nothing of the records and is no part of a search, nor
+     * is a size. */
+    if (batch->bisection &&
+        (too_large || (decision->action != MP_DO_HALVE && failed)))
         batch->bisection->requests--;
 }
 
@@ -271,27 +301,44 @@ void mp_lane_handle_reply(mp_lane *lane, const mp_settings *settings,
         return;
     }
     note_response(lane, route, batch, response, now_ms);
-    note_size(route, batch, response);
+    note_broken(route, batch, response);
     if (response->status == 415 && response->foreign &&
         lets_be_plain(route, batch)) {
         mp_lane_insert(&lane->ready, batch);
         return;
     }
     mp_decision decision =
-        judge(lane, route, settings, batch, response, retry_after_ms);
+        judge(lane, route, settings, batch, response, retry_after_ms, now_ms);
     note_health(route, batch, response, &decision, now_ms);
+    note_size(route, batch, response, now_ms);
     if (decision.ambiguous &&
         report_ambiguous_batch(lane, settings, batch, response))
         return;
     follow(lane, route, batch, response, &decision, now_ms);
 }
 
-void mp_lane_undo(mp_lane *lane, mp_batch *batch, int64_t now_ms) {
+static void undo(mp_lane *lane, mp_batch *batch) {
     take_back(lane, batch);
     if (--batch->sends > 0)
         lane->stats->retried -= batch->count;
     if (batch->bisection)
         batch->bisection->requests--;
+}
+
+bool mp_lane_fits(mp_lane *lane, mp_batch *batch, size_t bytes,
+                  int64_t now_ms) {
+    mp_route *route = mp_lane_route(lane, batch);
+    batch->body_bytes = bytes;
+    route->ratio = (double)bytes / (double)record_bytes(batch);
+    if (batch->count == 1 || !mp_route_is_too_large(route, bytes, now_ms))
+        return true;
+    undo(lane, batch);
+    split_in_middle(lane, batch);
+    return false;
+}
+
+void mp_lane_undo(mp_lane *lane, mp_batch *batch, int64_t now_ms) {
+    undo(lane, batch);
     mp_lane_insert(&lane->ready, batch);
     mp_lane_back_off(lane, now_ms + MP_LANE_NO_MEMORY_MS);
 }

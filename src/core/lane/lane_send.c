@@ -175,7 +175,7 @@ static void find_fitting(mp_lane *lane, const mp_settings *settings,
             continue;
         }
         if (out->kept > 0 &&
-            bytes + mp_entry_bytes(entry) > mp_route_most_bytes(route))
+            bytes + mp_entry_bytes(entry) > mp_route_most_bytes(route, now_ms))
             break;
         limit = route->probing ? 1 : most;
         out->route = route;
@@ -371,11 +371,6 @@ static bool is_queue_empty(const mp_queue *queue) {
     return !queue->sealed && (!queue->open || queue->open->count == 0);
 }
 
-static void forget_limit(mp_route *route, int64_t now_ms) {
-    if (now_ms >= route->limit_ms)
-        route->limit_bytes = SIZE_MAX;
-}
-
 mp_batch *mp_lane_next(mp_lane *lane, const mp_settings *settings,
                        int64_t now_ms, uint32_t slots, int64_t *next_ms) {
     mp_batch *batch = NULL;
@@ -387,8 +382,6 @@ mp_batch *mp_lane_next(mp_lane *lane, const mp_settings *settings,
         slots == 0 || (lane->in_flight > 0 && lane->endpoint->ordered);
     if (lane->waits)
         return NULL;
-    forget_limit(&lane->own, now_ms);
-    forget_limit(&lane->detour, now_ms);
     if (!is_backing_off(lane, now_ms)) {
         mp_lane_conclude_bisections(lane, settings, now_ms);
         mp_lane_count_overflow(lane, 0, now_ms);

@@ -24,10 +24,19 @@ typedef struct mp_route {
     uint32_t unreadable; /* in a row */
     int64_t failed_ms;   /* when the last failure came in */
     int64_t resume_ms;   /* nothing is sent before */
-    size_t limit_bytes;  /* what a 413 taught; SIZE_MAX: nothing yet */
-    int64_t limit_ms;    /* when it is forgotten */
-    size_t size_bytes;   /* of records in a request, at the most: what a slow
-                          * link carries in time; SIZE_MAX: not tried yet */
+    uint64_t taken;      /* requests */
+
+    /* Sizes are of bodies as sent. */
+    size_t limit_bytes; /* a 413 refused so many, and what was taken since is
+                         * smaller; SIZE_MAX: none did */
+    int64_t limit_ms;   /* when that came */
+    size_t taken_bytes; /* the most that was taken, lately */
+    int64_t taken_ms;   /* when that was */
+    size_t size_bytes;  /* at the most: what a slow link carries in time;
+                         * SIZE_MAX: not tried yet */
+    bool refuses_any;   /* a 413 refused what is no larger than what was taken,
+                         * and nothing was taken since */
+    double ratio;       /* of the last body as sent to its records' bytes */
 } mp_route;
 
 /* A route that nobody took yet. */
@@ -49,8 +58,20 @@ bool mp_route_is_news(const mp_route *route, int64_t sent_ms);
 /* A request that was sent then failed: the next goes out alone. */
 void mp_route_failed(mp_route *route, int64_t sent_ms, int64_t now_ms);
 
-/* How many bytes of records a request may have, unless it is a single one. */
-size_t mp_route_most_bytes(const mp_route *route);
+/* How many bytes of records the next request may have, unless it is a single
+ * one, as far as the last body tells how well they compress. */
+size_t mp_route_most_bytes(const mp_route *route, int64_t now_ms);
+
+/* True if a body of so many bytes was refused within the hour, and none that
+ * was as large has been taken: what is known of the route holds for an hour. */
+bool mp_route_is_too_large(const mp_route *route, size_t bytes, int64_t now_ms);
+
+/* A 413 refused a body of so many bytes; one was taken. */
+void mp_route_refused_size(mp_route *route, size_t bytes, int64_t now_ms);
+void mp_route_took_size(mp_route *route, size_t bytes, int64_t now_ms);
+
+/* The most that was taken within the hour; 0: nothing was. */
+size_t mp_route_taken_bytes(const mp_route *route, int64_t now_ms);
 
 /* A request of so many did not get through in time, and another time neither:
  * the next are half as large. What gets through makes them grow again. */

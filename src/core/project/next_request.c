@@ -159,7 +159,6 @@ static mp_flight *make_flight(mp_project *project, mp_lane_id lane,
         mp_flight_free(under_way);
         return NULL;
     }
-    trace_request(project, under_way);
     return under_way;
 }
 
@@ -215,6 +214,7 @@ static mp_request *next_check(mp_project *project, mp_settings *settings,
                               int64_t *next_ms) {
     mp_flight *under_way = make_flight(project, MP_LANE_IMPORT, NULL, settings);
     if (under_way) {
+        trace_request(project, under_way);
         under_way->check = check;
         return &under_way->request;
     }
@@ -225,24 +225,42 @@ static mp_request *next_check(mp_project *project, mp_settings *settings,
     return NULL;
 }
 
+/* The request for the batch. NULL: the lane has it back. */
+static mp_flight *make_batch_flight(mp_project *project, mp_lane_id id,
+                                    mp_batch *batch, mp_settings *settings,
+                                    int64_t now_ms) {
+    mp_flight *under_way = make_flight(project, id, batch, settings);
+    bool fits = false;
+    mp_project_lock(project);
+    if (!under_way) {
+        mp_lane_undo(project->lanes[id], batch, now_ms);
+    } else if (mp_lane_fits(project->lanes[id], batch,
+                            under_way->request.body.len, now_ms)) {
+        fits = true;
+        project->stats.requests++;
+        project->stats.bytes_raw += under_way->request.raw_bytes;
+        project->stats.bytes_sent += under_way->request.body.len;
+    }
+    mp_project_unlock(project);
+    if (under_way && !fits) {
+        mp_flight_free(under_way);
+        under_way = NULL;
+    }
+    return under_way;
+}
+
 /* With the lock released: makes the request for the batch, or gives it back
  * to its lane. */
 static mp_request *launch(mp_project *project, mp_lane_id id, mp_batch *batch,
                           mp_settings *settings, int64_t now_ms) {
-    mp_flight *under_way = make_flight(project, id, batch, settings);
-    if (under_way)
-        under_way->first = mp_project_before_request(
-            project, id, batch, &under_way->request.body, settings);
-    mp_project_lock(project);
-    if (under_way) {
-        project->stats.requests++;
-        project->stats.bytes_raw += under_way->request.raw_bytes;
-        project->stats.bytes_sent += under_way->request.body.len;
-    } else {
-        mp_lane_undo(project->lanes[id], batch, now_ms);
-    }
-    mp_project_unlock(project);
-    return under_way ? &under_way->request : NULL;
+    mp_flight *under_way =
+        make_batch_flight(project, id, batch, settings, now_ms);
+    if (!under_way)
+        return NULL;
+    trace_request(project, under_way);
+    under_way->first = mp_project_before_request(
+        project, id, batch, &under_way->request.body, settings);
+    return &under_way->request;
 }
 
 /* What comes next: a check, a batch, or a batch on disk to be read first;

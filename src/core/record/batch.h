@@ -31,6 +31,11 @@ struct mp_batch {
     uint32_t sends;          /* requests made with these records */
     uint32_t broken;         /* timeouts and broken transfers in a row */
     uint32_t server_errors;  /* answers of 5xx */
+    size_t body_bytes;       /* of the last request, as sent */
+    uint64_t large_since;    /* a 413 refused it, or what it was part of, when
+                              * its route had taken so many requests less one;
+                              * 0: none did */
+    bool large_alone;        /* it was a single record then */
     bool reported_deferred;  /* a report named it */
     bool plain;              /* of the last request: without compression */
     bool trimmed;            /* see mp_batch_trim */

@@ -56,8 +56,10 @@ static mp_action act(const mp_attempt *attempt) {
     case MP_RESULT_REFUSED:
         return attempt->foreign && !attempt->proven ? MP_DO_PAUSE : MP_DO_HALVE;
     case MP_RESULT_BAD:
-    case MP_RESULT_TOO_LARGE:
         return MP_DO_HALVE;
+    case MP_RESULT_TOO_LARGE:
+        return attempt->records > 1 || attempt->singled_out ? MP_DO_HALVE
+                                                            : MP_DO_DEFER;
     case MP_RESULT_REJECTED:
         return MP_DO_REJECT;
     case MP_RESULT_UNREADABLE:
@@ -98,6 +100,11 @@ mp_decision mp_retry(const mp_attempt *attempt) {
     } else if (attempt->result == MP_RESULT_FORBIDDEN) {
         if (decision.action == MP_DO_DEFER)
             decision.defer_ms = attempt->max_delay_ms;
+    } else if (attempt->result == MP_RESULT_TOO_LARGE) {
+        /* The host may say so to everything: others show whether it does. */
+        if (decision.action == MP_DO_DEFER)
+            decision.defer_ms = decision.delay_ms =
+                longer(back_off(attempt, attempt->failures), asked_ms);
     } else if (decision.action == MP_DO_DEFER) {
         /* Its own trouble: the route goes on, unless the host said when. */
         uint32_t failures = attempt->server_errors - PATIENCE;
