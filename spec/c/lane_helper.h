@@ -318,7 +318,7 @@ static inline bool is_ended_in_doubt(const rig *r, const page *p,
 /* True if others were taken while this one was forbidden. */
 static inline bool is_singled_out(const mp_batch *batch) {
     return batch->bisection &&
-           (batch->bisection->accepted || batch->bisection->forbidden);
+           (batch->bisection->passed || batch->bisection->forbidden);
 }
 
 /* True if others were taken since it was too large alone, or since it was part

@@ -329,6 +329,36 @@ CASE(a_deferred_record_does_not_shorten_retry_after) {
     rig_finish(r);
 }
 
+CASE(old_events_pass_full_batches_that_wait_for_their_own_endpoint) {
+    rig *r = rig_open(MP_LANE_EVENTS);
+    rig_add_due(r, 1);
+    rig_serve(r, checking(reply_429, 60 * MINUTE));
+    r->settings->max_batch_size = 10;
+    rig_add(r, 30);
+    rig_put(r, MP_PLAIN, 0, 1, 98);
+    mp_lane_flush_up_to(r->lane, r->seqs);
+    mp_batch *old = rig_next(r);
+    CHECK(old && mp_batch_seq(old) == 32 && old->count == 1);
+    if (old)
+        rig_say(r, old, reply_ok);
+    rig_finish(r);
+}
+
+/* A search that began with another refusal, and met a door that was shut. */
+CASE(what_is_forbidden_in_a_search_is_kept_until_others_pass) {
+    rig *r = rig_open(MP_LANE_EVENTS);
+    rig_add_due(r, 8);
+    rig_serve(r, reply_bad);
+    rig_serve(r, reply_ok); /* the first half */
+    for (int i = 0; i < 8; i++) {
+        mp_batch *batch = rig_next(r);
+        if (batch)
+            rig_say(r, batch, reply_403);
+    }
+    CHECK(r->stats.rejected == 0);
+    rig_finish(r);
+}
+
 int main(void) {
     RUN(one_poison_is_found_with_few_requests);
     RUN(several_poisons_are_found);
@@ -350,5 +380,7 @@ int main(void) {
     RUN(order_is_kept_around_a_deferred_key);
     RUN(a_record_that_breaks_the_server_stays_alone);
     RUN(a_deferred_record_does_not_shorten_retry_after);
+    RUN(old_events_pass_full_batches_that_wait_for_their_own_endpoint);
+    RUN(what_is_forbidden_in_a_search_is_kept_until_others_pass);
     return unit_result();
 }

@@ -9,8 +9,11 @@ enum {
 
 static void deliver(mp_lane *lane, mp_batch *batch,
                     const mp_response *response) {
-    if (batch->bisection)
-        batch->bisection->accepted |= response->failed_count < batch->count;
+    mp_bisection *bisection = batch->bisection;
+    if (bisection && response->failed_count < batch->count) {
+        bisection->accepted = true;
+        bisection->passed |= bisection->barred;
+    }
     mp_lane_end_delivered(lane, batch, response);
 }
 
@@ -43,6 +46,7 @@ static void note_refusal(mp_bisection *bisection, const mp_response *response) {
         bisection->status = response->status;
         memcpy(bisection->text, response->text, MP_MESSAGE);
     }
+    bisection->barred |= response->result == MP_RESULT_FORBIDDEN;
     bisection->foreign |=
         response->foreign || response->result == MP_RESULT_FORBIDDEN;
 }
@@ -99,7 +103,7 @@ static bool is_singled_out(const mp_route *route, const mp_batch *batch,
     if (response->result == MP_RESULT_TOO_LARGE)
         return is_too_large_alone(route, batch, now_ms);
     return batch->bisection &&
-           (batch->bisection->accepted || batch->bisection->forbidden);
+           (batch->bisection->passed || batch->bisection->forbidden);
 }
 
 static mp_decision judge(mp_lane *lane, const mp_route *route,

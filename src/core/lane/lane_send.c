@@ -229,44 +229,43 @@ static bool is_detour_open(const mp_lane *lane, int64_t now_ms) {
 
 static bool holds_old(const mp_lane *lane, const mp_segment *segment,
                       int64_t now_ms) {
-    for (uint32_t i = 0; segment && i < segment->count; i++)
-        if (is_old(lane, &segment->entries[i], now_ms))
-            return true;
-    return false;
+    return segment && segment->count > 0 &&
+           segment->oldest_ms < now_ms - lane->endpoint->max_age_ms;
 }
 
-/* While the lane's own route is closed the open segment goes on filling, and
- * only old events are looked for. */
-static bool may_load(const mp_lane *lane, int64_t now_ms) {
-    const mp_queue *queue = &lane->queue;
-    return mp_route_is_open(&lane->own, now_ms) ||
-           (is_detour_open(lane, now_ms) &&
-            holds_old(lane, queue->sealed ? queue->sealed : queue->open,
-                      now_ms));
+/* The next segment that is full or due. While the lane's own route is closed
+ * the open one goes on filling, and only old events are looked for. */
+static mp_segment *find_segment(mp_lane *lane, const mp_settings *settings,
+                                int64_t now_ms, int64_t *next_ms) {
+    mp_queue *queue = &lane->queue;
+    bool any = mp_route_is_open(&lane->own, now_ms);
+    mp_segment *segment = queue->sealed;
+    int64_t due_ms = INT64_MAX;
+    if (!any && !is_detour_open(lane, now_ms))
+        return NULL;
+    while (segment && !any && !holds_old(lane, segment, now_ms))
+        segment = segment->next;
+    if (segment || (!any && !holds_old(lane, queue->open, now_ms)))
+        return segment;
+    if (!is_due(lane, settings, now_ms, &due_ms)) {
+        *next_ms = mp_clock_earlier(*next_ms, due_ms);
+        return NULL;
+    }
+    mp_queue_seal(queue);
+    return queue->last_sealed;
 }
 
-/* Moves the next segment that is full or due from the queue to `ready`. */
+/* Moves a segment from the queue to `ready`. */
 static mp_batch *load(mp_lane *lane, const mp_settings *settings,
                       int64_t now_ms, int64_t *next_ms) {
-    int64_t due_ms = INT64_MAX;
-    if (!may_load(lane, now_ms))
-        return NULL;
-    if (!lane->queue.sealed) {
-        if (is_due(lane, settings, now_ms, &due_ms))
-            mp_queue_seal(&lane->queue);
-        else
-            *next_ms = mp_clock_earlier(*next_ms, due_ms);
-    }
-    mp_segment *segment = mp_queue_take(&lane->queue);
-    if (!segment)
-        return NULL;
-    mp_batch *batch = mp_batch_new(segment);
-    if (!batch) {
-        mp_queue_untake(&lane->queue, segment);
+    mp_segment *segment = find_segment(lane, settings, now_ms, next_ms);
+    mp_batch *batch = segment ? mp_batch_new(segment) : NULL;
+    if (batch) {
+        mp_queue_remove(&lane->queue, segment);
+        mp_lane_insert(&lane->ready, batch);
+    } else if (segment) {
         mp_lane_back_off(lane, now_ms + MP_LANE_NO_MEMORY_MS);
-        return NULL;
     }
-    mp_lane_insert(&lane->ready, batch);
     return batch;
 }
 

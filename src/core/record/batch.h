@@ -16,6 +16,8 @@ typedef struct mp_bisection {
     uint32_t requests;     /* spent so far */
     bool accepted;         /* some record was taken */
     bool foreign;          /* Mixpanel did not write some refusal */
+    bool barred;           /* some were forbidden */
+    bool passed;           /* others were taken since */
     bool forbidden;        /* a record alone, when nobody knew if others are */
     int status;            /* of the first refusal; 0: none yet */
     char text[MP_MESSAGE]; /* of that refusal */

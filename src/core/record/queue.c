@@ -81,13 +81,21 @@ void mp_queue_seal(mp_queue *queue) {
 
 mp_segment *mp_queue_take(mp_queue *queue) {
     mp_segment *segment = queue->sealed;
-    if (!segment)
-        return NULL;
-    queue->sealed = segment->next;
-    if (!queue->sealed)
-        queue->last_sealed = NULL;
-    segment->next = NULL;
+    if (segment)
+        mp_queue_remove(queue, segment);
     return segment;
+}
+
+void mp_queue_remove(mp_queue *queue, mp_segment *segment) {
+    mp_segment **at = &queue->sealed, *before = NULL;
+    while (*at != segment) {
+        before = *at;
+        at = &before->next;
+    }
+    *at = segment->next;
+    if (queue->last_sealed == segment)
+        queue->last_sealed = before;
+    segment->next = NULL;
 }
 
 void mp_queue_untake(mp_queue *queue, mp_segment *segment) {

@@ -33,6 +33,9 @@ void mp_queue_seal(mp_queue *queue);
 /* The oldest sealed segment, now the caller's; NULL: none. */
 mp_segment *mp_queue_take(mp_queue *queue);
 
+/* Takes out a sealed segment, now the caller's. */
+void mp_queue_remove(mp_queue *queue, mp_segment *segment);
+
 /* Takes back a segment that mp_queue_take gave last. */
 void mp_queue_untake(mp_queue *queue, mp_segment *segment);
 

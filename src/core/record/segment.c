@@ -116,10 +116,16 @@ static int64_t earlier(int64_t time_ms, int64_t ahead_ms) {
     return time_ms == MP_NO_TIME ? MP_NO_TIME : time_ms - ahead_ms;
 }
 
+static void note_time(mp_segment *segment, const mp_entry *entry) {
+    if (entry->kind == MP_PLAIN && entry->time_ms < segment->oldest_ms)
+        segment->oldest_ms = entry->time_ms;
+}
+
 void mp_segment_shift_times(mp_segment *segment, int64_t ahead_ms) {
     for (uint32_t i = 0; i < segment->count; i++)
         segment->entries[i].time_ms =
             earlier(segment->entries[i].time_ms, ahead_ms);
+    segment->oldest_ms = earlier(segment->oldest_ms, ahead_ms);
 }
 
 void mp_segment_add(mp_segment *segment, const mp_record *record,
@@ -131,7 +137,8 @@ void mp_segment_add(mp_segment *segment, const mp_record *record,
         memcpy(at, record->body, record->body_len);
     memcpy(at + record->body_len, separator, SEPARATOR);
     size_t len = record->head_len + record->body_len;
-    segment->entries[segment->count++] = (mp_entry){
+    mp_entry *entry = &segment->entries[segment->count++];
+    *entry = (mp_entry){
         .time_ms = earlier(record->time_ms == 0 ? MP_NO_TIME : record->time_ms,
                            segment->ahead_ms),
         .seq = seq,
@@ -140,6 +147,9 @@ void mp_segment_add(mp_segment *segment, const mp_record *record,
         .ordering_key = record->ordering_key,
         .kind = record->kind,
     };
+    if (segment->count == 1)
+        segment->oldest_ms = MP_NO_TIME;
+    note_time(segment, entry);
     segment->used += len + SEPARATOR;
     if (segment->place.header)
         publish(segment, seq);

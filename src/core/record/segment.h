@@ -113,10 +113,11 @@ struct mp_segment {
     char *data;
     size_t used; /* bytes */
     uint32_t count, refs;
-    bool adopted;     /* another process accepted the records */
-    size_t synced;    /* bytes of `used` that a loss of power would spare */
-    int64_t ahead_ms; /* what times of records that are added are ahead of
-                       * those of entries: see mp_segment_shift_times */
+    int64_t oldest_ms; /* the earliest time of a plain record; MP_NO_TIME */
+    bool adopted;      /* another process accepted the records */
+    size_t synced;     /* bytes of `used` that a loss of power would spare */
+    int64_t ahead_ms;  /* what times of records that are added are ahead of
+                        * those of entries: see mp_segment_shift_times */
     mp_place place;
     mp_entry entries[MP_SEGMENT_RECORDS];
 };
