@@ -354,8 +354,8 @@ function Client:spool_read(path) end
 ---@field bytes integer
 ---@field time number seconds since the epoch: of a batch's last record, else of the last change
 ---@field records? integer of a batch by its name; else that can be read
----@field attempts? integer of a batch: requests that were made
----@field in_doubt? boolean of a batch: whether one may have arrived
+---@field attempts? integer of a batch: requests that were made with updates that may not be sent twice, `$add` and `$append`
+---@field in_doubt? boolean of a batch: whether one of these may have arrived
 ---@field problem? string why it cannot be read, or not all of it
 
 ---@class mixpanel.SpoolRecords

@@ -157,8 +157,8 @@ static mp_segment *accept_records(mp_spool *spool, int from, int to) {
 static mp_batch_file *seal_records(mp_spool *spool, mp_segment *segment,
                                    int from, int to) {
     mp_batch_file *file = NULL;
-    bool good = fine(mp_spool_seal(spool, 0, segment, NULL, 1795460000123, true,
-                                   &file, why));
+    bool good =
+        fine(mp_spool_seal(spool, 0, segment, NULL, 1795460000123, &file, why));
     CHECK(!good || file);
     removal_failed |= !good && file;
     for (int i = from; i <= to && file; i++)
@@ -194,9 +194,9 @@ static void live(mp_spool *spool) {
     mp_segment *waiting = accept_records(spool, 4, 6);
     mp_segment *open = accept_records(spool, 7, 9);
     if (open->place.open)
-        fine(mp_spool_sync(open, why));
+        fine(mp_spool_sync(spool, open, why));
     delivered->place.sealed = seal_records(spool, delivered, 1, 3);
-    fine(mp_spool_mark_start(delivered, MP_IN_DOUBT_IDEMPOTENT, why));
+    fine(mp_spool_mark_start(delivered, MP_IN_DOUBT_IDEMPOTENT, true, why));
     fine(mp_spool_mark_end(delivered, MP_IN_DOUBT_NONE, why));
     end_records(delivered, 1, 3);
     mp_batch_file *file = seal_records(spool, waiting, 4, 6);
@@ -209,7 +209,7 @@ static void live(mp_spool *spool) {
         }
         free(file);
     }
-    fine(mp_spool_adopt(spool, true, &reporter, &got, why));
+    fine(mp_spool_adopt(spool, &reporter, &got, why));
     CHECK(got.list == NULL);
     mp_segment_free(waiting);
     mp_segment_free(open);
@@ -219,7 +219,7 @@ static void live(mp_spool *spool) {
 /* The next process adopts, and ends half of what it finds. */
 static void inherit(mp_spool *spool) {
     mp_adopted got;
-    fine(mp_spool_adopt(spool, true, &reporter, &got, why));
+    fine(mp_spool_adopt(spool, &reporter, &got, why));
     for (mp_batch_file *s = got.list, *next; s; s = next) {
         next = s->next;
         s->first = 1;
@@ -229,7 +229,7 @@ static void inherit(mp_spool *spool) {
             free(s);
             continue;
         }
-        fine(mp_spool_mark_start(read, MP_IN_DOUBT_IDEMPOTENT, why));
+        fine(mp_spool_mark_start(read, MP_IN_DOUBT_IDEMPOTENT, false, why));
         if (!read->place.sealed)
             free(s);
         mp_segment_free(read);
@@ -244,7 +244,7 @@ static void collect(mp_spool *spool) {
     mp_adopted got;
     memset(found, 0, sizeof found);
     reports = 0;
-    CHECK(mp_spool_adopt(spool, false, &reporter, &got, why) == 0);
+    CHECK(mp_spool_adopt(spool, &reporter, &got, why) == 0);
     CHECK(reports == 0 && got.quarantined == 0);
     for (mp_batch_file *s = got.list, *next; s; s = next) {
         next = s->next;

@@ -150,7 +150,7 @@ static inline mp_segment *with_events(mp_spool *spool, int from, int to) {
 static inline mp_batch_file *seal(mp_spool *spool, mp_segment *segment) {
     mp_batch_file *file = NULL;
     CHECK(mp_spool_seal(spool, segment->place.lane, segment, NULL,
-                        1795460000123, false, &file, why) == 0);
+                        1795460000123, &file, why) == 0);
     return file;
 }
 
@@ -163,7 +163,7 @@ static inline int length(const mp_batch_file *list) {
 
 /* Adopts, and takes the first of the batches out of the list. */
 static inline mp_batch_file *adopt(mp_spool *spool, mp_adopted *got) {
-    CHECK(mp_spool_adopt(spool, false, &reporter, got, why) == 0);
+    CHECK(mp_spool_adopt(spool, &reporter, got, why) == 0);
     return got->list;
 }
 

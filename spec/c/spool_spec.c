@@ -68,7 +68,8 @@ CASE(a_sealed_batch_is_gzip_json_with_its_state_in_the_name) {
     snprintf(expected + n, sizeof expected - (size_t)n, "%s]", event(2));
     CHECK(strcmp(json, expected) == 0);
     segment->place.sealed = file;
-    CHECK(mp_spool_mark_start(segment, MP_IN_DOUBT_IDEMPOTENT, why) == 0);
+    CHECK(mp_spool_mark_start(segment, MP_IN_DOUBT_IDEMPOTENT, false, why) ==
+          0);
     CHECK(files(".json.gz", name) == 1 && mp_batch_file_parse(name, &seen));
     CHECK(seen.attempt == 1 && seen.in_doubt == MP_IN_DOUBT_IDEMPOTENT);
     CHECK(mp_spool_mark_end(segment, MP_IN_DOUBT_NONE, why) == 0);
@@ -86,7 +87,7 @@ CASE(a_batch_from_before_1970_is_found_by_others) {
     mp_segment *segment = with_events(spool, 1, 2);
     mp_batch_file *file = NULL;
     mp_adopted got;
-    CHECK(mp_spool_seal(spool, 0, segment, NULL, -69, false, &file, why) == 0);
+    CHECK(mp_spool_seal(spool, 0, segment, NULL, -69, &file, why) == 0);
     free(file);
     mp_segment_free(segment);
     die(spool);

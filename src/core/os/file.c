@@ -109,7 +109,16 @@ bool mp_file_reserves(int fd) {
 }
 
 int mp_file_sync(int fd) {
-    return result(calls->sync(fd));
+    int returned;
+    do
+        returned = calls->sync(fd);
+    while (returned < 0 && errno == EINTR);
+    return result(returned);
+}
+
+int mp_file_sync_dir(int dir) {
+    int err = mp_file_sync(dir);
+    return err == EINVAL ? 0 : err;
 }
 
 void mp_file_close(int fd) {
@@ -184,7 +193,7 @@ int mp_file_read(int dir, const char *path, size_t most, mp_buf *out) {
     return err;
 }
 
-static int sync_parent(int dir, const char *path) {
+int mp_file_sync_parent(int dir, const char *path) {
     const char *slash = strrchr(path, '/');
     char *parent =
         slash ? mp_text_format("%.*s", (int)(slash - path) + 1, path) : NULL;
@@ -193,8 +202,8 @@ static int sync_parent(int dir, const char *path) {
     int fd, err = mp_file_open_dir(dir, parent ? parent : ".", &fd);
     free(parent);
     if (err != 0)
-        return err;
-    err = mp_file_sync(fd);
+        return err == EACCES ? 0 : err;
+    err = mp_file_sync_dir(fd);
     mp_file_close(fd);
     return err;
 }
@@ -218,7 +227,7 @@ int mp_file_replace(int dir, const char *path, const void *bytes, size_t n) {
     if (err != 0)
         mp_file_unlink(dir, fresh);
     else
-        err = sync_parent(dir, path);
+        err = mp_file_sync_parent(dir, path);
 done:
     free(fresh);
     return err;

@@ -100,7 +100,12 @@ int mp_file_allocate(int fd, size_t bytes); /* ENOSPC rather than later */
  * since on a copy-on-write or network one it can. */
 bool mp_file_reserves(int fd);
 
+/* Brings a file's bytes to the disk; the second function the names that came
+ * and went in a directory, where its file system can do that. After a failure
+ * they may not be there even if it succeeds when it is tried again: the kernel
+ * gives up what it could not write. */
 int mp_file_sync(int fd);
+int mp_file_sync_dir(int dir);
 void mp_file_close(int fd); /* below 0: nothing */
 
 /* Maps the first bytes of a file, shared with it and hidden from a forked
@@ -113,6 +118,9 @@ void mp_file_unmap(char *map, size_t bytes);
 
 int mp_file_mkdir(int dir, const char *path);
 int mp_file_open_dir(int dir, const char *path, int *fd);
+/* The same for the directory that a path leads to, where that can be read. */
+int mp_file_sync_parent(int dir, const char *path);
+
 int mp_file_rename(int from_dir, const char *from, int to_dir, const char *to);
 int mp_file_unlink(int dir, const char *path);
 int mp_file_rmdir(int dir, const char *path);

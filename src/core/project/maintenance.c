@@ -39,8 +39,7 @@ static mp_batch_file *take_over(mp_project *project, mp_batch_file *list) {
     return list;
 }
 
-static void adopt(mp_project *project, const mp_settings *settings,
-                  int64_t now_ms) {
+static void adopt(mp_project *project, int64_t now_ms) {
     char message[MP_MESSAGE];
     mp_adopted got;
     mp_reporter reporter = {mp_project_report_once, project};
@@ -49,8 +48,7 @@ static void adopt(mp_project *project, const mp_settings *settings,
     if (project->adopt_pause_ms > ADOPT_MS)
         project->adopt_pause_ms = ADOPT_MS;
     project->adopt_ms = now_ms + project->adopt_pause_ms;
-    if (mp_spool_adopt(project->spool, settings->fsync, &reporter, &got,
-                       message) != 0)
+    if (mp_spool_adopt(project->spool, &reporter, &got, message) != 0)
         mp_project_report_once(project, message);
     for (mp_batch_file *s = got.list; s; s = s->next)
         s->last_ms = mono_of(s->wall_ms);
@@ -105,7 +103,7 @@ typedef struct unsynced {
 static void collect_unsynced(mp_segment *segment, void *user) {
     unsynced *all = user;
     if (all->n == SYNCED || !segment->place.open || segment->place.sealed ||
-        segment->synced == segment->used ||
+        segment->place.torn || segment->synced == segment->used ||
         (all->n > 0 && all->segments[all->n - 1] == segment))
         return;
     mp_segment_retain(segment);
@@ -133,6 +131,15 @@ static void release_synced(mp_project *project, const unsynced *all,
     }
 }
 
+/* With the lock held: what a sync could not bring to the disk is not there,
+ * whatever the next one says, so the records go into another file. */
+static void give_up_file(mp_project *project, mp_segment *segment,
+                         mp_lane_id lane) {
+    segment->place.torn = true;
+    if (mp_lane_last_segment(project->lanes[lane]) == segment)
+        mp_lane_seal(project->lanes[lane]);
+}
+
 static void sync(mp_project *project, const mp_settings *settings,
                  int64_t now_ms) {
     char message[MP_MESSAGE];
@@ -142,11 +149,14 @@ static void sync(mp_project *project, const mp_settings *settings,
     find_unsynced(project, &all);
     mp_project_unlock(project);
     for (size_t i = 0; i < all.n; i++) {
-        good[i] = mp_spool_sync(all.segments[i], message) == 0;
+        good[i] = mp_spool_sync(project->spool, all.segments[i], message) == 0;
         if (!good[i])
             mp_project_report_disk(project, message);
     }
     mp_project_lock(project);
+    for (size_t i = 0; i < all.n; i++)
+        if (!good[i])
+            give_up_file(project, all.segments[i], all.lanes[i]);
     release_synced(project, &all, good);
     mp_project_unlock(project);
     project->sync_ms = now_ms + settings->sync_interval_ms;
@@ -170,17 +180,16 @@ void mp_project_prepare(mp_project *project, int64_t now_ms) {
         project->spool && project->adopts && now_ms >= project->adopt_ms;
     mp_project_unlock(project);
     if (adopts)
-        adopt(project, settings, now_ms);
+        adopt(project, now_ms);
     give_spares(project, now_ms);
     mp_settings_release(settings);
 }
 
 /* True: some segments were spilled. There may be more, and what stands on disk
  * only is found by asking its lane. */
-static bool spill(mp_project *project, const mp_settings *settings,
-                  int64_t now_ms) {
+static bool spill(mp_project *project, int64_t now_ms) {
     int n = 0;
-    while (n < SPILLED && mp_project_spill(project, settings, now_ms))
+    while (n < SPILLED && mp_project_spill(project, now_ms))
         n++;
     return n > 0;
 }
@@ -209,7 +218,7 @@ int64_t mp_project_maintain(mp_project *project, int64_t now_ms) {
     if (!project->spool)
         return INT64_MAX;
     mp_settings *settings = mp_project_settings(project);
-    bool again = spill(project, settings, now_ms);
+    bool again = spill(project, now_ms);
     mp_project_evict(project, settings, now_ms);
     if (settings->fsync && now_ms >= project->sync_ms)
         sync(project, settings, now_ms);
@@ -240,10 +249,9 @@ static void finish_segment(mp_segment *segment, void *user) {
         mp_spool_discard(segment, message);
     else if (!mp_place_is_whole(place) ||
              (place->open && !mp_spool_is_there(segment)))
-        place->sealed = mp_project_seal(project, end->lane, segment, NULL,
-                                        project->settings);
+        place->sealed = mp_project_seal(project, end->lane, segment, NULL);
     else if (project->settings->fsync && place->open)
-        mp_spool_sync(segment, message);
+        mp_spool_sync(project->spool, segment, message);
 }
 
 void mp_project_finish(mp_project *project) {

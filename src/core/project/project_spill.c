@@ -23,13 +23,11 @@ static int64_t wall_of(int64_t mono_ms) {
 /* The segment's batch on disk, which is the segment's from then on; NULL:
  * that failed, and was told. `body`: see mp_spool_seal. */
 mp_batch_file *mp_project_seal(mp_project *project, mp_lane_id lane,
-                               mp_segment *segment, const mp_buf *body,
-                               const mp_settings *settings) {
+                               mp_segment *segment, const mp_buf *body) {
     char message[MP_MESSAGE];
     mp_batch_file *file;
     if (mp_spool_seal(project->spool, lane, segment, body,
-                      wall_of(segment->last_ms), settings->fsync, &file,
-                      message) != 0)
+                      wall_of(segment->last_ms), &file, message) != 0)
         mp_project_report_disk(project, message);
     if (file) {
         file->last_ms = segment->last_ms;
@@ -58,25 +56,23 @@ bool mp_project_before_request(mp_project *project, mp_lane_id lane,
         return false;
     if (!place->sealed) {
         bool whole = batch->count == segment->count && is_gzip(body);
-        place->sealed = mp_project_seal(project, lane, segment,
-                                        whole ? body : NULL, settings);
+        place->sealed =
+            mp_project_seal(project, lane, segment, whole ? body : NULL);
     }
+    bool marks = is_non_idempotent(batch); /* all else may be sent twice */
     mp_in_doubt before =
         place->sealed ? place->sealed->in_doubt : (mp_in_doubt)place->in_doubt;
-    mp_in_doubt in_doubt = is_non_idempotent(batch) ? MP_IN_DOUBT_NON_IDEMPOTENT
-                                                    : MP_IN_DOUBT_IDEMPOTENT;
-    if (mp_spool_mark_start(segment, before > in_doubt ? before : in_doubt,
-                            message) != 0)
+    if (marks && mp_spool_mark_start(segment, MP_IN_DOUBT_NON_IDEMPOTENT,
+                                     settings->report_ambiguous, message) != 0)
         mp_project_report_disk(project, message);
     mp_crash_point("send");
-    return before != MP_IN_DOUBT_NON_IDEMPOTENT &&
-           in_doubt == MP_IN_DOUBT_NON_IDEMPOTENT;
+    return marks && before != MP_IN_DOUBT_NON_IDEMPOTENT;
 }
 
 /* Its lane sends one batch at a time, so no other is in doubt. */
 void mp_project_clear_in_doubt(mp_project *project, mp_segment *segment) {
     char message[MP_MESSAGE];
-    if (mp_spool_mark_end(segment, MP_IN_DOUBT_IDEMPOTENT, message) != 0)
+    if (mp_spool_mark_end(segment, MP_IN_DOUBT_NONE, message) != 0)
         mp_project_report_disk(project, message);
 }
 
@@ -117,8 +113,7 @@ static int find_crowded(mp_project *project) {
 
 /* Writes the oldest sealed segment of a lane to disk. False: nothing to do,
  * or it failed. */
-bool mp_project_spill(mp_project *project, const mp_settings *settings,
-                      int64_t now_ms) {
+bool mp_project_spill(mp_project *project, int64_t now_ms) {
     mp_project_lock(project);
     int lane = now_ms >= project->store_ms ? find_crowded(project) : -1;
     mp_segment *segment =
@@ -128,8 +123,7 @@ bool mp_project_spill(mp_project *project, const mp_settings *settings,
         return false;
     mp_batch_file *file = segment->place.sealed;
     if (!file)
-        file =
-            mp_project_seal(project, (mp_lane_id)lane, segment, NULL, settings);
+        file = mp_project_seal(project, (mp_lane_id)lane, segment, NULL);
     segment->place.sealed = NULL;
     mp_project_lock(project);
     mp_lane_spilled(project->lanes[lane], file);

@@ -139,13 +139,11 @@ void mp_project_report_once(void *project, const char *message);
 /* Writes the segment to a file. Returns its batch, which the caller owns; NULL:
  * that failed, and was reported. `body`: see mp_spool_seal. No lock held. */
 mp_batch_file *mp_project_seal(mp_project *project, mp_lane_id lane,
-                               mp_segment *segment, const mp_buf *body,
-                               const mp_settings *settings);
+                               mp_segment *segment, const mp_buf *body);
 
 /* Moves a segment from memory to the disk if there are too many, or if it is
  * in no file. False: nothing to do, or it failed. No lock held. */
-bool mp_project_spill(mp_project *project, const mp_settings *settings,
-                      int64_t now_ms);
+bool mp_project_spill(mp_project *project, int64_t now_ms);
 
 /* Removes the oldest batches beyond spool_max_bytes. No lock held. */
 void mp_project_evict(mp_project *project, const mp_settings *settings,

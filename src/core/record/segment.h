@@ -60,8 +60,9 @@ typedef struct mp_place {
     uint64_t run, number;
     uint64_t seq;      /* of the first record; 0: as its sequence number says */
     unsigned in_doubt; /* mp_in_doubt, while it is not sealed */
+    bool named;        /* the open one's name is on the disk for sure */
     bool torn;         /* some record could not be written to the open one's
-                        * file; guarded by the project's lock */
+                        * file, or synced; guarded by the project's lock */
     /* The file of the sealed one, the segment's; NULL: it is not sealed. */
     struct mp_batch_file *_Atomic sealed;
 } mp_place;

@@ -112,6 +112,26 @@ int mp_run_new(const char *path, const char *project, mp_run *out,
     return say(message, "cannot make a directory in", path, err);
 }
 
+int mp_run_anchor(const char *path, const char *project, const mp_run *run,
+                  char message[MP_MESSAGE]) {
+    char name[MP_BATCH_FILE_NAME];
+    int root, dir;
+    int err = enter_project(path, project, false, &root, &dir, message);
+    bool entered = err == 0;
+    mp_batch_file_run_name(run->id, name);
+    if (entered)
+        err = mp_file_sync_parent(dir, name);
+    if (err == 0)
+        err = mp_file_sync_parent(root, project);
+    if (err == 0)
+        err = mp_file_sync_parent(MP_FILE_HERE, path);
+    mp_file_close(dir);
+    mp_file_close(root);
+    if (err == ENOENT) /* somebody removed them; there is nothing to sync */
+        return 0;
+    return entered && err != 0 ? say(message, "cannot sync", path, err) : err;
+}
+
 void mp_run_end(const char *path, const char *project, mp_run *run) {
     char name[MP_BATCH_FILE_NAME], ignored[MP_MESSAGE];
     int root, dir;

@@ -29,6 +29,10 @@ typedef struct mp_reporter {
 int mp_run_new(const char *path, const char *project, mp_run *out,
                char message[MP_MESSAGE]);
 
+/* Brings the names of the run's directory and of those above it to the disk. */
+int mp_run_anchor(const char *path, const char *project, const mp_run *run,
+                  char message[MP_MESSAGE]);
+
 /* Removes its directory if nothing is left in it, and gives up the lock. */
 void mp_run_end(const char *path, const char *project, mp_run *run);
 

@@ -19,6 +19,11 @@
  * whoever adopts the run finds each record at least once, and twice only in a
  * segment and in the batch made of it, which it can tell by their numbers.
  *
+ * The same holds for a loss of power, since nothing is removed before what
+ * takes its place was synced, with the names of all directories above. A sync
+ * that failed proves nothing when it is tried again: what it was to bring to
+ * the disk is written once more, into another file.
+ *
  * The state of a batch is its name. Moving a file to another run is a rename
  * too, and so is setting it aside. */
 
@@ -64,6 +69,7 @@ char *mp_spool_directory(const mp_spool *spool) {
 
 void mp_spool_end(mp_spool *spool) {
     int last = atomic_exchange(&spool->run, -1);
+    spool->anchored = 0;
     for (int i = 0; i <= last; i++)
         mp_run_end(spool->path, spool->project, &spool->runs[i]);
 }
@@ -81,6 +87,7 @@ void mp_spool_after_fork_child(mp_spool *spool) {
     atomic_store(&spool->run, -1);
     atomic_flag_clear(&spool->making);
     atomic_store(&spool->numbers, 0);
+    spool->anchored = 0;
     spool->gzip = NULL; /* the parent's sender may be changing it */
 }
 
@@ -129,6 +136,24 @@ const mp_run *mp_spool_run(mp_spool *spool, const mp_run *lost, int *err,
     if (!publish(spool, in_use, &fresh))
         mp_run_end(spool->path, spool->project, &fresh);
     return &spool->runs[atomic_load(&spool->run)];
+}
+
+const mp_run *mp_spool_find_run(const mp_spool *spool, int dir) {
+    for (int i = atomic_load(&spool->run); i >= 0; i--)
+        if (spool->runs[i].dir == dir)
+            return &spool->runs[i];
+    return NULL;
+}
+
+int mp_spool_anchor(mp_spool *spool, const mp_run *run,
+                    char message[MP_MESSAGE]) {
+    int number = (int)(run - spool->runs) + 1;
+    if (number <= spool->anchored)
+        return 0;
+    int err = mp_run_anchor(spool->path, spool->project, run, message);
+    if (err == 0)
+        spool->anchored = number;
+    return err;
 }
 
 /* ---- files ---- */

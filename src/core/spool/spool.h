@@ -43,8 +43,10 @@ int mp_spool_segment(mp_spool *spool, mp_lane_id lane, mp_segment **out,
 int mp_spool_write(const mp_segment *segment, size_t from, size_t to,
                    char message[MP_MESSAGE]);
 
-/* Brings the bytes to the disk itself. */
-int mp_spool_sync(const mp_segment *segment, char message[MP_MESSAGE]);
+/* Brings the bytes to the disk itself, and the file's name. After a failure
+ * nothing of the segment counts as being there: see file.h. */
+int mp_spool_sync(mp_spool *spool, mp_segment *segment,
+                  char message[MP_MESSAGE]);
 
 /* False: the file of the open segment was removed from outside. */
 bool mp_spool_is_there(const mp_segment *segment);
@@ -55,17 +57,18 @@ int mp_spool_discard(mp_segment *segment, char message[MP_MESSAGE]);
 /* ---- sealed batches ---- */
 
 /* Writes all records of a segment to a file, `body` if it is their gzip JSON
- * at hand (else NULL), and removes that of the open segment. `wall_ms`: of
- * the last record. `durable`: it survives a loss of power. *out, which is the
- * caller's, is NULL unless the file stands; it may stand all the same when
+ * at hand (else NULL), and removes that of the open segment once the other
+ * would survive a loss of power. `wall_ms`: of the last record. *out, which is
+ * the caller's, is NULL unless the file stands; it may stand all the same when
  * something else failed. */
 int mp_spool_seal(mp_spool *spool, mp_lane_id lane, mp_segment *segment,
-                  const mp_buf *body, int64_t wall_ms, bool durable,
-                  mp_batch_file **out, char message[MP_MESSAGE]);
+                  const mp_buf *body, int64_t wall_ms, mp_batch_file **out,
+                  char message[MP_MESSAGE]);
 
 /* Notes on disk that a request with records of this segment starts, and what
- * is in doubt from then on; or what is, now that it ended. */
-int mp_spool_mark_start(mp_segment *segment, mp_in_doubt in_doubt,
+ * is in doubt from then on; or what is, now that it ended. `synced`: the note
+ * survives a loss of power. */
+int mp_spool_mark_start(mp_segment *segment, mp_in_doubt in_doubt, bool synced,
                         char message[MP_MESSAGE]);
 int mp_spool_mark_end(mp_segment *segment, mp_in_doubt in_doubt,
                       char message[MP_MESSAGE]);
@@ -92,7 +95,7 @@ typedef struct mp_adopted {
 
 /* Moves what dead processes left of this project into the run's directory.
  * Tells what it cannot read or must pass over. */
-int mp_spool_adopt(mp_spool *spool, bool durable, const mp_reporter *reporter,
+int mp_spool_adopt(mp_spool *spool, const mp_reporter *reporter,
                    mp_adopted *out, char message[MP_MESSAGE]);
 
 /* Appends to rejected.jsonl, which is kept short: old lines go. */

@@ -14,7 +14,6 @@ typedef struct adoption {
     mp_spool *spool;
     const mp_run *own;
     const mp_reporter *reporter;
-    bool durable;
     mp_adopted *out;
     mp_batch_file *sealed, *open; /* found in the run at hand */
     int dir;                      /* of that run */
@@ -130,7 +129,7 @@ static void seal(adoption *a, mp_batch_file *open, mp_segment *segment,
     segment->place.open = !damaged;
     open->wall_ms = seen.modified_ms;
     if (mp_spool_seal(a->spool, open->lane, segment, NULL, open->wall_ms,
-                      a->durable, &sealed, message) != 0)
+                      &sealed, message) != 0)
         report(a, message);
     if (sealed) {
         sealed->adopted = true;
@@ -207,7 +206,12 @@ static void visit(const mp_run *dead, void *user) {
     adoption *a = user;
     char message[MP_MESSAGE];
     a->dir = dead->dir;
-    int err = mp_file_list(dead->dir, find, a);
+    int err = mp_spool_anchor(a->spool, a->own, message);
+    if (err != 0) {
+        report(a, message); /* what is moved there might be lost */
+        return;
+    }
+    err = mp_file_list(dead->dir, find, a);
     if (err != 0) {
         mp_spool_error(message, "cannot list", a->spool->path, err);
         report(a, message);
@@ -258,12 +262,11 @@ static const mp_run *find_own(mp_spool *spool, int *err,
     return own;
 }
 
-int mp_spool_adopt(mp_spool *spool, bool durable, const mp_reporter *reporter,
+int mp_spool_adopt(mp_spool *spool, const mp_reporter *reporter,
                    mp_adopted *out, char message[MP_MESSAGE]) {
     int err;
     *out = (mp_adopted){0};
-    adoption a = {
-        .spool = spool, .reporter = reporter, .durable = durable, .out = out};
+    adoption a = {.spool = spool, .reporter = reporter, .out = out};
     a.own = find_own(spool, &err, message);
     if (err == 0)
         err = mp_run_visit_dead(spool->path, spool->project, visit, &a,

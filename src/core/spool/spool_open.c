@@ -127,15 +127,30 @@ int mp_spool_write(const mp_segment *segment, size_t from, size_t to,
     return mp_spool_error(message, "cannot write to", "an open segment", err);
 }
 
-int mp_spool_sync(const mp_segment *segment, char message[MP_MESSAGE]) {
-    const mp_place *place = &segment->place;
+/* Brings the name of the file to the disk, and those of the directories. */
+static int sync_name(mp_spool *spool, mp_place *place,
+                     char message[MP_MESSAGE]) {
+    const mp_run *run = mp_spool_find_run(spool, place->dir);
+    if (place->named || !run)
+        return 0;
+    int err = mp_file_sync_dir(place->dir);
+    if (err != 0)
+        return mp_spool_error(message, "cannot sync", spool->path, err);
+    err = mp_spool_anchor(spool, run, message);
+    place->named = err == 0;
+    return err;
+}
+
+int mp_spool_sync(mp_spool *spool, mp_segment *segment,
+                  char message[MP_MESSAGE]) {
+    mp_place *place = &segment->place;
     int err = 0;
     if (place->header)
         err = mp_file_sync_map((char *)place->header, MP_SEGMENT_FILE);
     else if (place->fd >= 0)
         err = mp_file_sync(place->fd);
     if (err == 0)
-        return 0;
+        return sync_name(spool, place, message);
     return mp_spool_error(message, "cannot sync", "an open segment", err);
 }
 

@@ -21,8 +21,9 @@ struct mp_spool {
      * segment may still refer to their descriptors. Appended to by whichever
      * thread needs a directory; entries never change. */
     mp_run runs[1 + MP_SPOOL_RENEWED];
-    atomic_int run;           /* index of the one in use; -1: none yet */
-    atomic_flag making;       /* a thread makes one */
+    atomic_int run;     /* index of the one in use; -1: none yet */
+    atomic_flag making; /* a thread makes one */
+    int anchored;       /* of them, whose names are on the disk; the sender's */
     _Atomic uint64_t numbers; /* of open segments, given so far */
 
     mp_gzip *gzip; /* the sender's */
@@ -36,6 +37,14 @@ int mp_spool_error(char message[MP_MESSAGE], const char *what, const char *name,
  * its directory vanished. NULL with an errno value in *err and a message. */
 const mp_run *mp_spool_run(mp_spool *spool, const mp_run *lost, int *err,
                            char message[MP_MESSAGE]);
+
+/* The run of this process with that directory; NULL: it is another's. */
+const mp_run *mp_spool_find_run(const mp_spool *spool, int dir);
+
+/* Sees to it that the names of the run's directory and of those above it are
+ * on the disk. Thread: the sender's. */
+int mp_spool_anchor(mp_spool *spool, const mp_run *run,
+                    char message[MP_MESSAGE]);
 
 /* Adds the lines of `text` that are records to a segment; the others, and
  * what lies between zero bytes, are counted. MP_MEMORY. */

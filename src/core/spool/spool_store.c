@@ -34,8 +34,7 @@ static int compress(mp_spool *spool, const mp_segment *segment, mp_buf *out) {
 }
 
 /* Writes a file that appears whole or not at all. */
-static int write_batch(int dir, const char *name, const mp_buf *body,
-                       bool durable) {
+static int write_batch(int dir, const char *name, const mp_buf *body) {
     char fresh[MP_BATCH_FILE_NAME + 4];
     snprintf(fresh, sizeof fresh, "%s.new", name);
     int fd, err = mp_file_create(dir, fresh, &fd);
@@ -43,14 +42,19 @@ static int write_batch(int dir, const char *name, const mp_buf *body,
         return err;
     mp_crash_point("seal");
     err = mp_file_write(fd, body->data, body->len, 0);
-    if (err == 0 && durable)
+    if (err == 0)
         err = mp_file_sync(fd);
     mp_file_close(fd);
     mp_crash_point("rename");
     if (err == 0)
         err = mp_file_rename(dir, fresh, dir, name);
-    if (err != 0)
+    if (err != 0) {
         mp_file_unlink(dir, fresh);
+        return err;
+    }
+    err = mp_file_sync_dir(dir);
+    if (err != 0)
+        mp_file_unlink(dir, name);
     return err;
 }
 
@@ -74,27 +78,29 @@ static mp_batch_file describe(const mp_segment *segment, mp_lane_id lane,
 
 /* Writes the batch into the run in use, or in a new one if its directory was
  * removed. */
-static int store(mp_spool *spool, const mp_buf *body, bool durable,
-                 const mp_run *run, mp_batch_file *file,
-                 char message[MP_MESSAGE]) {
+static int store(mp_spool *spool, const mp_buf *body, const mp_run *run,
+                 mp_batch_file *file, char message[MP_MESSAGE]) {
     char name[MP_BATCH_FILE_NAME];
     mp_batch_file_name(file, name);
-    int err = write_batch(run->dir, name, body, durable);
+    int err = write_batch(run->dir, name, body);
     if (err == ENOENT) {
         run = mp_spool_run(spool, run, &err, message);
         if (err != 0)
             return err;
         file->dir = run->dir;
-        err = write_batch(run->dir, name, body, durable);
+        err = write_batch(run->dir, name, body);
     }
     if (err != 0)
-        mp_spool_error(message, "cannot write to", spool->path, err);
+        return mp_spool_error(message, "cannot write to", spool->path, err);
+    err = mp_spool_anchor(spool, run, message);
+    if (err != 0)
+        mp_file_unlink(run->dir, name);
     return err;
 }
 
 int mp_spool_seal(mp_spool *spool, mp_lane_id lane, mp_segment *segment,
-                  const mp_buf *body, int64_t wall_ms, bool durable,
-                  mp_batch_file **out, char message[MP_MESSAGE]) {
+                  const mp_buf *body, int64_t wall_ms, mp_batch_file **out,
+                  char message[MP_MESSAGE]) {
     mp_buf own = {0};
     int err;
     *out = NULL;
@@ -113,17 +119,14 @@ int mp_spool_seal(mp_spool *spool, mp_lane_id lane, mp_segment *segment,
         body = &own;
     *file = describe(segment, lane, run, wall_ms);
     file->bytes = mp_spool_bytes(body->len);
-    err = store(spool, body, durable, run, file, message);
+    err = store(spool, body, run, file, message);
     mp_buf_free(&own);
     if (err != 0) {
         free(file);
         return err;
     }
     *out = file;
-    if (durable && (err = mp_file_sync(file->dir)) != 0)
-        mp_spool_error(message, "cannot sync", spool->path, err);
-    int other = mp_spool_discard(segment, message);
-    return err != 0 ? err : other;
+    return mp_spool_discard(segment, message);
 }
 
 /* ---- marks ---- */
@@ -140,6 +143,18 @@ static int rename_to(const mp_batch_file *from, const mp_batch_file *to,
     mp_crash_point("rename");
     int err = mp_file_rename(from->dir, old, to->dir, fresh);
     return err == 0 ? 0 : mp_spool_error(message, "cannot rename", old, err);
+}
+
+/* Brings the mark to the disk. */
+static int sync_mark(const mp_place *place, char message[MP_MESSAGE]) {
+    int err = 0;
+    if (place->sealed)
+        err = mp_file_sync_dir(place->sealed->dir);
+    else if (place->header)
+        err = mp_file_sync_map((char *)place->header, MP_SEGMENT_HEADER);
+    if (err == 0)
+        return 0;
+    return mp_spool_error(message, "cannot sync", "what is in doubt", err);
 }
 
 static int mark(mp_segment *segment, uint32_t attempts, mp_in_doubt in_doubt,
@@ -160,9 +175,10 @@ static int mark(mp_segment *segment, uint32_t attempts, mp_in_doubt in_doubt,
     return err;
 }
 
-int mp_spool_mark_start(mp_segment *segment, mp_in_doubt in_doubt,
+int mp_spool_mark_start(mp_segment *segment, mp_in_doubt in_doubt, bool synced,
                         char message[MP_MESSAGE]) {
-    return mark(segment, 1, in_doubt, message);
+    int err = mark(segment, 1, in_doubt, message);
+    return err == 0 && synced ? sync_mark(&segment->place, message) : err;
 }
 
 int mp_spool_mark_end(mp_segment *segment, mp_in_doubt in_doubt,
