@@ -74,7 +74,7 @@ static void adopt_all(const char *path) {
     mp_spool *spool = mp_spool_new(path, "token", "https://host", "");
     memset(found, 0, sizeof found);
     memset(in_doubt, 0, sizeof in_doubt);
-    mp_spool_adopt(spool, &reporter, &got, ignored);
+    mp_spool_adopt(spool, UINT64_MAX, &reporter, &got, ignored);
     for (mp_batch_file *file = got.list, *next; file; file = next) {
         next = file->next;
         note_batch(file);

@@ -155,9 +155,47 @@ CASE(what_is_read_and_wrong_is_set_aside_and_the_rest_is_sent) {
     leave();
 }
 
+static void track_ten(mp_project *project, int n) {
+    for (int i = 0; i < 10; i++)
+        track(project, 10 * n + i);
+}
+
+/* Each of them was below its limit; together they are far above it. */
+CASE(an_adoption_evicts_nothing) {
+    enum {
+        DEAD = 40,
+        LIMIT = 64 * 1024 /* of 40 files of 4 KiB */
+    };
+    enter();
+    sent_n = 0;
+    for (int n = 1; n <= DEAD; n++)
+        die_after(track_ten, n);
+    mp_project *project = open_project();
+    mp_settings *settings = mp_project_settings(project);
+    settings->spool_max_bytes = LIMIT; /* nobody else has them yet */
+    mp_settings_release(settings);
+    int64_t t = mp_clock_mono_ms();
+    mp_project_prepare(project, t);
+    mp_project_maintain(project, t);
+    mp_stats stats = stats_of(project);
+    CHECK(stats.dropped_evicted == 0);
+    CHECK(stats.spooled_bytes > 0 && stats.spooled_bytes <= LIMIT / 2);
+    push(project, MP_LANE_EVENTS, 1); /* and others may go on */
+    for (int i = 0; i < 30; i++)
+        send_all(project, t += 1000);
+    stats = stats_of(project);
+    CHECK(stats.dropped_evicted == 0 && stats.spooled == 0);
+    CHECK(stats.adopted == 10 * DEAD && stats.delivered == 10 * DEAD + 1);
+    for (int n = 10; n < 10 * (DEAD + 1); n++)
+        CHECK(was_sent(n));
+    close_project(project);
+    leave();
+}
+
 int main(void) {
     RUN(half_a_second_of_errors_sets_nothing_aside);
     RUN(one_unreadable_file_does_not_stop_the_profiles);
     RUN(what_is_read_and_wrong_is_set_aside_and_the_rest_is_sent);
+    RUN(an_adoption_evicts_nothing);
     return unit_result();
 }

@@ -209,7 +209,7 @@ static void live(mp_spool *spool) {
         }
         free(file);
     }
-    fine(mp_spool_adopt(spool, &reporter, &got, why));
+    fine(mp_spool_adopt(spool, UINT64_MAX, &reporter, &got, why));
     CHECK(got.list == NULL);
     mp_segment_free(waiting);
     mp_segment_free(open);
@@ -219,7 +219,7 @@ static void live(mp_spool *spool) {
 /* The next process adopts, and ends half of what it finds. */
 static void inherit(mp_spool *spool) {
     mp_adopted got;
-    fine(mp_spool_adopt(spool, &reporter, &got, why));
+    fine(mp_spool_adopt(spool, UINT64_MAX, &reporter, &got, why));
     for (mp_batch_file *s = got.list, *next; s; s = next) {
         next = s->next;
         s->first = 1;
@@ -244,7 +244,7 @@ static void collect(mp_spool *spool) {
     mp_adopted got;
     memset(found, 0, sizeof found);
     reports = 0;
-    CHECK(mp_spool_adopt(spool, &reporter, &got, why) == 0);
+    CHECK(mp_spool_adopt(spool, UINT64_MAX, &reporter, &got, why) == 0);
     CHECK(reports == 0 && got.quarantined == 0);
     for (mp_batch_file *s = got.list, *next; s; s = next) {
         next = s->next;

@@ -163,7 +163,7 @@ static inline int length(const mp_batch_file *list) {
 
 /* Adopts, and takes the first of the batches out of the list. */
 static inline mp_batch_file *adopt(mp_spool *spool, mp_adopted *got) {
-    CHECK(mp_spool_adopt(spool, &reporter, got, why) == 0);
+    CHECK(mp_spool_adopt(spool, UINT64_MAX, &reporter, got, why) == 0);
     return got->list;
 }
 

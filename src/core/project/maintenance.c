@@ -39,7 +39,19 @@ static mp_batch_file *take_over(mp_project *project, mp_batch_file *list) {
     return list;
 }
 
-static void adopt(mp_project *project, int64_t now_ms) {
+/* Half of spool_max_bytes: what is adopted must not make what is here already
+ * go, nor itself. */
+static uint64_t room_for_adopted(mp_project *project,
+                                 const mp_settings *settings) {
+    mp_project_lock(project);
+    uint64_t most = settings->spool_max_bytes / 2,
+             used = project->stats.spooled_bytes;
+    mp_project_unlock(project);
+    return most > used ? most - used : 0;
+}
+
+static void adopt(mp_project *project, const mp_settings *settings,
+                  int64_t now_ms) {
     char message[MP_MESSAGE];
     mp_adopted got;
     mp_reporter reporter = {mp_project_report_once, project};
@@ -47,9 +59,12 @@ static void adopt(mp_project *project, int64_t now_ms) {
     project->adopt_pause_ms = 2 * project->adopt_pause_ms + SOON_MS;
     if (project->adopt_pause_ms > ADOPT_MS)
         project->adopt_pause_ms = ADOPT_MS;
-    project->adopt_ms = now_ms + project->adopt_pause_ms;
-    if (mp_spool_adopt(project->spool, &reporter, &got, message) != 0)
+    if (mp_spool_adopt(project->spool, room_for_adopted(project, settings),
+                       &reporter, &got, message) != 0)
         mp_project_report_once(project, message);
+    if (got.left) /* there is room as soon as some of it was sent */
+        project->adopt_pause_ms = SOON_MS;
+    project->adopt_ms = now_ms + project->adopt_pause_ms;
     for (mp_batch_file *s = got.list; s; s = s->next)
         s->last_ms = mono_of(s->wall_ms);
     while (got.list)
@@ -180,7 +195,7 @@ void mp_project_prepare(mp_project *project, int64_t now_ms) {
         project->spool && project->adopts && now_ms >= project->adopt_ms;
     mp_project_unlock(project);
     if (adopts)
-        adopt(project, now_ms);
+        adopt(project, settings, now_ms);
     give_spares(project, now_ms);
     mp_settings_release(settings);
 }

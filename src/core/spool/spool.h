@@ -91,11 +91,13 @@ typedef struct mp_adopted {
     mp_batch_file *list;  /* in the order of acceptance; the caller's */
     uint64_t quarantined; /* files */
     uint64_t foreign;     /* other projects with files in this spool */
+    bool left;            /* more waits: there was no room for it */
 } mp_adopted;
 
-/* Moves what dead processes left of this project into the run's directory.
- * Tells what it cannot read or must pass over. */
-int mp_spool_adopt(mp_spool *spool, const mp_reporter *reporter,
+/* Moves what dead processes left of this project into the run's directory,
+ * oldest first, until it takes up `room` bytes; the rest stays where it is, for
+ * others or for later. Tells what it cannot read or must pass over. */
+int mp_spool_adopt(mp_spool *spool, uint64_t room, const mp_reporter *reporter,
                    mp_adopted *out, char message[MP_MESSAGE]);
 
 /* Appends to rejected.jsonl, which is kept short: old lines go. */

@@ -15,6 +15,7 @@ typedef struct adoption {
     const mp_run *own;
     const mp_reporter *reporter;
     mp_adopted *out;
+    uint64_t room;                /* for as many bytes */
     mp_batch_file *sealed, *open; /* found in the run at hand */
     int dir;                      /* of that run */
 } adoption;
@@ -94,11 +95,22 @@ static bool move(const adoption *a, mp_batch_file *file) {
     return err == 0;
 }
 
-static void take(adoption *a, mp_batch_file *file, const mp_file_info *seen) {
-    file->bytes = mp_spool_bytes(seen->bytes);
+static void keep_adopted(adoption *a, mp_batch_file *file) {
     file->adopted = true;
     file->next = a->out->list;
     a->out->list = file;
+    a->room = file->bytes < a->room ? a->room - file->bytes : 0;
+}
+
+/* False: what comes next must wait, or others would be evicted for it. */
+static bool has_room(const adoption *a) {
+    a->out->left |= a->room == 0;
+    return a->room > 0;
+}
+
+static void take(adoption *a, mp_batch_file *file, const mp_file_info *seen) {
+    file->bytes = mp_spool_bytes(seen->bytes);
+    keep_adopted(a, file);
 }
 
 static void quarantine(const adoption *a, const mp_batch_file *file) {
@@ -132,9 +144,7 @@ static void seal(adoption *a, mp_batch_file *open, mp_segment *segment,
                       &sealed, message) != 0)
         report(a, message);
     if (sealed) {
-        sealed->adopted = true;
-        sealed->next = a->out->list;
-        a->out->list = sealed;
+        keep_adopted(a, sealed);
         if (damaged)
             quarantine(a, open);
         free(open);
@@ -176,7 +186,7 @@ static void adopt_open(adoption *a, mp_batch_file *open) {
         free(open);
         return;
     }
-    if (has_twin(a, open) || (segment->count == 0 && others == 0)) {
+    if (segment->count == 0 && others == 0) {
         remove_open(a, open);
     } else if (!move(a, open)) {
         free(open);
@@ -202,32 +212,6 @@ static void adopt_sealed(adoption *a, mp_batch_file *file) {
         free(file);
 }
 
-static void visit(const mp_run *dead, void *user) {
-    adoption *a = user;
-    char message[MP_MESSAGE];
-    a->dir = dead->dir;
-    int err = mp_spool_anchor(a->spool, a->own, message);
-    if (err != 0) {
-        report(a, message); /* what is moved there might be lost */
-        return;
-    }
-    err = mp_file_list(dead->dir, find, a);
-    if (err != 0) {
-        mp_spool_error(message, "cannot list", a->spool->path, err);
-        report(a, message);
-    }
-    while (a->open) { /* first: their twins must be in the same place */
-        mp_batch_file *open = a->open;
-        a->open = open->next;
-        adopt_open(a, open);
-    }
-    while (a->sealed) {
-        mp_batch_file *sealed = a->sealed;
-        a->sealed = sealed->next;
-        adopt_sealed(a, sealed);
-    }
-}
-
 static int by_acceptance(const void *a, const void *b) {
     const mp_batch_file *x = *(mp_batch_file *const *)a,
                         *y = *(mp_batch_file *const *)b;
@@ -251,6 +235,64 @@ static void sort(mp_batch_file **list) {
     free(all);
 }
 
+/* Takes over as many of the list as there is room for. */
+static void adopt_list(adoption *a, mp_batch_file **list,
+                       void (*adopt_one)(adoption *a, mp_batch_file *file)) {
+    sort(list);
+    while (*list) {
+        mp_batch_file *file = *list;
+        *list = file->next;
+        if (has_room(a))
+            adopt_one(a, file);
+        else
+            free(file);
+    }
+}
+
+/* Removes open segments whose batch is there: their process died before it
+ * could. */
+static void remove_twins(adoption *a) {
+    char ignored[MP_MESSAGE];
+    uint32_t others;
+    for (mp_batch_file **at = &a->open; *at;) {
+        mp_batch_file *open = *at, seen = *open;
+        mp_segment *segment;
+        bool twin = a->sealed &&
+                    mp_spool_recover(&seen, &segment, &others, ignored) == 0;
+        if (twin) {
+            mp_segment_free(segment);
+            twin = has_twin(a, &seen);
+        }
+        if (twin) {
+            *at = open->next;
+            remove_open(a, open);
+        } else {
+            at = &open->next;
+        }
+    }
+}
+
+static void visit(const mp_run *dead, void *user) {
+    adoption *a = user;
+    char message[MP_MESSAGE];
+    a->dir = dead->dir;
+    if (!has_room(a))
+        return;
+    int err = mp_spool_anchor(a->spool, a->own, message);
+    if (err != 0) {
+        report(a, message); /* what is moved there might be lost */
+        return;
+    }
+    err = mp_file_list(dead->dir, find, a);
+    if (err != 0) {
+        mp_spool_error(message, "cannot list", a->spool->path, err);
+        report(a, message);
+    }
+    remove_twins(a);
+    adopt_list(a, &a->sealed, adopt_sealed);
+    adopt_list(a, &a->open, adopt_open); /* they hold what came last */
+}
+
 /* The run in use, or a new one if somebody removed its directory: what is
  * moved there would be refused like something that is gone. */
 static const mp_run *find_own(mp_spool *spool, int *err,
@@ -262,11 +304,12 @@ static const mp_run *find_own(mp_spool *spool, int *err,
     return own;
 }
 
-int mp_spool_adopt(mp_spool *spool, const mp_reporter *reporter,
+int mp_spool_adopt(mp_spool *spool, uint64_t room, const mp_reporter *reporter,
                    mp_adopted *out, char message[MP_MESSAGE]) {
     int err;
     *out = (mp_adopted){0};
-    adoption a = {.spool = spool, .reporter = reporter, .out = out};
+    adoption a = {
+        .spool = spool, .reporter = reporter, .room = room, .out = out};
     a.own = find_own(spool, &err, message);
     if (err == 0)
         err = mp_run_visit_dead(spool->path, spool->project, visit, &a,
