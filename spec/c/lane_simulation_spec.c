@@ -301,7 +301,7 @@ static void simulate(uint64_t seed) {
 
 CASE(every_run_keeps_what_delivery_promises) {
     const char *given = getenv("SEED"), *number = getenv("RUNS");
-    uint64_t seed = given ? strtoull(given, NULL, 10) : mp_random_bits();
+    uint64_t seed = given ? strtoull(given, NULL, 10) : 1;
     unsigned long runs =
         number ? strtoul(number, NULL, 10) : (given ? 1 : 10000);
     for (unsigned long i = 0; i < runs && !unit_bad; i++) {
