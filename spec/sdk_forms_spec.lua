@@ -2,7 +2,7 @@
 -- each form is accepted, and what arrives is what the SDK meant.
 --
 -- Those of Node were recorded from the SDK (mixpanel 0.24.0); the others are made
--- as their sources do it.
+-- from what is documented of their requests.
 local cjson = require "cjson"
 local posts = require "spec.support.posts"
 local process = require "spec.support.process"
