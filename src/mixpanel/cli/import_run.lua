@@ -258,8 +258,9 @@ function Run:feed(text)
   local source = self.task.source
   self.begun = source:fraction() or 0
   while true do
-    local block = source:read(BLOCK)
-    local last = #block < BLOCK
+    local wanted = math.max(BLOCK, #text) -- twice as much of an item without end
+    local block = source:read(wanted)
+    local last = #block < wanted
     text = text == "" and block or text .. block
     self.bytes = self.bytes + #block
     if self.task.interrupted() or not wait_for_room(self, #text) then
