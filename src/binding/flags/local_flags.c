@@ -146,9 +146,8 @@ static void add_variant(lua_State *L, const mp_client *client, mp_flag_work *w,
                         const mp_flag *flag, mp_subject *subject, mp_err err) {
     mp_flag_decision decision = {.reason = MP_FLAG_BAD_CONTEXT};
     mp_arena_reset(&w->rules);
-    if (err == MP_OK)
-        err = mp_read_context_attribute(L, 2, flag, &w->context, subject);
-    if (err == MP_OK)
+    if (err == MP_OK &&
+        mp_read_context_attribute(L, 2, flag, &w->context, subject) == MP_OK)
         decision = mp_decide(flag, subject, &w->rules);
     if (client->flags)
         mp_flags_count(client->flags, decision.reason, decision.rule_fault);

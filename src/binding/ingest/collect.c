@@ -167,10 +167,13 @@ static int collect_body(mp_intake_call *call, mp_collect_options *options) {
         err = describe_records(call, options);
     if (err == MP_OK)
         err = push_collected(call, options);
-    if (err == MP_OK && result->taken > 0)
-        err = mp_engine_push(call->client->project, call->rules.lane,
-                             result->records, result->taken);
-    return err == MP_OK ? 1 : mp_intake_fail_push(call, err);
+    if (err != MP_OK)
+        return mp_intake_fail_push(call, err);
+    if (result->taken == 0)
+        return 1;
+    err = mp_engine_push(call->client->project, call->rules.lane,
+                         result->records, result->taken);
+    return err != MP_OK ? mp_intake_fail_push(call, err) : 1;
 }
 
 static int collect(lua_State *L) {

@@ -168,8 +168,15 @@ void mp_user_replace(mp_user_handle *self, mp_ids *ids) {
     mp_user_flags_forget(self);
 }
 
-void mp_user_start_anew(mp_user_handle *self, mp_ids *ids) {
-    mp_user_replace(self, ids);
+mp_err mp_user_reset(mp_user_handle *self) {
+    mp_ids ids = {0};
+    mp_err err = mp_ids_of_new_device(&ids);
+    if (err != MP_OK) {
+        mp_ids_free(&ids);
+        return err;
+    }
+    mp_user_replace(self, &ids);
     mp_user_changed(self);
     mp_user_flags_ask(self);
+    return MP_OK;
 }

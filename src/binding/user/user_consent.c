@@ -125,18 +125,13 @@ static mp_err send_deletion(mp_user_handle *self) {
 /* Whatever fails, the user has opted out. */
 static mp_err opt_out(mp_user_handle *self, bool delete_user, bool clear) {
     mp_err err = MP_OK;
-    mp_ids ids = {0};
     if (delete_user && self->user.identified && !mp_user_opted_out(self))
         err = send_deletion(self);
     self->user.forgetful |= clear;
     mp_user_decide(self, MP_CONSENT_REFUSED);
     if (clear) {
-        mp_err fresh = mp_ids_of_new_device(&ids);
-        if (fresh == MP_OK)
-            mp_user_start_anew(self, &ids);
-        else
-            mp_ids_free(&ids);
-        err = err == MP_OK ? fresh : err;
+        mp_err fresh = mp_user_reset(self);
+        err = err ? err : fresh;
     }
     mp_user_changed(self);
     return err;

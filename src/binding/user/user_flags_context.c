@@ -97,16 +97,20 @@ static size_t bytes_of(const mp_dict *members) {
 static mp_err make_members(lua_State *L, const mp_user_handle *self, draft *d,
                            bool replace) {
     mp_err err = mp_read_context_given(L, 2, &d->context);
-    if (err == MP_OK && !replace)
-        err = mp_dict_copy(&d->members, &self->flags->context);
+    if (err != MP_OK)
+        return err;
+    if (!replace && mp_dict_copy(&d->members, &self->flags->context) != MP_OK)
+        return MP_MEMORY;
     const mp_value *value = mp_context_value(&d->context);
-    for (uint32_t i = 0; err == MP_OK && i < value->len; i++)
+    for (uint32_t i = 0; i < value->len; i++) {
         err = set_member(&d->members, &value->as.members[i]);
-    if (err == MP_OK && bytes_of(&d->members) > MP_REMOTE_CONTEXT) {
-        d->context.problem = "it has more than 8 KiB of JSON";
-        err = MP_INVALID;
+        if (err != MP_OK)
+            return err;
     }
-    return err;
+    if (bytes_of(&d->members) <= MP_REMOTE_CONTEXT)
+        return MP_OK;
+    d->context.problem = "it has more than 8 KiB of JSON";
+    return MP_INVALID;
 }
 
 /* update_context(context[, { replace = true }]) */

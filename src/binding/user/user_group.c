@@ -47,6 +47,16 @@ static void keep(lua_State *L, int place, const mp_id *id, mp_id *kept) {
     lua_rawseti(L, -2, place);
 }
 
+/* Reads the group's key and id at arguments 2 and 3. */
+static mp_err read_group(lua_State *L, mp_id ids[2], mp_fault *fault) {
+    mp_fault_start(fault, "group_key");
+    mp_err err = mp_id_argument(L, 2, &ids[0], fault);
+    if (err != MP_OK)
+        return err;
+    fault->root = "group_id";
+    return mp_id_argument(L, 3, &ids[1], fault);
+}
+
 /* (group_key, group_id) */
 int mp_user_get_group(lua_State *L) {
     mp_id ids[2];
@@ -55,12 +65,7 @@ int mp_user_get_group(lua_State *L) {
     if (lua_type(L, 2) != LUA_TSTRING)
         mp_raise_type(L, 2, "group_key: string");
     mp_id_check(L, 3, "group_id");
-    mp_fault_start(&fault, "group_key");
-    mp_err err = mp_id_argument(L, 2, &ids[0], &fault);
-    if (err == MP_OK) {
-        fault.root = "group_id";
-        err = mp_id_argument(L, 3, &ids[1], &fault);
-    }
+    mp_err err = read_group(L, ids, &fault);
     int refused = mp_user_refuse(L, self);
     if (refused > 0)
         return refused;

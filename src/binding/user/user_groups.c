@@ -90,15 +90,15 @@ static mp_err check_pair(lua_State *L, int key, mp_fault *fault) {
 }
 
 mp_err mp_user_groups_check(lua_State *L, int table, mp_fault *fault) {
-    mp_err err = MP_OK;
     lua_pushnil(L);
     int key = lua_gettop(L);
-    while (err == MP_OK && lua_next(L, table)) {
-        err = check_pair(L, key, fault);
-        lua_settop(L, key);
+    while (lua_next(L, table)) {
+        mp_err err = check_pair(L, key, fault);
+        lua_settop(L, err != MP_OK ? key - 1 : key);
+        if (err != MP_OK)
+            return err;
     }
-    lua_settop(L, key - 1);
-    return err;
+    return MP_OK;
 }
 
 /* ---- lists of ids as JSON ---- */

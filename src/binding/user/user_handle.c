@@ -167,13 +167,12 @@ static mp_err fill(lua_State *L, mp_user_handle *self, const options *o,
         err = lua_istable(L, o->state)
                   ? mp_user_state_import(L, self, o->state)
                   : mp_user_state_load(self, lua_tostring(L, o->state), why);
-    if (err == MP_OK && !self->client->project)
-        err = MP_CLOSED;
-    if (err == MP_OK)
-        err = choose_ids(self, o);
-    if (err == MP_OK && o->flags)
-        err = mp_user_flags_start(self);
-    return err;
+    if (err != MP_OK)
+        return err;
+    if (!self->client->project)
+        return MP_CLOSED;
+    err = choose_ids(self, o);
+    return err == MP_OK && o->flags ? mp_user_flags_start(self) : err;
 }
 
 /* Pushes a user of the client at argument 1 about whom nothing is known. */

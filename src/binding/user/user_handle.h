@@ -100,11 +100,11 @@ mp_err mp_user_check_properties(const mp_dict *dict, mp_fault *fault);
 /* Ends a change of what events of the user carry; saves it. */
 void mp_user_changed(mp_user_handle *self);
 
-/* Forgets everything but the consent, and counts what was held; takes over
- * the ids. */
-void mp_user_start_anew(mp_user_handle *self, mp_ids *ids);
+/* Makes of the user somebody new on a new device. MP_MEMORY. */
+mp_err mp_user_reset(mp_user_handle *self);
 
-/* The same without ending the change: nothing is saved yet. */
+/* Forgets everything but the consent, and counts what was held; takes over
+ * the ids. Does not end the change: nothing is saved yet. */
 void mp_user_replace(mp_user_handle *self, mp_ids *ids);
 
 /* Hands the state over, to be written soon. */

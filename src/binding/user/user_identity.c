@@ -85,12 +85,14 @@ static void take(mp_user_handle *self, mp_ids *next) {
 
 /* Ends the call. Without an error the user has the ids `next` now. */
 static bool end(sending *s, mp_err err, mp_ids *next, int *results) {
-    if (err != MP_OK)
+    if (err != MP_OK) {
         mp_ids_free(next);
-    *results = mp_call_end(&s->call, err);
-    if (err == MP_OK)
-        take(s->self, next);
-    return err == MP_OK;
+        *results = mp_call_end(&s->call, err);
+        return false;
+    }
+    *results = mp_call_end(&s->call, MP_OK);
+    take(s->self, next);
+    return true;
 }
 
 static bool is_disabled(const mp_user_handle *self, const char *name) {
@@ -155,8 +157,9 @@ static int identify(lua_State *L) {
         mp_ids_equal(&ids->alias, id.text, id.len))
         return identify_same(L, self);
     err = mp_user_check_id(&id, &fault);
-    return err == MP_OK ? identify_new(L, self, &id)
-                        : mp_user_result(L, err, &fault);
+    if (err != MP_OK)
+        return mp_user_result(L, err, &fault);
+    return identify_new(L, self, &id);
 }
 
 /* ---- alias ---- */
@@ -239,16 +242,11 @@ static int alias(lua_State *L) {
 /* ---- reset ---- */
 
 static int reset(lua_State *L) {
-    mp_ids ids = {0};
     mp_user_handle *self = mp_user_self(L);
     int refused = mp_user_refuse(L, self);
     if (refused > 0)
         return refused;
-    mp_err err = mp_ids_of_new_device(&ids);
-    if (err == MP_OK)
-        mp_user_start_anew(self, &ids);
-    else
-        mp_ids_free(&ids);
+    mp_err err = mp_user_reset(self);
     return mp_user_result(L, err, NULL);
 }
 

@@ -94,12 +94,10 @@ static mp_err read_all(const json_t *header, const char *text, size_t len,
     if (!has_text(header, "token", hash, sizeof hash))
         return refuse(message, "it belongs to another project");
     kept->time_ms = json_integer_value(json_object_get(header, "time"));
-    mp_err err = mp_buf_add(&kept->text, text, len);
-    if (err == MP_OK)
-        err = mp_buf_add(&kept->etag, json_string_value(etag),
-                         json_string_length(etag));
-    if (err != MP_OK)
-        return err;
+    mp_buf_add(&kept->text, text, len);
+    mp_buf_add(&kept->etag, json_string_value(etag), json_string_length(etag));
+    if (kept->text.err || kept->etag.err)
+        return MP_MEMORY;
     checksum(kept, token, hash);
     return has_text(header, "checksum", hash, sizeof hash)
                ? MP_OK

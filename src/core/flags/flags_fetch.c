@@ -105,14 +105,12 @@ void mp_flags_load(mp_flags *flags) {
 static void keep(mp_flags *flags, const mp_reply *reply, int64_t wall_ms) {
     char message[MP_MESSAGE] = "out of memory";
     mp_flag_kept kept = {.time_ms = wall_ms};
-    mp_err err = mp_buf_add(&kept.text, reply->body, reply->len);
-    if (err == MP_OK)
-        err = mp_buf_puts(&kept.etag, flags->etag);
-    if (err == MP_OK)
-        err = mp_flag_keep_save(&flags->keep, flags->token, &kept, message);
-    mp_flag_kept_free(&kept);
-    if (err != MP_OK)
+    mp_buf_add(&kept.text, reply->body, reply->len);
+    mp_buf_puts(&kept.etag, flags->etag);
+    if (kept.text.err || kept.etag.err ||
+        mp_flag_keep_save(&flags->keep, flags->token, &kept, message) != MP_OK)
         report(flags, message);
+    mp_flag_kept_free(&kept);
 }
 
 /* ---- for the sender ---- */

@@ -144,14 +144,17 @@ static mp_err add_name(mp_rule_reads *reads, mp_arena *arena,
 
 mp_err mp_rule_add_reads(const mp_rule *rule, mp_arena *arena,
                          mp_rule_reads *reads) {
-    mp_err err = MP_OK;
     if (rule->kind == RULE_PATH)
-        err = add_name(reads, arena, rule->literal.as.items);
+        return add_name(reads, arena, rule->literal.as.items);
     if (rule->kind == RULE_APPLY && rule->operator->reads)
         reads->all = true;
     bool scopes = rule->kind == RULE_APPLY && rule->operator->scopes;
-    for (uint32_t i = 0; err == MP_OK && i < rule->count; i++)
-        if (!scopes || i != 1)
-            err = mp_rule_add_reads(&rule->rules[i], arena, reads);
-    return err;
+    for (uint32_t i = 0; i < rule->count; i++) {
+        if (scopes && i == 1)
+            continue;
+        mp_err err = mp_rule_add_reads(&rule->rules[i], arena, reads);
+        if (err != MP_OK)
+            return err;
+    }
+    return MP_OK;
 }

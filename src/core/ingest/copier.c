@@ -63,7 +63,9 @@ static mp_err rewrite(mp_copier *c, const mp_span *raw) {
     if (!repaired)
         return err;
     err = repair(c, "the text is not valid UTF-8");
-    return err == MP_OK ? read_back(c, start) : err;
+    if (err != MP_OK)
+        return err;
+    return read_back(c, start);
 }
 
 static mp_err put_string(mp_copier *c, const mp_span *raw, bool clean) {
@@ -90,8 +92,8 @@ mp_err mp_copier_number(mp_copier *c) {
         return MP_INVALID;
     if (mp_number_is_finite(text.data, text.len))
         return mp_buf_add(&c->out, text.data, text.len);
-    mp_err err = repair(c, "the number is larger than any double");
-    return err == MP_OK ? mp_buf_add(&c->out, "null", 4) : err;
+    mp_buf_add(&c->out, "null", 4);
+    return repair(c, "the number is larger than any double");
 }
 
 static mp_err copy_literal(mp_copier *c) {
@@ -147,7 +149,9 @@ mp_err mp_copier_add_name(mp_copier *c, uint32_t object, const mp_span *name) {
 
 mp_err mp_copier_name(mp_copier *c, uint32_t object, mp_span *name) {
     mp_err err = mp_copier_any_name(c, name);
-    return err == MP_OK ? mp_copier_add_name(c, object, name) : err;
+    if (err != MP_OK)
+        return err;
+    return mp_copier_add_name(c, object, name);
 }
 
 /* ---- objects and lists ---- */

@@ -38,15 +38,13 @@ static char *place_in_spool(const mp_project *project) {
 mp_err mp_project_join_flags(mp_project *project, mp_flag_options *options,
                              char message[MP_MESSAGE]) {
     mp_flags *flags = get_or_make(project);
-    char *place = NULL;
-    mp_err err = flags ? MP_OK : MP_MEMORY;
-    if (err == MP_OK && project->spool) {
-        place = place_in_spool(project);
+    char *place = project->spool ? place_in_spool(project) : NULL;
+    mp_err err = MP_MEMORY;
+    if (place) {
         options->path = place;
         options->shared = true;
-        err = place ? MP_OK : MP_MEMORY;
     }
-    if (err == MP_OK)
+    if (flags && (place || !project->spool))
         err = mp_flags_join(flags, options, message);
     free(place);
     return err;

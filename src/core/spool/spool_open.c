@@ -224,15 +224,17 @@ static mp_err read_line(mp_segment *segment, const char *line, size_t len,
 
 mp_err mp_spool_read_lines(mp_segment *segment, const char *text, size_t len,
                            const mp_endpoint *endpoint, uint32_t *others) {
-    mp_err err = MP_OK;
-    for (size_t start = 0; err == MP_OK && start < len;) {
+    for (size_t start = 0; start < len;) {
         size_t end = start;
         while (end < len && text[end] != '\n' && text[end] != '\0')
             end++;
-        err = read_line(segment, text + start, end - start, endpoint, others);
+        mp_err err =
+            read_line(segment, text + start, end - start, endpoint, others);
+        if (err != MP_OK)
+            return err;
         start = end + 1;
     }
-    return err;
+    return MP_OK;
 }
 
 /* Reads the file's header and says where its bytes are. */

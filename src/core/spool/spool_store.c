@@ -206,16 +206,16 @@ int mp_spool_read_sealed(const mp_batch_file *file, const mp_buf *content,
     mp_err err =
         mp_gunzip_add(&json, content->data, content->len, MP_SEGMENT_BYTES + 2);
     *others = 0;
-    if (err == MP_OK &&
-        (json.len < 4 || json.data[0] != '[' || json.data[json.len - 1] != ']'))
+    if (err != MP_OK)
+        goto done;
+    if (json.len < 4 || json.data[0] != '[' || json.data[json.len - 1] != ']')
         err = MP_INVALID;
-    if (err == MP_OK)
+    else
         err = mp_spool_read_lines(segment, json.data + 1, json.len - 2,
                                   &mp_endpoints[file->lane], others);
+done:
     mp_buf_free(&json);
-    if (err == MP_OK)
-        return 0;
-    return err == MP_MEMORY ? ENOMEM : EBADMSG;
+    return err == MP_OK ? 0 : err == MP_MEMORY ? ENOMEM : EBADMSG;
 }
 
 static int load_sealed(mp_batch_file *file, mp_segment **out,

@@ -109,11 +109,13 @@ static void print_header(mp_buf *out, const char *line) {
 /* One write for one entry, so that processes that share the file do not mix
  * theirs. */
 static int put(const mp_trace *trace, mp_buf *entry) {
-    int err = ENOMEM;
+    int err;
     mp_buf_puts(entry, "\n\n");
-    if (entry->err == MP_OK && strcmp(trace->path, MP_SETTINGS_STDERR) == 0)
+    if (entry->err)
+        err = ENOMEM;
+    else if (strcmp(trace->path, MP_SETTINGS_STDERR) == 0)
         err = mp_stderr_write(entry->data, entry->len, STDERR_MS);
-    else if (entry->err == MP_OK)
+    else
         err =
             mp_file_append(MP_FILE_HERE, trace->path, entry->data, entry->len);
     mp_buf_free(entry);

@@ -118,10 +118,10 @@ mp_err mp_http_head_make(mp_http_head *head, const mp_request *request) {
     head->method = request->fetch ? "GET" : "POST";
     make_url(&head->url, request);
     make_headers(head->headers, request);
-    mp_err err = head->url.err;
-    for (int i = 0; i < MP_HEADERS && err == MP_OK; i++)
-        err = head->headers[i].err;
-    return err;
+    for (int i = 0; i < MP_HEADERS; i++)
+        if (head->headers[i].err)
+            return head->headers[i].err;
+    return head->url.err;
 }
 
 void mp_http_head_free(mp_http_head *head) {
