@@ -326,8 +326,7 @@ static inline bool is_singled_out(const mp_batch *batch) {
 static inline bool is_too_large(const rig *r, const mp_batch *batch) {
     const mp_route *route = mp_lane_route(r->lane, batch);
     return batch->large_since > 0 && route->taken >= batch->large_since &&
-           (batch->large_alone ||
-            batch->body_bytes > mp_route_taken_bytes(route, r->now_ms));
+           (batch->large_alone || batch->body_bytes > route->most_taken);
 }
 
 /* What becomes of one record of a batch by this word. */

@@ -97,6 +97,19 @@ CASE(a_host_that_says_413_for_a_while_costs_neither_records_nor_an_hour) {
     }
 }
 
+/* What was refused as part of more, and waited since, is known by that still;
+ * what was taken then is not forgotten either. */
+CASE(a_host_that_says_413_for_a_while_after_hours_costs_no_records) {
+    rig *r = open_with(MP_LANE_EVENTS, 4);
+    rig_serve(r, reply_large);
+    rig_serve(r, reply_ok); /* the first half */
+    rig_serve(r, reply_nothing);
+    r->now_ms += 61 * MINUTE;
+    refuse_sizes(r, 3);
+    CHECK(r->stats.rejected == 0);
+    rig_finish(r);
+}
+
 CASE(a_host_that_always_says_413_is_not_asked_all_the_time) {
     rig *r = open_with(MP_LANE_EVENTS, 2000);
     refuse_sizes(r, 3);
@@ -216,6 +229,7 @@ int main(void) {
     RUN(what_was_too_large_is_tried_again_after_an_hour);
     RUN(a_record_alone_is_too_large_once_others_were_taken);
     RUN(a_host_that_says_413_for_a_while_costs_neither_records_nor_an_hour);
+    RUN(a_host_that_says_413_for_a_while_after_hours_costs_no_records);
     RUN(a_host_that_always_says_413_is_not_asked_all_the_time);
     RUN(what_is_smaller_than_what_was_taken_teaches_no_size);
     RUN(sizes_are_those_of_what_is_sent);

@@ -91,25 +91,22 @@ static void defer(mp_lane *lane, mp_batch *batch, int64_t resume_ms) {
 
 /* True if others were taken since a record was too large, alone or, if they are
  * all smaller, as part of more. */
-static bool is_too_large_alone(const mp_route *route, const mp_batch *batch,
-                               int64_t now_ms) {
+static bool is_too_large_alone(const mp_route *route, const mp_batch *batch) {
     return batch->large_since > 0 && route->taken >= batch->large_since &&
-           (batch->large_alone ||
-            batch->body_bytes > mp_route_taken_bytes(route, now_ms));
+           (batch->large_alone || batch->body_bytes > route->most_taken);
 }
 
 static bool is_singled_out(const mp_route *route, const mp_batch *batch,
-                           const mp_response *response, int64_t now_ms) {
+                           const mp_response *response) {
     if (response->result == MP_RESULT_TOO_LARGE)
-        return is_too_large_alone(route, batch, now_ms);
+        return is_too_large_alone(route, batch);
     return batch->bisection &&
            (batch->bisection->passed || batch->bisection->forbidden);
 }
 
 static mp_decision judge(mp_lane *lane, const mp_route *route,
                          const mp_settings *settings, const mp_batch *batch,
-                         const mp_response *response, int64_t retry_after_ms,
-                         int64_t now_ms) {
+                         const mp_response *response, int64_t retry_after_ms) {
     uint32_t before = route->failures;
     if (before > 0 && !mp_route_is_news(route, batch->sent_ms))
         before--;
@@ -122,7 +119,7 @@ static mp_decision judge(mp_lane *lane, const mp_route *route,
         .foreign = response->foreign,
         .proven = route->proven,
         .trusted = route->trusted,
-        .singled_out = is_singled_out(route, batch, response, now_ms),
+        .singled_out = is_singled_out(route, batch, response),
         .retry_after_ms = retry_after_ms,
         .max_delay_ms = settings->max_retry_delay_ms,
         .random = mp_rng_unit(&lane->rng),
@@ -312,7 +309,7 @@ void mp_lane_handle_reply(mp_lane *lane, const mp_settings *settings,
         return;
     }
     mp_decision decision =
-        judge(lane, route, settings, batch, response, retry_after_ms, now_ms);
+        judge(lane, route, settings, batch, response, retry_after_ms);
     note_health(route, batch, response, &decision, now_ms);
     note_size(route, batch, response, now_ms);
     if (decision.ambiguous &&

@@ -65,6 +65,8 @@ void mp_route_refused_size(mp_route *route, size_t bytes, int64_t now_ms) {
 void mp_route_took_size(mp_route *route, size_t bytes, int64_t now_ms) {
     route->taken++;
     route->refuses_any = false;
+    if (bytes > route->most_taken)
+        route->most_taken = bytes;
     if (bytes >= mp_route_taken_bytes(route, now_ms)) {
         route->taken_bytes = bytes;
         route->taken_ms = now_ms;

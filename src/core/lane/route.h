@@ -32,6 +32,8 @@ typedef struct mp_route {
     int64_t limit_ms;   /* when that came */
     size_t taken_bytes; /* the most that was taken, lately */
     int64_t taken_ms;   /* when that was */
+    size_t most_taken;  /* ever: what is larger than all of it may be at fault,
+                         * and for that nothing may be forgotten */
     size_t size_bytes;  /* at the most: what a slow link carries in time;
                          * SIZE_MAX: not tried yet */
     bool refuses_any;   /* a 413 refused what is no larger than what was taken,
