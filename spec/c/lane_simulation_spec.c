@@ -1,8 +1,8 @@
 /* Lanes that live through hours of virtual time with hosts that are not well:
  * outages, replies that get lost, 413, 429, replies of others, records that are
- * refused, wall clocks that jump. Each run comes from a seed: SEED=n does one
- * again, RUNS=n does so many. */
-#include "core/os/random.h"
+ * refused, wall clocks that jump. Each run comes from a seed, the first from 1,
+ * so that the same code fares the same each time. SEED=n does that one alone,
+ * with RUNS=n so many from there: to look further, take any other. */
 #include "lane_servers.h"
 
 enum {
@@ -267,10 +267,12 @@ static void create(world *w, uint64_t seed) {
     if (id == MP_LANE_EVENTS && chance(w, 0.6))
         *(chance(w, 0.5) ? &w->own.well : &w->detour.well) = true;
     w->refuses_all = chance(w, 0.05);
-    if (w->refuses_all)
+    if (w->refuses_all) { /* a search without an end has the route pause */
+        w->own.well = false;
         w->own.phases[w->own.phase_count++] = (phase){0, HOUR, &reply_bad};
-    else
+    } else {
         add_phases(w, &w->own);
+    }
     add_phases(w, &w->detour);
     if (chance(w, 0.2))
         w->limit = 500 + draw(w, 4000);
