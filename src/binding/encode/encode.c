@@ -47,7 +47,8 @@ static void repair(mp_encode *e, const char *fault) {
 }
 
 void mp_encode_text(mp_encode *e, const char *text, size_t len) {
-    e->truncated += len > MP_TEXT_MAX;
+    if (len > MP_TEXT_MAX)
+        e->truncated++;
     if (mp_json_put_plain(e->out, text, len))
         return;
     bool repaired = false;

@@ -134,7 +134,8 @@ static inline bool mp_encode_key(mp_encode *e, int table, int key) {
     if (lua_type(e->L, key) == LUA_TSTRING) {
         size_t len;
         const char *text = lua_tolstring(e->L, key, &len);
-        e->truncated += len > MP_TEXT_MAX;
+        if (len > MP_TEXT_MAX)
+            e->truncated++;
         if (mp_encode_plain_key(e->out, text, len))
             return true;
     }
