@@ -115,7 +115,8 @@ CASE(one_unreadable_file_does_not_stop_the_profiles) {
     for (; t <= now_ms + 20000; t += 250)
         send_all(project, t);
     CHECK(sent_n == 3 && sent[0] == 1 && sent[1] == 3 && sent[2] == 4);
-    snprintf(text, sizeof text, "cannot read %.128s: Input/output error", name);
+    snprintf(text, sizeof text, "cannot read %.128s: %.64s", name,
+             strerror(EIO));
     CHECK(was_told(project, text));
     push(project, MP_LANE_PEOPLE, 5);
     mp_project_flush_up_to(project, UINT64_MAX);
