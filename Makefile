@@ -231,7 +231,7 @@ bench-gate: test-deps ## has track become slower? in instructions, not in time
 	    $(BUILD)/bench/count_malloc.so $(BUILD)/bench/5.4/meter.so
 	@lua5.4 bench/gate.lua
 
-docs: ## render docs/reference.md from library/mixpanel.lua
+docs: ## render docs/reference.md from the files in library
 	@lua5.4 docs/render.lua
 
 # The companions in Lua, with their folders, into a directory that Lua looks in.

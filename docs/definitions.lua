@@ -1,8 +1,8 @@
--- Reads library/mixpanel.lua: LuaCATS definitions into plain tables, for the
+-- Reads the files in library/: LuaCATS definitions into plain tables, for the
 -- page that docs/render.lua writes and for the spec that compares them with
 -- the module.
 --
--- read(path) -> list of entries in the order of the file:
+-- read(folder) -> list of entries in the order of the files:
 --   { kind = "class", name, text, fields = { { name, type, text, optional } },
 --     members = { { kind = "function" or "value", name, separator,
 --                   params = { { name, type, text, optional } },
@@ -10,6 +10,17 @@
 --                   type, text } } }
 --   { kind = "alias", name, text, choices = { { value, text } } }
 local definitions = {}
+
+local FILES = {
+  "mixpanel",
+  "flags",
+  "profiles",
+  "user_flags",
+  "user",
+  "user_profiles",
+  "outcomes",
+  "testing",
+}
 
 -- The type at the start of a text, which may hold spaces inside brackets, and
 -- what follows it.
@@ -136,8 +147,8 @@ local function close_block(entries, block, code)
   end
 end
 
-function definitions.read(path)
-  local entries, block = {}, nil
+local function read_file(entries, path)
+  local block
   for line in io.lines(path) do
     local doc = line:match "^%-%-%-(.*)$"
     if doc then
@@ -150,6 +161,13 @@ function definitions.read(path)
   end
   if block then
     close_block(entries, block, "")
+  end
+end
+
+function definitions.read(folder)
+  local entries = {}
+  for _, name in ipairs(FILES) do
+    read_file(entries, folder .. "/" .. name .. ".lua")
   end
   return entries
 end

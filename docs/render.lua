@@ -1,4 +1,4 @@
--- Writes docs/reference.md, or with "-" prints it, from library/mixpanel.lua:
+-- Writes docs/reference.md, or with "-" prints it, from the files in library/:
 -- `make docs`.
 local root = arg and arg[0]:match "^(.*)/docs/[^/]*$" or "."
 package.path = root .. "/docs/?.lua;" .. package.path
@@ -123,12 +123,12 @@ owners["mixpanel.UserGroup"] = "group"
 owners["mixpanel.testing"] = "testing"
 owners["mixpanel.Recorder"] = "recorder"
 
-local entries = definitions.read(root .. "/library/mixpanel.lua")
+local entries = definitions.read(root .. "/library")
 put(
   "# Reference",
   "",
-  "Rendered from [library/mixpanel.lua](../library/mixpanel.lua) by `make docs`;",
-  "editors that know LuaCATS complete from the same file.",
+  "Rendered from the files in [library](../library/mixpanel.lua) by `make docs`;",
+  "editors that know LuaCATS complete from the same files.",
   ""
 )
 for _, entry in ipairs(entries) do

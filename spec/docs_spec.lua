@@ -76,7 +76,7 @@ local function methods_of(value)
 end
 
 describe("definitions", function()
-  local entries = definitions.read "library/mixpanel.lua"
+  local entries = definitions.read "library"
   local mp = mixpanel.new("projecttoken", { api_host = "http://127.0.0.1:9" })
 
   local function members(name)

@@ -1,27 +1,9 @@
 -- mixpanel.love: what its events carry, and how its hooks live with a game's
 -- own callbacks.
 local cjson = require "cjson"
+local BEGIN = require "spec.support.game_start"
 local game = require "spec.support.game"
 local sandbox = require "spec.support.sandbox"
-
-local BEGIN = [[
-  local dir = os.getenv "DIR"
-  local function note(text)
-    local file = assert(io.open(dir .. "/notes", "a"))
-    file:write(text, "\n")
-    file:close()
-  end
-  local analytics = require "mixpanel.love"
-  local function start(options)
-    options = options or {}
-    options.distinct_id = not options.anonymous and "p1" or nil
-    options.anonymous = nil
-    options.client = options.client or {}
-    options.client.api_host = os.getenv "URL"
-    options.client.exit_timeout = options.client.exit_timeout or 10 -- all is to arrive
-    return analytics.start("projecttoken", options)
-  end
-]]
 
 describe("mixpanel.love", function()
   local server, play

@@ -1,0 +1,77 @@
+---@meta _
+-- luacheck: ignore
+
+---What `client:stats()` returns. In every snapshot `accepted` + `adopted` is the
+---sum of `delivered`, `rejected`, everything in `dropped`, `queued`, `in_flight`
+---and `spooled`.
+---@class mixpanel.Stats
+---@field accepted integer records that a call returned `true` for
+---@field adopted integer records that processes which died had left in the spool
+---@field delivered integer records that the API took
+---@field rejected integer records that the API refused for good
+---@field dropped table<string, integer> records that ended otherwise, by reason: `expired`, `overflow`, `evicted` (from the spool), `quarantined` (in a damaged file of it)
+---@field queued integer records that wait for a request
+---@field in_flight integer records in a request without a reply
+---@field spooled integer records that wait on disk and not in memory
+---@field queue_full integer calls refused with `queue_full`
+---@field retried integer records sent once more
+---@field ambiguous integer batches that may have been applied already
+---@field repaired integer values replaced to make valid JSON, and tokens left out
+---@field truncated integer texts and names of more than 255 bytes in events, which Mixpanel cuts
+---@field held_dropped integer profile updates of users that were held and dropped by `reset`, by opting out or by another user's state
+---@field properties_failed integer events that went without what the function `properties` was to add, since it failed
+---@field requests integer
+---@field bytes_raw integer of request bodies before gzip
+---@field bytes_sent integer of request bodies as sent
+---@field queue_bytes integer of records in memory
+---@field spooled_bytes integer of the files of `spooled` records
+---@field quarantined integer damaged files of the spool that were set aside as `*.bad`
+---@field foreign integer other projects that have files in this spool
+---@field spool_errors integer times that the disk failed or something in the spool had to be passed over
+---@field oldest_age? number seconds since the oldest record without an outcome came in
+---@field last_error? string what failed last and why: a request, the spool, a state file, the function `properties`, or the file of `debug`
+---@field last_error_age? number seconds since then
+---@field flags? mixpanel.FlagStats with the option `flags`
+
+---How feature flags fare: `stats().flags`.
+---@class mixpanel.FlagStats
+---@field ready boolean there are definitions
+---@field definitions integer flags
+---@field faulty integer flags that are left out, or have a rule that never holds, for what is wrong with them
+---@field fault? string what is wrong with the first
+---@field age? number seconds since the server last said that the definitions hold
+---@field polls integer requests for definitions
+---@field failures integer of these, without an answer of use
+---@field evaluations integer decisions
+---@field fallbacks table<string, integer> of these, without a variant, by reason
+---@field rule_errors integer decisions in which a rule did not hold since it was wrong or took too long
+---@field exposures integer events that were queued
+---@field exposures_failed integer events that could not be queued, and were tried again with the next decision
+---@field remote mixpanel.RemoteFlagStats of those that Mixpanel decides
+---@field last_error? string what failed last and why
+---@field last_error_age? number seconds since then
+
+---How it goes with flags that Mixpanel decides: `stats().flags.remote`.
+---@class mixpanel.RemoteFlagStats
+---@field contexts integer that are remembered
+---@field pending integer of these, whose answers are still to come
+---@field requests integer
+---@field failures integer of these, without an answer of use
+
+---What became of records, from `client:poll()`.
+---@class mixpanel.Report
+---@field outcome "delivered"|"rejected"|"dropped"|"ambiguous"|"paused"|"stuck"|"spool"|"state"|"properties" the last six are no end: the records are still queued, unless another report says what became of them; `"spool"` is of the disk, `"state"` of a user's state and `"properties"` of the function of that option, and none of a record
+---@field endpoint string such as `"/track"`; `""` when no record is meant
+---@field count integer of records
+---@field status? integer of the HTTP reply; none without one
+---@field message? string why, in the API's words where it had any
+---@field uncertain boolean the records may have been applied all the same
+---@field records mixpanel.ReportRecord[] of a rejection, 20 at most; else empty
+
+---A record that was rejected.
+---@class mixpanel.ReportRecord
+---@field mark? integer by which `done` of what `mark` returned tells it from others
+---@field json? string the record as it was sent; left out beyond 64 KiB in one report
+---@field insert_id? string of an event
+---@field field? string what the API found wrong, such as `"properties.time"`
+---@field message? string
