@@ -349,7 +349,7 @@ function Client:spool_read(path) end
 
 ---@class mixpanel.SpoolFile
 ---@field name string
----@field kind "batch"|"open"|"damaged"|"rejected"|"unfinished"|"newer"|"other" sealed; a segment that is still written to or was not sealed; one of them that was set aside; what Mixpanel refused; not whole, of a process that died; of a version of this module that this one does not know; something else
+---@field kind "batch"|"open"|"damaged"|"rejected"|"unfinished"|"newer"|"other" sealed; a segment that is still written to or was not sealed; one of them that was set aside; what Mixpanel refused; not whole, being made or of a process that died; of a version of this module that this one does not know; something else
 ---@field endpoint? "events"|"import"|"people"|"groups" of a batch or segment
 ---@field bytes integer
 ---@field time number seconds since the epoch: of a batch's last record, else of the last change

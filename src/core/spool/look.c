@@ -23,7 +23,7 @@ typedef enum kind {
     OPEN,       /* an open segment */
     DAMAGED,    /* one of these that was set aside */
     REJECTED,   /* what Mixpanel refused */
-    UNFINISHED, /* its process died while it made it */
+    UNFINISHED, /* being made, or its process died */
     NEWER,      /* of a version that this one does not know */
     OTHER
 } kind;
