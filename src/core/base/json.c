@@ -204,8 +204,9 @@ mp_err mp_json_string(mp_buf *out, const char *s, size_t n, bool *repaired) {
 /* The length of the escape at `at`; 0: put_escape writes none like it. */
 static size_t own_escape(const char *at, size_t n) {
     char text[6];
-    for (unsigned char c = 0; c <= '\\'; c++) {
-        size_t length = is_plain(c) ? 0 : put_escape(text, c);
+    for (int c = 0; c <= '\\'; c++) {
+        unsigned char byte = (unsigned char)c;
+        size_t length = is_plain(byte) ? 0 : put_escape(text, byte);
         if (length > 0 && length <= n && memcmp(at, text, length) == 0)
             return length;
     }

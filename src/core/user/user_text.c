@@ -120,11 +120,15 @@ bool mp_user_text_is_ours(const char *text, size_t len) {
                             memcmp(text, start, sizeof start - 1) == 0);
 }
 
+static bool is_space(char c) {
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
 /* What stands behind `part`, where that is next but for white space, which
  * other programs write; NULL: it is not. */
 static const char *follow(const char *at, const char *end, const char *part) {
     size_t len = strlen(part);
-    while (at < end && memchr(" \t\r\n", *at, 4))
+    while (at < end && is_space(*at))
         at++;
     bool there = len <= (size_t)(end - at) && memcmp(at, part, len) == 0;
     return there ? at + len : NULL;
