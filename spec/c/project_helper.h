@@ -6,6 +6,7 @@
 #include "core/os/clock.h"
 #include "core/os/file.h"
 #include "core/project/project_state.h"
+#include "remove_tree.h"
 #include "unit.h"
 
 #include <dirent.h>
@@ -15,22 +16,6 @@
 #include <unistd.h>
 
 static char home[64];
-
-static inline void remove_tree(const char *path) {
-    DIR *list = opendir(path);
-    for (struct dirent *e; list && (e = readdir(list));) {
-        char *sub = NULL;
-        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 ||
-            asprintf(&sub, "%s/%s", path, e->d_name) < 0)
-            continue;
-        if (unlink(sub) != 0)
-            remove_tree(sub);
-        free(sub);
-    }
-    if (list)
-        closedir(list);
-    rmdir(path);
-}
 
 static inline void enter(void) {
     strcpy(home, "/tmp/mp_project_XXXXXX");

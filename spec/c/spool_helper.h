@@ -4,6 +4,7 @@
 
 #include "core/os/file.h"
 #include "core/spool/spool_state.h"
+#include "remove_tree.h"
 #include "unit.h"
 
 #include <dirent.h>
@@ -36,22 +37,6 @@ static inline mp_spool *enter(void) {
     reported[0] = '\0';
     reports = 0;
     return open_spool();
-}
-
-static inline void remove_tree(const char *path) {
-    DIR *list = opendir(path);
-    for (struct dirent *e; list && (e = readdir(list));) {
-        char *sub = NULL;
-        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 ||
-            asprintf(&sub, "%s/%s", path, e->d_name) < 0)
-            continue;
-        if (unlink(sub) != 0)
-            remove_tree(sub);
-        free(sub);
-    }
-    if (list)
-        closedir(list);
-    rmdir(path);
 }
 
 static inline void leave(mp_spool *spool) {
