@@ -10,23 +10,13 @@ local refused = users.refused
 describe("a function as the option properties", function()
   local mp
 
-  local function client(properties, more)
-    local options = { properties = properties }
-    for name, value in pairs(more or {}) do
-      options[name] = value
-    end
-    mp = users.client(options)
+  local function client(...)
+    mp = users.client_with(...)
     return mp
   end
 
-  -- The properties of what is sent, by the names of the events.
   local function sent()
-    local found = {}
-    for i, record in ipairs(users.sent(mp)) do
-      found[i] = record.properties
-      found[record.event] = record.properties
-    end
-    return found
+    return users.sent_properties(mp)
   end
 
   it("is called for each event with its name, and the event's own win", function()

@@ -73,4 +73,23 @@ function users.fails(text, ...)
   assert.is_truthy(tostring(message):find(text, 1, true), tostring(message))
 end
 
+-- A client with this option `properties`, and others.
+function users.client_with(properties, more)
+  local options = { properties = properties }
+  for name, value in pairs(more or {}) do
+    options[name] = value
+  end
+  return users.client(options)
+end
+
+-- The properties of what is sent, in order and by the names of the events.
+function users.sent_properties(mp)
+  local found = {}
+  for i, record in ipairs(users.sent(mp)) do
+    found[i] = record.properties
+    found[record.event] = record.properties
+  end
+  return found
+end
+
 return users
