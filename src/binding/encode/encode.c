@@ -46,11 +46,7 @@ static void repair(mp_encode *e, const char *fault) {
         e->repaired++;
 }
 
-void mp_encode_text(mp_encode *e, const char *text, size_t len) {
-    if (len > MP_TEXT_MAX)
-        e->truncated++;
-    if (mp_json_put_plain(e->out, text, len))
-        return;
+void mp_encode_any_text(mp_encode *e, const char *text, size_t len) {
     bool repaired = false;
     mp_json_string(e->out, text, len, &repaired);
     if (repaired)

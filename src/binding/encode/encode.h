@@ -75,7 +75,7 @@ mp_err mp_encode_judge(mp_encode *e, size_t len);
 
 /* Appends the value at the top, of a property, or of an object that lies
  * `objects` objects deep in one. */
-void mp_encode_value(mp_encode *e, int objects);
+static inline void mp_encode_value(mp_encode *e, int objects);
 
 /* Appends the array at the top, where the API wants one: a table with keys
  * 1..n or none, or what is marked as array. */
@@ -85,7 +85,7 @@ void mp_encode_list(mp_encode *e);
 void mp_encode_number(mp_encode *e);
 
 /* Appends a string. */
-void mp_encode_text(mp_encode *e, const char *text, size_t len);
+static inline void mp_encode_text(mp_encode *e, const char *text, size_t len);
 
 /* ---- pairs of an object ---- */
 
@@ -110,7 +110,35 @@ static inline void mp_encode_check_keys(mp_encode *e, size_t start) {
  * opening bracket, and closes it. */
 void mp_encode_close(mp_encode *e, size_t start, const char brackets[2]);
 
-/* ---- how most keys need no more than copying ---- */
+/* ---- how most texts and keys need no more than copying ---- */
+
+/* A text that is not plain. */
+void mp_encode_any_text(mp_encode *e, const char *text, size_t len);
+
+static inline void mp_encode_text(mp_encode *e, const char *text, size_t len) {
+    if (len > MP_TEXT_MAX)
+        e->truncated++;
+    if (!mp_json_put_plain(e->out, text, len))
+        mp_encode_any_text(e, text, len);
+}
+
+/* The string at the top. */
+static inline void mp_encode_string(mp_encode *e) {
+    size_t len;
+    const char *text = lua_tolstring(e->L, -1, &len);
+    mp_encode_text(e, text, len);
+}
+
+/* A value of another type. */
+void mp_encode_other(mp_encode *e, int type, int objects);
+
+static inline void mp_encode_value(mp_encode *e, int objects) {
+    int type = lua_type(e->L, -1);
+    if (type == LUA_TSTRING)
+        mp_encode_string(e);
+    else
+        mp_encode_other(e, type, objects);
+}
 
 bool mp_encode_any_key(mp_encode *e, int table, int key);
 

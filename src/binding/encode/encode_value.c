@@ -193,7 +193,7 @@ static void encode_unmarked(mp_encode *e, int table, depth at) {
 
 /* ---- tables ---- */
 
-/* Apart, so that the scalars of encode_at do without the large frame. */
+/* Apart, so that the scalars of encode_other do without the large frame. */
 #define APART __attribute__((noinline))
 
 /* The table, or what is marked as one, at the top. */
@@ -234,12 +234,6 @@ APART static void encode_table(mp_encode *e, depth at) {
 
 /* ---- values ---- */
 
-static void encode_string(mp_encode *e) {
-    size_t len;
-    const char *text = lua_tolstring(e->L, -1, &len);
-    mp_encode_text(e, text, len);
-}
-
 static void encode_boolean(mp_encode *e) {
     if (lua_toboolean(e->L, -1))
         mp_buf_add(e->out, "true", 4);
@@ -247,7 +241,7 @@ static void encode_boolean(mp_encode *e) {
         mp_buf_add(e->out, "false", 5);
 }
 
-APART static void encode_other(mp_encode *e, depth at) {
+APART static void encode_hinted(mp_encode *e, depth at) {
     lua_State *L = e->L;
     mp_digits digits;
     switch (mp_type_hint_of(L, -1, &digits)) {
@@ -266,11 +260,8 @@ APART static void encode_other(mp_encode *e, depth at) {
     }
 }
 
-static void encode_at(mp_encode *e, depth at) {
-    switch (lua_type(e->L, -1)) {
-    case LUA_TSTRING:
-        encode_string(e);
-        break;
+static void encode_other(mp_encode *e, int type, depth at) {
+    switch (type) {
     case LUA_TNUMBER:
         mp_encode_any_number(e);
         break;
@@ -284,12 +275,20 @@ static void encode_at(mp_encode *e, depth at) {
         encode_table(e, at);
         break;
     default:
-        encode_other(e, at);
+        encode_hinted(e, at);
     }
 }
 
-void mp_encode_value(mp_encode *e, int objects) {
-    encode_at(e, (depth){objects, objects});
+static void encode_at(mp_encode *e, depth at) {
+    int type = lua_type(e->L, -1);
+    if (type == LUA_TSTRING)
+        mp_encode_string(e);
+    else
+        encode_other(e, type, at);
+}
+
+void mp_encode_other(mp_encode *e, int type, int objects) {
+    encode_other(e, type, (depth){objects, objects});
 }
 
 /* ---- where the API wants a list ---- */
