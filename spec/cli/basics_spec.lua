@@ -1,30 +1,10 @@
 -- The command line as a whole, `send` and `check`.
 local cli = require "spec.support.cli"
+local cli_server = require "spec.support.cli_server"
 local process = require "spec.support.process"
-local sandbox = require "spec.support.sandbox"
 
 describe("mixpanel", function()
-  local server, folder
-
-  setup(function()
-    server = sandbox.start()
-    folder = cli.folder()
-  end)
-
-  teardown(function()
-    server:stop()
-    process.run("rm -rf " .. folder)
-  end)
-
-  before_each(function()
-    server:reset()
-  end)
-
-  local function run(arguments, environment)
-    environment = environment or {}
-    environment.MIXPANEL_API_HOST = environment.MIXPANEL_API_HOST or server.url
-    return cli.run(arguments, environment)
-  end
+  local here = cli_server()
 
   it("has a version and helps", function()
     local output, _, status = cli.run { "--version" }
@@ -47,13 +27,12 @@ describe("mixpanel", function()
   end)
 
   it("sends an event", function()
-    local token = { MIXPANEL_TOKEN = "projecttoken" }
     local output, complaints, status =
-      run({ "send", "Deploy", "service=api", "count:=3", "ok:=true", "--distinct-id", "u" }, token)
+      here.run({ "send", "Deploy", "service=api", "count:=3", "ok:=true", "--distinct-id", "u" })
     assert.equal("Delivered: Deploy\n", output)
     assert.equal("", complaints)
     assert.equal(0, status)
-    local record = server:records("/track")[1]
+    local record = here.server:records("/track")[1]
     assert.equal("Deploy", record.event)
     local properties = record.properties
     assert.same({ "api", 3, true, "u", "projecttoken" }, {
@@ -66,21 +45,20 @@ describe("mixpanel", function()
   end)
 
   it("says why an event does not arrive", function()
-    local token = { MIXPANEL_TOKEN = "projecttoken" }
-    local _, complaints, status = run({ "send", "A", "b" }, token)
+    local _, complaints, status = here.run({ "send", "A", "b" })
     assert.equal(2, status)
     assert.matches("b: expected a property", complaints)
-    _, complaints, status = run({ "send", "A", "b:={" }, token)
+    _, complaints, status = here.run({ "send", "A", "b:={" })
     assert.equal(2, status)
     assert.matches("no JSON", complaints)
-    _, complaints, status = run({ "send", "A", "time=1" }, token)
+    _, complaints, status = here.run({ "send", "A", "time=1" })
     assert.equal(3, status)
     assert.matches("properties%.time", complaints)
-    server:script { status = 400, body = { error = "not this one", status = 0 } }
-    _, complaints, status = run({ "send", "A" }, token)
+    here.server:script { status = 400, body = { error = "not this one", status = 0 } }
+    _, complaints, status = here.run({ "send", "A" })
     assert.equal(3, status)
     assert.matches("not this one", complaints)
-    _, complaints, status = run(
+    _, complaints, status = here.run(
       { "send", "A", "--timeout", "0.2" },
       { MIXPANEL_TOKEN = "projecttoken", MIXPANEL_API_HOST = "http://127.0.0.1:1" }
     )
@@ -89,17 +67,16 @@ describe("mixpanel", function()
   end)
 
   it("checks host and credentials", function()
-    local token = { MIXPANEL_TOKEN = "projecttoken" }
-    local output, _, status = run({ "check" }, token)
+    local output, _, status = here.run({ "check" })
     assert.equal(0, status)
     assert.matches("can be reached", output)
-    server:config { tokens = { "another" } }
+    here.server:config { tokens = { "another" } }
     local _, complaints
-    _, complaints, status = run({ "check" }, token)
+    _, complaints, status = here.run({ "check" })
     assert.equal(7, status)
     assert.not_equal("", complaints)
-    server:config { tokens = {} }
-    _, complaints, status = run({ "check", "--api-host", "http://127.0.0.1:1" }, token)
+    here.server:config { tokens = {} }
+    _, complaints, status = here.run({ "check", "--api-host", "http://127.0.0.1:1" })
     assert.equal(6, status)
     assert.matches("connect", complaints)
   end)
@@ -115,33 +92,33 @@ describe("mixpanel", function()
 
   it("takes secrets from a file that nobody else can read", function()
     local path = cli.write(
-      folder .. "/credentials",
+      here.folder .. "/credentials",
       "# who\ntoken = projecttoken\nusername = bot.1.mp-service-account\n"
         .. "secret = s3cret\nproject_id = 12\n"
     )
     local arguments = { "check", "--credentials", path }
     process.run("chmod 640 " .. path)
-    local _, complaints, status = run(arguments)
+    local _, complaints, status = here.run(arguments)
     assert.equal(2, status)
     assert.matches("mode 0600", complaints)
     process.run("chmod 600 " .. path)
-    arguments[4], arguments[5] = "--ca-file", server.ca_file
-    server:config {
+    arguments[4], arguments[5] = "--ca-file", here.server.ca_file
+    here.server:config {
       accounts = { { username = "bot.1.mp-service-account", secret = "s3cret", project_id = 12 } },
     }
-    _, complaints, status = run(arguments, { MIXPANEL_API_HOST = server.tls_url })
+    _, complaints, status = here.run(arguments, { MIXPANEL_API_HOST = here.server.tls_url })
     assert.equal("", complaints)
     assert.equal(0, status)
-    server:config {
+    here.server:config {
       accounts = { { username = "bot.1.mp-service-account", secret = "other", project_id = 12 } },
     }
-    status = select(3, run(arguments, { MIXPANEL_API_HOST = server.tls_url }))
+    status = select(3, here.run(arguments, { MIXPANEL_API_HOST = here.server.tls_url }))
     assert.equal(7, status)
     cli.write(path, "secrit = x\n")
-    _, complaints, status = run(arguments)
+    _, complaints, status = here.run(arguments)
     assert.equal(2, status)
     assert.matches("line 1", complaints)
-    _, complaints, status = run({ "check", "--token", "t" }, { MIXPANEL_SECRET = "s" })
+    _, complaints, status = here.run({ "check", "--token", "t" }, { MIXPANEL_SECRET = "s" })
     assert.equal(2, status)
     assert.matches("MIXPANEL_USERNAME", complaints)
   end)

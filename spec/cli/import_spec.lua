@@ -1,51 +1,13 @@
 -- `mixpanel import`: what becomes of the records of files.
 local cjson = require "cjson"
-local cli = require "spec.support.cli"
+local cli_server = require "spec.support.cli_server"
 local process = require "spec.support.process"
-local sandbox = require "spec.support.sandbox"
 
 local NOW = os.time()
 
 describe("import", function()
-  local server, folder
-
-  setup(function()
-    server = sandbox.start()
-  end)
-
-  teardown(function()
-    server:stop()
-  end)
-
-  before_each(function()
-    server:reset()
-    folder = cli.folder()
-  end)
-
-  after_each(function()
-    process.run("rm -rf " .. folder)
-  end)
-
-  local function import(arguments, input)
-    table.insert(arguments, 1, "import")
-    return cli.run(
-      arguments,
-      { MIXPANEL_API_HOST = server.url, MIXPANEL_TOKEN = "projecttoken" },
-      input
-    )
-  end
-
-  local function file(name, text)
-    return cli.write(folder .. "/" .. name, text)
-  end
-
-  local function counts(output)
-    local found = {}
-    for _, name in ipairs { "read", "delivered", "rejected", "left" } do
-      found[#found + 1] = tonumber(output:match(name .. " +(%d+)"))
-    end
-    return found
-  end
+  local here = cli_server()
+  local import, file, counts = here.import, here.file, here.counts
 
   local function event(i, more)
     return ('{"event":"E","properties":{"time":%d,"distinct_id":"u","i":%d%s}}'):format(
@@ -66,7 +28,7 @@ describe("import", function()
   -- How often each property `i` arrived.
   local function arrived(endpoint)
     local seen, n = {}, 0
-    for _, record in ipairs(server:records(endpoint or "/import")) do
+    for _, record in ipairs(here.server:records(endpoint or "/import")) do
       local i = record.properties.i
       seen[i] = (seen[i] or 0) + 1
       n = n + 1
@@ -85,7 +47,7 @@ describe("import", function()
       local path = file("a." .. kind, text)
       process.run("gzip -k " .. path)
       for _, suffix in ipairs { "", ".gz" } do
-        server:reset()
+        here.server:reset()
         local output, complaints, status = import { path .. suffix, "--quiet" }
         assert.equal("", complaints)
         assert.equal(0, status)
@@ -94,7 +56,7 @@ describe("import", function()
         assert.same({ 50, 50 }, { #seen, n })
         assert.equal(
           kind == "csv" and 'u "7"\n, x' or "u",
-          server:records("/import")[7].properties.distinct_id
+          here.server:records("/import")[7].properties.distinct_id
         )
       end
     end
@@ -125,8 +87,8 @@ describe("import", function()
       "-q",
     }
     assert.same({ "", 0 }, { complaints, status })
-    assert.same({ n = 1 }, server:records("/engage")[1]["$add"])
-    local group = server:records("/groups")[1]
+    assert.same({ n = 1 }, here.server:records("/engage")[1]["$add"])
+    local group = here.server:records("/groups")[1]
     assert.same({ name = "Acme", seats = "12" }, group["$set"])
     assert.same({ "company", "acme" }, { group["$group_key"], group["$group_id"] })
   end)
@@ -143,14 +105,14 @@ describe("import", function()
       "-q",
     }
     assert.same({ "", 0 }, { complaints, status })
-    local record = server:records("/import")[1]
+    local record = here.server:records("/import")[1]
     assert.same({ "Buy", 1672628645000 }, { record.event, record.properties.time })
     assert.same(
       { "u", "01234", "old" },
       { record.properties.distinct_id, record.properties.zip, record.properties.source }
     )
     assert.is_nil(record.properties.n)
-    server:reset()
+    here.server:reset()
     local json = file(
       "a.jsonl",
       '{"event":"A","ts":"2023-01-02T03:04:05Z","x":1}\n{"event":"B"}\n{"event":"C","x":2}\n'
@@ -165,7 +127,7 @@ describe("import", function()
     assert.equal("", complaints)
     assert.equal(3, status)
     assert.same({ 2, 1, 1, 0 }, counts(output))
-    record = server:records("/import")[1]
+    record = here.server:records("/import")[1]
     assert.same({ 1, 1672628645000 }, { record.properties.y, record.properties.time })
     assert.matches("no C", process.slurp(json .. ".rejected.jsonl"))
   end)
@@ -174,11 +136,11 @@ describe("import", function()
     local path = file("a.jsonl", (event(1) .. "\n"):rep(3))
     local function ids()
       local list = {}
-      for _, record in ipairs(server:records "/import") do
+      for _, record in ipairs(here.server:records "/import") do
         list[#list + 1] = record.properties["$insert_id"]
       end
       table.sort(list)
-      server:reset()
+      here.server:reset()
       return list
     end
     import { path, "-q" }
@@ -223,7 +185,7 @@ describe("import", function()
     for i = 0, 29 do
       failed[#failed + 1] = { index = i * 60, field = "properties.i", message = "not this" }
     end
-    server:script {
+    here.server:script {
       { endpoint = "/import", min_bytes = 20000, status = 503, times = 2 },
       {
         endpoint = "/import",
@@ -256,11 +218,11 @@ describe("import", function()
       assert.same({ "properties.i", "not this" }, { item.field, item.reason })
     end
     assert.equal(30, n)
-    server:reset()
+    here.server:reset()
     output, _, status = import { path .. ".rejected.jsonl", "-q" }
     assert.equal(0, status)
     assert.same({ 30, 30, 0, 0 }, counts(output))
-    for _, record in ipairs(server:records "/import") do
+    for _, record in ipairs(here.server:records "/import") do
       assert.is_true(records[record.properties.i])
     end
   end)
@@ -270,7 +232,7 @@ describe("import", function()
     local output, _, status = import { path, "--dry-run", "-q" }
     assert.equal(3, status)
     assert.matches("read +6\nfaults +1\n.*expected an object", output)
-    assert.same({}, server:requests())
+    assert.same({}, here.server:requests())
     assert.is_nil(process.slurp(path .. ".rejected.jsonl"))
   end)
 
@@ -295,10 +257,10 @@ describe("import", function()
       assert.equal(5, status)
       assert.matches(name, complaints)
     end
-    _, complaints, status = import { folder .. "/none.jsonl" }
+    _, complaints, status = import { here.folder .. "/none.jsonl" }
     assert.equal(5, status)
     assert.matches("none.jsonl: no such file", complaints)
-    _, complaints, status = import { folder }
+    _, complaints, status = import { here.folder }
     assert.equal(5, status)
     assert.matches("a directory", complaints)
   end)

@@ -1,8 +1,8 @@
 -- `mixpanel lookup-table` and `mixpanel flags`: requests that are no records.
 local cjson = require("cjson")
 local cli = require("spec.support.cli")
+local cli_server = require("spec.support.cli_server")
 local process = require("spec.support.process")
-local sandbox = require("spec.support.sandbox")
 
 local account = {
   MIXPANEL_TOKEN = "projecttoken",
@@ -12,45 +12,29 @@ local account = {
 }
 
 describe("mixpanel", function()
-  local server, folder
-
-  setup(function()
-    server = sandbox.start()
-    folder = cli.folder()
-  end)
-
-  teardown(function()
-    server:stop()
-    process.run("rm -rf " .. folder)
-  end)
-
-  before_each(function()
-    server:reset()
-  end)
+  local here = cli_server()
 
   local function run(arguments, changes)
-    local environment = {}
-    for name, value in pairs(account) do
-      environment[name] = value
+    local environment = { MIXPANEL_API_HOST = here.server.tls_url }
+    for _, list in ipairs { account, changes or {} } do
+      for name, value in pairs(list) do
+        environment[name] = value
+      end
     end
-    for name, value in pairs(changes or {}) do
-      environment[name] = value
-    end
-    environment.MIXPANEL_API_HOST = environment.MIXPANEL_API_HOST or server.tls_url
     arguments[#arguments + 1] = "--ca-file"
-    arguments[#arguments + 1] = server.ca_file
-    return cli.run(arguments, environment)
+    arguments[#arguments + 1] = here.server.ca_file
+    return here.run(arguments, environment)
   end
 
   describe("lookup-table", function()
     it("lists the tables", function()
-      server:script({
+      here.server:script({
         endpoint = "/lookup-tables",
         body = { code = 200, status = "OK", results = { { id = "a-1", name = "Songs" } } },
       })
       local output, complaints, status = run({ "lookup-table", "ls" })
       assert.same({ "a-1  Songs\n", "", 0 }, { output, complaints, status })
-      local request = server:requests()[1]
+      local request = here.server:requests()[1]
       assert.same({ "GET", "/lookup-tables" }, { request.method, request.path })
       assert.equal("12", request.query.project_id)
       -- Basic, of the account: bot:a"secret\ b
@@ -59,8 +43,8 @@ describe("mixpanel", function()
 
     it("replaces one by a file, as it is", function()
       local csv = 'id,name\n1,"a ""quoted"" one"\n2,"two\nlines"\n'
-      local path = cli.write(folder .. '/a "table".csv', csv)
-      server:script({
+      local path = cli.write(here.folder .. '/a "table".csv', csv)
+      here.server:script({
         endpoint = "/lookup-tables/a-1",
         body = { code = 200, status = "OK" },
         times = 2,
@@ -70,7 +54,7 @@ describe("mixpanel", function()
       process.run(("gzip -k '%s'"):format(path))
       output, complaints, status = run({ "lookup-table", "replace", "a-1", path .. ".gz" })
       assert.same({ "Replaced: a-1\n", "", 0 }, { output, complaints, status })
-      for i, request in ipairs(server:requests()) do
+      for i, request in ipairs(here.server:requests()) do
         assert.same({ "PUT", csv }, { request.method, request.body })
         assert.equal("text/csv", request.headers["content-type"])
         assert.equal(i == 2 and "gzip" or nil, request.content_encoding)
@@ -78,8 +62,8 @@ describe("mixpanel", function()
     end)
 
     it("says what Mixpanel does not take", function()
-      local path = cli.write(folder .. "/t.csv", "id\n1\n1\n")
-      server:script({
+      local path = cli.write(here.folder .. "/t.csv", "id\n1\n1\n")
+      here.server:script({
         endpoint = "/lookup-tables/a-1",
         status = 400,
         body = {
@@ -91,7 +75,7 @@ describe("mixpanel", function()
       local _, complaints, status = run({ "lookup-table", "replace", "a-1", path })
       assert.equal(3, status)
       assert.matches("row 1: duplicate id\nmixpanel: Mixpanel said 400: some rows", complaints)
-      server:script({ endpoint = "/lookup-tables", status = 401, body = { error = "no" } })
+      here.server:script({ endpoint = "/lookup-tables", status = 401, body = { error = "no" } })
       _, complaints, status = run({ "lookup-table", "ls" })
       assert.same({ "mixpanel: Mixpanel said 401: no\n", 7 }, { complaints, status })
       _, complaints, status = run({ "lookup-table", "replace", "b-2", path }) -- not there
@@ -114,22 +98,22 @@ describe("mixpanel", function()
       _, complaints, status = run({ "lookup-table", "ls" }, { MIXPANEL_API_HOST = host })
       assert.equal(6, status)
       assert.matches("^mixpanel: %(7%) ", complaints)
-      assert.equal(0, #server:requests())
+      assert.equal(0, #here.server:requests())
     end)
 
     it("never has the secret among the arguments of a process", function()
-      server:script({
+      here.server:script({
         endpoint = "/lookup-tables",
         delay_ms = 1500,
         body = { results = {} },
         times = 1,
       })
-      local environment = { MIXPANEL_API_HOST = server.tls_url }
+      local environment = { MIXPANEL_API_HOST = here.server.tls_url }
       for name, value in pairs(account) do
         environment[name] = value
       end
       local command =
-        cli.command({ "lookup-table", "ls", "--ca-file", server.ca_file }, environment)
+        cli.command({ "lookup-table", "ls", "--ca-file", here.server.ca_file }, environment)
       process.run(command .. " >/dev/null 2>&1 &")
       process.wait_for(function()
         return process.read("pgrep -x curl || true") ~= ""
@@ -139,7 +123,7 @@ describe("mixpanel", function()
         assert.is_nil(arguments:find("Basic", 1, true) or arguments:find("Ym90", 1, true))
         assert.is_nil(arguments:find("secret", 1, true))
       end
-      server:wait(1)
+      here.server:wait(1)
     end)
   end)
 
@@ -175,8 +159,8 @@ describe("mixpanel", function()
         secret = account.MIXPANEL_SECRET,
         project_id = account.MIXPANEL_PROJECT_ID,
       }
-      server:config({ accounts = { known } })
-      server:flags(cjson.encode(definitions))
+      here.server:config({ accounts = { known } })
+      here.server:flags(cjson.encode(definitions))
     end)
 
     it("lists them", function()
@@ -213,17 +197,17 @@ describe("mixpanel", function()
       assert.equal("", complaints)
       assert.equal(3, status)
       assert.equal("FLAG_NOT_FOUND", cjson.decode(output).fallback_reason)
-      assert.equal(0, #server:records("/track"))
+      assert.equal(0, #here.server:records("/track"))
     end)
 
     it("says what cannot be read or had", function()
       local _, complaints, status = run({ "flags", "eval", "checkout", "--context", "{" })
       assert.equal(2, status)
       assert.matches("no object of JSON", complaints)
-      server:script({ endpoint = "/flags/definitions", status = 401, body = "no" })
+      here.server:script({ endpoint = "/flags/definitions", status = 401, body = "no" })
       _, complaints, status = run({ "flags", "ls" })
       assert.same({ "mixpanel: Mixpanel said 401: no\n", 7 }, { complaints, status })
-      server:script({ endpoint = "/flags/definitions", body = "no JSON" })
+      here.server:script({ endpoint = "/flags/definitions", body = "no JSON" })
       _, complaints, status = run({ "flags", "ls" })
       assert.equal(6, status)
       assert.matches("Mixpanel said 200: ", complaints)

@@ -1,8 +1,7 @@
 -- An import that ends before its end, and goes on: MIXPANEL_SPEC_KILLS says how
 -- often it is killed, 4 times by default.
-local cli = require "spec.support.cli"
+local cli_server = require "spec.support.cli_server"
 local process = require "spec.support.process"
-local sandbox = require "spec.support.sandbox"
 local socket = require "socket"
 
 local NOW = os.time()
@@ -10,28 +9,7 @@ local KILLS = tonumber(os.getenv "MIXPANEL_SPEC_KILLS" or 4)
 local LINES = 30000
 
 describe("an interrupted import", function()
-  local server, folder
-
-  setup(function()
-    server = sandbox.start()
-  end)
-
-  teardown(function()
-    server:stop()
-  end)
-
-  before_each(function()
-    server:reset()
-    folder = cli.folder()
-  end)
-
-  after_each(function()
-    process.run("rm -rf " .. folder)
-  end)
-
-  local function environment()
-    return { MIXPANEL_API_HOST = server.url, MIXPANEL_TOKEN = "projecttoken" }
-  end
+  local here = cli_server()
 
   -- Two rows are equal each time.
   local function write(name)
@@ -42,28 +20,18 @@ describe("an interrupted import", function()
         math.floor(i / 2)
       )
     end
-    return cli.write(folder .. "/" .. name, table.concat(list))
-  end
-
-  -- The pid of an import in the background.
-  local function start(arguments)
-    table.insert(arguments, 1, "import")
-    local pid = process.read(
-      ("{ exec %s; } >%s/out 2>&1 & echo $!"):format(cli.command(arguments, environment()), folder)
-    )
-    return tonumber(pid)
+    return here.file(name, table.concat(list))
   end
 
   local function resume(arguments)
-    table.insert(arguments, 1, "import")
     arguments[#arguments + 1] = "--resume"
-    return cli.run(arguments, environment())
+    return here.import(arguments)
   end
 
   -- Each of i twice, by different ids; repeats have the same ids.
   local function check_arrived()
     local ids, n = {}, 0
-    for _, record in ipairs(server:records "/import") do
+    for _, record in ipairs(here.server:records "/import") do
       local i, id = record.properties.i, record.properties["$insert_id"]
       ids[i] = ids[i] or {}
       if not ids[i][id] then
@@ -90,7 +58,7 @@ describe("an interrupted import", function()
       end
       local output, complaints, status
       for i = 1, KILLS do
-        local pid = start { path, "-q", i > 1 and "--resume" or "--restart" }
+        local pid = here.start_import { path, "-q", i > 1 and "--resume" or "--restart" }
         socket.sleep(0.1 + 1.5 * (i - 0.5) / KILLS)
         if process.alive(pid) then
           process.signal(pid, "KILL")
@@ -111,10 +79,10 @@ describe("an interrupted import", function()
 
   it("says so, and how to go on", function()
     local path = write "a.jsonl"
-    server:script { endpoint = "/import", min_bytes = 20000, status = 503, times = 0 }
-    local pid = start { path, "-q" }
+    here.server:script { endpoint = "/import", min_bytes = 20000, status = 503, times = 0 }
+    local pid = here.start_import { path, "-q" }
     process.wait_for(function()
-      return #server:requests() > 1
+      return #here.server:requests() > 1
     end, "a request")
     process.signal(pid, "INT")
     socket.sleep(0.5)
@@ -122,10 +90,10 @@ describe("an interrupted import", function()
       process.signal(pid, "INT") -- it need not wait for a server that does not come back
     end
     process.wait_gone { pid }
-    local text = process.slurp(folder .. "/out")
+    local text = process.slurp(here.folder .. "/out")
     assert.matches("finishing what is under way", text)
-    server:reset()
-    local _, complaints, status = cli.run({ "import", path, "-q" }, environment())
+    here.server:reset()
+    local _, complaints, status = here.import { path, "-q" }
     assert.equal(5, status)
     assert.matches("%-%-resume goes on, %-%-restart begins anew", complaints)
     process.run("printf x >>" .. path)
@@ -143,9 +111,9 @@ describe("an interrupted import", function()
         i
       )
     end
-    local path = cli.write(folder .. "/p.jsonl", table.concat(list))
-    server:script { endpoint = "/engage", delay_ms = 100000, forget = true, times = 0 }
-    local pid = start { path, "-q", "--type=people", "--on-ambiguous=report" }
+    local path = here.file("p.jsonl", table.concat(list))
+    here.server:script { endpoint = "/engage", delay_ms = 100000, forget = true, times = 0 }
+    local pid = here.start_import { path, "-q", "--type=people", "--on-ambiguous=report" }
     process.wait_for(function()
       local journal = process.slurp(path .. ".import-journal")
       return journal and journal:find "handed %d+\n"
@@ -153,24 +121,22 @@ describe("an interrupted import", function()
     socket.sleep(0.3)
     process.signal(pid, "KILL")
     process.wait_gone { pid }
-    server:reset()
+    here.server:reset()
     local output, _, status = resume { path, "-q", "--type=people", "--on-ambiguous=report" }
     assert.equal(3, status)
     assert.matches("read +3000\ndelivered +1500\nrejected +1500[^\n]*\nleft +0\n", output)
     assert.matches("may have been applied", process.slurp(path .. ".rejected.jsonl"))
-    for _, record in ipairs(server:records "/engage") do
+    for _, record in ipairs(here.server:records "/engage") do
       assert.is_nil(record["$add"])
     end
   end)
 
   it("needs room for its journal", function()
     local path = write "a.jsonl"
-    local _, complaints, status =
-      cli.run({ "import", path, "-q", "--journal", "/dev/full" }, environment())
+    local _, complaints, status = here.import { path, "-q", "--journal", "/dev/full" }
     assert.equal(5, status)
     assert.matches("cannot write the journal /dev/full", complaints)
-    _, complaints, status =
-      cli.run({ "import", path, "-q", "--journal", folder .. "/no/j" }, environment())
+    _, complaints, status = here.import { path, "-q", "--journal", here.folder .. "/no/j" }
     assert.equal(5, status)
     assert.matches("no such file.*%-%-no%-journal", complaints)
   end)
