@@ -5,6 +5,7 @@
 #include <lua.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <time.h>
 
 int luaopen_meter(lua_State *L);
@@ -43,6 +44,22 @@ static int allocations(lua_State *L) {
         return 0;
     lua_pushnumber(L, (lua_Number)count());
     return 1;
+}
+
+static int64_t from_timeval(struct timeval t) {
+    return (int64_t)t.tv_sec * 1000000000 + (int64_t)t.tv_usec * 1000;
+}
+
+/* children(): the CPU time in ns of all processes that this one has started and
+ * that have ended, theirs included, and the most memory that one of them had,
+ * in KiB. */
+static int children(lua_State *L) {
+    struct rusage usage;
+    getrusage(RUSAGE_CHILDREN, &usage);
+    int64_t ns = from_timeval(usage.ru_utime) + from_timeval(usage.ru_stime);
+    lua_pushnumber(L, (lua_Number)ns);
+    lua_pushnumber(L, (lua_Number)usage.ru_maxrss);
+    return 2;
 }
 
 /* empty(...): what a call into C costs. */
@@ -160,6 +177,7 @@ __attribute__((visibility("default"))) int luaopen_meter(lua_State *L) {
         {"thread_ns", thread_ns},
         {"process_ns", process_ns},
         {"wall_ns", wall_ns},
+        {"children", children},
         {"allocations", allocations},
         {"empty", empty},
         {"sleep", sleep_ns},

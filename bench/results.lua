@@ -169,6 +169,10 @@ end
 
 -- ---- delivery ----
 
+local function mib(kib)
+  return ("%.0f MiB"):format(kib / 1024)
+end
+
 local function write_deliveries(m)
   local d = m.deliveries
   say "## From the program to the sink\n"
@@ -201,7 +205,7 @@ local function write_deliveries(m)
       us(result.wall_ns),
       ns(result.bytes),
       result.requests,
-      ("%.0f MiB"):format(result.peak_kib / 1024)
+      mib(result.peak_kib)
     )
   end
   say ""
@@ -216,7 +220,7 @@ local function write_deliveries(m)
       ("%d"):format(result.events),
       us(result.cpu_ns),
       us(result.wall_ns),
-      ("%.0f MiB"):format(result.peak_kib / 1024),
+      mib(result.peak_kib),
       table.concat(steps, " ")
     )
   end
@@ -229,8 +233,30 @@ local function write_deliveries(m)
       entry.projects or 1,
       us(entry.result.cpu_ns),
       ratio(entry.result.cpu_ns, m.crowd[1].result.cpu_ns),
-      ("%.0f MiB"):format(entry.result.peak_kib / 1024)
+      mib(entry.result.peak_kib)
     )
+  end
+  say ""
+end
+
+local function write_files(m)
+  say "## From a file to the sink\n"
+  say("`mixpanel import` and npm `mixpanel-import` with its defaults, from start to end,")
+  say("%d events; CPU and memory of all processes that take part.\n", m.files.events)
+  head("file", "bytes", "CPU per event", "ratio", "real time per event", "ratio", "peak memory")
+  for _, file in ipairs(m.files.files) do
+    for _, who in ipairs { "ours", "peer" } do
+      local result, peer = file[who], file.peer
+      row(
+        file.kind .. (who == "ours" and ", `mixpanel import`" or ", npm `mixpanel-import`"),
+        file.bytes,
+        us(result.cpu_ns),
+        ratio(result.cpu_ns, peer.cpu_ns),
+        us(result.wall_ns),
+        ratio(result.wall_ns, peer.wall_ns),
+        mib(result.peak_kib)
+      )
+    end
   end
   say ""
 end
@@ -349,6 +375,7 @@ function Results.write(path, measured)
   write_targets(measured)
   write_calls(measured)
   write_deliveries(measured)
+  write_files(measured)
   write_nginx(measured)
   write_collector(measured)
   say "## How long single calls take\n"

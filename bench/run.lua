@@ -243,6 +243,12 @@ local function collector()
   return results(command, sink.url, sink.slow, sink.dir, million)[1]
 end
 
+-- Files through the command line, and through npm mixpanel-import.
+local function files()
+  note "files"
+  return results("lua5.4 bench/import.lua %s %d 2>/dev/null", sink.url, million)[1]
+end
+
 -- ---- all ----
 
 local function measure(counts)
@@ -253,6 +259,7 @@ local function measure(counts)
     lua = calls "lua5.4",
     luajit = calls "luajit",
     deliveries = deliveries(),
+    files = files(),
     flags = flags(),
     flags_latency = flags_latency(),
     growth = growth(),

@@ -60,6 +60,13 @@ function Targets.of(m)
   )
   target("CPU per event without gzip, of the Node SDK's", d.plain.cpu_ns / d.node.cpu_ns, 0.2)
   target("CPU per event with gzip, of mixpanel-import's", d.gzip.cpu_ns / d.import.cpu_ns, 0.25)
+  for _, file in ipairs(m.files.files) do
+    local name = ("`mixpanel import` of %s, "):format(file.kind)
+    local ours, peer = file.ours, file.peer
+    target(name .. "CPU, of mixpanel-import's", ours.cpu_ns / peer.cpu_ns, 0.25)
+    target(name .. "real time, of mixpanel-import's", ours.wall_ns / peer.wall_ns, 0.25)
+    target(name .. "memory, of mixpanel-import's", ours.peak_kib / peer.peak_kib, 0.25)
+  end
   for _, flag in ipairs { { "plain", "without a rule" }, { "ruled", "with a rule" } } do
     target(
       ("decision of a flag %s, %.0f ns: time of the Node SDK's"):format(
