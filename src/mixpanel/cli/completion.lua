@@ -42,7 +42,7 @@ local function manual(parser)
   return table.concat(lines, "\n") .. "\n"
 end
 
-function completion.run(args)
+function completion.run(args, context)
   local parser = require("mixpanel.cli").parser()
   local text
   if args.what == "man" then
@@ -50,7 +50,7 @@ function completion.run(args)
   else
     text = parser["get_" .. args.what .. "_complete"](parser)
   end
-  io.stdout:write(text)
+  context:print(text)
   return exit.ok
 end
 

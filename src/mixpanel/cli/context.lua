@@ -2,8 +2,9 @@
 --
 --     context.exit                    the exit statuses, cli/exit.lua
 --     context:say(format, …)          a line on standard output
+--     context:print(text)             a text on standard output
 --     context:note(format, …)         a line on standard error
---     context.fail(status, format, …) ends the command with a message
+--     context.fail(status, format, …) ends the command with a message, if there is one
 --     context:client(args[, options]) a client of the project that the options of
 --                                     Context.add_project name; closed at the end
 --     context:onlooker(args[, options])  the same that sends nothing
@@ -19,27 +20,43 @@ function Context.new()
 end
 
 function Context.fail(status, format, ...)
-  error(setmetatable({ status = status, message = format:format(...) }, Failure), 0)
+  local message = format and format:format(...)
+  error(setmetatable({ status = status, message = message }, Failure), 0)
 end
 
 function Context.is_failure(why)
   return getmetatable(why) == Failure
 end
 
--- Without a reader, as behind `| head`, there is nobody left to write for.
-local function write(file, format, ...)
-  local ok = file:write(format:format(...), "\n")
+local EPIPE = 32
+
+-- Without a reader there is nobody left to write for, and nothing to complain of.
+local function check_output(ok, why, code)
   if not ok then
-    Context.fail(exit.failed, "nobody reads the output any more")
+    if code == EPIPE then
+      Context.fail(exit.unread)
+    end
+    Context.fail(exit.input, "cannot write the output: %s", why)
   end
 end
 
-function Context.say(_, format, ...)
-  write(io.stdout, format, ...)
+-- A text as it is, on standard output.
+function Context.print(_, text)
+  check_output(io.stdout:write(text))
 end
 
+function Context.say(_, format, ...)
+  check_output(io.stdout:write(format:format(...), "\n"))
+end
+
+-- Remarks are not worth ending for.
 function Context.note(_, format, ...)
-  write(io.stderr, format, ...)
+  io.stderr:write(format:format(...), "\n")
+end
+
+-- What was said is out, or fails.
+function Context.flush()
+  check_output(io.stdout:flush())
 end
 
 -- Gives a command's parser the options that say which project, and where.

@@ -9,4 +9,5 @@ return {
   network = 6, -- the API cannot be reached
   unauthorized = 7, -- the API refuses the credentials
   interrupted = 130, -- by Ctrl-C
+  unread = 141, -- nobody reads the output any more, as behind `| head -1`
 }
