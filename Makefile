@@ -93,9 +93,14 @@ $(MODULE): $(OBJ) $(BINDING:src/binding/%.c=$(BUILD)/obj/$(ABI)/%.o)
 	$(CC) $(SHARED) -o $@ $^ -l$(LINK) $(LIBS)
 endif
 
-$(BUILD)/spec/%: spec/c/%.c $(OBJ)
+# An archive, of which the linker takes what a program needs.
+$(BUILD)/core.a: $(OBJ)
+	@rm -f $@
+	ar rcs $@ $^
+
+$(BUILD)/spec/%: spec/c/%.c $(BUILD)/core.a
 	@mkdir -p $(@D)
-	$(CC) $(SPEC_FLAGS) $(LDFLAGS) -MMD -MP -o $@ $< $(OBJ) $(LIBS)
+	$(CC) $(SPEC_FLAGS) $(LDFLAGS) -MMD -MP -o $@ $< $(BUILD)/core.a $(LIBS)
 
 # Unit tests of the binding, in Lua 5.4.
 BINDING_UNITS = $(patsubst spec/%.c,$(BUILD)/spec/%,$(wildcard spec/binding/*_spec.c))
