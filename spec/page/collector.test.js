@@ -1,33 +1,14 @@
 // mixpanel-browser, from its loader snippet, posts to mixpanel.collector: what
-// leaves the page arrives once, as it was but for what docs/collector.md says.
+// leaves the page arrives once, as it arrives without the collector but for what
+// docs/collector.md says.
 "use strict";
 const assert = require("node:assert");
-const { execFileSync, spawn } = require("node:child_process");
-const fs = require("node:fs");
-const http = require("node:http");
-const path = require("node:path");
-const { once } = require("node:events");
+const { execFileSync } = require("node:child_process");
 const { after, before, describe, test } = require("node:test");
+const calls = require("./calls");
+const collector = require("./collector");
+const records = require("./records");
 const support = require("./support");
-
-const dist = path.join(path.dirname(require.resolve("mixpanel-browser/package.json")), "dist");
-const read = (name) => fs.readFileSync(path.join(dist, name), "utf8");
-
-// The SDK, and what it loads by itself.
-function find(url) {
-  if (/^\/sdk\.js/.test(url)) return "mixpanel.min.js";
-  const name = url.match(/^\/libs\/([\w.-]+\.js)$/);
-  return name && "async-modules/" + name[1];
-}
-
-const page = (script) => `<!doctype html><html lang="en"><meta charset="utf-8"><title>Home</title>
-<link rel="icon" href="data:,">
-${script}
-<h1>Home</h1><button>Press</button><a id="link" href="/home?gone">Follow</a>
-<form id="form" action="/home"><label>Text <input name="text"></label> <input type="submit" id="send"></form></html>`;
-
-const MIXPANELS = `<script>MIXPANEL_CUSTOM_LIB_URL = "/sdk.js"</script>
-<script>${read("mixpanel-jslib-snippet.min.js")}</script>`;
 
 // The script of collector.snippet, for an SDK that takes its time to come.
 function makeOwn(host) {
@@ -39,299 +20,190 @@ function makeOwn(host) {
   return execFileSync("lua5.4", ["-", host], { cwd: support.ROOT, input: program, encoding: "utf8" });
 }
 
-// The SDK's base64 writes each half of a surrogate pair as three bytes.
-function decodeBase64(data) {
-  const bytes = Buffer.from(data, "base64").toString("latin1");
-  const mended = bytes.replace(/\xed([\xa0-\xaf])(.)\xed([\xb0-\xbf])(.)/gs, (_, a, b, c, d) => {
-    const half = (high, low) => ((high.charCodeAt(0) & 15) << 6) | (low.charCodeAt(0) & 63);
-    return Buffer.from(String.fromCodePoint(0x10000 + (half(a, b) << 10) + half(c, d))).toString("latin1");
-  });
-  return Buffer.from(mended, "latin1").toString("utf8");
-}
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-// The endpoint and the records of a request, or nothing for another.
-function decode(request) {
-  const endpoint = new URL(request.url()).pathname.match(/^\/mp\/(track|engage|groups)\/$/);
-  if (!endpoint || request.method() !== "POST") return [];
-  const data = new URLSearchParams(request.postData()).get("data");
-  const records = JSON.parse(/^[[{]/.test(data) ? data : decodeBase64(data));
-  return [].concat(records).map((record) => ({ endpoint: "/" + endpoint[1], record }));
-}
-
-// As it arrives: the visitor's address in its place.
-function expected({ endpoint, record }) {
-  const copy = structuredClone(record);
-  if (endpoint === "/track") copy.properties.ip = "127.0.0.1";
-  if (endpoint === "/engage") copy.$ip = "127.0.0.1";
-  return copy;
-}
-
-// What the collector adds to updates of people is no part of the comparison.
-function arrived(record) {
-  const copy = structuredClone(record);
-  if (copy.$distinct_id) assert.ok(Number.isInteger(copy.$time));
-  delete copy.$time;
-  return copy;
-}
-
-const sorted = (records) => records.map((record) => JSON.stringify(sortKeys(record))).sort();
-
-function sortKeys(value) {
-  if (Array.isArray(value)) return value.map(sortKeys);
-  if (value === null || typeof value !== "object") return value;
-  return Object.fromEntries(Object.keys(value).sort().map((key) => [key, sortKeys(value[key])]));
-}
+// What pages call, and how many records that makes: of calls that are kept, those
+// of people come first, and those that track last.
+const SCENES = [
+  { name: "most methods", calls: calls.mostMethods, late: 18, early: 18 },
+  { name: "the others", calls: calls.otherMethods, late: 12, early: 11 },
+  { name: "reset and set_config", calls: calls.settings, late: 3, early: 2 },
+  { name: "consent", calls: calls.consent, late: 2, early: 2 },
+  { name: "start_batch_senders", calls: calls.batchSenders, late: 4, early: 4, config: { batch_autostart: false } },
+  { name: "session recording", calls: calls.recording, late: 1, early: 1 },
+];
 
 describe("the collector", () => {
-  let sandbox, pages, origin, site, url, browser, posted, makeEarly;
+  let stage;
 
   before(async () => {
-    sandbox = support.start();
-    pages = http.createServer((request, response) => {
-      const file = find(request.url);
-      response.setHeader("Content-Type", file ? "text/javascript" : "text/html");
-      const early = `<script>${makeEarly}</script>`;
-      const text = file ? read(file) : request.url === "/early" ? page(early) : page(MIXPANELS);
-      setTimeout(() => response.end(text), /late$/.test(request.url) ? 300 : 0);
-    });
-    await new Promise((resolve) => pages.listen(0, "127.0.0.1", resolve));
-    origin = `http://127.0.0.1:${pages.address().port}`;
-    const command = ["spec/page/collector_site.lua", sandbox.url, origin];
-    site = spawn("lua5.4", command, { cwd: support.ROOT, stdio: ["pipe", "pipe", "inherit"] });
-    url = String(await once(site.stdout, "data")).trim();
-    browser = await support.browse();
-    browser.page.on("request", (request) => posted.push(...decode(request)));
+    stage = await collector.start();
   });
 
   after(async () => {
-    await browser.close();
-    site.stdin.end();
-    await once(site, "exit");
-    pages.close();
-    support.stop(sandbox);
+    await stage.close();
   });
 
-  // The records that the sandbox has of each endpoint.
-  async function kept() {
-    const all = {};
-    for (const endpoint of ["/track", "/engage", "/groups"]) {
-      const { text } = await support.request(sandbox, "GET", "/sandbox/records?endpoint=" + endpoint);
-      all[endpoint] = JSON.parse(text).flatMap(({ body }) => body);
+  // What arrives by way of the collector, and what without it.
+  async function run(when, { calls: make, config }, n) {
+    const visit = async (more) => {
+      if (when === "early") return stage.callEarly(make, { ...config, ...more });
+      await stage.open({ ...config, ...more });
+      await stage.page.evaluate(make);
+    };
+    await visit({});
+    await stage.compare(n);
+    await pause(300); // nothing more comes
+    const ours = await stage.compare(n);
+    await visit({ api_host: stage.mixpanel.url });
+    await support.until(() => stage.posted.length >= n, n + " records without the collector");
+    await pause(300);
+    return [ours, stage.direct()];
+  }
+
+  for (const scene of SCENES) {
+    for (const when of ["early", "late"]) {
+      const moment = when === "early" ? "before the SDK is there" : "afterwards";
+      test(`takes the same as Mixpanel does: ${scene.name}, called ${moment}`, async () => {
+        const [ours, direct] = await run(when, scene, scene[when]);
+        let n = 0;
+        for (const endpoint of collector.ENDPOINTS) {
+          const seen = records.sorted(ours[endpoint].map(records.arrived).map(records.mask));
+          assert.deepStrictEqual(seen, records.sorted(direct[endpoint].map(records.mask)), endpoint);
+          n += seen.length;
+        }
+        assert.strictEqual(n, scene[when], JSON.stringify(ours));
+      });
     }
-    return all;
   }
 
-  const count = (all) => Object.values(all).reduce((n, list) => n + list.length, 0);
+  for (const [event, method, selector] of [
+    ["Followed", "track_links", "#link"],
+    ["Sent", "track_forms", "#form"],
+  ]) {
+    const press = () => stage.page.click(selector === "#form" ? "#send" : selector);
+    const check = async () => {
+      const [record] = (await stage.compare(1))["/track"];
+      assert.strictEqual(record.event, event);
+      assert.strictEqual(record.properties.a, 1);
+    };
 
-  async function open(config) {
-    posted = [];
-    await support.request(sandbox, "POST", "/sandbox/reset");
-    await browser.page.goto(origin + "/home?x=1");
-    await browser.page.context().clearCookies();
-    await browser.page.evaluate(
-      ([host, more]) => {
-        for (const store of [localStorage, sessionStorage]) store.clear();
-        const own = { api_host: host, lib_base_path: "/libs/", batch_flush_interval_ms: 200 };
-        mixpanel.init("projecttoken", { ...own, ...more });
-      },
-      [url + "/mp", config]
-    );
-    await browser.page.waitForFunction(() => mixpanel.__loaded);
+    test(`takes what ${method} tracks, called before the SDK is there`, async () => {
+      await stage.callEarly(calls.links);
+      await press();
+      await check();
+    });
+
+    test(`takes what ${method} tracks, called afterwards`, async () => {
+      await stage.open({});
+      await stage.page.evaluate(calls.links);
+      await press();
+      await check();
+    });
   }
 
-  async function compare(n) {
-    await support.until(async () => posted.length >= n && count(await kept()) >= posted.length, n + " records");
-    const all = await kept();
-    for (const endpoint of Object.keys(all)) {
-      const own = posted.filter((sent) => sent.endpoint === endpoint).map(expected);
-      assert.deepStrictEqual(sorted(all[endpoint].map(arrived)), sorted(own), endpoint);
-    }
-    const ids = all["/track"].map((record) => record.properties.$insert_id);
-    assert.strictEqual(new Set(ids).size, ids.length);
-    return all;
-  }
-
-  function makeCalls() {
-    const text = "é漢😀\u2028\"\\";
-    mixpanel.track("Plain", { text, n: 1.5e-7, big: 12345678901234567000, list: [1, null, text], o: { a: { b: true } } });
-    mixpanel.track_pageview();
-    mixpanel.register({ plan: "pro" });
-    mixpanel.time_event("Timed");
-    mixpanel.track("Timed");
-    mixpanel.identify("user-1");
-    mixpanel.people.set({ $email: "a@example.com", text });
-    mixpanel.people.set_once("first", 1);
-    mixpanel.people.increment("n", 2);
-    mixpanel.people.append("list", text);
-    mixpanel.people.union("set", ["a", "b"]);
-    mixpanel.people.remove("set", "a");
-    mixpanel.people.unset("gone");
-    mixpanel.set_group("company", "acme");
-    mixpanel.add_group("company", "other");
-    mixpanel.get_group("company", "acme").set({ size: 7 });
-    mixpanel.track_with_groups("Grouped", { a: 1 }, { company: "acme" });
-    mixpanel.alias("alias-1");
-  }
-
-  // What is left of the snippet's methods.
-  function makeOtherCalls() {
-    mixpanel.register({ plan: "pro", gone: 1 });
-    mixpanel.register_once({ first: 1 });
-    mixpanel.unregister("gone");
-    mixpanel.name_tag("tag");
-    mixpanel.identify("user-2");
-    mixpanel.people.track_charge(9.5, { $time: "2026-01-01T00:00:00" });
-    mixpanel.people.clear_charges();
-    mixpanel.set_group("company", ["acme", "other"]);
-    mixpanel.remove_group("company", "acme");
-    const group = mixpanel.get_group("company", "other");
-    group.set_once({ first: 1 });
-    group.union("tags", ["x", "y"]);
-    group.remove("tags", "x");
-    group.unset("first");
-    group.delete();
-    mixpanel.track("Before");
-    mixpanel.people.delete_user();
-    mixpanel.disable(["Off"]);
-    mixpanel.track("Off");
-  }
+  test("was sent what each method of the snippet's list makes", () => {
+    const { all, group } = collector.METHODS;
+    const names = [...all, ...group.map((name) => "get_group." + name)].sort();
+    assert.ok(names.length >= 41, names.join());
+    for (const when of ["early", "late"]) assert.deepStrictEqual([...stage.called[when]].sort(), names, when);
+  });
 
   for (const [name, config] of [
-    ["in batches", {}],
     ["one by one", { batch_requests: false }],
     ["as JSON", { api_payload_format: "json" }],
   ]) {
-    test("takes what every method sends, " + name, async () => {
-      await open(config);
-      await browser.page.evaluate(makeCalls);
-      const all = await compare(18);
+    test("takes what methods send, " + name, async () => {
+      await stage.open(config);
+      await stage.page.evaluate(calls.mostMethods);
+      const all = await stage.compare(18);
       assert.ok(all["/track"].length >= 7 && all["/engage"].length >= 9 && all["/groups"].length === 1);
     });
   }
 
-  test("takes what the other methods send, and links and forms", async () => {
-    await open({});
-    await browser.page.evaluate(makeOtherCalls);
-    const all = await compare(12);
-    assert.deepStrictEqual(all["/track"].map((record) => record.event).sort(), ["$identify", "Before"]);
-    assert.ok(!all["/track"].some(({ properties }) => "gone" in properties));
-    assert.strictEqual(all["/groups"].length, 5);
-    for (const [event, act, selector] of [
-      ["Followed", "track_links", "#link"],
-      ["Sent", "track_forms", "#form"],
-    ]) {
-      await open({});
-      await browser.page.evaluate(([method, query, name]) => mixpanel[method](query, name, { a: 1 }), [act, selector, event]);
-      await browser.page.click(selector === "#form" ? "#send" : selector);
-      const [record] = (await compare(1))["/track"];
-      assert.strictEqual(record.event, event);
-      assert.strictEqual(record.properties.a, 1);
-    }
-  });
-
-  test("forgets who somebody was, after reset", async () => {
-    await open({});
-    await browser.page.evaluate(() => {
-      mixpanel.identify("user-3");
-      mixpanel.reset();
-      mixpanel.track("After");
-    });
-    const record = (await compare(3))["/track"].find(({ event }) => event === "After");
-    assert.match(record.properties.distinct_id, /^\$device:/);
-  });
-
   test("has a loader of its own, which keeps what a page calls before the SDK is there", async () => {
-    for (const calls of [makeCalls, makeOtherCalls]) {
-      posted = [];
-      await support.request(sandbox, "POST", "/sandbox/reset");
-      await browser.page.goto(origin + "/home");
-      await browser.page.context().clearCookies();
-      await browser.page.evaluate(() => localStorage.clear());
-      makeEarly = `${makeOwn(url + "/mp")}\n(${calls})();`;
-      await browser.page.goto(origin + "/early");
-      await browser.page.waitForFunction(() => mixpanel.__loaded);
-      // Kept calls of people come first: one that deletes the user, before it is
-      // known, is refused.
-      const all = await compare(calls === makeCalls ? 18 : 11);
-      assert.strictEqual(all["/groups"].length, calls === makeCalls ? 1 : 5);
+    const own = makeOwn(stage.url + "/mp");
+    for (const name of collector.METHODS.all) {
+      assert.match(own, new RegExp(`\\b${name.replace("people.", "")}\\b`)); // the same list
+    }
+    for (const { calls: make, early } of SCENES.slice(0, 2)) {
+      await stage.openEarly(`<script>${own}\n(${make})();</script>`);
+      const all = await stage.compare(early);
+      assert.strictEqual(all["/groups"].length, make === calls.mostMethods ? 1 : 5);
     }
   });
 
   test("takes the beacons of a page that is left", async () => {
-    await open({ batch_flush_interval_ms: 60000 });
-    await browser.page.evaluate(() => mixpanel.track("Last words"));
-    await browser.page.goto("about:blank");
-    await support.until(async () => count(await kept()) >= 1, "the beacon");
-    assert.strictEqual((await kept())["/track"][0].event, "Last words");
-  });
-
-  test("passes replay and flags on, whose requests browsers ask for leave to send", async () => {
-    const answers = {};
-    const note = (response) => {
-      const { pathname } = new URL(response.url());
-      const kind = pathname.match(/^\/mp\/(record|flags)/);
-      if (kind && response.request().method() !== "OPTIONS") answers[kind[1]] = response.status();
-    };
-    browser.page.on("response", note);
-    await open({ flags: true, record_sessions_percent: 100, record_min_ms: 0 });
-    // The recorder sends every ten seconds.
-    const deadline = Date.now() + 60000;
-    while (!(answers.flags && answers.record) && Date.now() < deadline) {
-      await browser.page.click("button");
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
-    browser.page.off("response", note);
-    assert.deepStrictEqual(answers, { flags: 200, record: 200 });
+    await stage.open({ batch_flush_interval_ms: 60000 });
+    await stage.page.evaluate(() => {
+      mixpanel.track("Last words", { text: "é漢😀\u2028", n: 1.5e-7, list: [1, null] });
+      mixpanel.identify("user-5");
+      mixpanel.track("The very last");
+    });
+    await pause(500); // until the SDK has queued all of them
+    assert.deepStrictEqual(stage.posted, []);
+    const kinds = [];
+    const note = (request) => /track/.test(request.url()) && kinds.push(request.resourceType());
+    stage.page.on("request", note);
+    await stage.page.goto("about:blank");
+    const all = await stage.compare(3);
+    stage.page.off("request", note);
+    assert.deepStrictEqual(kinds, ["ping"]);
+    const events = all["/track"].map(({ event }) => event).sort();
+    assert.deepStrictEqual(events, ["$identify", "Last words", "The very last"]);
   });
 
   test("keeps nothing of who sends DNT or GPC, where it is told so", async () => {
     for (const header of ["DNT", "Sec-GPC"]) {
-      await open({ api_host: url + "/shy", ignore_dnt: true, batch_requests: false });
-      await browser.page.setExtraHTTPHeaders({ [header]: "1" });
+      await stage.open({ api_host: stage.url + "/shy", ignore_dnt: true, batch_requests: false });
+      await stage.page.setExtraHTTPHeaders({ [header]: "1" });
       const [reply] = await Promise.all([
-        browser.page.waitForResponse(/\/shy\/track\//),
-        browser.page.evaluate(() => mixpanel.track("Never")),
+        stage.page.waitForResponse(/\/shy\/track\//),
+        stage.page.evaluate(() => mixpanel.track("Never")),
       ]);
-      await browser.page.setExtraHTTPHeaders({});
+      await stage.page.setExtraHTTPHeaders({});
       assert.strictEqual(reply.status(), 200);
       assert.strictEqual(await reply.text(), "1");
-      const again = browser.page.waitForResponse(/\/shy\/track\//);
-      await browser.page.evaluate(() => mixpanel.track("Kept"));
+      const again = stage.page.waitForResponse(/\/shy\/track\//);
+      await stage.page.evaluate(() => mixpanel.track("Kept"));
       await again;
-      await support.until(async () => count(await kept()) >= 1, "the event that may be kept");
-      assert.deepStrictEqual((await kept())["/track"].map(({ event }) => event), ["Kept"]);
+      const events = async () => (await stage.kept())["/track"].map(({ event }) => event);
+      await support.until(async () => (await events()).length >= 1, "the event that may be kept");
+      assert.deepStrictEqual(await events(), ["Kept"]);
     }
   });
 
   test("gets nothing of a browser with DNT: the SDK sends nothing", async () => {
-    await browser.page.addInitScript(() => {
+    await stage.page.addInitScript(() => {
       if (location.hash === "#dnt") Object.defineProperty(navigator, "doNotTrack", { value: "1" });
     });
-    await open({});
-    await browser.page.goto("about:blank");
-    await browser.page.goto(origin + "/home#dnt");
-    await browser.page.evaluate((host) => {
+    await stage.open({});
+    await stage.page.goto("about:blank");
+    await stage.page.goto(stage.origin + "/home#dnt");
+    await stage.page.evaluate((host) => {
       mixpanel.init("projecttoken", { api_host: host, batch_flush_interval_ms: 100 });
       mixpanel.track("Never");
-    }, url + "/mp");
-    await browser.page.waitForFunction(() => mixpanel.__loaded);
-    await new Promise((resolve) => setTimeout(resolve, 600));
-    assert.deepStrictEqual(posted, []);
+    }, stage.url + "/mp");
+    await stage.page.waitForFunction(() => mixpanel.__loaded);
+    await pause(600);
+    assert.deepStrictEqual(stage.posted, []);
   });
 
   test("gets nothing of who opted out", async () => {
-    await open({});
-    await browser.page.evaluate(() => {
+    await stage.open({});
+    const opted = await stage.page.evaluate(() => {
       mixpanel.opt_out_tracking();
       mixpanel.track("Never");
+      return [mixpanel.has_opted_out_tracking(), mixpanel.has_opted_in_tracking()];
     });
-    await new Promise((resolve) => setTimeout(resolve, 600));
-    assert.deepStrictEqual(posted, []);
-    await browser.page.evaluate(() => {
+    assert.deepStrictEqual(opted, [true, false]);
+    await pause(600);
+    assert.deepStrictEqual(stage.posted, []);
+    await stage.page.evaluate(() => {
       mixpanel.opt_in_tracking();
       mixpanel.track("Again");
     });
-    const all = await compare(2);
+    const all = await stage.compare(2);
     assert.deepStrictEqual(all["/track"].map((record) => record.event).sort(), ["$opt_in", "Again"]);
   });
 });

@@ -1,8 +1,14 @@
--- An nginx with a collector for pages of the origin in the second argument;
--- what only Mixpanel answers is answered here. Prints its address; ends when
--- its input does.
+-- An nginx with a collector that delivers to ARG 1, for pages of the origin ARG
+-- 2; what only Mixpanel answers is passed on to ARG 3, as
+-- examples/collector/pass.conf does. Prints its address; ends when its input does.
 package.path = "./?.lua;" .. package.path
 local nginx = require "spec.support.nginx"
+local process = require "spec.support.process"
+
+local pass = process
+  .slurp("examples/collector/pass.conf")
+  :gsub("https://[%w.]+", arg[3])
+  :gsub("%.collector:", ":")
 
 local web = nginx.start {
   workers = 2,
@@ -16,7 +22,11 @@ local web = nginx.start {
       return site
     ]]):format(arg[1], arg[2], arg[2]),
   },
-  http = [[init_by_lua_block { require "site" }]],
+  http = [[
+    limit_req_zone $binary_remote_addr zone=collect:1m rate=1000r/s;
+    proxy_cache_path @DIR@/temp/libs keys_zone=sdk:1m;
+    init_by_lua_block { require "site" }
+  ]],
   server = [[
     client_max_body_size 1m;
     client_body_buffer_size 1m;
@@ -27,15 +37,7 @@ local web = nginx.start {
     location ~ ^/shy/(track|engage|groups)/?$ {
       content_by_lua_block { require("site").shy:handle() }
     }
-    location ~ ^/mp/(record|flags|settings)(/|$) {
-      access_by_lua_block { require("site"):check() }
-      content_by_lua_block {
-        ngx.header["Content-Type"] = "application/json"
-        ngx.header["Access-Control-Allow-Origin"] = "https://api.mixpanel.com"
-        ngx.say '{"code":200,"status":"OK","flags":{}}'
-      }
-    }
-  ]],
+  ]] .. pass,
 }
 print(web.url)
 io.stdout:flush()
