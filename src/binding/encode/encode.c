@@ -2,10 +2,7 @@
 
 #include "binding/encode/type_hint.h"
 
-#include "core/base/num.h"
 #include "core/record/segment.h"
-
-#include <math.h>
 
 /* ---- errors ---- */
 
@@ -55,20 +52,6 @@ void mp_encode_any_text(mp_encode *e, const char *text, size_t len) {
 
 void mp_encode_null(mp_encode *e) {
     mp_buf_add(e->out, "null", 4);
-}
-
-bool mp_encode_put_number(mp_encode *e, int index) {
-    char *at = e->out->data + e->out->len, *end;
-    if (mp_lua_isinteger(e->L, index)) {
-        end = mp_num_int64(at, lua_tointeger(e->L, index));
-    } else {
-        double value = lua_tonumber(e->L, index);
-        if (!isfinite(value))
-            return false;
-        end = mp_num_double(at, value);
-    }
-    e->out->len += (size_t)(end - at);
-    return true;
 }
 
 void mp_encode_any_number(mp_encode *e) {

@@ -1,8 +1,6 @@
 /* The keys of objects. */
 #include "binding/encode/encode_scalar.h"
 
-#include "core/base/num.h"
-
 #include <stdlib.h>
 
 void mp_encode_name(mp_encode *e, const char *name) {
