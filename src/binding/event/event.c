@@ -32,10 +32,17 @@ void mp_event_anchor(lua_State *L, int index) {
 void mp_event_begin(mp_event *event, mp_call *call, const mp_defaults *defaults,
                     const char *name, size_t len) {
     mp_encode *e = &call->e;
-    memset(event, 0, sizeof *event);
     event->call = call;
+    event->defaults = NULL;
+    event->default_bits = 0;
     event->name = name;
     event->name_len = len;
+    event->time_ms = 0;
+    event->given = 0;
+    event->identified = false;
+    event->properties = 0;
+    event->insert_id_len = 0;
+    event->overridden = (mp_overridden){.count = 0};
     event->is_identity = mp_event_name_is_identity(name, len);
     event->is_merge = event->is_identity && mp_event_name_is_merge(name, len);
     e->out = &call->scratch->body;
@@ -46,8 +53,10 @@ void mp_event_begin(mp_event *event, mp_call *call, const mp_defaults *defaults,
         mp_encode_note(e, MP_CLOSED);
         return;
     }
-    if (!event->is_merge)
+    if (defaults && !event->is_merge) {
         event->defaults = defaults;
+        event->default_bits = defaults->bits;
+    }
     e->excluded = mp_defaults_excluded(event->defaults);
     if (mp_event_name_is_blank(name, len))
         mp_encode_refuse(e, "the name of the event is blank");
@@ -118,7 +127,7 @@ static bool encode_pair(mp_event *event, mp_encode *e, int table, int key) {
                            : MP_RESERVED_NONE;
     if (name) {
         encode_reserved(event, e, name);
-    } else if (++event->properties > MP_KEYS_MAX) {
+    } else if (event->properties++ >= MP_KEYS_MAX) {
         refuse_many(e);
         return false;
     } else {
@@ -130,7 +139,7 @@ static bool encode_pair(mp_event *event, mp_encode *e, int table, int key) {
     }
     if (out->len == value)
         out->len = start;
-    else if (event->defaults && event->defaults->bits & bit)
+    else if (event->default_bits & bit)
         mp_defaults_find(event->defaults, out->data + start + 2, len,
                          &event->overridden);
     return true;

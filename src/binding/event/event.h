@@ -16,6 +16,7 @@ typedef struct mp_event {
     mp_call *call;
     const mp_defaults *defaults; /* the caller's, who keeps them alive;
                                   * NULL: none for this event */
+    uint64_t default_bits;       /* of their names */
     const char *name;            /* the caller's, who keeps it alive */
     size_t name_len;
     int64_t time_ms; /* 0: as the properties say, else now */
