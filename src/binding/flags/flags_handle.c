@@ -90,7 +90,7 @@ mp_flags_handle *mp_flags_handle_check(lua_State *L) {
 mp_flags *mp_flags_handle_start(const mp_flags_handle *flags) {
     const mp_client *client = flags->client;
     if (!flags->remote && client->flags && !mp_flags_attended(client->flags))
-        mp_engine_start_flags(client->project, false);
+        mp_engine_start_flags(client->project);
     return client->flags;
 }
 

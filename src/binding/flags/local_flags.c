@@ -197,7 +197,8 @@ static int start_polling(lua_State *L) {
     const mp_client *client = open_client(L);
     if (!client)
         return mp_fail_closed(L);
-    mp_engine_start_flags(client->project, true);
+    mp_flags_end_stop(client->flags);
+    mp_engine_start_flags(client->project);
     lua_pushboolean(L, 1);
     return 1;
 }

@@ -278,9 +278,9 @@ mp_err mp_engine_check(mp_project *project, int64_t timeout_ms,
 
 /* ---- feature flags ---- */
 
-void mp_engine_start_flags(mp_project *project, bool again) {
+void mp_engine_start_flags(mp_project *project) {
     mp_flags *flags = mp_project_flags(project);
-    mp_flags_start(flags, again);
+    mp_flags_start(flags);
     /* Without a thread a later call tries. */
     if (is_manual(project) || keep_running(project, true) == MP_OK)
         mp_flags_attend(flags);
@@ -290,7 +290,7 @@ mp_err mp_engine_refresh_flags(mp_project *project, int64_t timeout_ms,
                                char message[MP_MESSAGE]) {
     mp_flags *flags = mp_project_flags(project);
     int64_t deadline_ms = mp_clock_mono_ms() + timeout_ms;
-    mp_engine_start_flags(project, false);
+    mp_engine_start_flags(project);
     uint64_t refresh = mp_flags_refresh(flags);
     mp_err err = is_manual(project) ? MP_OK : start_and_wake(project, message);
     if (err != MP_OK || timeout_ms == 0)
@@ -304,7 +304,7 @@ mp_err mp_engine_await_flags(mp_project *project, int64_t timeout_ms,
                              char message[MP_MESSAGE]) {
     mp_flags *flags = mp_project_flags(project);
     int64_t deadline_ms = mp_clock_mono_ms() + timeout_ms;
-    mp_engine_start_flags(project, false);
+    mp_engine_start_flags(project);
     mp_err err = is_manual(project) ? MP_OK : start_and_wake(project, message);
     if (err != MP_OK)
         return err;

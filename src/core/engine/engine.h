@@ -57,7 +57,7 @@ mp_err mp_engine_await_save(mp_project *project, const mp_state_file *file,
 
 /* Sees to it that the flags of the project are kept up to date in this process:
  * see mp_flags_start. The project has some. */
-void mp_engine_start_flags(mp_project *project, bool again);
+void mp_engine_start_flags(mp_project *project);
 
 /* Has the server asked for them at once and waits for what comes, at most
  * `timeout_ms`; 0: it does not wait, and returns MP_OK. MP_TIMEOUT, with the

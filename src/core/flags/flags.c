@@ -133,11 +133,9 @@ static void load_once(mp_flags *flags) {
     mp_wait_changed(&flags->wait);
 }
 
-void mp_flags_start(mp_flags *flags, bool again) {
+void mp_flags_start(mp_flags *flags) {
     mp_flags_lock(flags);
     load_once(flags);
-    if (again)
-        flags->stopped = false;
     if (flags->users > 0 && !flags->stopped && !flags->poll.wanted) {
         flags->poll.wanted = true;
         flags->poll.due_ms = mp_clock_mono_ms();
@@ -149,6 +147,12 @@ void mp_flags_stop(mp_flags *flags) {
     mp_flags_lock(flags);
     flags->poll.wanted = false;
     flags->stopped = true;
+    mp_flags_unlock(flags);
+}
+
+void mp_flags_end_stop(mp_flags *flags) {
+    mp_flags_lock(flags);
+    flags->stopped = false;
     mp_flags_unlock(flags);
 }
 

@@ -60,13 +60,15 @@ void mp_flags_leave(mp_flags *flags);
 bool mp_flags_attended(const mp_flags *flags);
 
 /* The first time, reads the kept definitions, and so blocks as long as the
- * disk does. Has them kept up to date from then on, unless they were stopped;
- * `again`: even then. The caller wakes the sender, then says so. */
-void mp_flags_start(mp_flags *flags, bool again);
+ * disk does. Has them kept up to date from then on, unless they were stopped.
+ * The caller wakes the sender, then says so. */
+void mp_flags_start(mp_flags *flags);
 void mp_flags_attend(mp_flags *flags);
 
-/* Nobody asks the server any more, but for mp_flags_refresh. */
+/* Nobody asks the server any more, but for mp_flags_refresh; until the second
+ * is called, and mp_flags_start after it. */
 void mp_flags_stop(mp_flags *flags);
+void mp_flags_end_stop(mp_flags *flags);
 
 /* Has the server asked at once; returns a number for mp_flags_await. The
  * caller wakes the sender. */
