@@ -380,6 +380,8 @@ function Client:spool_read(path) end
 ---@field last? boolean nothing follows the text
 ---@field dates? boolean the `time` of an event may be a date: `2026-01-02T03:04:05Z`
 ---@field dry? boolean queue nothing
+---@field split? boolean take nothing: all come back in `refusals`, those that can be read without a `message`
+---@field places? boolean say where the records begin that are taken
 ---@field skip? integer records of this text that are queued already
 ---@field doubt_end? integer updates that add up and begin before this offset are refused: they may have been applied
 ---@field csv? table with `"rows"`: `columns`, each with its `name` as JSON with a colon, and what stands around them; as `mixpanel import` makes it
@@ -393,12 +395,13 @@ function Client:spool_read(path) end
 ---@field refusals mixpanel.Refusal[] of `collect` the first ten, of `ingest` all
 ---@field verbose? boolean of `collect`: the SDK asks for a reply in JSON
 ---@field consumed? integer of `ingest` with `items`: bytes of the text that were read
----@field mark? integer of `ingest` with `items`: for `done`, as `mark` returns it
+---@field mark? integer of `ingest` with `items`: for `done`, as `mark` returns it. Each record that is taken has a mark, the last one this
+---@field places? string of `ingest` with `places`: for each record that is taken 4 bytes, the lowest first: where it begins in the text, from 0
 
 ---@class mixpanel.Refusal
 ---@field index integer of the record in the text, from 1
 ---@field first integer where it begins in the JSON: with `last` for `string.sub`; both 0 for what `describe` made of it
 ---@field last integer
 ---@field field? string path to what is wrong; none for the record as a whole
----@field message string why
+---@field message string why; none with `split`
 ---@field json? string what a row of CSV became

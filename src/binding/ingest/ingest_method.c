@@ -42,11 +42,28 @@ static mp_err push_runs(const mp_intake_call *call, size_t *done) {
     return MP_OK;
 }
 
+/* Where the records that are taken begin, 4 bytes for each, the least first. */
+static void push_places(const mp_intake_call *call) {
+    luaL_Buffer places;
+    luaL_buffinit(call->L, &places);
+    for (size_t i = 0; i < call->result.taken; i++) {
+        uint32_t at = call->result.marks[i].offset;
+        for (int byte = 0; byte < 4; byte++, at >>= 8)
+            luaL_addchar(&places, (char)(at & 0xff));
+    }
+    luaL_pushresult(&places);
+}
+
 /* Of a text that was read by its items. */
-static void push_items(const mp_intake_call *call) {
+static void push_items(const mp_intake_call *call,
+                       const mp_ingest_options *options) {
     lua_State *L = call->L;
     const mp_ingest_result *result = &call->result;
     mp_intake_set_count(L, "consumed", result->consumed);
+    if (options->places) {
+        push_places(call);
+        lua_setfield(L, -2, "places");
+    }
     lua_getfield(L, -1, "refusals");
     for (size_t i = 0; i < result->refused; i++) {
         const mp_ingest_refusal *refusal = &result->refusals[i];
@@ -82,7 +99,7 @@ static int ingest_text(mp_intake_call *call, mp_lane_id lane,
     if (err == MP_OK)
         err = mp_intake_push_result(call, SIZE_MAX);
     if (err == MP_OK && options->items != MP_INGEST_TEXT)
-        push_items(call);
+        push_items(call, options);
     if (err == MP_OK && !options->dry)
         err = push_runs(call, &done);
     if (err != MP_OK)

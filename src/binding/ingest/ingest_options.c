@@ -104,7 +104,9 @@ void mp_ingest_options_read(lua_State *L, int arg, mp_ingest_options *out) {
     out->items = read_items(L, arg);
     read_flag(L, "last", &out->last);
     read_flag(L, "dates", &out->time_text);
+    read_flag(L, "split", &out->split);
     read_flag(L, "dry", &out->dry);
+    read_flag(L, "places", &out->places);
     read_count(L, arg, "skip", &skip);
     out->skip = (size_t)skip;
     read_count(L, arg, "position", &out->position);
@@ -120,6 +122,7 @@ void mp_ingest_options_set(const mp_ingest_options *options,
     if (options->items == MP_INGEST_TEXT)
         return;
     rules->last = options->last;
+    rules->split = options->split;
     rules->time_text = options->time_text;
     rules->position = options->position;
     rules->doubt_end = options->doubt_end;

@@ -10,7 +10,9 @@
 typedef struct mp_ingest_options {
     mp_ingest_items items;
     bool last, time_text;
+    bool split;  /* see ingest.h */
     bool dry;    /* queue nothing */
+    bool places; /* say where the records stand */
     size_t skip; /* records that are queued already */
     uint64_t position, doubt_end;
     mp_csv csv;

@@ -40,8 +40,10 @@ static void push_refusal(lua_State *L, const mp_ingest_refusal *refusal) {
         lua_pushstring(L, refusal->field);
         lua_setfield(L, -2, "field");
     }
-    lua_pushstring(L, refusal->reason);
-    lua_setfield(L, -2, "message");
+    if (refusal->reason[0]) {
+        lua_pushstring(L, refusal->reason);
+        lua_setfield(L, -2, "message");
+    }
 }
 
 static uint64_t count_expired(const mp_ingest_result *result) {

@@ -48,6 +48,8 @@ typedef struct mp_ingest_rules {
     mp_ingest_items items;   /* how the text is made of records */
     const mp_csv *csv;       /* what rows become, with MP_INGEST_ROWS */
     bool last;               /* nothing follows the text, with items */
+    bool split;              /* take none: all items are among the refusals,
+                              * those that could be read without a reason */
     bool time_text;          /* the time of an event may be a date */
     uint64_t doubt_end;      /* updates before this position that may not be
                               * sent twice are refused */
@@ -67,6 +69,7 @@ typedef struct mp_ingest_mark {
     uint32_t token;  /* index of the rule's */
     mp_lane_id lane; /* the rule's, but for events that say who somebody is:
                       * Mixpanel takes them at one endpoint only */
+    uint32_t offset; /* in the text, with items */
 } mp_ingest_mark;
 
 typedef struct mp_ingest_refusal {

@@ -118,14 +118,29 @@ static mp_err read_json(mp_ingest *in, const char *text, size_t len) {
     return c->reader.error && err != MP_MEMORY ? no_json(in) : err;
 }
 
+/* Makes the row JSON. */
 static mp_err read_row(mp_ingest *in, const mp_span *item) {
     mp_err err = mp_csv_read(in->rules->csv, &in->fields, item, &in->row,
                              &in->copier.fault);
-    if (err != MP_OK) {
+    if (err != MP_OK)
         mp_buf_clear(&in->row);
-        return err;
-    }
-    return read_json(in, in->row.data, in->row.len);
+    return err;
+}
+
+static mp_err read_record(mp_ingest *in, const mp_span *item) {
+    if (in->rules->items != MP_INGEST_ROWS)
+        return read_json(in, item->data, item->len);
+    mp_err err = read_row(in, item);
+    return err ? err : read_json(in, in->row.data, in->row.len);
+}
+
+/* A refusal without a reason, if the item can be read. */
+static mp_err split_off(mp_ingest *in, const mp_span *item, size_t from) {
+    mp_ingest_begin(in);
+    mp_buf_clear(&in->row);
+    mp_err err =
+        in->rules->items == MP_INGEST_ROWS ? read_row(in, item) : MP_OK;
+    return err == MP_MEMORY ? err : refuse(in, item, from);
 }
 
 static mp_err check_doubt(mp_ingest *in) {
@@ -141,10 +156,9 @@ static mp_err read_item(mp_ingest *in, const mp_span *item, size_t from) {
     size_t begin = in->copier.out.len;
     mp_ingest_begin(in);
     mp_buf_clear(&in->row);
+    in->mark.offset = (uint32_t)from;
     in->position = in->rules->position + from;
-    mp_err err = in->rules->items == MP_INGEST_ROWS
-                     ? read_row(in, item)
-                     : read_json(in, item->data, item->len);
+    mp_err err = read_record(in, item);
     if (err == MP_OK)
         err = check_doubt(in);
     if (err == MP_OK)
@@ -161,8 +175,10 @@ mp_err mp_ingest_read_items(mp_ingest *in, const char *text, size_t len,
     mp_span item;
     while (next_item(in->rules, &at, end, &item)) {
         mp_err err = MP_OK;
+        size_t from = (size_t)(item.data - text);
         if (!is_blank(&item))
-            err = read_item(in, &item, (size_t)(item.data - text));
+            err = in->rules->split ? split_off(in, &item, from)
+                                   : read_item(in, &item, from);
         if (err != MP_OK)
             return err;
     }
