@@ -1,8 +1,9 @@
 -- Files of events, profiles or groups, into Mixpanel.
 local Context = require "mixpanel.cli.context"
 local Format = require "mixpanel.cli.import_format"
+local Json = require "mixpanel.cli.json"
 local Journal = require "mixpanel.cli.import_journal"
-local Progress = require "mixpanel.cli.import_progress"
+local Progress = require "mixpanel.cli.progress"
 local Rejects = require "mixpanel.cli.import_rejects"
 local Run = require "mixpanel.cli.import_run"
 local Source = require "mixpanel.cli.import_source"
@@ -96,10 +97,10 @@ local function load_transform(path)
   return change
 end
 
--- Records of the line, as JSON: what the function returns, one or a list, or
--- nothing for a record that is left out; or why there are none.
-local function change_line(line, changes)
-  local record, why = cjson.decode(line)
+-- Records of the text of one, as JSON: what the function returns, one or a list,
+-- or nothing for a record that is left out; or why there are none.
+local function change_record(text, changes)
+  local record, why = Json.decode(text)
   if type(record) ~= "table" then
     return nil, "no JSON object: " .. (why or type(record))
   end
@@ -110,11 +111,13 @@ local function change_line(line, changes)
       return nil, "transform: " .. tostring(record)
     elseif record == nil then
       return {}
+    elseif type(record) ~= "table" then
+      return nil, "transform: expected a record, a list of them or nil, got a " .. type(record)
     end
   end
   local list, texts = record[1] ~= nil and record or { record }, {}
   for i, item in ipairs(list) do
-    texts[i], why = cjson.encode(item)
+    texts[i], why = Json.encode(item)
     if not texts[i] then
       return nil, "transform: " .. why
     end
@@ -122,31 +125,27 @@ local function change_line(line, changes)
   return texts
 end
 
--- The function that makes records of a line; nil: they stay as they are.
+-- The function that makes records of the text of one; nil: they stay as they
+-- are. The columns of a CSV have been renamed and set before.
 local function changer(args, items, head)
   local wants = #args.map > 0 or #args.set > 0 or (args.time and args.time ~= "time")
-  local mends = head:find '^%s*{"reason":'
-  if items == "rows" or not (wants or args.transform or mends) then
-    if items == "rows" and args.transform then
-      Context.fail(exit.usage, "--transform takes JSON, not CSV")
-    end
-    return nil
-  elseif items == "values" then
-    Context.fail(exit.usage, "--map, --set and --transform take JSON lines or CSV")
-  end
+  local mends = items == "lines" and head:find '^%s*{"reason":'
   local changes = {}
   if args.transform then
     changes[1] = load_transform(args.transform)
   end
-  if wants then
+  if wants and items ~= "rows" then
     changes[#changes + 1] = Format.changer(args.type, Format.changes(args))
   end
-  return function(line)
-    line = mends and Rejects.mended(line) or line
+  if #changes == 0 and not mends then
+    return nil
+  end
+  return function(text)
+    text = mends and Rejects.mended(text) or text
     if #changes == 0 then
-      return { line }
+      return { text }
     end
-    return change_line(line, changes)
+    return change_record(text, changes)
   end
 end
 

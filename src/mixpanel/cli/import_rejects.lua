@@ -3,6 +3,7 @@
 local Context = require "mixpanel.cli.context"
 local cjson = require "cjson.safe"
 local exit = require "mixpanel.cli.exit"
+local utf8_text = require "mixpanel.cli.utf8_text"
 local uv = require "luv"
 
 local Rejects = {}
@@ -33,6 +34,19 @@ function Rejects:check(value, why)
   return value
 end
 
+-- As text; bytes that are none are kept beside it.
+local function add_text(parts, bytes)
+  if #bytes > SHOWN then
+    parts[#parts + 1] = (',"bytes":%d'):format(#bytes)
+    bytes = bytes:sub(1, SHOWN)
+  end
+  local text, whole = utf8_text.of(bytes)
+  parts[#parts + 1] = ',"text":' .. cjson.encode(text)
+  if not whole then
+    parts[#parts + 1] = ',"base64":"' .. utf8_text.base64(bytes) .. '"'
+  end
+end
+
 -- A line; `json` is the record, else `text` what stands in the file.
 function Rejects.line(offset, field, message, json, text)
   local parts = { '{"reason":', cjson.encode(message or "") }
@@ -45,11 +59,7 @@ function Rejects.line(offset, field, message, json, text)
   if json then
     parts[#parts + 1] = ',"record":' .. json
   else
-    if #text > SHOWN then
-      parts[#parts + 1] = (',"bytes":%d'):format(#text)
-      text = text:sub(1, SHOWN)
-    end
-    parts[#parts + 1] = ',"text":' .. cjson.encode((text:gsub("[\128-\255]", "?")))
+    add_text(parts, text)
   end
   parts[#parts + 1] = "}\n"
   return table.concat(parts)

@@ -44,6 +44,18 @@ local function slice_of(self, mark)
   return self.pending[#self.pending]
 end
 
+-- Where in the file the record with this mark begins; nil: it is another's.
+local function place_of(slice, mark)
+  for i = #slice.parts, 1, -1 do
+    local part = slice.parts[i]
+    local at = 4 * (mark - part.mark)
+    if at >= 0 then
+      local a, b, c, d = part.places:byte(at + 1, at + 4)
+      return d and part.offset + a + 256 * (b + 256 * (c + 256 * d))
+    end
+  end
+end
+
 local function take_report(self, report)
   if report.outcome ~= "rejected" and report.outcome ~= "dropped" then
     if report.message and report.outcome ~= "delivered" and not self.task.progress.quiet then
@@ -56,8 +68,9 @@ local function take_report(self, report)
     local slice = slice_of(self, record.mark)
     slice.rejected = slice.rejected + 1
     local message = record.message or report.message or report.outcome
+    local place = record.mark and place_of(slice, record.mark)
     slice.lines[#slice.lines + 1] =
-      Rejects.line(nil, record.field, message, record.json, record.json and "" or "not kept")
+      Rejects.line(place, record.field, message, record.json, record.json and "" or "not kept")
   end
   local slice = self.pending[1]
   slice.rejected = slice.rejected + report.count - #report.records
@@ -160,7 +173,8 @@ end
 
 -- ---- slices ----
 
-local function note_refusals(slice, result, text, offset)
+-- What became of a text that begins at an offset of the file.
+local function note_result(slice, result, text, offset)
   for _, refusal in ipairs(result.refusals) do
     local what = text:sub(math.max(refusal.first, 1), refusal.last)
     local json = refusal.json
@@ -173,6 +187,10 @@ local function note_refusals(slice, result, text, offset)
   slice.taken = slice.taken + result.taken
   slice.refused = slice.refused + result.refused
   slice.mark = result.mark
+  if result.taken > 0 then
+    slice.parts[#slice.parts + 1] =
+      { mark = result.mark - result.taken + 1, places = result.places, offset = offset }
+  end
 end
 
 -- Hands a text over; what is queued stays so when the queue is full.
@@ -181,7 +199,7 @@ local function ingest(self, slice, text, options, offset)
   while true do
     local result, message, code, skip = self.task.client:ingest(self.task.endpoint, text, options)
     if result then
-      note_refusals(slice, result, text, offset)
+      note_result(slice, result, text, offset)
       return result.consumed
     elseif code ~= "queue_full" then
       Context.fail(exit.failed, "%s", message)
@@ -199,6 +217,7 @@ local function options_at(self, offset, last)
     csv = self.task.csv,
     dates = self.task.dates,
     dry = self.task.dry,
+    places = true,
     position = offset,
     doubt_end = self.handed_before,
     last = last,
@@ -207,29 +226,29 @@ end
 
 -- Each record by itself, through a function of Lua.
 local function ingest_changed(self, slice, text, last)
-  local at = 1
-  while at <= #text do
-    local stop = text:find("\n", at, true)
-    if not stop and not last then
-      break
+  local options = options_at(self, self.offset, last)
+  options.split = true
+  local split = self.task.client:ingest(self.task.endpoint, text, options)
+  for _, item in ipairs(split.refusals) do
+    local offset = self.offset + item.first - 1
+    local line = text:sub(item.first, item.last)
+    local records, why
+    if item.message then
+      why = item.message
+    else
+      records, why = self.task.change(item.json or line)
     end
-    local line = text:sub(at, (stop or #text + 1) - 1):gsub("\r$", "")
-    local offset = self.offset + at - 1
-    if line:find "%S" then
-      local records, why = self.task.change(line)
-      if why then
-        slice.refused = slice.refused + 1
-        slice.lines[#slice.lines + 1] = Rejects.line(offset, nil, why, nil, line)
-      end
-      for i, json in ipairs(records or {}) do
-        local options = options_at(self, offset + (i - 1) * 2 ^ 44, true)
-        options.items = "lines"
-        ingest(self, slice, json, options, offset)
-      end
+    if why then
+      slice.refused = slice.refused + 1
+      slice.lines[#slice.lines + 1] = Rejects.line(offset, nil, why, item.json, line)
     end
-    at = (stop or #text) + 1
+    for i, json in ipairs(records or {}) do
+      options = options_at(self, offset + (i - 1) * 2 ^ 44, true)
+      options.items = "lines"
+      ingest(self, slice, json, options, offset)
+    end
   end
-  return at - 1
+  return split.consumed
 end
 
 local function hand_over(self, text, last)
@@ -237,7 +256,8 @@ local function hand_over(self, text, last)
   if self.task.journal then
     self.task.journal:hand(stop, self.task.durable)
   end
-  local slice = { taken = 0, refused = 0, rejected = 0, lines = {}, mark = self.mark or 0 }
+  local slice =
+    { taken = 0, refused = 0, rejected = 0, lines = {}, parts = {}, mark = self.mark or 0 }
   self.pending[#self.pending + 1] = slice
   local consumed
   if self.task.change then

@@ -1,13 +1,15 @@
--- How far an import is: one line that is written over on a terminal, a line a
--- second elsewhere.
+-- How far an import or a delivery is: one line that is written over on a
+-- terminal, a line a second elsewhere.
 local uv = require "luv"
 
 local Progress = {}
 Progress.__index = Progress
 
--- On standard error, of which `columns` overrides the width.
-function Progress.new(quiet)
-  local self = setmetatable({ quiet = quiet, start = uv.hrtime() / 1e9, last = 0 }, Progress)
+-- On standard error. `patient`: nothing of what takes less than a second.
+function Progress.new(quiet, patient)
+  local now = uv.hrtime() / 1e9
+  local self = { quiet = quiet, start = now, last = patient and now + 0.8 or 0 }
+  setmetatable(self, Progress)
   if uv.guess_handle(2) == "tty" then
     self.tty = uv.new_tty(2, false)
   end
@@ -50,7 +52,9 @@ function Progress.fit(parts, columns)
   return line
 end
 
--- `state`: read, delivered, rejected, bytes, fraction, since (of the bytes).
+-- `state`: counts of records that are delivered, that were `before`, and that are
+-- rejected; where they are known the fraction that has an outcome, and that had
+-- one when it `begun`, the records that wait, and bytes that were read.
 function Progress:show(state, finally)
   local now = uv.hrtime() / 1e9
   local every = self.tty and 0.2 or 1
@@ -68,11 +72,16 @@ function Progress:show(state, finally)
   if state.rejected > 0 then
     parts[#parts + 1] = short(state.rejected) .. " rejected"
   end
+  if state.waiting then
+    parts[#parts + 1] = short(state.waiting) .. " waiting"
+  end
   if state.fraction and state.fraction > state.begun and not finally then
     local left = seconds * (1 - state.fraction) / (state.fraction - state.begun)
     parts[#parts + 1] = clock(left) .. " left"
   end
-  parts[#parts + 1] = short(state.bytes / seconds) .. "B/s"
+  if state.bytes then
+    parts[#parts + 1] = short(state.bytes / seconds) .. "B/s"
+  end
   local line = Progress.fit(parts, self.tty and width(self) or 200)
   io.stderr:write(self.tty and "\r\27[K" .. line or line .. "\n")
   io.stderr:flush()
