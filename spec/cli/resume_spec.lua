@@ -131,6 +131,28 @@ describe("an interrupted import", function()
     end
   end)
 
+  it("is not begun by two at once", function()
+    local path = write "a.jsonl"
+    here.server:script { endpoint = "/import", min_bytes = 20000, delay_ms = 3000, times = 0 }
+    local pid = here.start_import { path, "-q" }
+    process.wait_for(function()
+      return (process.slurp(path .. ".import-journal") or ""):find "handed"
+    end, "its journal")
+    local before = process.slurp(path .. ".import-journal")
+    for _, how in ipairs { "-q", "--resume", "--restart" } do
+      local _, complaints, status = here.import { path, "-q", how }
+      assert.equal(5, status)
+      assert.matches("another process has the journal " .. path .. "%.import%-journal", complaints)
+    end
+    assert.equal(1, (process.slurp(path .. ".import-journal"):find(before, 1, true)))
+    process.signal(pid, "KILL")
+    process.wait_gone { pid }
+    here.server:reset()
+    local _, complaints, status = here.import { path, "-q", "--resume" }
+    assert.same({ "", 0 }, { complaints, status })
+    check_arrived()
+  end)
+
   it("needs room for its journal", function()
     local path = write "a.jsonl"
     local _, complaints, status = here.import { path, "-q", "--journal", "/dev/full" }

@@ -60,6 +60,54 @@ local function resume(self, text, head)
   parse(self, text)
 end
 
+-- Locks an open file against every other open of it, for as long as it is open
+-- here: the lock is of what is open, which flock has from this process. False:
+-- it is locked already.
+local function lock(self)
+  if uv.fs_fstat(self.fd).type ~= "file" then
+    return true -- a device keeps nothing
+  end
+  local status
+  local child, why = uv.spawn("flock", {
+    args = { "-xn", "3" },
+    stdio = { nil, nil, 2, self.fd },
+  }, function(code)
+    status = code
+  end)
+  if not child then
+    fail(self, "it cannot be locked, for want of flock: " .. why .. "; --no-journal does without")
+  end
+  while not status do
+    uv.run "once"
+  end
+  child:close()
+  return status == 0
+end
+
+-- Opens the journal, which nobody else has then. One that the other has removed
+-- meanwhile, at its end, is opened anew.
+local function open_alone(self)
+  repeat
+    local why
+    self.fd, why = uv.fs_open(self.path, "a", 384) -- 0600
+    if not self.fd then
+      fail(self, why .. "; --journal names another place, --no-journal does without")
+    elseif not lock(self) then
+      Context.fail(
+        exit.input,
+        "%s is being imported: another process has the journal %s; wait for its end, "
+          .. "or end it and go on with --resume",
+        self.file,
+        self.path
+      )
+    end
+    local gone = uv.fs_fstat(self.fd).nlink == 0
+    if gone then
+      uv.fs_close(self.fd)
+    end
+  until not gone
+end
+
 -- `how`: "resume", "restart" or nil. `settings`: a line that tells apart what
 -- options make of the file.
 function Journal.open(path, file, identity, settings, how)
@@ -75,6 +123,7 @@ function Journal.open(path, file, identity, settings, how)
     bytes = 0,
   }, Journal)
   local head = MAGIC .. identity .. " " .. settings .. "\n"
+  open_alone(self)
   local text, absent = read_text(path)
   if text and text ~= "" and how == "resume" then
     resume(self, text, head)
@@ -88,12 +137,8 @@ function Journal.open(path, file, identity, settings, how)
   elseif not text and not absent then
     fail(self, "it cannot be read")
   end
-  local why
-  self.fd, why = uv.fs_open(path, self.resumed and "a" or "w", 384) -- 0600
-  if not self.fd then
-    fail(self, why .. "; --journal names another place, --no-journal does without")
-  end
   if not self.resumed then
+    uv.fs_ftruncate(self.fd, 0) -- of a device it cannot, and need not
     self:write(head)
   elseif text:sub(-1) ~= "\n" then
     self:write "\n"
