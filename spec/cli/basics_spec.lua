@@ -114,6 +114,13 @@ describe("mixpanel", function()
     }
     status = select(3, here.run(arguments, { MIXPANEL_API_HOST = here.server.tls_url }))
     assert.equal(7, status)
+    for name, kind in pairs { pipe = "pipe", folder = "directory" } do
+      local odd = here.folder .. "/" .. name
+      process.run((kind == "pipe" and "mkfifo " or "mkdir ") .. odd)
+      _, complaints, status = here.run { "check", "--credentials", odd }
+      assert.equal(2, status)
+      assert.matches(name .. ": a " .. kind .. "; credentials are read from a file", complaints)
+    end
     cli.write(path, "secrit = x\n")
     _, complaints, status = here.run(arguments)
     assert.equal(2, status)

@@ -21,6 +21,9 @@ describe("mixpanel spool", function()
     environment.MIXPANEL_TOKEN = "projecttoken"
     environment.MIXPANEL_SPOOL = environment.MIXPANEL_SPOOL or here.spool
     environment.MIXPANEL_API_HOST = environment.MIXPANEL_API_HOST or here.server.url
+    if arguments[1] == "drain" or arguments[1] == "requeue" then
+      arguments[#arguments + 1] = not arguments.progress and "--quiet" or nil
+    end
     table.insert(arguments, 1, "spool")
     return cli.run(arguments, environment)
   end
@@ -158,6 +161,14 @@ describe("mixpanel spool", function()
     assert.equal(4, status, complaints)
     assert.matches("^0 records delivered, 0 rejected%.\n7 records are left: ", output)
     assert.matches("Waiting: 7 records", (run { "ls" }))
+  end)
+
+  it("shows how far it is", function()
+    crash_with(7)
+    here.server:script { status = 503, times = 0 }
+    local _, complaints, status = run { "drain", "--timeout", "3", progress = true }
+    assert.equal(4, status)
+    assert.matches("^0 delivered  0/s  7 waiting\n", complaints)
   end)
 
   it("reads what 0.1 wrote, and leaves alone what a newer version wrote", function()

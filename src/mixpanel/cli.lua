@@ -83,7 +83,7 @@ end
 -- The parser of the whole command line.
 function cli.parser()
   local parser = argparse("mixpanel", "Sends to Mixpanel, and looks after what waits to be sent.")
-  parser:epilog "Exit statuses and everything else: docs/command-line.md."
+  parser:epilog "Exit statuses: `man mixpanel`. The guide: docs/command-line.md."
   add_help(parser)
   parser:command_target "command"
   parser:require_command(true)

@@ -39,6 +39,10 @@ local function manual(parser)
       add_command(lines, command, "mixpanel")
     end
   end
+  lines[#lines + 1] = ".SH EXIT STATUS"
+  for _, meaning in ipairs(exit.meanings) do
+    lines[#lines + 1] = (".TP\n%d\n%s"):format(meaning[1], roff(meaning[2]))
+  end
   return table.concat(lines, "\n") .. "\n"
 end
 

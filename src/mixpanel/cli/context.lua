@@ -131,6 +131,9 @@ function Context:close()
   for _, client in ipairs(self.clients) do
     client:close(0)
   end
+  if package.loaded.luv then
+    package.loaded.luv.run "nowait" -- libuv crashes at the end over handles half closed
+  end
 end
 
 local CODES = { unauthorized = exit.unauthorized, invalid = exit.refused, timeout = exit.left }

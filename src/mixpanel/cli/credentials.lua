@@ -17,9 +17,20 @@ local VARIABLES = {
   proxy = "MIXPANEL_PROXY",
 }
 
+local KINDS = { fifo = "pipe", char = "device", block = "device" }
+-- A pipe without a writer would block whoever opens it.
+local READ = uv.constants.O_RDONLY + uv.constants.O_NONBLOCK
+
 local function check_owner(path, fd)
   local stat = uv.fs_fstat(fd)
-  if stat.type ~= "file" or stat.mode % 64 ~= 0 then
+  if stat.type ~= "file" then
+    Context.fail(
+      exit.usage,
+      "%s: a %s; credentials are read from a file of mode 0600 or from the environment",
+      path,
+      KINDS[stat.type] or stat.type
+    )
+  elseif stat.mode % 64 ~= 0 then
     Context.fail(
       exit.usage,
       "%s: others may read it; it must be a file of mode 0600: chmod 600 %s",
@@ -32,9 +43,9 @@ local function check_owner(path, fd)
 end
 
 local function read_file(path)
-  local fd, why = uv.fs_open(path, "r", 0)
+  local fd, why = uv.fs_open(path, READ, 0)
   if not fd then
-    Context.fail(exit.usage, "cannot read the credentials: %s", why)
+    Context.fail(exit.usage, "cannot read the credentials: %s", (why:gsub("^%u+: ", "")))
   end
   check_owner(path, fd)
   local text = uv.fs_read(fd, 65536, 0) or ""

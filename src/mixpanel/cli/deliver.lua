@@ -1,6 +1,7 @@
 -- Delivers what a spool has that no living process holds, and says what became
 -- of it.
 local exit = require "mixpanel.cli.exit"
+local Progress = require "mixpanel.cli.progress"
 local spool_client = require "mixpanel.cli.spool_client"
 local uv = require "luv"
 
@@ -70,8 +71,20 @@ local function is_done(client)
   return has_looked(client, list) and on_disk(list) == 0 and unfinished(client:stats()) == 0
 end
 
+local function show(client, progress)
+  local stats = client:stats()
+  progress:show {
+    delivered = stats.delivered,
+    before = 0,
+    rejected = stats.rejected,
+    waiting = unfinished(stats),
+  }
+end
+
 -- Waits until all is delivered or the time is over. Ctrl-C ends the wait.
-function deliver.wait(client, timeout)
+function deliver.wait(client, args)
+  local timeout = args.timeout
+  local progress = Progress.new(args.quiet, "patient")
   local deadline = uv.now() + timeout * 1000
   local interrupted = false
   local signal = uv.new_signal()
@@ -83,7 +96,9 @@ function deliver.wait(client, timeout)
     uv.sleep(PAUSE_MS)
     uv.run "nowait"
     uv.update_time()
+    show(client, progress)
   until interrupted or uv.now() >= deadline or is_done(client)
+  progress:clear()
   signal:close()
   uv.run "nowait"
   return interrupted

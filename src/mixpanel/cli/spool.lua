@@ -26,6 +26,7 @@ local function add_delivery(parser)
     :option("--on-ambiguous", "What becomes of updates that may have been applied before.")
     :choices({ "retry", "report" })
     :argname "<what>"
+  parser:flag("-q --quiet", "Show no progress.")
 end
 
 local ACTIONS = {

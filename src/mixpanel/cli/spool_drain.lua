@@ -5,7 +5,7 @@ local drain = {}
 
 function drain.run(args, context)
   local client = deliver.open(args, context)
-  local interrupted = deliver.wait(client, args.timeout)
+  local interrupted = deliver.wait(client, args)
   return deliver.tell(client, interrupted, context)
 end
 

@@ -144,7 +144,7 @@ function requeue.run(args, context)
     spool_client.plural(self.taken, "record"),
     self.refused
   )
-  local interrupted = deliver.wait(client, args.timeout)
+  local interrupted = deliver.wait(client, args)
   local status = deliver.tell(client, interrupted, context)
   return status == exit.ok and self.refused > 0 and exit.refused or status
 end
