@@ -166,15 +166,21 @@ static void push(mp_lane_id lane, int n) {
     mp_project_flush_up_to(project, UINT64_MAX);
 }
 
-static uint64_t wait_for_all(void) {
+/* What happened to the project is looked at. */
+static void wake_for_project(void) {
+    mp_turns_mark(mp_projects_turns(projects), project);
     mp_worker_wake(worker);
+}
+
+static uint64_t wait_for_all(void) {
+    wake_for_project();
     return mp_project_wait(project, UINT64_MAX, mp_clock_mono_ms() + LONG_MS);
 }
 
 /* Until so many requests were submitted. */
 static void wait_for_requests(int n) {
     int64_t until_ms = mp_clock_mono_ms() + LONG_MS;
-    mp_worker_wake(worker);
+    wake_for_project();
     mp_lock_take(&transport.wait.lock);
     while (transport.submitted < n && mp_wait_until(&transport.wait, until_ms))
         continue;

@@ -1,5 +1,6 @@
 #include "core/config/config.h"
 
+#include "core/base/hash.h"
 #include "core/base/text.h"
 #include "core/os/address.h"
 #include "core/os/path.h"
@@ -60,6 +61,15 @@ bool mp_config_same(const mp_config *a, const mp_config *b) {
            same_text(a->spool, b->spool) &&
            a->events_via_import == b->events_via_import &&
            a->manual == b->manual;
+}
+
+/* Of what a spool's directory is named after. */
+uint64_t mp_config_hash(const mp_config *config, uint64_t seed) {
+    const char *texts[] = {config->token, config->base_url, config->name,
+                           config->spool ? config->spool : ""};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        seed = mp_hash(seed, texts[i], strlen(texts[i]));
+    return seed;
 }
 
 /* A byte that would break out of a URL, a header or a JSON string. */

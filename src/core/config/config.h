@@ -28,6 +28,10 @@ void mp_config_free(mp_config *config); /* the texts, not the struct */
 /* True if records of both go to the same place under the same name. */
 bool mp_config_same(const mp_config *a, const mp_config *b);
 
+/* Equal for those that are the same and for those that keep their records in
+ * one directory. */
+uint64_t mp_config_hash(const mp_config *config, uint64_t seed);
+
 typedef enum mp_host_kind {
     MP_HOST_MIXPANEL,
     MP_HOST_CUSTOM /* a proxy or a stand-in, which may lack endpoints */

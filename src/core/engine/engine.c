@@ -23,7 +23,8 @@
  * empty, since its parent delivers what was queued before.
  *
  * Before a fork every lock is taken, in one order: the sender's, the list of
- * projects', each project's. So a child finds nothing half done.
+ * projects', each project's. So a child finds nothing half done. It starts each
+ * project anew when it first touches it: most it never will.
  *
  * At exit (atexit, registered behind libcurl's own set-up and so run before
  * its tear-down) nothing more is accepted, and the worker gets until the
@@ -83,6 +84,12 @@ static int64_t budget_ms(mp_project *project) {
     return ms > 0 ? ms : 0;
 }
 
+/* Has the worker, if it runs, come for this project. */
+static void wake(mp_project *project) {
+    mp_turns_mark(mp_projects_turns(engine.projects), project);
+    mp_supervisor_wake();
+}
+
 static bool find_left(mp_project *project, void *user) {
     bool *any = user;
     *any = !is_manual(project) && !mp_project_idle(project);
@@ -93,6 +100,7 @@ static bool flush_up_to(mp_project *project, void *user) {
     (void)user;
     mp_project_flush_up_to(project, UINT64_MAX);
     mp_project_flush_saves(project);
+    mp_turns_mark(mp_projects_turns(engine.projects), project);
     return true;
 }
 
@@ -113,28 +121,23 @@ static bool await(mp_project *project, void *user) {
     return true;
 }
 
-static bool finish_project(mp_project *project, void *user) {
-    (void)user;
-    mp_project_finish(project);
-    return true;
-}
-
 static void at_exit(void) {
     int64_t start_ms = mp_clock_mono_ms();
     ending end = {start_ms, start_ms};
     char message[MP_MESSAGE];
     bool any_left = false;
+    mp_turns *turns = mp_projects_turns(engine.projects);
     atomic_store(&engine.over, true);
-    mp_projects_each(engine.projects, find_left, &any_left);
+    mp_turns_each(turns, find_left, &any_left);
     if (any_left && mp_supervisor_start(message) == MP_OK) {
-        mp_projects_each(engine.projects, flush_up_to, NULL);
+        mp_turns_each(turns, flush_up_to, NULL);
         mp_supervisor_wake();
-        mp_projects_each(engine.projects, await, &end);
+        mp_turns_each(turns, await, &end);
     }
     int64_t now_ms = mp_clock_mono_ms();
     if (mp_supervisor_stop(
             (now_ms > end.deadline_ms ? now_ms : end.deadline_ms) + STOP_MS))
-        mp_projects_each(engine.projects, finish_project, NULL);
+        mp_projects_finish(engine.projects);
 }
 
 /* ---- set-up ---- */
@@ -168,7 +171,7 @@ mp_err mp_engine_open(mp_config *config, mp_overrides *client,
 mp_err mp_engine_configure(mp_project *project, mp_overrides *client,
                            const mp_overrides *more) {
     mp_err err = mp_project_configure(project, client, more);
-    mp_supervisor_wake();
+    wake(project);
     return err;
 }
 
@@ -189,19 +192,18 @@ static void report_start(mp_project *project, mp_err err, const char *message) {
 
 /* What a call that comes with a record or a state does for it. Without a
  * thread what was accepted stays queued, and a later call tries. */
-static mp_err keep_running(mp_project *project, bool wake) {
+static mp_err keep_running(mp_project *project, bool wakes) {
     char message[MP_MESSAGE];
+    if (wakes)
+        wake(project);
     mp_err err = mp_supervisor_keep_running(message);
-    if (err == MP_OK && wake)
-        mp_supervisor_wake();
     report_start(project, err, message);
     return err;
 }
 
 static mp_err start_and_wake(mp_project *project, char message[MP_MESSAGE]) {
+    wake(project);
     mp_err err = mp_supervisor_start(message);
-    if (err == MP_OK)
-        mp_supervisor_wake();
     report_start(project, err, message);
     return err;
 }

@@ -1,14 +1,18 @@
 /* The loop of the thread that sends.
  *
- * A pass writes the state files that are due, asks each project for requests
- * until it has none or the transport is full, and then sleeps in the transport.
- * Three things end the sleep: a transfer gets on; the earliest time that a
- * project named comes, when a batch has lingered or a backoff, an age or a sync
- * interval ends; or somebody wakes the thread. A push does so only if what it
- * added is due before that time (mp_project_must_wake), so that a stream of
- * events costs no system call each; flush, close, new settings and the stop
- * always do. The transport remembers a wake that comes before the sleep, so
- * none is lost between the look at the projects and the sleep. */
+ * A round gives each project its turn to which something happened or which is
+ * due, then sleeps in the transport. In its turn a project writes the state
+ * files that are due, and is asked for requests until it has none; when the
+ * transport is full it waits, behind others that do, for a place. Three things
+ * end the sleep: a transfer gets on; the earliest time that a project named
+ * comes, when a batch has lingered or a backoff, an age or a sync interval
+ * ends; or somebody wakes the thread. A push does so only if what it added is
+ * due before that time (mp_project_must_wake), so that a stream of events costs
+ * no system call each; flush, close, new settings and the stop always do. Who
+ * wakes the thread for a project has marked it before (turns.h), and the
+ * transport remembers a wake that comes before the sleep, so none is lost. What
+ * a round costs depends on the projects with a turn, never on how many there
+ * are. */
 #include "core/engine/worker.h"
 
 #include "core/os/clock.h"
@@ -26,9 +30,8 @@ struct mp_worker {
     atomic_bool stop;
     mp_transport *transport;
     struct mp_worker *before; /* in a forked child: abandoned earlier */
-    uint64_t next_project; /* the project to ask first: see mp_projects_walk */
-    mp_wait wait;          /* for what follows */
-    bool ended;            /* the thread touches nothing any more */
+    mp_wait wait;             /* for what follows */
+    bool ended;               /* the thread touches nothing any more */
 };
 
 /* A request under way and whose it is. */
@@ -37,9 +40,10 @@ typedef struct transfer {
     mp_request *request;
 } transfer;
 
-static void finish(transfer *done, const mp_reply *reply) {
+static void finish(mp_worker *worker, transfer *done, const mp_reply *reply) {
     mp_project_handle_reply(done->project, done->request, reply,
                             mp_clock_mono_ms());
+    mp_turns_mark(mp_projects_turns(worker->projects), done->project);
     mp_project_release(done->project);
     free(done);
 }
@@ -58,12 +62,6 @@ static void start(mp_worker *worker, mp_project *project, mp_request *request) {
     mp_project_fail_request(project, request, mp_clock_mono_ms());
 }
 
-/* What a pass over the projects keeps. */
-typedef struct pass {
-    mp_worker *worker;
-    int64_t next_ms; /* when the first of them wants to be asked again */
-} pass;
-
 /* The next request of the project, with what is to be done before one is
  * looked for and when there is none. */
 static mp_request *next_request(mp_project *project, int64_t *next_ms) {
@@ -76,35 +74,68 @@ static mp_request *next_request(mp_project *project, int64_t *next_ms) {
     return request;
 }
 
-static bool start_all(mp_project *project, void *user) {
-    pass *now = user;
-    mp_worker *worker = now->worker;
-    if (mp_project_config(project)->manual)
-        return true;
+/* Starts what the project has to send. Returns when it is due again. */
+static int64_t start_all(mp_worker *worker, mp_project *project) {
+    int64_t next_ms;
     while (!worker->transport->is_full(worker->transport)) {
-        int64_t next_ms;
         mp_request *request = next_request(project, &next_ms);
-        if (!request) {
-            now->next_ms = mp_clock_earlier(now->next_ms, next_ms);
-            return true;
-        }
+        if (!request)
+            return next_ms;
         start(worker, project, request);
     }
-    return false; /* a reply frees a place, and this project comes first */
+    mp_turns_wait(mp_projects_turns(worker->projects), project);
+    return mp_project_stand_by(project, mp_clock_mono_ms());
 }
 
-/* The disk does not wait for a free place. */
-static bool stand_by(mp_project *project, void *user) {
-    pass *now = user;
-    now->next_ms = mp_clock_earlier(
-        now->next_ms, mp_project_stand_by(project, mp_clock_mono_ms()));
-    return true;
+/* Gives the reference back. */
+static void take_turn(mp_worker *worker, mp_project *project) {
+    int64_t due_ms = mp_project_write_saves(project);
+    if (!mp_project_config(project)->manual)
+        due_ms = start_all(worker, project);
+    mp_turns_end(mp_projects_turns(worker->projects), project, due_ms);
+    mp_projects_sweep(worker->projects, project);
+    mp_project_release(project);
 }
 
-static bool write_saves(mp_project *project, void *user) {
-    bool *any = user;
-    *any |= mp_project_write_saves(project);
-    return true;
+/* Those that waited for a place go first. */
+static void take_turns(mp_worker *worker) {
+    mp_turns *turns = mp_projects_turns(worker->projects);
+    mp_transport *transport = worker->transport;
+    mp_project *project;
+    size_t n = mp_turns_begin(turns, mp_clock_mono_ms());
+    while (!transport->is_full(transport) &&
+           (project = mp_turns_take_waiting(turns)))
+        take_turn(worker, project);
+    while (n-- > 0 && (project = mp_turns_take(turns)))
+        take_turn(worker, project);
+}
+
+static void take_replies(mp_worker *worker) {
+    mp_reply reply;
+    transfer *done;
+    while ((done = worker->transport->take(worker->transport, &reply))) {
+        if (reply.status >= 200 && reply.status < 300)
+            atomic_store(worker->succeeded, true);
+        finish(worker, done, &reply);
+    }
+}
+
+static int64_t time_to_sleep(mp_worker *worker) {
+    int64_t due_ms = mp_turns_due(mp_projects_turns(worker->projects));
+    int64_t now_ms = mp_clock_mono_ms();
+    if (due_ms == INT64_MAX)
+        return INT64_MAX;
+    return due_ms > now_ms ? due_ms - now_ms : 0;
+}
+
+static void make_round(mp_worker *worker) {
+    mp_transport *transport = worker->transport;
+    take_turns(worker);
+    if (!transport->run(transport)) {
+        transport->sleep(transport, time_to_sleep(worker));
+        transport->run(transport);
+    }
+    take_replies(worker);
 }
 
 static bool write_all_saves(mp_project *project, void *user) {
@@ -114,58 +145,21 @@ static bool write_all_saves(mp_project *project, void *user) {
     return true;
 }
 
-static void take_replies(mp_worker *worker) {
-    mp_reply reply;
-    transfer *done;
-    while ((done = worker->transport->take(worker->transport, &reply))) {
-        if (reply.status >= 200 && reply.status < 300)
-            atomic_store(worker->succeeded, true);
-        finish(done, &reply);
-    }
-    mp_projects_sweep(worker->projects);
-}
-
-/* Saves and starts what is due, then sleeps until something else is, a transfer
- * gets on, or somebody wakes. */
-static void make_pass(mp_worker *worker) {
-    mp_transport *transport = worker->transport;
-    bool saved = false;
-    mp_projects_each(worker->projects, write_saves, &saved);
-    if (saved)
-        mp_projects_sweep(worker->projects);
-    pass now = {worker, INT64_MAX};
-    worker->next_project = mp_projects_walk(
-        worker->projects, worker->next_project, start_all, &now);
-    if (transport->is_full(transport))
-        mp_projects_each(worker->projects, stand_by, &now);
-    if (!transport->run(transport)) {
-        int64_t wait_ms = now.next_ms;
-        if (wait_ms != INT64_MAX) {
-            wait_ms -= mp_clock_mono_ms();
-            if (wait_ms < 0)
-                wait_ms = 0;
-        }
-        transport->sleep(transport, wait_ms);
-        transport->run(transport);
-    }
-    take_replies(worker);
-}
-
 /* What is under way counts as queued again: nobody knows whether it came. */
 static void abort_all(mp_worker *worker) {
     mp_reply reply;
     transfer *done;
     while ((done = worker->transport->abort(worker->transport, &reply)))
-        finish(done, &reply);
+        finish(worker, done, &reply);
     worker->transport->close(worker->transport);
 }
 
 static void run(void *user) {
     mp_worker *worker = user;
     while (!atomic_load(&worker->stop))
-        make_pass(worker);
+        make_round(worker);
     abort_all(worker);
-    mp_projects_each(worker->projects, write_all_saves, NULL);
+    mp_turns_each(mp_projects_turns(worker->projects), write_all_saves, NULL);
     mp_lock_take(&worker->wait.lock);
     worker->ended = true;
     mp_wait_changed(&worker->wait);

@@ -243,7 +243,9 @@ int64_t mp_project_maintain(mp_project *project, int64_t now_ms) {
     if (again)
         next_ms = mp_clock_earlier(next_ms, now_ms);
     project->looks_ms = mp_clock_earlier(project->looks_ms, next_ms);
+    mp_segment *garbage = mp_project_garbage(project);
     mp_project_unlock(project);
+    mp_project_free_segments(project, garbage);
     mp_settings_release(settings);
     return next_ms;
 }

@@ -15,22 +15,6 @@ enum {
     STAND_BY_MS = 1000   /* between two looks while nothing can be sent */
 };
 
-/* With the lock held: segments that the caller frees once it has released
- * the lock, since unmapping a megabyte takes longer than a push may wait. */
-static mp_segment *collect_garbage(mp_project *project) {
-    mp_segment *all = NULL;
-    for (int i = 0; i < MP_LANES; i++) {
-        mp_segment *garbage = mp_lane_garbage(project->lanes[i]);
-        while (garbage) {
-            mp_segment *next = garbage->next;
-            garbage->next = all;
-            all = garbage;
-            garbage = next;
-        }
-    }
-    return all;
-}
-
 /* Lanes without order share max_in_flight; those with order send one request
  * at a time, which they see to themselves. */
 static uint32_t slots_for(const mp_project *project, mp_lane_id id) {
@@ -285,7 +269,7 @@ static choice choose(mp_project *project, int64_t now_ms, int64_t *next_ms) {
         *next_ms = mp_clock_earlier(*next_ms, mp_saves_due(&project->saves));
     project->looks_ms =
         next.is_check || next.batch || next.wanted ? now_ms : *next_ms;
-    mp_segment *garbage = collect_garbage(project);
+    mp_segment *garbage = mp_project_garbage(project);
     mp_project_unlock(project);
     mp_project_free_segments(project, garbage);
     return next;
@@ -317,18 +301,18 @@ mp_request *mp_project_next_request(mp_project *project, int64_t now_ms,
 }
 
 int64_t mp_project_stand_by(mp_project *project, int64_t now_ms) {
-    if (!project->spool)
-        return INT64_MAX;
     mp_project_prepare(project, now_ms);
     mp_project_lock(project);
-    project->looks_ms = now_ms + STAND_BY_MS;
+    int64_t next_ms = mp_saves_due(&project->saves);
+    if (project->spool)
+        next_ms = mp_clock_earlier(next_ms, now_ms + STAND_BY_MS);
+    project->looks_ms = next_ms;
     for (int i = 0; i < MP_LANES; i++)
         mp_lane_set_waits(project->lanes[i], true);
-    mp_segment *garbage = collect_garbage(project);
+    mp_segment *garbage = mp_project_garbage(project);
     mp_project_unlock(project);
     mp_project_free_segments(project, garbage);
-    return mp_clock_earlier(now_ms + STAND_BY_MS,
-                            mp_project_maintain(project, now_ms));
+    return mp_clock_earlier(next_ms, mp_project_maintain(project, now_ms));
 }
 
 static void handle_check_reply(mp_project *project, const mp_flight *under_way,
@@ -372,7 +356,7 @@ static void handle_batch_reply(mp_project *project, const mp_flight *under_way,
     mp_project_lock(project);
     mp_lane_handle_reply(project->lanes[id], project->settings, batch,
                          &response, reply->retry_after_ms, now_ms);
-    mp_segment *garbage = collect_garbage(project);
+    mp_segment *garbage = mp_project_garbage(project);
     mp_wait_changed(&project->wait);
     mp_project_unlock(project);
     if (under_way->first && was_not_taken(response.result) &&

@@ -42,6 +42,7 @@ mp_project *mp_project_new(mp_config *config) {
     project->config = *config;
     *config = (mp_config){0};
     atomic_init(&project->refs, 1);
+    atomic_init(&project->forks, atomic_load(&mp_project_forks));
     project->looks_ms = INT64_MAX;
     use_settings(project, settings);
     mp_host_kind host = mp_config_host_kind(&project->config);
@@ -61,13 +62,16 @@ mp_project *mp_project_new(mp_config *config) {
     return project;
 }
 
+void mp_flight_free(mp_flight *flight) {
+    mp_request_free(&flight->request);
+    free(flight);
+}
+
 void mp_project_retain(mp_project *project) {
     atomic_fetch_add_explicit(&project->refs, 1, memory_order_relaxed);
 }
 
-/* Fetches that the host has not answered; what carries records keeps the
- * project alive. */
-static void abandon_flights(mp_project *project) {
+void mp_project_abandon_flights(mp_project *project) {
     mp_flight *flight;
     while ((flight = mp_transport_manual_abort(&project->manual)))
         mp_flight_free(flight);
@@ -78,7 +82,7 @@ void mp_project_release(mp_project *project) {
         return;
     if (project->spool)
         mp_project_finish(project);
-    abandon_flights(project);
+    mp_project_abandon_flights(project);
     for (int i = 0; i < MP_LANES; i++)
         mp_lane_free(project->lanes[i]);
     mp_flags_free(atomic_load(&project->flags));
@@ -102,51 +106,6 @@ void mp_project_release(mp_project *project) {
 
 const mp_config *mp_project_config(const mp_project *project) {
     return &project->config;
-}
-
-/* ---- fork ---- */
-
-void mp_flight_free(mp_flight *flight) {
-    mp_request_free(&flight->request);
-    free(flight);
-}
-
-void mp_project_before_fork(mp_project *project) {
-    mp_lock_take(&project->sending);
-    mp_project_lock(project);
-    mp_flags *flags = mp_project_flags(project);
-    if (flags)
-        mp_flags_before_fork(flags);
-}
-
-void mp_project_in_parent(mp_project *project) {
-    mp_flags *flags = mp_project_flags(project);
-    if (flags)
-        mp_flags_in_parent(flags);
-    mp_project_unlock(project);
-    mp_lock_give(&project->sending);
-}
-
-void mp_project_in_child(mp_project *project, int refs) {
-    atomic_store_explicit(&project->refs, refs, memory_order_relaxed);
-    for (int i = 0; i < MP_LANES; i++)
-        mp_lane_clear(project->lanes[i], mp_random_bits());
-    abandon_flights(project);
-    memset(&project->stats, 0, sizeof project->stats);
-    project->seq = 0;
-    project->looks_ms = INT64_MAX;
-    mp_project_disk_in_child(project);
-    mp_reports_clear(project->reports);
-    mp_saves_clear(&project->saves); /* the parent writes them */
-    project->checks_wanted = project->sent = project->checks_done = 0;
-    project->start_reported = false;
-    mp_trace_abandon(&project->trace);
-    mp_flags *flags = mp_project_flags(project);
-    if (flags)
-        mp_flags_in_child(flags, mp_clock_mono_ms());
-    project->gzip = NULL; /* the parent's worker may be changing it */
-    mp_wait_after_fork_child(&project->wait);
-    mp_lock_after_fork_child(&project->sending);
 }
 
 /* ---- settings ---- */

@@ -158,9 +158,9 @@ mp_flags *mp_project_flags(mp_project *project);
  * that is in mp_project_checkout or mp_project_complete. Thread: one at a time,
  * unless a function says otherwise. Times are of mp_clock_mono_ms. */
 
-/* Writes the state files that are due. Blocks as long as the disk does. True:
- * there were some. */
-bool mp_project_write_saves(mp_project *project);
+/* Writes the state files that are due. Blocks as long as the disk does. Returns
+ * when the next is due; INT64_MAX: none waits. */
+int64_t mp_project_write_saves(mp_project *project);
 
 /* Before each mp_project_next_request: adopts what dead processes left, and
  * keeps spare segments. Blocks as long as the disk does. */
@@ -179,7 +179,7 @@ mp_request *mp_project_next_request(mp_project *project, int64_t now_ms,
 int64_t mp_project_maintain(mp_project *project, int64_t now_ms);
 
 /* Instead of all three while nothing can be sent. Blocks as long as the disk
- * does. Returns when to come again. */
+ * does. Returns when to come again (INT64_MAX: once something can be sent). */
 int64_t mp_project_stand_by(mp_project *project, int64_t now_ms);
 
 /* Takes the reply to a request and frees the request. Blocks as long as the
@@ -215,8 +215,7 @@ bool mp_project_on_disk(const mp_project *project);
 
 /* Appends what is in its spool, which it must have: see mp_look_list. Blocks as
  * long as the disk does. */
-int mp_project_look(const mp_project *project, mp_buf *out,
-                    char message[MP_MESSAGE]);
+int mp_project_look(mp_project *project, mp_buf *out, char message[MP_MESSAGE]);
 
 /* Once no more requests are sent: writes what is left to disk, and removes the
  * files that hold nothing. Blocks as long as the disk does. */
@@ -228,16 +227,5 @@ bool mp_project_idle(mp_project *project);
 
 /* The exit_timeout in force, in ms. */
 int64_t mp_project_exit_timeout(mp_project *project);
-
-/* ---- fork: see engine.c ---- */
-
-/* Takes every lock of the project; gives them back in the parent. */
-void mp_project_before_fork(mp_project *project);
-void mp_project_in_parent(mp_project *project);
-
-/* In a forked child, instead: forgets what the parent will deliver, and
- * references that threads of the parent hold, and starts with fresh locks and
- * counters. `refs`: how many there are in the child. */
-void mp_project_in_child(mp_project *project, int refs);
 
 #endif

@@ -48,8 +48,9 @@ bool mp_project_same_disk(const mp_project *a, const mp_project *b) {
     return a->spool && b->spool && mp_spool_same(a->spool, b->spool);
 }
 
-int mp_project_look(const mp_project *project, mp_buf *out,
+int mp_project_look(mp_project *project, mp_buf *out,
                     char message[MP_MESSAGE]) {
+    mp_project_touch(project);
     return mp_look_list(project->spool, out, message);
 }
 
@@ -144,9 +145,10 @@ void mp_project_note_write(mp_write *write, mp_segment *segment, size_t bytes) {
     mp_segment_retain(segment);
 }
 
-void mp_project_write(mp_project *project, mp_lane_id lane,
+bool mp_project_write(mp_project *project, mp_lane_id lane,
                       const mp_write *writes, size_t n) {
     char message[MP_MESSAGE];
+    bool retired = false;
     for (size_t i = 0; i < n; i++) {
         mp_segment *segment = writes[i].segment;
         bool torn =
@@ -156,10 +158,27 @@ void mp_project_write(mp_project *project, mp_lane_id lane,
             mp_project_report_disk(project, message);
         mp_project_lock(project);
         segment->place.torn |= torn;
-        if (mp_segment_release(segment))
+        if (mp_segment_release(segment)) {
             mp_lane_retire(project->lanes[lane], segment);
+            retired = true;
+        }
         mp_project_unlock(project);
     }
+    return retired;
+}
+
+mp_segment *mp_project_garbage(mp_project *project) {
+    mp_segment *all = NULL;
+    for (int i = 0; i < MP_LANES; i++) {
+        mp_segment *garbage = mp_lane_garbage(project->lanes[i]);
+        while (garbage) {
+            mp_segment *next = garbage->next;
+            garbage->next = all;
+            all = garbage;
+            garbage = next;
+        }
+    }
+    return all;
 }
 
 void mp_project_free_segments(mp_project *project, mp_segment *list) {

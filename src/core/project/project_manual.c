@@ -7,10 +7,15 @@ enum {
     NO_MEMORY_MS = 1000 /* before the host asks again */
 };
 
+static void take_sending(mp_project *project) {
+    mp_project_touch(project);
+    mp_lock_take(&project->sending);
+}
+
 const mp_handout *mp_project_checkout(mp_project *project, int64_t now_ms,
                                       int64_t *next_ms) {
     const mp_handout *handout = NULL;
-    mp_lock_take(&project->sending);
+    take_sending(project);
     mp_project_prepare(project, now_ms);
     mp_request *request = mp_project_next_request(project, now_ms, next_ms);
     if (!request)
@@ -30,14 +35,14 @@ const mp_handout *mp_project_checkout(mp_project *project, int64_t now_ms,
 }
 
 void mp_project_release_request(mp_project *project, uint64_t number) {
-    mp_lock_take(&project->sending);
+    take_sending(project);
     mp_transport_manual_release(&project->manual, number);
     mp_lock_give(&project->sending);
 }
 
 bool mp_project_complete(mp_project *project, uint64_t number,
                          const mp_reply *reply, int64_t now_ms) {
-    mp_lock_take(&project->sending);
+    take_sending(project);
     mp_flight *flight = mp_transport_manual_take(&project->manual, number);
     if (flight)
         mp_project_handle_reply(project, &flight->request, reply, now_ms);

@@ -162,7 +162,7 @@ mp_err mp_project_push(mp_project *project, mp_lane_id id,
     *wake = mp_project_must_wake(project, due_ms);
     mp_project_unlock(project);
     if (err == MP_OK && w.all)
-        mp_project_write(project, id, w.all, n);
+        *wake |= mp_project_write(project, id, w.all, n);
     free_writes(&w);
     return err;
 }

@@ -25,9 +25,12 @@ void mp_project_report_state(mp_project *project, const char *message) {
 mp_err mp_project_save(mp_project *project, mp_state_file *file, bool *wake) {
     int64_t now_ms = mp_clock_mono_ms();
     mp_project_lock(project);
+    int64_t before_ms = mp_saves_due(&project->saves);
     mp_err err = mp_saves_put(&project->saves, file, now_ms);
-    *wake = err == MP_OK &&
-            mp_project_must_wake(project, mp_saves_due(&project->saves));
+    int64_t due_ms = mp_saves_due(&project->saves);
+    /* The host asks for requests, and the worker comes for files only. */
+    *wake = project->config.manual ? due_ms < before_ms
+                                   : mp_project_must_wake(project, due_ms);
     mp_project_unlock(project);
     return err;
 }
@@ -92,17 +95,17 @@ static void write_one(mp_project *project, mp_save *save) {
 }
 
 /* One that fails is due later, so that this ends. */
-bool mp_project_write_saves(mp_project *project) {
-    int64_t now_ms = mp_clock_mono_ms();
-    bool any = false;
-    mp_project_lock(project);
-    for (;;) {
-        mp_save *save = mp_saves_take(&project->saves, now_ms);
-        mp_project_unlock(project);
-        if (!save)
-            return any;
-        write_one(project, save);
-        any = true;
+int64_t mp_project_write_saves(mp_project *project) {
+    int64_t now_ms = mp_clock_mono_ms(), due_ms = INT64_MAX;
+    mp_save *save;
+    do {
         mp_project_lock(project);
-    }
+        save = mp_saves_take(&project->saves, now_ms);
+        if (!save)
+            due_ms = mp_saves_due(&project->saves);
+        mp_project_unlock(project);
+        if (save)
+            write_one(project, save);
+    } while (save);
+    return due_ms;
 }

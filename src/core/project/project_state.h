@@ -3,6 +3,9 @@
 #define MP_PROJECT_STATE_H
 
 #include "core/base/gzip.h"
+#include "core/base/ring.h"
+#include "core/base/table.h"
+#include "core/base/tree.h"
 #include "core/flags/flags.h"
 #include "core/os/wait.h"
 #include "core/project/project.h"
@@ -45,9 +48,32 @@ typedef struct mp_flight {
     uint64_t check;  /* the number up to which check are answered */
 } mp_flight;
 
+/* Its place among those that have something to do. Locks: of the turns, see
+ * turns.c. */
+typedef struct mp_turn {
+    mp_ring marked, waiting, busy;
+    mp_node due;
+    bool is_due;
+    bool stays; /* among the busy, as others are counted from its place */
+    bool over;  /* it was closed */
+} mp_turn;
+
+/* Its place among all there are. Locks: of the list, see projects.c. */
+typedef struct mp_listed {
+    mp_link key;
+    mp_ring all;
+    mp_ring on_disk;
+    uint64_t number; /* rises with each */
+} mp_listed;
+
 struct mp_project {
     mp_config config;
     atomic_int refs;
+    atomic_uint forks; /* when it was made or renewed: see project_fork.c */
+    int holders;       /* clients. Locks: of the list */
+    mp_listed listed;
+    mp_turn turn;
+    mp_project *next_flagged; /* during a fork */
     /* copies out of `settings` */
     atomic_bool geolocate, profile_time, reject_invalid;
     atomic_size_t max_queue_bytes;
@@ -92,8 +118,44 @@ struct mp_project {
     mp_transport_manual manual; /* the tags are flights */
 };
 
+/* ---- project_fork.c
+ *
+ * A child has no use for most of its parent's projects, so it makes one anew,
+ * with fresh locks and counters, when it first touches it. ---- */
+
+/* Forks that lie between this process and the first of its parents. */
+extern atomic_uint mp_project_forks;
+
+/* Forgets what the parent of this process will deliver. Thread: any; those that
+ * do so at the same time wait for each other. */
+void mp_project_renew(mp_project *project);
+
+/* Once for all projects, around what follows. In between no project is
+ * renewed, and in the child none was from then on. */
+void mp_project_begin_fork(void);
+void mp_project_end_fork_in_parent(void);
+void mp_project_end_fork_in_child(void);
+
+/* Takes every lock of a project that is not its parent's, and gives them back
+ * in the parent. */
+void mp_project_before_fork(mp_project *project);
+void mp_project_in_parent(mp_project *project);
+
+static inline bool mp_project_is_of_parent(const mp_project *project) {
+    return atomic_load_explicit(&project->forks, memory_order_acquire) !=
+           atomic_load_explicit(&mp_project_forks, memory_order_relaxed);
+}
+
+/* Before anything else in this process is done with a project, but for what
+ * takes its lock by the function below. */
+static inline void mp_project_touch(mp_project *project) {
+    if (mp_project_is_of_parent(project))
+        mp_project_renew(project);
+}
+
 /* The lock of `wait`. */
 static inline void mp_project_lock(mp_project *project) {
+    mp_project_touch(project);
     mp_lock_take(&project->wait.lock);
 }
 
@@ -105,6 +167,10 @@ static inline void mp_project_unlock(mp_project *project) {
 void mp_project_note_error(mp_project *project, const char *message);
 
 void mp_flight_free(mp_flight *flight);
+
+/* Forgets fetches that the host has not answered; what carries records keeps
+ * the project alive. */
+void mp_project_abandon_flights(mp_project *project);
 
 /* With the lock held: true if the sender sleeps beyond `due_ms` and must be
  * woken. Ensures: it counts as coming then, so that nobody else wakes it for
@@ -124,10 +190,16 @@ mp_segment *mp_project_new_segment(mp_project *project, mp_lane_id lane);
 /* Frees segments of a list and removes their files. No lock held. */
 void mp_project_free_segments(mp_project *project, mp_segment *list);
 
+/* With the lock held: segments that are no longer needed. The caller frees them
+ * once it has released the lock, since unmapping a megabyte takes longer than a
+ * push may wait. */
+mp_segment *mp_project_garbage(mp_project *project);
+
 /* With the lock held: notes the last bytes of a segment, to be written by
- * mp_project_write without the lock. */
+ * mp_project_write without the lock; that is true if the sender should come for
+ * garbage. */
 void mp_project_note_write(mp_write *write, mp_segment *segment, size_t bytes);
-void mp_project_write(mp_project *project, mp_lane_id lane,
+bool mp_project_write(mp_project *project, mp_lane_id lane,
                       const mp_write *writes, size_t n);
 
 /* Counts and reports what went wrong on disk: a message at most once a minute,

@@ -1,199 +1,236 @@
 #include "core/project/projects.h"
 
 #include "core/os/lock.h"
+#include "core/os/random.h"
+#include "core/project/project_state.h"
 
 #include <stdlib.h>
 
-enum {
-    AT_ONCE = 16 /* projects that a walk takes out of the list at a time */
-};
-
-typedef struct node {
-    struct node *next;
-    uint64_t number;     /* rising along the list */
-    mp_project *project; /* a reference */
-    uint32_t holders;
-} node;
-
-/* Order of locks: this one, then a project's. */
+/* Order of locks: this one, a project's, that of the turns. */
 struct mp_projects {
     mp_lock lock;
-    node *list;
+    mp_table by_key; /* those with one directory have one hash */
+    uint64_t seed;
+    mp_ring all, on_disk;
     uint64_t opened; /* projects so far */
+    mp_turns *turns;
+    mp_project *flagged; /* during a fork: those with flags */
 };
 
 mp_projects *mp_projects_new(void) {
     mp_projects *projects = calloc(1, sizeof *projects);
-    if (projects && mp_lock_init(&projects->lock) != MP_OK) {
+    mp_turns *turns = mp_turns_new();
+    if (!projects || !turns || mp_lock_init(&projects->lock) != MP_OK) {
         free(projects);
+        mp_turns_free(turns);
         return NULL;
     }
+    projects->turns = turns;
+    projects->seed = mp_random_bits();
+    mp_ring_init(&projects->all);
+    mp_ring_init(&projects->on_disk);
     return projects;
 }
 
-/* With the lock held: adds a project, newest last. */
-static node *add(mp_projects *projects, mp_config *config) {
-    node *fresh = calloc(1, sizeof *fresh);
-    if (!fresh) {
-        mp_config_free(config);
-        return NULL;
-    }
-    fresh->project = mp_project_new(config);
-    if (!fresh->project) {
-        free(fresh);
-        return NULL;
-    }
-    fresh->number = ++projects->opened;
-    node **end = &projects->list;
-    while (*end)
-        end = &(*end)->next;
-    *end = fresh;
-    return fresh;
+mp_turns *mp_projects_turns(mp_projects *projects) {
+    return projects->turns;
 }
 
-/* With the lock held: of several projects with one directory the first that
- * is open adopts. */
-static void choose_adopters(mp_projects *projects) {
-    for (node *n = projects->list; n; n = n->next) {
-        bool adopts = n->holders > 0 && mp_project_on_disk(n->project);
-        for (const node *m = projects->list; m != n && adopts; m = m->next)
-            adopts = m->holders == 0 ||
-                     !mp_project_same_disk(m->project, n->project);
-        mp_project_adopts(n->project, adopts);
+/* ---- the list, with its lock held ---- */
+
+static mp_project *find(const mp_projects *projects, const mp_config *config,
+                        uint64_t hash) {
+    mp_link *link = mp_table_first(&projects->by_key, hash);
+    while (link &&
+           !mp_config_same(
+               &MP_TABLE_THING(link, mp_project, listed.key)->config, config))
+        link = mp_table_next(link);
+    return MP_TABLE_THING(link, mp_project, listed.key);
+}
+
+static mp_project *add(mp_projects *projects, mp_config *config,
+                       uint64_t hash) {
+    mp_project *project = mp_project_new(config);
+    if (!project)
+        return NULL;
+    mp_listed *listed = &project->listed;
+    if (mp_table_add(&projects->by_key, &listed->key, hash) != MP_OK) {
+        mp_project_release(project);
+        return NULL;
     }
+    listed->number = ++projects->opened;
+    mp_ring_add(&projects->all, &listed->all);
+    if (mp_project_on_disk(project))
+        mp_ring_add(&projects->on_disk, &listed->on_disk);
+    return project;
+}
+
+static void take_out(mp_projects *projects, mp_project *project) {
+    mp_table_remove(&projects->by_key, &project->listed.key);
+    mp_ring_remove(&project->listed.all);
+    mp_ring_remove(&project->listed.on_disk);
+    mp_turns_forget(projects->turns, project);
+}
+
+/* The first of the projects with that directory that is open; NULL: none. */
+static mp_project *find_adopter(const mp_projects *projects,
+                                const mp_project *like) {
+    mp_project *first = NULL;
+    mp_link *link = mp_table_first(&projects->by_key, like->listed.key.hash);
+    for (; link; link = mp_table_next(link)) {
+        mp_project *p = MP_TABLE_THING(link, mp_project, listed.key);
+        if (p->holders > 0 && mp_project_same_disk(p, like) &&
+            (!first || p->listed.number < first->listed.number))
+            first = p;
+    }
+    return first;
+}
+
+/* Of several projects with one directory the first that is open adopts. */
+static void choose_adopter(mp_projects *projects, mp_project *project) {
+    if (!mp_project_on_disk(project))
+        return;
+    mp_project *adopter = find_adopter(projects, project);
+    mp_project_adopts(project, project == adopter);
+    if (!adopter || adopter == project)
+        return;
+    mp_project_adopts(adopter, true);
+    mp_turns_mark(projects->turns, adopter);
+}
+
+/* ---- life ---- */
+
+static mp_project *get_or_add(mp_projects *projects, mp_config *config) {
+    uint64_t hash = mp_config_hash(config, projects->seed);
+    mp_project *project = find(projects, config, hash);
+    if (!project)
+        return add(projects, config, hash);
+    mp_config_free(config);
+    return project;
 }
 
 mp_project *mp_projects_open(mp_projects *projects, mp_config *config,
                              mp_overrides *client) {
+    mp_project *unused = NULL;
     mp_lock_take(&projects->lock);
-    node *n = projects->list;
-    while (n && !mp_config_same(mp_project_config(n->project), config))
-        n = n->next;
-    if (n)
-        mp_config_free(config);
-    else
-        n = add(projects, config);
-    if (n && mp_project_add_client(n->project, client) != MP_OK)
-        n = NULL; /* without a holder, the next sweep takes it */
-    if (n) {
-        n->holders++;
-        mp_project_retain(n->project);
-        choose_adopters(projects);
+    mp_project *project = get_or_add(projects, config);
+    if (project)
+        mp_project_touch(project);
+    if (project && mp_project_add_client(project, client) != MP_OK) {
+        if (project->holders == 0 && mp_project_idle(project))
+            take_out(projects, unused = project);
+        project = NULL;
+    }
+    if (project) {
+        project->holders++;
+        mp_project_retain(project);
+        choose_adopter(projects, project);
+        mp_turns_mark(projects->turns, project);
     }
     mp_lock_give(&projects->lock);
-    return n ? n->project : NULL;
+    if (unused)
+        mp_project_release(unused);
+    return project;
 }
 
-/* `disk`: also those whose end takes work on the disk. */
-static void sweep(mp_projects *projects, bool disk) {
-    node *gone = NULL;
-    mp_lock_take(&projects->lock);
-    for (node **at = &projects->list; *at;) {
-        node *n = *at;
-        if (n->holders == 0 && (disk || !mp_project_on_disk(n->project)) &&
-            mp_project_idle(n->project)) {
-            *at = n->next;
-            n->next = gone;
-            gone = n;
-        } else {
-            at = &n->next;
-        }
-    }
-    mp_lock_give(&projects->lock);
-    while (gone) {
-        node *next = gone->next;
-        mp_project_release(gone->project);
-        free(gone);
-        gone = next;
-    }
+/* With the lock held: true if it is in the list and nothing needs it there. */
+static bool is_over(mp_project *project) {
+    return project->holders == 0 && mp_ring_is_in(&project->listed.all) &&
+           mp_project_idle(project);
 }
 
 void mp_projects_close(mp_projects *projects, mp_project *project) {
+    bool on_disk = mp_project_on_disk(project), over = false;
     mp_lock_take(&projects->lock);
-    for (node *n = projects->list; n; n = n->next)
-        if (n->project == project)
-            n->holders--;
-    choose_adopters(projects);
-    mp_lock_give(&projects->lock);
-    mp_project_release(project);
-    sweep(projects, false);
-}
-
-void mp_projects_sweep(mp_projects *projects) {
-    sweep(projects, true);
-}
-
-/* ---- walks ---- */
-
-typedef struct stop {
-    uint64_t number;
-    mp_project *project; /* a reference */
-} stop;
-
-/* The next projects with numbers from `first` up to, without, `end`. */
-static size_t gather(mp_projects *projects, uint64_t first, uint64_t end,
-                     stop out[AT_ONCE]) {
-    size_t n = 0;
-    mp_lock_take(&projects->lock);
-    for (node *at = projects->list; at && n < AT_ONCE; at = at->next) {
-        if (at->number < first || at->number >= end)
-            continue;
-        mp_project_retain(at->project);
-        out[n++] = (stop){at->number, at->project};
+    mp_project_touch(project);
+    project->holders--;
+    choose_adopter(projects, project);
+    if (!on_disk && is_over(project)) {
+        over = true;
+        take_out(projects, project);
+    } else {
+        mp_turns_mark(projects->turns, project);
     }
     mp_lock_give(&projects->lock);
-    return n;
+    if (over)
+        mp_project_release(project);
+    mp_project_release(project);
 }
 
-/* Places in the list would not do to go on from: other threads remove what
- * lies before them. */
-static uint64_t walk(mp_projects *projects, uint64_t first, uint64_t end,
-                     bool (*visit)(mp_project *project, void *user),
-                     void *user) {
-    stop stops[AT_ONCE];
-    uint64_t ended = 0;
-    size_t n;
-    do {
-        n = gather(projects, first, end, stops);
-        for (size_t i = 0; i < n; i++) {
-            if (ended == 0 && !visit(stops[i].project, user))
-                ended = stops[i].number;
-            mp_project_release(stops[i].project);
-            first = stops[i].number + 1;
-        }
-    } while (n == AT_ONCE && ended == 0);
-    return ended;
+void mp_projects_sweep(mp_projects *projects, mp_project *project) {
+    mp_lock_take(&projects->lock);
+    bool over = is_over(project);
+    if (over)
+        take_out(projects, project);
+    mp_lock_give(&projects->lock);
+    if (over)
+        mp_project_release(project);
 }
 
-uint64_t mp_projects_walk(mp_projects *projects, uint64_t first,
-                          bool (*visit)(mp_project *project, void *user),
-                          void *user) {
-    uint64_t ended = walk(projects, first, UINT64_MAX, visit, user);
-    return ended ? ended : walk(projects, 0, first, visit, user);
+/* With a reference; NULL: `last` was the last. The sender has ended, so none
+ * leaves the list. */
+static mp_project *next_on_disk(mp_projects *projects, mp_project *last) {
+    mp_lock_take(&projects->lock);
+    mp_ring *link =
+        last ? mp_ring_next(&projects->on_disk, &last->listed.on_disk)
+             : mp_ring_first(&projects->on_disk);
+    mp_project *next =
+        link ? MP_RING_THING(link, mp_project, listed.on_disk) : NULL;
+    if (next)
+        mp_project_retain(next);
+    mp_lock_give(&projects->lock);
+    return next;
 }
 
-void mp_projects_each(mp_projects *projects,
-                      bool (*visit)(mp_project *project, void *user),
-                      void *user) {
-    mp_projects_walk(projects, 0, visit, user);
+void mp_projects_finish(mp_projects *projects) {
+    mp_project *project = next_on_disk(projects, NULL);
+    while (project) {
+        if (!mp_project_is_of_parent(project))
+            mp_project_finish(project);
+        mp_project *next = next_on_disk(projects, project);
+        mp_project_release(project);
+        project = next;
+    }
 }
 
 /* ---- fork ---- */
 
 void mp_projects_before_fork(mp_projects *projects) {
     mp_lock_take(&projects->lock);
-    for (node *n = projects->list; n; n = n->next)
-        mp_project_before_fork(n->project);
+    mp_project_begin_fork();
+    projects->flagged = NULL;
+    mp_ring *link = mp_ring_first(&projects->all);
+    for (; link; link = mp_ring_next(&projects->all, link)) {
+        mp_project *p = MP_RING_THING(link, mp_project, listed.all);
+        if (mp_project_is_of_parent(p))
+            continue;
+        mp_project_before_fork(p);
+        if (!mp_project_flags(p))
+            continue;
+        p->next_flagged = projects->flagged;
+        projects->flagged = p;
+    }
+    mp_turns_before_fork(projects->turns);
 }
 
 void mp_projects_in_parent(mp_projects *projects) {
-    for (node *n = projects->list; n; n = n->next)
-        mp_project_in_parent(n->project);
+    mp_turns_in_parent(projects->turns);
+    mp_ring *link = mp_ring_first(&projects->all);
+    for (; link; link = mp_ring_next(&projects->all, link)) {
+        mp_project *p = MP_RING_THING(link, mp_project, listed.all);
+        if (!mp_project_is_of_parent(p))
+            mp_project_in_parent(p);
+    }
+    mp_project_end_fork_in_parent();
     mp_lock_give(&projects->lock);
 }
 
+/* Clients hold the flags themselves, and may use them without a look at the
+ * project. */
 void mp_projects_in_child(mp_projects *projects) {
-    for (node *n = projects->list; n; n = n->next)
-        mp_project_in_child(n->project, (int)n->holders + 1);
+    mp_turns_in_child(projects->turns);
+    mp_project_end_fork_in_child();
     mp_lock_after_fork_child(&projects->lock);
+    for (mp_project *p = projects->flagged; p; p = p->next_flagged)
+        mp_project_touch(p);
 }

@@ -5,41 +5,37 @@
 #define MP_PROJECTS_H
 
 #include "core/project/project.h"
+#include "core/project/turns.h"
 
 typedef struct mp_projects mp_projects;
 
 mp_projects *mp_projects_new(void); /* NULL: out of memory */
 
+/* Who of them the sender visits. */
+mp_turns *mp_projects_turns(mp_projects *projects);
+
 /* The project of this config, there already or new, with what this client
  * says of its settings in force and one holder more. Takes over the config
- * and, if it goes well, `client`. NULL: out of memory. */
+ * and, if it goes well, `client`. NULL: out of memory. Ensures: it gets a
+ * turn. */
 mp_project *mp_projects_open(mp_projects *projects, mp_config *config,
                              mp_overrides *client);
 
 /* One holder less. Does not wait for the disk: a project with a spool is freed
- * by a later mp_projects_sweep. */
+ * by a later mp_projects_sweep, for which it gets a turn; and so does another
+ * that adopts in its place. */
 void mp_projects_close(mp_projects *projects, mp_project *project);
 
-/* Forgets the projects that have neither a holder nor a record left. Blocks as
+/* Forgets the project if it has neither a holder nor a record left. Blocks as
  * long as the disk does. */
-void mp_projects_sweep(mp_projects *projects);
+void mp_projects_sweep(mp_projects *projects, mp_project *project);
 
-/* Calls `visit` for each project until it returns false; no lock is held
- * meanwhile. Projects are numbered; the walk begins with number `first` or
- * the next there is, and comes round to those before. Returns the number of
- * the project for which `visit` returned false, so that the next walk may
- * begin there; else 0, which is before every number. */
-uint64_t mp_projects_walk(mp_projects *projects, uint64_t first,
-                          bool (*visit)(mp_project *project, void *user),
-                          void *user);
-
-/* A walk that begins with the oldest project. */
-void mp_projects_each(mp_projects *projects,
-                      bool (*visit)(mp_project *project, void *user),
-                      void *user);
+/* For the end of the process: calls mp_project_finish for each that was used in
+ * this process. */
+void mp_projects_finish(mp_projects *projects);
 
 /* Around fork: takes every lock there is, and gives it back in the parent;
- * in the child every project starts anew. */
+ * in the child each project starts anew when it is first used. */
 void mp_projects_before_fork(mp_projects *projects);
 void mp_projects_in_parent(mp_projects *projects);
 void mp_projects_in_child(mp_projects *projects);

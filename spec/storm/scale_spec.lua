@@ -1,0 +1,172 @@
+-- Thousands of projects in one process: what one of them costs does not depend
+-- on how many others there are. Costs are compared within one run, and the best
+-- of several counts, since the machine may be busy.
+local sandbox = require "spec.support.sandbox"
+local script = require "spec.support.script"
+
+-- `open(from, to)` opens projects that nobody uses; `cost(f)` is the CPU of the
+-- process for a call, the least of twenty; `serve(mp)` has one event delivered.
+local helpers = [[
+  local mixpanel = require "mixpanel"
+  local posix = require "spec_posix"
+  local url, idle = arg[1], {}
+  local function open(from, to)
+    for i = from, to do
+      idle[i] = mixpanel.new("idle" .. i, { api_host = url })
+    end
+  end
+  local function cost(f)
+    local least = math.huge
+    for _ = 1, 20 do
+      local start = os.clock()
+      f()
+      least = math.min(least, os.clock() - start)
+    end
+    return least
+  end
+  local function serve(mp)
+    for i = 1, 10 do
+      assert(mp:track("Busy", { distinct_id = "u", n = i }))
+      assert(mp:flush(10))
+    end
+  end
+]]
+
+describe("many projects", function()
+  local server
+
+  setup(function()
+    server = sandbox.start()
+  end)
+
+  teardown(function()
+    server:stop()
+  end)
+
+  before_each(function()
+    server:reset()
+  end)
+
+  local function run(text)
+    local printed, status = script.run(helpers .. text, server.url)
+    assert.equal(0, status, printed)
+    local figures = {}
+    for word in printed:gmatch "%S+" do
+      figures[#figures + 1] = tonumber(word)
+    end
+    return figures, printed
+  end
+
+  it("leave a request as it was, those that nobody uses", function()
+    local figures, printed = run [[
+      local mp = mixpanel.new("busy", { api_host = url })
+      serve(mp)
+      local alone = cost(function() serve(mp) end)
+      open(1, 4000)
+      serve(mp)
+      print(alone, cost(function() serve(mp) end))
+    ]]
+    assert.is_true(figures[2] < 8 * figures[1], printed)
+  end)
+
+  it("leave a request as it was, those that once were used", function()
+    local figures, printed = run [[
+      local mp = mixpanel.new("busy", { api_host = url })
+      serve(mp)
+      local alone = cost(function() serve(mp) end)
+      open(1, 500)
+      for _, one in ipairs(idle) do
+        assert(one:track("Once", { distinct_id = "u" }))
+      end
+      for _, one in ipairs(idle) do
+        assert(one:flush(10))
+      end
+      print(alone, cost(function() serve(mp) end))
+    ]]
+    assert.is_true(figures[2] < 8 * figures[1], printed)
+  end)
+
+  it("are opened and found as fast as a few", function()
+    local figures, printed = run [[
+      local first, last = math.huge, math.huge
+      for i = 1, 1000, 100 do
+        local start = os.clock()
+        open(i, i + 99)
+        first = math.min(first, os.clock() - start)
+      end
+      open(1001, 9000)
+      for i = 9001, 10000, 100 do
+        local start = os.clock()
+        open(i, i + 99)
+        last = math.min(last, os.clock() - start)
+      end
+      print(first, last)
+    ]]
+    assert.is_true(figures[2] < 5 * figures[1], printed)
+  end)
+
+  it("cost a forked child nothing until it uses them", function()
+    local figures, printed = run [[
+      local mp = mixpanel.new("busy", { api_host = url })
+      serve(mp)
+      io.stdout:setvbuf "no"
+      local function fork()
+        local least = math.huge
+        for _ = 1, 5 do
+          local name = os.tmpname()
+          if posix.fork() == 0 then
+            local file = io.open(name, "w")
+            file:write(os.clock())
+            file:close()
+            posix.quit(0)
+          end
+          posix.wait()
+          local file = io.open(name)
+          least = math.min(least, file:read "*n")
+          file:close()
+          os.remove(name)
+        end
+        return least
+      end
+      local few = fork()
+      local start = os.clock()
+      open(1, 4000)
+      print(few, fork(), os.clock() - start)
+    ]]
+    assert.is_true(figures[2] < 20 * figures[1], printed)
+  end)
+
+  it("are a child's own once it uses them, and a grandchild's", function()
+    run [[
+      open(1, 3)
+      local function go(depth)
+        -- The first was used by all, the second by nobody before.
+        assert(idle[1]:track("Forked", { distinct_id = "u", depth = depth }))
+        if depth == 3 then
+          assert(idle[2]:track("Late", { distinct_id = "u" }))
+          assert(idle[2]:stats().accepted == 1)
+          idle[3]:close()
+        end
+        assert(idle[1]:stats().accepted == 1)
+        if depth < 3 then
+          if posix.fork() == 0 then
+            go(depth + 1)
+          end
+          local _, status = posix.wait()
+          assert(status == 0, status)
+        end
+        assert(idle[1]:flush(10) and idle[2]:flush(10))
+        if depth > 1 then
+          posix.quit(0)
+        end
+      end
+      go(1)
+    ]]
+    local seen = {}
+    for _, event in ipairs(server:records "/track") do
+      seen[#seen + 1] = event.event .. ("%d"):format(event.properties.depth or 0)
+    end
+    table.sort(seen)
+    assert.same({ "Forked1", "Forked2", "Forked3", "Late0" }, seen)
+  end)
+end)
