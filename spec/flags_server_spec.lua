@@ -266,6 +266,15 @@ describe("definitions", function()
       )
       assert.is_true(f:is_enabled("a", user))
     end)
+
+    it("that is none, such as a device, stays what it is", function()
+      local fifo = home .. "/fifo"
+      assert(os.execute("mkfifo " .. fifo))
+      local mp, f = client { flags = { mode = "local", file = fifo } }
+      assert.is_true(f:refresh(10))
+      assert.matches("in " .. fifo .. ": it is no file", mp:stats().flags.last_error, 1, true)
+      assert(os.execute("test -p " .. fifo))
+    end)
   end)
 
   it("in a spool serve whoever comes next", function()

@@ -133,6 +133,18 @@ CASE(symbolic_links_are_not_followed) {
     leave();
 }
 
+CASE(what_is_no_file_is_not_replaced) {
+    enter();
+    mp_buf got = {0};
+    CHECK(mkfifoat(dir, "f", 0600) == 0 && mp_file_mkdir(dir, "d") == 0);
+    CHECK(mp_file_replace(dir, "f", "x", 1) == EINVAL);
+    CHECK(mp_file_replace(dir, "d", "x", 1) == EINVAL);
+    CHECK(mp_file_read(dir, "f", 10, &got) == EINVAL);
+    CHECK(mp_file_append(dir, "f", "x", 1) != 0);
+    CHECK(mp_file_unlink(dir, "f") == 0 && mp_file_rmdir(dir, "d") == 0);
+    leave();
+}
+
 CASE(files_are_the_owner_s_alone) {
     enter();
     struct stat seen;
@@ -361,6 +373,7 @@ int main(void) {
     RUN(a_path_is_taken_from_the_working_directory);
     RUN(what_is_no_regular_file_is_not_read);
     RUN(symbolic_links_are_not_followed);
+    RUN(what_is_no_file_is_not_replaced);
     RUN(files_are_the_owner_s_alone);
     RUN(appending_keeps_what_is_there);
     RUN(a_failed_replacement_leaves_the_old_file_and_nothing_else);

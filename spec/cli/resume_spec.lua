@@ -162,4 +162,14 @@ describe("an interrupted import", function()
     assert.equal(5, status)
     assert.matches("no such file.*%-%-no%-journal", complaints)
   end)
+
+  it("removes no device that is to be its journal", function()
+    local line = '{"event":"E","properties":{"time":%d,"distinct_id":"u"}}\n'
+    local path = here.file("a.jsonl", line:format(NOW))
+    local null = here.folder .. "/null"
+    process.run("ln -s /dev/null " .. null)
+    local _, _, status = here.import { path, "-q", "--journal", null }
+    assert.equal(0, status)
+    process.run("test -c " .. null)
+  end)
 end)

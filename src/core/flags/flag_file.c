@@ -127,7 +127,8 @@ mp_err mp_flag_file_read(const char *contents, size_t len, const char *token,
 
 static mp_err refuse_errno(char message[MP_MESSAGE], int error) {
     char text[MP_SYSERR];
-    snprintf(message, MP_MESSAGE, "%s", mp_syserr_text(error, text));
+    snprintf(message, MP_MESSAGE, "%s",
+             error == EINVAL ? "it is no file" : mp_syserr_text(error, text));
     return error == ENOMEM ? MP_MEMORY : MP_STATE;
 }
 

@@ -208,9 +208,17 @@ int mp_file_sync_parent(int dir, const char *path) {
     return err;
 }
 
+/* Root may rename over a device. */
+static bool is_replaceable(int dir, const char *path) {
+    mp_file_info seen;
+    return mp_file_look(dir, path, &seen) != 0 || seen.kind != MP_FILE_OTHER;
+}
+
 /* Two processes may replace one file at a time: each has a name of its own
  * for what is not whole yet. */
 int mp_file_replace(int dir, const char *path, const void *bytes, size_t n) {
+    if (!is_replaceable(dir, path))
+        return EINVAL;
     char *fresh = mp_text_format("%s.%016llx.new", path,
                                  (unsigned long long)mp_random_bits());
     if (!fresh)

@@ -81,8 +81,9 @@ void mp_file_use(const mp_file_calls *table);
  * bytes, EINVAL when it is no regular file; `out` keeps its length then. */
 int mp_file_read(int dir, const char *path, size_t most, mp_buf *out);
 
-/* Replaces a file, or makes it. Ensures: the path holds the old contents whole
- * or the new ones whole at any time, also after a loss of power. */
+/* Replaces a file or a symbolic link, or makes it. Ensures: the path holds the
+ * old contents whole or the new ones whole at any time, also after a loss of
+ * power. EINVAL: there is something else, such as a device. */
 int mp_file_replace(int dir, const char *path, const void *bytes, size_t n);
 
 /* Appends to a file, which is made if need be. */

@@ -172,7 +172,8 @@ end
 
 function Journal:close(complete)
   uv.fs_close(self.fd)
-  if complete then
+  local stat = complete and uv.fs_stat(self.path)
+  if stat and stat.type == "file" then -- and not /dev/null
     os.remove(self.path)
   end
 end
