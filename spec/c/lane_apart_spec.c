@@ -169,10 +169,57 @@ CASE(identity_travels_apart_on_import) {
     rig_finish(r);
 }
 
-CASE(what_adds_up_travels_apart_in_order) {
+/* A lane of profiles with on_ambiguous = "report". */
+static rig *open_reporting(void) {
+    rig *r = rig_open(MP_LANE_PEOPLE);
+    r->settings->report_ambiguous = true;
+    return r;
+}
+
+CASE(what_adds_up_travels_with_all_else) {
+    rig *r = rig_open(MP_LANE_PEOPLE);
+    for (int i = 0; i < 100; i++)
+        rig_put(r, i % 2 ? MP_NON_IDEMPOTENT : MP_PLAIN, i % 3 ? 1 : 2, 0, 50);
+    mp_lane_flush_up_to(r->lane, r->seqs);
+    mp_batch *batch = rig_next(r);
+    CHECK(batch && batch->count == 100);
+    if (batch)
+        rig_say(r, batch, reply_ok);
+    rig_finish(r);
+}
+
+/* Nobody knows what of it was taken. */
+CASE(each_refusal_of_what_adds_up_with_others_is_counted) {
+    rig *r = rig_open(MP_LANE_PEOPLE);
+    for (uint32_t i = 0; i < 8; i++)
+        rig_put(r, i % 2 ? MP_NON_IDEMPOTENT : MP_PLAIN, i, 0, 50);
+    mp_lane_flush_up_to(r->lane, r->seqs);
+    r->book[4].poison = true;
+    CHECK(rig_run(r, refuses_poison, 7) && is_sorted_out(r));
+    CHECK(r->stats.ambiguous == 3 && r->now_ms == 0); /* of 8, 4 and 2 */
+    rig_finish(r);
+}
+
+CASE(a_mixed_request_ends_what_adds_up_once_it_is_to_be_reported) {
+    static const word *const words[] = {&reply_lost, &reply_no};
+    for (int i = 0; i < 2; i++) {
+        rig *r = rig_open(MP_LANE_PEOPLE);
+        for (uint32_t k = 0; k < 3; k++)
+            rig_put(r, k == 1 ? MP_NON_IDEMPOTENT : MP_PLAIN, k, 0, 50);
+        mp_lane_flush_up_to(r->lane, r->seqs);
+        mp_batch *batch = rig_next(r);
+        r->settings->report_ambiguous = true;
+        rig_say(r, batch, *words[i]);
+        CHECK(r->stats.rejected == 1 && r->stats.queued == 2);
+        CHECK(fate_of(r, 2) == REJECTED && r->stats.ambiguous == 1);
+        rig_finish(r);
+    }
+}
+
+CASE(what_adds_up_travels_apart_in_order_with_report) {
     static const uint32_t counts[] = {3, 2, 1, 1, 3};
     static const char kinds[] = "sssaasasss"; /* $set, $add */
-    rig *r = rig_open(MP_LANE_PEOPLE);
+    rig *r = open_reporting();
     for (const char *kind = kinds; *kind; kind++)
         rig_put(r, *kind == 'a' ? MP_NON_IDEMPOTENT : MP_PLAIN, 1, 0, 50);
     mp_lane_flush_up_to(r->lane, r->seqs);
@@ -189,7 +236,7 @@ CASE(what_adds_up_travels_apart_in_order) {
 
 /* Else a mixed load would travel one record a request. */
 CASE(non_idempotent_waits_only_for_its_own_key) {
-    rig *r = rig_open(MP_LANE_PEOPLE);
+    rig *r = open_reporting();
     for (uint32_t i = 0; i < 40; i++) {
         rig_put(r, MP_PLAIN, i, 0, 50);
         rig_put(r, MP_NON_IDEMPOTENT, i, 0, 50);
@@ -209,8 +256,8 @@ CASE(non_idempotent_waits_only_for_its_own_key) {
     rig_finish(r);
 }
 
-CASE(what_adds_up_is_not_sent_again_when_refused) {
-    rig *r = rig_open(MP_LANE_PEOPLE);
+CASE(what_adds_up_is_not_sent_again_when_refused_with_report) {
+    rig *r = open_reporting();
     for (int i = 0; i < 4; i++)
         rig_put(r, i < 2 ? MP_NON_IDEMPOTENT : MP_PLAIN, 1, 0, 50);
     mp_lane_flush_up_to(r->lane, r->seqs);
@@ -234,8 +281,7 @@ CASE(what_adds_up_is_sent_again_when_it_may_have_failed) {
 CASE(in_doubt_ends_non_idempotent_records_with_report) {
     static const word *const words[] = {&reply_lost, &reply_503, &reply_what};
     for (int i = 0; i < 3; i++) {
-        rig *r = rig_open(MP_LANE_PEOPLE);
-        r->settings->report_ambiguous = true;
+        rig *r = open_reporting();
         for (int k = 0; k < 4; k++)
             rig_put(r, k < 2 ? MP_NON_IDEMPOTENT : MP_PLAIN, 1, 0, 50);
         mp_lane_flush_up_to(r->lane, r->seqs);
@@ -254,8 +300,7 @@ CASE(in_doubt_records_that_end_back_off_too) {
         {MP_RESULT_LOST, 0, "timeout", 0},
         {MP_RESULT_SERVER_ERROR, 503, "x", 10 * MINUTE}};
     for (int i = 0; i < 2; i++) {
-        rig *r = rig_open(MP_LANE_PEOPLE);
-        r->settings->report_ambiguous = true;
+        rig *r = open_reporting();
         r->settings->max_batch_size = 1;
         for (int k = 0; k < 3; k++)
             rig_put(r, MP_NON_IDEMPOTENT, 1, 0, 50);
@@ -279,9 +324,12 @@ int main(void) {
     RUN(the_third_unreadable_response_pauses);
     RUN(unreadable_responses_count_in_a_row);
     RUN(identity_travels_apart_on_import);
-    RUN(what_adds_up_travels_apart_in_order);
+    RUN(what_adds_up_travels_with_all_else);
+    RUN(each_refusal_of_what_adds_up_with_others_is_counted);
+    RUN(a_mixed_request_ends_what_adds_up_once_it_is_to_be_reported);
+    RUN(what_adds_up_travels_apart_in_order_with_report);
     RUN(non_idempotent_waits_only_for_its_own_key);
-    RUN(what_adds_up_is_not_sent_again_when_refused);
+    RUN(what_adds_up_is_not_sent_again_when_refused_with_report);
     RUN(what_adds_up_is_sent_again_when_it_may_have_failed);
     RUN(in_doubt_ends_non_idempotent_records_with_report);
     RUN(in_doubt_records_that_end_back_off_too);

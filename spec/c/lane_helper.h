@@ -234,7 +234,8 @@ static inline uint32_t rig_limit(const rig *r) {
 /* What every batch must be like. */
 static inline void rig_check_batch(rig *r, const mp_batch *batch) {
     bool ordered = mp_endpoints[r->id].ordered;
-    bool mixed = mp_endpoints[r->id].max_age_ms > 0; /* kinds may be */
+    bool mixed = mp_endpoints[r->id].max_age_ms > 0 || /* kinds may be */
+                 (r->id != MP_LANE_IMPORT && !r->settings->report_ambiguous);
     uint64_t last = 0;
     uint32_t bytes = 0;
     CHECK(batch->count > 0 && batch->count <= rig_limit(r));
@@ -344,7 +345,10 @@ static inline fate rig_judge(const rig *r, const mp_batch *batch, const page *p,
     case MP_RESULT_REJECTED:
         return REJECTED;
     case MP_RESULT_REFUSED:
-        return alone || p->kind == MP_NON_IDEMPOTENT ? REJECTED : WAITING;
+        return alone || (r->settings->report_ambiguous &&
+                         p->kind == MP_NON_IDEMPOTENT)
+                   ? REJECTED
+                   : WAITING;
     case MP_RESULT_BAD:
         return alone ? REJECTED : WAITING;
     case MP_RESULT_TOO_LARGE:

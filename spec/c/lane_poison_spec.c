@@ -287,6 +287,7 @@ CASE(only_updates_of_one_key_wait_for_a_deferred_one) {
 
 CASE(order_is_kept_around_a_deferred_key) {
     rig *r = rig_open(MP_LANE_PEOPLE);
+    r->settings->report_ambiguous = true; /* else 3 and 4 share a request */
     rig_put(r, MP_PLAIN, 1, 0, 50);
     mp_lane_flush_up_to(r->lane, r->seqs);
     fail(r, 8, reply_503);

@@ -150,8 +150,7 @@ static void check_blame(const world *w) {
     for (uint64_t t = 1; t <= r->seqs; t++) {
         const page *p = &r->book[t];
         bool uncertain =
-            p->kind == MP_NON_IDEMPOTENT &&
-            (r->settings->report_ambiguous || w->poisoned.status == 200);
+            p->kind == MP_NON_IDEMPOTENT && r->settings->report_ambiguous;
         CHECK(p->fate != REJECTED || p->poison || uncertain ||
               (w->limit && p->bytes > w->limit));
         CHECK(p->fate != EXPIRED || r->id == MP_LANE_COLLECTED);

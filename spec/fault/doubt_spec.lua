@@ -119,23 +119,52 @@ describe("doubt", function()
     mp:close(0)
   end)
 
-  it("about a refused batch of $add ends it, uncertain", function()
+  it("about a refused batch of $add ends it, uncertain, with on_ambiguous = 'report'", function()
     server:script { endpoint = "/engage", match = "$add", body = "0" }
-    local mp = project(server.url)
+    local mp = project(server.url, { on_ambiguous = "report" })
     for i = 1, 10 do
       assert(mp.people:increment("u" .. i, "coins"))
     end
     assert(mp:flush(10))
-    outcome.check(mp, { rejected = 10 })
+    outcome.check(mp, { rejected = 10, ambiguous = 1 })
     assert.is_true(outcome.reports(mp, "rejected")[1].uncertain)
     assert.equal(1, #server:requests())
     mp:close()
   end)
 
-  it("keeps $add and $append apart from other updates, all in order", function()
+  it("about a refused batch of $add and $set is counted, and finds the refused one", function()
+    server:script { endpoint = "/engage", match = "poison", times = 0, body = "0" }
+    local mp = project(server.url)
+    for i = 1, 4 do
+      assert(mp.people:increment("u" .. i, "coins"))
+      assert(mp.people:set("u" .. i, { plan = i == 4 and "poison" or "free" }))
+    end
+    assert(mp:flush(10))
+    outcome.check(mp, { delivered = 7, rejected = 1, ambiguous = 3 })
+    assert.is_false(outcome.reports(mp, "rejected")[1].uncertain)
+    assert.equal(4, coins())
+    mp:close()
+  end)
+
+  it("sends $add, $append and other updates in one request, all in order", function()
+    local mp = project(server.url)
+    for i = 1, 100 do
+      assert(mp.people:set("u", { n = i }))
+      assert(mp.people:increment("u", "coins"))
+    end
+    assert(mp:flush(10))
+    outcome.check(mp, { delivered = 200 })
+    assert.equal(1, #server:requests())
+    for i, record in ipairs(server:records "/engage") do
+      assert.equal(i % 2 == 1, record["$set"] ~= nil)
+    end
+    mp:close()
+  end)
+
+  it("keeps them apart with on_ambiguous = 'report', all in order", function()
     server:script { endpoint = "/engage", match = "poison", times = 0, body = "0" }
     server:script { endpoint = "/engage", status = 503, times = 2 }
-    local mp = project(server.url)
+    local mp = project(server.url, { on_ambiguous = "report" })
     local sent = {}
     for i = 1, 200 do
       if i % 40 == 0 then

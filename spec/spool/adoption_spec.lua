@@ -151,6 +151,7 @@ describe("a client with a spool", function()
     -- the process dies while those are under way.
     server:script { { delay_ms = 1 }, { delay_ms = 3000, ingest = false } }
     crash [[
+      mp:set_config { on_ambiguous = "report" }
       mp.people:increment("u", "coins", 1)
       mp.people:set("u", "a", 1)
       mp:flush(0)

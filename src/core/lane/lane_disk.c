@@ -100,28 +100,6 @@ mp_batch_file *mp_lane_wanted(mp_lane *lane) {
     return lane->reading;
 }
 
-/* Parts the records that may not be sent twice from *batch, which becomes NULL
- * if they are all it holds. *part: NULL if there are none. False: out of
- * memory. */
-static bool part_non_idempotent(mp_batch **batch, mp_batch **part) {
-    bool keep[MP_SEGMENT_RECORDS];
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < (*batch)->count; i++) {
-        keep[i] = mp_batch_entry(*batch, i)->kind == MP_NON_IDEMPOTENT;
-        kept += keep[i];
-    }
-    *part = NULL;
-    if (kept == 0)
-        return true;
-    if (kept < (*batch)->count) {
-        *part = mp_batch_split(*batch, keep, kept);
-        return *part != NULL;
-    }
-    *part = *batch;
-    *batch = NULL;
-    return true;
-}
-
 /* A process that died sent these and may not be sent twice. */
 static void resolve_in_doubt(mp_lane *lane, const mp_settings *settings,
                              mp_batch *batch) {
@@ -144,7 +122,7 @@ bool mp_lane_restore(mp_lane *lane, const mp_settings *settings,
     batch->server_errors = lane->reading->server_errors;
     lane->reading->failures = 0;
     if (segment->adopted && in_doubt == MP_IN_DOUBT_NON_IDEMPOTENT &&
-        !part_non_idempotent(&batch, &part)) {
+        !mp_batch_part_non_idempotent(&batch, &part)) {
         mp_segment_retain(segment); /* the caller's, which the batch has */
         mp_batch_free(batch);
         return false;

@@ -29,13 +29,13 @@ static size_t record_bytes(const mp_batch *batch) {
     return bytes;
 }
 
-/* Parts a batch of at least two in the middle. Out of memory it stays whole,
- * which costs only a request more. */
+/* Parts a batch in the middle. Out of memory it stays whole, which costs only
+ * a request more. */
 static void split_in_middle(mp_lane *lane, mp_batch *batch) {
     bool keep[MP_SEGMENT_RECORDS] = {false};
     uint32_t half = batch->count / 2;
     memset(keep, true, half);
-    mp_batch *part = mp_batch_split(batch, keep, half);
+    mp_batch *part = half > 0 ? mp_batch_split(batch, keep, half) : NULL;
     mp_lane_insert(&lane->ready, batch);
     if (part)
         mp_lane_insert(&lane->ready, part);
@@ -58,16 +58,12 @@ static bool is_outage(const mp_response *response) {
 }
 
 static void halve(mp_lane *lane, const mp_route *route, mp_batch *batch,
-                  const mp_response *response) {
-    bool alone = batch->count == 1;
-    bool applied_maybe = response->result == MP_RESULT_REFUSED &&
-                         mp_batch_entry(batch, 0)->kind == MP_NON_IDEMPOTENT;
+                  const mp_response *response, bool alone) {
     bool too_large = response->result == MP_RESULT_TOO_LARGE;
     if (batch->bisection && !too_large)
         note_refusal(batch->bisection, response);
-    if (alone || applied_maybe) {
-        reject(lane, batch,
-               applied_maybe ? MP_FATE_UNCERTAIN : MP_FATE_REJECTED, response);
+    if (alone) {
+        reject(lane, batch, MP_FATE_REJECTED, response);
         return;
     }
     if (too_large) {
@@ -171,7 +167,7 @@ static void distrust(mp_route *route, mp_batch *batch) {
 
 static void follow(mp_lane *lane, mp_route *route, mp_batch *batch,
                    const mp_response *response, const mp_decision *decision,
-                   int64_t now_ms) {
+                   bool alone, int64_t now_ms) {
     switch (decision->action) {
     case MP_DO_DELIVER:
     case MP_DO_DELIVER_PARTLY:
@@ -181,7 +177,7 @@ static void follow(mp_lane *lane, mp_route *route, mp_batch *batch,
         reject(lane, batch, MP_FATE_REJECTED, response);
         break;
     case MP_DO_HALVE:
-        halve(lane, route, batch, response);
+        halve(lane, route, batch, response, alone);
         break;
     case MP_DO_DEFER:
         report_deferred(lane, batch, response);
@@ -256,16 +252,26 @@ static void take_back(mp_lane *lane, mp_batch *batch) {
     lane->stats->queued += batch->count;
 }
 
-/* True: the records are not to be sent again, and have ended. */
-static bool report_ambiguous_batch(mp_lane *lane, const mp_settings *settings,
-                                   mp_batch *batch,
-                                   const mp_response *response) {
+/* Some of it may have been taken, though nobody said so: a refusal of several
+ * names none. */
+static bool is_in_doubt(const mp_batch *batch, const mp_response *response,
+                        const mp_decision *decision) {
+    return decision->ambiguous ||
+           (response->result == MP_RESULT_REFUSED &&
+            decision->action == MP_DO_HALVE && batch->count > 1 &&
+            mp_batch_has_non_idempotent(batch));
+}
+
+/* What is left of the batch to go on: what is not to be sent again ends. NULL:
+ * nothing is. Out of memory all goes on, and is reported all the same. */
+static mp_batch *end_uncertain(mp_lane *lane, const mp_settings *settings,
+                               mp_batch *batch, const mp_response *response) {
+    mp_batch *part = NULL;
     mp_lane_report_ambiguous(lane, batch, response->status, response->text);
-    if (!settings->report_ambiguous ||
-        mp_batch_entry(batch, 0)->kind != MP_NON_IDEMPOTENT)
-        return false;
-    reject(lane, batch, MP_FATE_UNCERTAIN, response);
-    return true;
+    if (settings->report_ambiguous &&
+        mp_batch_part_non_idempotent(&batch, &part) && part)
+        reject(lane, part, MP_FATE_UNCERTAIN, response);
+    return batch;
 }
 
 static void note_health(mp_route *route, mp_batch *batch,
@@ -312,10 +318,11 @@ void mp_lane_handle_reply(mp_lane *lane, const mp_settings *settings,
         judge(lane, route, settings, batch, response, retry_after_ms);
     note_health(route, batch, response, &decision, now_ms);
     note_size(route, batch, response, now_ms);
-    if (decision.ambiguous &&
-        report_ambiguous_batch(lane, settings, batch, response))
-        return;
-    follow(lane, route, batch, response, &decision, now_ms);
+    bool alone = batch->count == 1;
+    if (is_in_doubt(batch, response, &decision))
+        batch = end_uncertain(lane, settings, batch, response);
+    if (batch)
+        follow(lane, route, batch, response, &decision, alone, now_ms);
 }
 
 static void undo(mp_lane *lane, mp_batch *batch) {

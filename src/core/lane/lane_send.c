@@ -83,11 +83,15 @@ static void drop_old(mp_lane *lane, mp_batch **list, int64_t now_ms) {
     }
 }
 
-/* Two records may share a request only if their classes are equal. */
-static int class_of(const mp_lane *lane, const mp_entry *entry,
-                    int64_t now_ms) {
-    return lane->endpoint->max_age_ms > 0 ? is_old(lane, entry, now_ms)
-                                          : (int)entry->kind;
+/* Two records may share a request only if their classes are equal. What may be
+ * sent twice anyway need not travel apart. */
+static int class_of(const mp_lane *lane, const mp_settings *settings,
+                    const mp_entry *entry, int64_t now_ms) {
+    if (lane->endpoint->max_age_ms > 0)
+        return is_old(lane, entry, now_ms);
+    if (entry->kind == MP_NON_IDEMPOTENT && !settings->report_ambiguous)
+        return MP_PLAIN;
+    return (int)entry->kind;
 }
 
 /* True if the batch holds an update of the same ordering key that came before.
@@ -167,7 +171,7 @@ static void find_fitting(mp_lane *lane, const mp_settings *settings,
             is_held_up(lane, batch, entry) ||
             (lane->endpoint->ordered && has_key(&behind, entry)))
             continue;
-        int own = class_of(lane, entry, now_ms);
+        int own = class_of(lane, settings, entry, now_ms);
         if (class < 0)
             class = own;
         if (own != class) {

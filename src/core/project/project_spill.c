@@ -36,10 +36,6 @@ mp_batch_file *mp_project_seal(mp_project *project, mp_lane_id lane,
     return file;
 }
 
-static bool is_non_idempotent(const mp_batch *batch) {
-    return mp_batch_entry(batch, 0)->kind == MP_NON_IDEMPOTENT;
-}
-
 /* RFC 1952, 2.3.1. A body is plain where gzip is not wanted or not allowed,
  * or memory was short. */
 static bool is_gzip(const mp_buf *body) {
@@ -59,7 +55,8 @@ bool mp_project_before_request(mp_project *project, mp_lane_id lane,
         place->sealed =
             mp_project_seal(project, lane, segment, whole ? body : NULL);
     }
-    bool marks = is_non_idempotent(batch); /* all else may be sent twice */
+    bool marks =
+        mp_batch_has_non_idempotent(batch); /* all else may be sent twice */
     mp_in_doubt before =
         place->sealed ? place->sealed->in_doubt : (mp_in_doubt)place->in_doubt;
     if (marks && mp_spool_mark_start(segment, MP_IN_DOUBT_NON_IDEMPOTENT,

@@ -38,6 +38,32 @@ mp_batch *mp_batch_split(mp_batch *batch, const bool *keep, uint32_t kept) {
     return part;
 }
 
+bool mp_batch_has_non_idempotent(const mp_batch *batch) {
+    for (uint32_t i = 0; i < batch->count; i++)
+        if (mp_batch_entry(batch, i)->kind == MP_NON_IDEMPOTENT)
+            return true;
+    return false;
+}
+
+bool mp_batch_part_non_idempotent(mp_batch **batch, mp_batch **part) {
+    bool keep[MP_SEGMENT_RECORDS];
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < (*batch)->count; i++) {
+        keep[i] = mp_batch_entry(*batch, i)->kind == MP_NON_IDEMPOTENT;
+        kept += keep[i];
+    }
+    *part = NULL;
+    if (kept == 0)
+        return true;
+    if (kept < (*batch)->count) {
+        *part = mp_batch_split(*batch, keep, kept);
+        return *part != NULL;
+    }
+    *part = *batch;
+    *batch = NULL;
+    return true;
+}
+
 bool mp_batch_join(mp_batch **batch, mp_batch *other) {
     mp_batch *a = *batch;
     mp_batch *joined = allocate(a->count + other->count);

@@ -56,6 +56,13 @@ mp_batch *mp_batch_new(mp_segment *segment);
  * with at least one. NULL: out of memory, nothing changed. */
 mp_batch *mp_batch_split(mp_batch *batch, const bool *keep, uint32_t kept);
 
+bool mp_batch_has_non_idempotent(const mp_batch *batch);
+
+/* Parts those that are not idempotent from *batch, which becomes NULL if they
+ * are all it holds. *part: NULL if there are none. False: out of memory, and
+ * nothing changed. */
+bool mp_batch_part_non_idempotent(mp_batch **batch, mp_batch **part);
+
 /* Adds the records of `other`, which came from the same segment and is
  * freed, to those of *batch. False: out of memory, nothing changed. */
 bool mp_batch_join(mp_batch **batch, mp_batch *other);

@@ -72,7 +72,7 @@ static inline bool mp_place_is_whole(const mp_place *place) {
     return place->sealed || (place->open && !place->torn);
 }
 
-/* What must not travel in one request with records of another kind. */
+/* What may have to travel apart from records of another kind. */
 typedef enum mp_kind {
     MP_PLAIN,
     MP_IDENTITY,      /* $identify, $create_alias, $merge */

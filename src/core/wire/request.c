@@ -25,7 +25,7 @@ mp_err mp_request_make(mp_request *request, const mp_batch *batch,
     start(request, batch->endpoint, config, settings);
     request->gzip = gzip && batch->endpoint->gzip && !batch->plain;
     make_body(request, batch, request->gzip ? gzip : NULL);
-    request->no_resend = mp_batch_entry(batch, 0)->kind == MP_NON_IDEMPOTENT;
+    request->no_resend = mp_batch_has_non_idempotent(batch);
     return request->body.err;
 }
 
