@@ -128,19 +128,22 @@ CASE(what_comes_later_waits_for_no_search) {
 
 /* An outage is not a refusal: retries are no part of the search. */
 CASE(an_outage_does_not_end_a_search) {
-    static const word *const troubles[] = {&reply_429, &reply_nothing};
-    for (int i = 0; i < 2; i++) {
+    static const word *const troubles[] = {&reply_429, &reply_nothing,
+                                           &reply_503};
+    for (int i = 0; i < 3; i++) {
         rig *r = open_with(MP_LANE_EVENTS, 100);
         r->book[7].poison = true;
         rig_serve(r, reply_no);
-        for (int k = 0; k < 2 * BISECTION && r->stats.rejected == 0; k++) {
-            rig_serve(r, *troubles[i]);
+        for (int k = 0; k < 20 * BISECTION && r->stats.rejected == 0; k++) {
+            mp_batch *batch = rig_next(r);
+            if (batch)
+                rig_say(r, batch, *troubles[i]);
             r->now_ms += 10 * MINUTE;
             if (mp_lane_empty(r->lane))
                 break;
         }
         CHECK(r->stats.rejected == 0);
-        CHECK(rig_run(r, refuses_poison, BISECTION) && is_sorted_out(r));
+        CHECK(rig_run(r, refuses_poison, 2 * BISECTION) && is_sorted_out(r));
         rig_finish(r);
     }
 }

@@ -292,8 +292,8 @@ static void note_health(mp_route *route, mp_batch *batch,
         mp_route_back_off(route, now_ms + decision->delay_ms);
     /* An outage says nothing of the records and is no part of a search, nor
      * is a size. */
-    if (batch->bisection &&
-        (too_large || (decision->action != MP_DO_HALVE && failed)))
+    if (batch->bisection && (too_large || is_outage(response) ||
+                             (decision->action != MP_DO_HALVE && failed)))
         batch->bisection->requests--;
 }
 
