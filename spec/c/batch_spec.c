@@ -29,12 +29,17 @@ static mp_batch *batch_of(uint32_t n) {
     return mp_batch_new(segment_of(n));
 }
 
+/* Where a record stands in the segment. */
+static uint32_t at(const mp_batch *batch, uint32_t i) {
+    return (uint32_t)(mp_batch_entry(batch, i) - batch->segment->entries);
+}
+
 /* Parts off the records for whose number bit i of `mask` is set. */
 static mp_batch *part(mp_batch *batch, uint64_t mask) {
     bool keep[MOST];
     uint32_t kept = 0;
     for (uint32_t i = 0; i < batch->count; i++) {
-        keep[i] = mask >> batch->index[i] & 1;
+        keep[i] = mask >> at(batch, i) & 1;
         kept += keep[i];
     }
     return mp_batch_split(batch, keep, kept);
@@ -43,14 +48,14 @@ static mp_batch *part(mp_batch *batch, uint64_t mask) {
 static uint64_t mask_of(const mp_batch *batch) {
     uint64_t mask = 0;
     for (uint32_t i = 0; i < batch->count; i++)
-        mask |= UINT64_C(1) << batch->index[i];
+        mask |= UINT64_C(1) << at(batch, i);
     return mask;
 }
 
 /* True if its records stand in the order of the segment, none twice. */
 static bool is_rising(const mp_batch *batch) {
     for (uint32_t i = 1; i < batch->count; i++)
-        if (batch->index[i] <= batch->index[i - 1])
+        if (batch->items[i].entry <= batch->items[i - 1].entry)
             return false;
     return true;
 }
@@ -59,7 +64,7 @@ static void check_body(const mp_batch *batch) {
     char expected[MOST * 16] = "[";
     for (uint32_t i = 0; i < batch->count; i++)
         sprintf(expected + strlen(expected), "%s{\"n\":%u}", i ? ",\n" : "",
-                batch->index[i]);
+                at(batch, i));
     strcat(expected, "]");
     mp_buf body = {0};
     CHECK(mp_batch_body(batch, &body) == MP_OK);

@@ -256,6 +256,28 @@ CASE(non_idempotent_waits_only_for_its_own_key) {
     rig_finish(r);
 }
 
+/* It has two of its own updates in every three, of kinds that travel apart. */
+CASE(a_key_with_many_updates_delays_itself_only) {
+    rig *r = open_reporting();
+    r->settings->max_batch_size = 100;
+    for (uint32_t i = 0; i < 6000; i++)
+        rig_put(r, i % 2 ? MP_NON_IDEMPOTENT : MP_PLAIN, i % 3 ? 1 : 2 + i % 50,
+                0, 50);
+    mp_lane_flush_up_to(r->lane, r->seqs);
+    uint32_t others = 0;
+    for (int i = 0; i < 300; i++) {
+        mp_batch *batch = rig_next(r);
+        CHECK(batch != NULL);
+        if (!batch)
+            break;
+        for (uint32_t k = 0; k < batch->count; k++)
+            others += mp_batch_entry(batch, k)->ordering_key != 1;
+        rig_say(r, batch, reply_ok);
+    }
+    CHECK(others == 2000);
+    rig_finish(r);
+}
+
 CASE(what_adds_up_is_not_sent_again_when_refused_with_report) {
     rig *r = open_reporting();
     for (int i = 0; i < 4; i++)
@@ -329,6 +351,7 @@ int main(void) {
     RUN(a_mixed_request_ends_what_adds_up_once_it_is_to_be_reported);
     RUN(what_adds_up_travels_apart_in_order_with_report);
     RUN(non_idempotent_waits_only_for_its_own_key);
+    RUN(a_key_with_many_updates_delays_itself_only);
     RUN(what_adds_up_is_not_sent_again_when_refused_with_report);
     RUN(what_adds_up_is_sent_again_when_it_may_have_failed);
     RUN(in_doubt_ends_non_idempotent_records_with_report);

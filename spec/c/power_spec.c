@@ -169,7 +169,8 @@ static bool send_one(mp_project *project, int64_t now_ms, int status) {
         return false;
     const mp_batch *batch = ((mp_flight *)request)->batch;
     for (uint32_t i = 0; i < batch->count; i++) {
-        int n = number_of(batch->segment, batch->index[i]);
+        int n = number_of(batch->segment, (uint32_t)(batch->items[i].entry -
+                                                     batch->segment->entries));
         gone_out[n] = true;
         ended[n] |= status == 200 || adds[n]; /* else it is uncertain */
     }

@@ -50,7 +50,7 @@ static int check_modifiers(lua_State *L, int arg) {
 
 /* Updates of one ordering key must keep their order. */
 static void read_ids(mp_update *u) {
-    u->ordering_key = MP_ORDERING_KEY;
+    u->ordering_key = mp_line_ordering_seed();
     for (int i = 0; i < u->target->ids; i++) {
         mp_id *id = &u->ids[i];
         mp_fault_enter(&u->call.e.fault, u->target->names[i]);

@@ -39,7 +39,7 @@ struct mp_update {
     mp_kind kind;
     mp_modifiers given;
     bool nothing;          /* all that there was to update is excluded */
-    uint32_t ordering_key; /* hash of the ids */
+    uint64_t ordering_key; /* hash of the ids */
     mp_id ids[2];
 };
 

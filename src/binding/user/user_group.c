@@ -19,7 +19,7 @@ static int refuse(lua_State *L) {
 static void put_head(mp_update *u) {
     const mp_id *ids = handle_of(u->call.e.L)->ids;
     u->ordering_key =
-        mp_line_ordering_key(MP_ORDERING_KEY, ids[0].text, ids[0].len);
+        mp_line_ordering_key(mp_line_ordering_seed(), ids[0].text, ids[0].len);
     u->ordering_key =
         mp_line_ordering_key(u->ordering_key, ids[1].text, ids[1].len);
     mp_profile_head(&u->call.e,

@@ -139,7 +139,7 @@ mp_err mp_user_people_head(const mp_user_handle *self, mp_buf *out);
 mp_err mp_user_people_no_ip(const mp_user_handle *self, mp_buf *out);
 
 /* The hash of whom an update of the profile concerns. */
-uint32_t mp_user_ordering_key(const mp_user_handle *self);
+uint64_t mp_user_ordering_key(const mp_user_handle *self);
 
 /* Sends an update, ,"$set":{...}} with what is in front of it, or holds it
  * until the user is identified. MP_QUEUE_FULL with a fault when too many are

@@ -37,9 +37,9 @@ mp_err mp_user_people_no_ip(const mp_user_handle *self, mp_buf *out) {
     return mp_buf_puts(out, geolocate ? "" : MP_PROFILE_NO_IP);
 }
 
-uint32_t mp_user_ordering_key(const mp_user_handle *self) {
+uint64_t mp_user_ordering_key(const mp_user_handle *self) {
     const mp_buf *id = &self->user.ids.distinct_id;
-    return mp_line_ordering_key(MP_ORDERING_KEY, id->data, id->len);
+    return mp_line_ordering_key(mp_line_ordering_seed(), id->data, id->len);
 }
 
 /* ---- holding and releasing ---- */

@@ -161,7 +161,7 @@ static mp_err copy_distinct_id(mp_ingest *in, update *u) {
     if (err != MP_OK)
         return err;
     in->record.ordering_key =
-        mp_line_ordering_key(MP_ORDERING_KEY, id.data, id.len);
+        mp_line_ordering_key(mp_line_ordering_seed(), id.data, id.len);
     return MP_OK;
 }
 
@@ -223,8 +223,8 @@ static mp_err check_ids(mp_ingest *in, const update *u) {
     if (!u->has_key || !u->has_id)
         return mp_fault_set(fault, "%s is missing",
                             u->has_key ? "$group_id" : "$group_key");
-    uint32_t hash = mp_line_ordering_key(MP_ORDERING_KEY, in->group_key.data,
-                                         in->group_key.len);
+    uint64_t hash = mp_line_ordering_key(mp_line_ordering_seed(),
+                                         in->group_key.data, in->group_key.len);
     in->record.ordering_key =
         mp_line_ordering_key(hash, in->group_id.data, in->group_id.len);
     return MP_OK;

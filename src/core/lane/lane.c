@@ -17,6 +17,7 @@ static void start(mp_lane *lane, uint64_t seed) {
         .rng.state = seed,
         .resume_ms = INT64_MIN,
         .blocked_ms = INT64_MIN,
+        .releases = 1,
         .queue = {.records = MP_SEGMENT_RECORDS, .bytes = MP_SEGMENT_BYTES},
     };
     const mp_endpoint *older = &mp_endpoints[lane->endpoint->older_lane];
@@ -46,7 +47,7 @@ void mp_lane_report_to(mp_lane *lane, mp_reports *reports) {
 
 /* ---- lists ---- */
 
-void mp_lane_insert(mp_batch **list, mp_batch *batch) {
+void mp_lane_link(mp_batch **list, mp_batch *batch) {
     uint64_t seq = mp_batch_seq(batch);
     while (*list && mp_batch_seq(*list) < seq)
         list = &(*list)->next;
@@ -54,11 +55,24 @@ void mp_lane_insert(mp_batch **list, mp_batch *batch) {
     *list = batch;
 }
 
-void mp_lane_take_out(mp_batch **list, mp_batch *batch) {
+void mp_lane_unlink(mp_batch **list, mp_batch *batch) {
     while (*list != batch)
         list = &(*list)->next;
     *list = batch->next;
     batch->next = NULL;
+}
+
+void mp_lane_insert(mp_lane *lane, mp_batch **list, mp_batch *batch) {
+    mp_lane_link(list, batch);
+    if (lane->endpoint->ordered)
+        mp_key_index_add(&lane->keys, batch);
+}
+
+void mp_lane_take_out(mp_lane *lane, mp_batch **list, mp_batch *batch) {
+    if (lane->endpoint->ordered)
+        mp_key_index_remove(&lane->keys, batch);
+    lane->releases++;
+    mp_lane_unlink(list, batch);
 }
 
 static void free_files(mp_tree *by_age) {
@@ -78,6 +92,7 @@ static void free_batches(mp_batch *batch, void (*drop)(mp_segment *)) {
 
 /* All but what the queue holds. */
 static void free_contents(mp_lane *lane, void (*drop)(mp_segment *)) {
+    mp_key_index_free(&lane->keys);
     free_batches(lane->ready, drop);
     free_batches(lane->deferred, drop);
     free_batches(lane->sent, drop);
@@ -199,7 +214,7 @@ bool mp_lane_drop_oldest(mp_lane *lane, int64_t now_ms) {
     mp_batch **list = oldest_list(lane);
     if (list) {
         mp_batch *batch = *list;
-        mp_lane_take_out(list, batch);
+        mp_lane_take_out(lane, list, batch);
         mp_lane_count_overflow(lane, batch->count, now_ms);
         mp_lane_forget(lane, batch);
         return true;

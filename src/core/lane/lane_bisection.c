@@ -23,20 +23,20 @@ bool mp_lane_is_exhausted(const mp_batch *batch) {
  * bisection, which is in `ready`. False: out of memory, some may be joined. */
 static bool reunite(mp_lane *lane, mp_batch **first) {
     const mp_bisection *bisection = (*first)->bisection;
-    mp_lane_take_out(&lane->ready, *first);
+    mp_lane_take_out(lane, &lane->ready, *first);
     bool whole = true;
     for (mp_batch *part = lane->ready, *next; part && whole; part = next) {
         next = part->next;
         if (part->bisection != bisection)
             continue;
-        mp_lane_take_out(&lane->ready, part);
+        mp_lane_take_out(lane, &lane->ready, part);
         whole = mp_batch_join(first, part);
         if (!whole)
-            mp_lane_insert(&lane->ready, part);
+            mp_lane_insert(lane, &lane->ready, part);
     }
     if (whole)
         mp_batch_leave_bisection(*first);
-    mp_lane_insert(&lane->ready, *first);
+    mp_lane_insert(lane, &lane->ready, *first);
     return whole;
 }
 
@@ -46,7 +46,7 @@ static void reject_bisection(mp_lane *lane, mp_bisection *bisection) {
         next = part->next;
         if (part->bisection != bisection)
             continue;
-        mp_lane_take_out(&lane->ready, part);
+        mp_lane_take_out(lane, &lane->ready, part);
         mp_lane_end(lane, part, MP_FATE_REJECTED, bisection->status,
                     bisection->text);
     }
@@ -79,9 +79,9 @@ static void conclude(mp_lane *lane, const mp_settings *settings,
         mp_lane_back_off(lane, now_ms + MP_LANE_NO_MEMORY_MS);
     } else if (forbidden) {
         route->trusted = false;
-        mp_lane_take_out(&lane->ready, first);
+        mp_lane_take_out(lane, &lane->ready, first);
         first->resume_ms = now_ms + settings->max_retry_delay_ms;
-        mp_lane_insert(&lane->deferred, first);
+        mp_lane_insert(lane, &lane->deferred, first);
         mp_route_back_off(route, first->resume_ms);
     }
 }

@@ -44,6 +44,7 @@ static void take_file(mp_lane *lane, mp_batch_file *file) {
     mp_tree_remove(&lane->by_age, &file->age);
     mp_tree_remove(file->later ? &lane->later : &lane->files, &file->order);
     file->later = false;
+    lane->releases++;
 }
 
 mp_batch_file *mp_lane_first_file(const mp_lane *lane) {
@@ -84,6 +85,11 @@ bool mp_lane_disk_first(const mp_lane *lane) {
            comes_before(first, lane->queue.open);
 }
 
+bool mp_lane_is_disk_before(const mp_lane *lane, uint64_t seq) {
+    const mp_batch_file *first = mp_lane_first_file(lane);
+    return first && first->first < seq;
+}
+
 bool mp_lane_disk_next(const mp_lane *lane) {
     uint32_t n = 0;
     for (const mp_batch *b = lane->ready; b; b = b->next)
@@ -109,7 +115,7 @@ static void resolve_in_doubt(mp_lane *lane, const mp_settings *settings,
     if (settings->report_ambiguous)
         mp_lane_end(lane, batch, MP_FATE_UNCERTAIN, 0, why);
     else
-        mp_lane_insert(&lane->ready, batch);
+        mp_lane_insert(lane, &lane->ready, batch);
 }
 
 bool mp_lane_restore(mp_lane *lane, const mp_settings *settings,
@@ -133,7 +139,7 @@ bool mp_lane_restore(mp_lane *lane, const mp_settings *settings,
     lane->stats->queued += segment->count;
     lane->stats->queue_bytes += segment->used;
     if (batch)
-        mp_lane_insert(&lane->ready, batch);
+        mp_lane_insert(lane, &lane->ready, batch);
     if (part)
         resolve_in_doubt(lane, settings, part);
     return true;
@@ -241,14 +247,14 @@ static bool waits_in_parts(const mp_lane *lane, const mp_segment *segment) {
 
 /* Joins to *whole all parts of its segment that are in the list. False: out of
  * memory. */
-static bool join_parts(mp_batch **list, mp_batch **whole) {
+static bool join_parts(mp_lane *lane, mp_batch **list, mp_batch **whole) {
     for (mp_batch *b = *list, *next; b; b = next) {
         next = b->next;
         if (b->segment != (*whole)->segment)
             continue;
-        mp_lane_take_out(list, b);
+        mp_lane_take_out(lane, list, b);
         if (!mp_batch_join(whole, b)) {
-            mp_lane_insert(list, b);
+            mp_lane_insert(lane, list, b);
             return false;
         }
     }
@@ -263,10 +269,10 @@ static void join_one(mp_lane *lane) {
         b = b->next;
     if (!b)
         return;
-    mp_lane_take_out(&lane->deferred, b);
-    if (join_parts(&lane->ready, &b))
-        join_parts(&lane->deferred, &b);
-    mp_lane_insert(&lane->deferred, b);
+    mp_lane_take_out(lane, &lane->deferred, b);
+    if (join_parts(lane, &lane->ready, &b))
+        join_parts(lane, &lane->deferred, &b);
+    mp_lane_insert(lane, &lane->deferred, b);
 }
 
 bool mp_lane_unload(mp_lane *lane) {
@@ -280,7 +286,7 @@ bool mp_lane_unload(mp_lane *lane) {
     }
     if (!last)
         return false;
-    mp_lane_take_out(list, last);
+    mp_lane_take_out(lane, list, last);
     mp_batch_file *file = last->segment->place.sealed;
     last->segment->place.sealed = NULL;
     /* Or what always draws a 5xx would never be halved. */

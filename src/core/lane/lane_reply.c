@@ -36,9 +36,9 @@ static void split_in_middle(mp_lane *lane, mp_batch *batch) {
     uint32_t half = batch->count / 2;
     memset(keep, true, half);
     mp_batch *part = half > 0 ? mp_batch_split(batch, keep, half) : NULL;
-    mp_lane_insert(&lane->ready, batch);
+    mp_lane_insert(lane, &lane->ready, batch);
     if (part)
-        mp_lane_insert(&lane->ready, part);
+        mp_lane_insert(lane, &lane->ready, part);
 }
 
 static void note_refusal(mp_bisection *bisection, const mp_response *response) {
@@ -82,7 +82,7 @@ static void halve(mp_lane *lane, const mp_route *route, mp_batch *batch,
 static void defer(mp_lane *lane, mp_batch *batch, int64_t resume_ms) {
     batch->resume_ms = resume_ms;
     mp_lane_trim(lane, batch);
-    mp_lane_insert(&lane->deferred, batch);
+    mp_lane_insert(lane, &lane->deferred, batch);
 }
 
 /* True if others were taken since a record was too large, alone or, if they are
@@ -142,7 +142,7 @@ static void defer_all(mp_lane *lane, mp_batch *batch, int64_t resume_ms) {
         next = b->next;
         if (b->segment != batch->segment)
             continue;
-        mp_lane_take_out(&lane->ready, b);
+        mp_lane_take_out(lane, &lane->ready, b);
         defer(lane, b, resume_ms);
     }
     defer(lane, batch, resume_ms);
@@ -195,10 +195,10 @@ static void follow(mp_lane *lane, mp_route *route, mp_batch *batch,
         if (response->result != MP_RESULT_UNAUTHORIZED) /* maybe the body */
             defer_all(lane, batch, now_ms + decision->delay_ms);
         else
-            mp_lane_insert(&lane->ready, batch);
+            mp_lane_insert(lane, &lane->ready, batch);
         break;
     case MP_DO_RETRY:
-        mp_lane_insert(&lane->ready, batch);
+        mp_lane_insert(lane, &lane->ready, batch);
         break;
     }
 }
@@ -245,7 +245,7 @@ static void note_size(mp_route *route, const mp_batch *batch,
 }
 
 static void take_back(mp_lane *lane, mp_batch *batch) {
-    mp_lane_take_out(&lane->sent, batch);
+    mp_lane_unlink(&lane->sent, batch);
     lane->in_flight--;
     mp_lane_route(lane, batch)->in_flight--;
     lane->stats->in_flight -= batch->count;
@@ -311,7 +311,7 @@ void mp_lane_handle_reply(mp_lane *lane, const mp_settings *settings,
     note_broken(route, batch, response);
     if (response->status == 415 && response->foreign &&
         lets_be_plain(route, batch)) {
-        mp_lane_insert(&lane->ready, batch);
+        mp_lane_insert(lane, &lane->ready, batch);
         return;
     }
     mp_decision decision =
@@ -347,6 +347,6 @@ bool mp_lane_fits(mp_lane *lane, mp_batch *batch, size_t bytes,
 
 void mp_lane_undo(mp_lane *lane, mp_batch *batch, int64_t now_ms) {
     undo(lane, batch);
-    mp_lane_insert(&lane->ready, batch);
+    mp_lane_insert(lane, &lane->ready, batch);
     mp_lane_back_off(lane, now_ms + MP_LANE_NO_MEMORY_MS);
 }

@@ -10,9 +10,12 @@
  *
  * Of a batch those records are cut out that may share a request: one route, one
  * class, within the route's limits, and, where order counts, no record of an
- * ordering key of which an earlier one waits. What is left of the batch keeps
- * its place. Nothing is cut for a route that backs off or has its fill of
- * requests; *next_ms then tells when to ask again. */
+ * ordering key of which an earlier one waits. An index of the keys in `ready`
+ * and `deferred` says that. What is left of the batch keeps its place; if that
+ * was left for its order, the queue has the next turn, so that a key with many
+ * updates delays itself and not the others. Nothing is cut for a route that
+ * backs off or has its fill of requests; *next_ms then tells when to ask again.
+ */
 #include "core/lane/lane_state.h"
 
 #include "core/os/clock.h"
@@ -20,67 +23,12 @@
 #include <stdlib.h>
 
 enum {
-    KEY_BITS = 32768 /* many times the records of a segment */
+    KEY_BITS = 32768, /* many times the records of a segment */
+    LOOKS_MOST = 4000 /* records that are looked at in vain in one call */
 };
 
 static bool is_backing_off(const mp_lane *lane, int64_t now_ms) {
     return now_ms < lane->resume_ms;
-}
-
-/* max_age is judged whenever a request could be made, by the youngest record
- * of a batch's segment. */
-static void drop_expired(mp_lane *lane, const mp_settings *settings,
-                         mp_batch **list, int64_t now_ms) {
-    if (settings->max_age_ms == 0)
-        return;
-    for (mp_batch *batch = *list, *next; batch; batch = next) {
-        next = batch->next;
-        if (batch->segment->last_ms > now_ms - settings->max_age_ms)
-            continue;
-        mp_lane_take_out(list, batch);
-        mp_lane_end(lane, batch, MP_FATE_EXPIRED, 0, NULL);
-    }
-}
-
-/* True if the event is too old for the lane's own endpoint. */
-static bool is_old(const mp_lane *lane, const mp_entry *entry, int64_t now_ms) {
-    return lane->endpoint->max_age_ms > 0 && entry->kind == MP_PLAIN &&
-           entry->time_ms < now_ms - lane->endpoint->max_age_ms;
-}
-
-/* Takes out of a batch in the list what has grown too old, and ends it. */
-static void drop_old_of(mp_lane *lane, mp_batch **list, mp_batch *batch,
-                        int64_t now_ms) {
-    bool old[MP_SEGMENT_RECORDS] = {false};
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < batch->count; i++) {
-        old[i] = is_old(lane, mp_batch_entry(batch, i), now_ms);
-        n += old[i];
-    }
-    if (n == 0)
-        return;
-    mp_batch *part = batch;
-    mp_lane_take_out(list, batch);
-    if (n < batch->count) {
-        part = mp_batch_split(batch, old, n);
-        mp_lane_insert(list, batch);
-    }
-    if (part)
-        mp_lane_end(lane, part, MP_FATE_EXPIRED, 0,
-                    "older than five days, and collected from others");
-    else
-        mp_lane_back_off(lane, now_ms + MP_LANE_NO_MEMORY_MS);
-}
-
-/* Old events of a lane that sends them nowhere else. */
-static void drop_old(mp_lane *lane, mp_batch **list, int64_t now_ms) {
-    if (lane->endpoint->max_age_ms == 0 ||
-        &mp_endpoints[lane->endpoint->older_lane] != lane->endpoint)
-        return;
-    for (mp_batch *batch = *list, *next; batch; batch = next) {
-        next = batch->next;
-        drop_old_of(lane, list, batch, now_ms);
-    }
 }
 
 /* Two records may share a request only if their classes are equal. What may be
@@ -88,40 +36,19 @@ static void drop_old(mp_lane *lane, mp_batch **list, int64_t now_ms) {
 static int class_of(const mp_lane *lane, const mp_settings *settings,
                     const mp_entry *entry, int64_t now_ms) {
     if (lane->endpoint->max_age_ms > 0)
-        return is_old(lane, entry, now_ms);
+        return mp_lane_is_old(lane, entry, now_ms);
     if (entry->kind == MP_NON_IDEMPOTENT && !settings->report_ambiguous)
         return MP_PLAIN;
     return (int)entry->kind;
 }
 
-/* True if the batch holds an update of the same ordering key that came before.
- */
-static bool precedes(const mp_batch *batch, const mp_entry *entry) {
-    for (uint32_t i = 0; i < batch->count; i++) {
-        const mp_entry *other = mp_batch_entry(batch, i);
-        if (other->seq >= entry->seq)
-            return false;
-        if (other->ordering_key == entry->ordering_key)
-            return true;
-    }
-    return false;
-}
-
-/* In order, an update waits for earlier ones of its ordering key: those that
- * are deferred, and those that were cut out of the middle of its batch, were
- * sent and came back, and so stand behind it in `ready`. */
+/* In order, an update waits for earlier ones of its ordering key that wait in
+ * memory; what is on disk, and was not read yet, may hold any. */
 static bool is_held_up(const mp_lane *lane, const mp_batch *batch,
                        const mp_entry *entry) {
-    if (!lane->endpoint->ordered)
-        return false;
-    for (const mp_batch *b = lane->deferred; b; b = b->next)
-        if (precedes(b, entry))
-            return true;
-    for (const mp_batch *b = batch->next; b && mp_batch_seq(b) < entry->seq;
-         b = b->next)
-        if (precedes(b, entry))
-            return true;
-    return false;
+    return lane->endpoint->ordered &&
+           (mp_lane_is_disk_before(lane, entry->seq) ||
+            mp_key_index_has_earlier(&lane->keys, entry, batch));
 }
 
 /* Those of which an update stays behind, so that later ones must too. Two may
@@ -143,7 +70,7 @@ static void add_key(key_set *set, const mp_entry *entry) {
 /* The route that a record would take now. */
 static mp_route *route_for(mp_lane *lane, const mp_entry *entry,
                            int64_t now_ms) {
-    bool parted = lane->detour.endpoint && is_old(lane, entry, now_ms);
+    bool parted = lane->detour.endpoint && mp_lane_is_old(lane, entry, now_ms);
     return parted ? &lane->detour : &lane->own;
 }
 
@@ -153,6 +80,8 @@ typedef struct fitting {
     uint32_t kept;
     mp_route *route; /* that all of them take */
     uint32_t old;    /* looked at that take the detour, sent or not */
+    uint32_t held;   /* looked at that wait for an earlier one of their key */
+    bool full;       /* no more go into the request */
 } fitting;
 
 /* What waits for a route does not hold up what takes the other. */
@@ -168,9 +97,12 @@ static void find_fitting(mp_lane *lane, const mp_settings *settings,
         mp_route *route = route_for(lane, entry, now_ms);
         out->old += route == &lane->detour;
         if (!mp_route_is_open(route, now_ms) ||
-            is_held_up(lane, batch, entry) ||
             (lane->endpoint->ordered && has_key(&behind, entry)))
             continue;
+        if (is_held_up(lane, batch, entry)) {
+            out->held++;
+            continue;
+        }
         int own = class_of(lane, settings, entry, now_ms);
         if (class < 0)
             class = own;
@@ -178,15 +110,35 @@ static void find_fitting(mp_lane *lane, const mp_settings *settings,
             add_key(&behind, entry);
             continue;
         }
-        if (out->kept > 0 &&
-            bytes + mp_entry_bytes(entry) > mp_route_most_bytes(route, now_ms))
+        if (out->kept > 0 && bytes + mp_entry_bytes(entry) >
+                                 mp_route_most_bytes(route, now_ms)) {
+            out->full = true;
             break;
+        }
         limit = route->probing ? 1 : most;
         out->route = route;
         out->keep[i] = true;
         out->kept++;
         bytes += mp_entry_bytes(entry);
     }
+    out->full |= out->kept == limit;
+}
+
+/* What fits of a batch that is in no list; the rest goes to `ready`. NULL:
+ * nothing, or memory ran out and the lane backs off. */
+static mp_batch *part_off(mp_lane *lane, mp_batch *batch, const fitting *fit,
+                          int64_t now_ms) {
+    mp_batch *part = fit->kept > 0 ? batch : NULL;
+    if (fit->kept > 0 && fit->kept < batch->count) {
+        part = mp_batch_split(batch, fit->keep, fit->kept);
+        if (!part)
+            mp_lane_back_off(lane, now_ms + MP_LANE_NO_MEMORY_MS);
+    }
+    if (part != batch)
+        mp_lane_insert(lane, &lane->ready, batch);
+    if (part)
+        part->endpoint = fit->route->endpoint;
+    return part;
 }
 
 /* Takes from a batch in `ready` what may travel in one request. NULL: all of
@@ -201,19 +153,13 @@ static mp_batch *cut(mp_lane *lane, const mp_settings *settings,
     find_fitting(lane, settings, batch, now_ms, &fit);
     if (fit.kept == 0) {
         batch->is_old = fit.old == batch->count;
+        if (fit.held == batch->count)
+            batch->held_since = lane->releases;
         return NULL;
     }
-    mp_batch *part = batch;
-    mp_lane_take_out(&lane->ready, batch);
-    if (fit.kept < batch->count) {
-        part = mp_batch_split(batch, fit.keep, fit.kept);
-        mp_lane_insert(&lane->ready, batch);
-    }
-    if (part)
-        part->endpoint = fit.route->endpoint;
-    else
-        mp_lane_back_off(lane, now_ms + MP_LANE_NO_MEMORY_MS);
-    return part;
+    lane->fresh_next = fit.kept < batch->count && !fit.full;
+    mp_lane_take_out(lane, &lane->ready, batch);
+    return part_off(lane, batch, &fit, now_ms);
 }
 
 static bool is_due(const mp_lane *lane, const mp_settings *settings,
@@ -259,30 +205,79 @@ static mp_segment *find_segment(mp_lane *lane, const mp_settings *settings,
     return queue->last_sealed;
 }
 
-/* Moves a segment from the queue to `ready`. */
-static mp_batch *load(mp_lane *lane, const mp_settings *settings,
-                      int64_t now_ms, int64_t *next_ms) {
+/* Takes a segment from the queue, and of its records those that may travel in
+ * one request: *part; NULL: none. False: no segment is due, or memory ran out
+ * and the lane backs off. */
+static bool load(mp_lane *lane, const mp_settings *settings, int64_t now_ms,
+                 mp_batch **part, int64_t *next_ms) {
+    fitting fit;
     mp_segment *segment = find_segment(lane, settings, now_ms, next_ms);
-    mp_batch *batch = segment ? mp_batch_new(segment) : NULL;
-    if (batch) {
-        mp_queue_remove(&lane->queue, segment);
-        mp_lane_insert(&lane->ready, batch);
-    } else if (segment) {
+    *part = NULL;
+    if (!segment || (lane->endpoint->ordered &&
+                     mp_lane_is_disk_before(lane, segment->entries[0].seq)))
+        return false;
+    mp_batch *batch = mp_batch_new(segment);
+    if (!batch) {
         mp_lane_back_off(lane, now_ms + MP_LANE_NO_MEMORY_MS);
+        return false;
     }
-    return batch;
+    mp_queue_remove(&lane->queue, segment);
+    mp_lane_drop_aged(lane, settings, &batch, now_ms);
+    if (!batch)
+        return true;
+    fit.kept = 0;
+    if (!is_backing_off(lane, now_ms)) {
+        find_fitting(lane, settings, batch, now_ms, &fit);
+        batch->is_old = fit.kept == 0 && fit.old == batch->count;
+    }
+    *part = part_off(lane, batch, &fit, now_ms);
+    return true;
 }
 
-/* The first batch in `ready` of which something may travel. */
-static mp_batch *choose_ready(mp_lane *lane, const mp_settings *settings,
-                              int64_t now_ms) {
+/* True if nothing can have changed since all of it was held up. */
+static bool is_still_held(const mp_lane *lane, const mp_batch *batch) {
+    return batch->held_since == lane->releases;
+}
+
+/* What may travel of the first batch in `ready` of which something does, from
+ * one sequence number to another. *looks: records that were looked at in vain.
+ */
+static mp_batch *look(mp_lane *lane, const mp_settings *settings, uint64_t from,
+                      uint64_t to, uint32_t *looks, int64_t now_ms) {
     mp_batch *part = NULL;
     for (mp_batch *b = lane->ready, *next;
          b && !part && !is_backing_off(lane, now_ms); b = next) {
         next = b->next;
-        if (!mp_lane_is_exhausted(b))
-            part = cut(lane, settings, b, now_ms);
+        uint64_t seq = mp_batch_seq(b);
+        if (seq < from || seq >= to || mp_lane_is_exhausted(b) ||
+            is_still_held(lane, b))
+            continue;
+        *looks += b->count;
+        lane->looks_on = *looks > LOOKS_MOST && lane->endpoint->ordered;
+        lane->look_from = seq;
+        if (lane->looks_on)
+            break;
+        uint64_t last = mp_batch_entry(b, b->count - 1)->seq;
+        part = cut(lane, settings, b, now_ms);
+        if (part && lane->fresh_next)
+            lane->look_from = last + 1;
     }
+    return part;
+}
+
+/* Of what is held up it looks at some at a time, and the next call looks on:
+ * others wait for the lock. Batches of which something stays behind for its
+ * order take turns. */
+static mp_batch *choose_ready(mp_lane *lane, const mp_settings *settings,
+                              int64_t now_ms) {
+    uint64_t from = lane->look_from;
+    uint32_t looks = 0;
+    lane->looks_on = false;
+    mp_batch *part = look(lane, settings, from, UINT64_MAX, &looks, now_ms);
+    if (!part && from > 0 && !lane->looks_on)
+        part = look(lane, settings, 0, from, &looks, now_ms);
+    if (!lane->looks_on && !lane->fresh_next)
+        lane->look_from = 0;
     return part;
 }
 
@@ -307,10 +302,22 @@ static mp_batch *choose_deferred(mp_lane *lane, const mp_settings *settings,
     mp_batch *part = NULL, *due;
     while (!part && !is_backing_off(lane, now_ms) &&
            (due = find_due(lane, now_ms, next_ms))) {
-        mp_lane_take_out(&lane->deferred, due);
-        mp_lane_insert(&lane->ready, due);
+        mp_lane_take_out(lane, &lane->deferred, due);
+        mp_lane_insert(lane, &lane->ready, due);
         part = cut(lane, settings, due, now_ms);
     }
+    return part;
+}
+
+/* From the queue. */
+static mp_batch *choose_fresh(mp_lane *lane, const mp_settings *settings,
+                              int64_t now_ms, int64_t *next_ms) {
+    mp_batch *part = NULL;
+    uint32_t looks = 0;
+    while (!part && !is_backing_off(lane, now_ms) && looks <= LOOKS_MOST &&
+           load(lane, settings, now_ms, &part, next_ms))
+        looks += lane->endpoint->ordered ? MP_SEGMENT_RECORDS : 0;
+    lane->looks_on = !part && looks > LOOKS_MOST;
     return part;
 }
 
@@ -319,17 +326,20 @@ static mp_batch *choose(mp_lane *lane, const mp_settings *settings,
     /* Not to fill memory in an outage. */
     bool may_read = mp_route_is_open(&lane->own, now_ms);
     mp_batch *part;
-    drop_expired(lane, settings, &lane->deferred, now_ms);
-    drop_old(lane, &lane->deferred, now_ms);
-    do {
-        drop_expired(lane, settings, &lane->ready, now_ms);
-        drop_old(lane, &lane->ready, now_ms);
-        lane->wants_disk = may_read && mp_lane_disk_first(lane);
-        if (lane->wants_disk)
-            return NULL;
+    mp_lane_drop_aged(lane, settings, &lane->deferred, now_ms);
+    mp_lane_drop_aged(lane, settings, &lane->ready, now_ms);
+    lane->wants_disk = may_read && mp_lane_disk_first(lane);
+    if (lane->wants_disk)
+        return NULL;
+    bool fresh_first = lane->fresh_next;
+    lane->fresh_next = lane->looks_on = false;
+    part = fresh_first ? choose_fresh(lane, settings, now_ms, next_ms) : NULL;
+    if (!part && !lane->looks_on)
         part = choose_ready(lane, settings, now_ms);
-    } while (!part && !is_backing_off(lane, now_ms) &&
-             load(lane, settings, now_ms, next_ms));
+    if (!part && !fresh_first && !lane->looks_on)
+        part = choose_fresh(lane, settings, now_ms, next_ms);
+    if (lane->looks_on)
+        return part;
     if (!part && !is_backing_off(lane, now_ms))
         part = choose_deferred(lane, settings, now_ms, next_ms);
     if (!part && !is_backing_off(lane, now_ms))
@@ -357,7 +367,7 @@ static bool is_closed(const mp_lane *lane, int64_t now_ms) {
 }
 
 static void start(mp_lane *lane, mp_batch *batch, int64_t now_ms) {
-    mp_lane_insert(&lane->sent, batch);
+    mp_lane_link(&lane->sent, batch);
     lane->in_flight++;
     mp_lane_route(lane, batch)->in_flight++;
     lane->stats->queued -= batch->count;
@@ -379,7 +389,7 @@ mp_batch *mp_lane_next(mp_lane *lane, const mp_settings *settings,
     mp_batch *batch = NULL;
     int64_t later_ms;
     *next_ms = INT64_MAX;
-    lane->wants_disk = false;
+    lane->wants_disk = lane->looks_on = false;
     mp_lane_bring_back(lane, now_ms, &later_ms);
     lane->waits =
         slots == 0 || (lane->in_flight > 0 && lane->endpoint->ordered);
@@ -398,7 +408,9 @@ mp_batch *mp_lane_next(mp_lane *lane, const mp_settings *settings,
         return batch;
     }
     lane->waits = is_closed(lane, now_ms) && !mp_lane_empty(lane);
-    if (!mp_lane_empty(lane)) {
+    if (lane->looks_on) {
+        *next_ms = now_ms + 1;
+    } else if (!mp_lane_empty(lane)) {
         *next_ms = mp_clock_earlier(*next_ms, opens_ms(lane, now_ms));
         *next_ms = mp_clock_earlier(*next_ms, later_ms);
         if (is_queue_empty(&lane->queue) && *next_ms != INT64_MAX &&

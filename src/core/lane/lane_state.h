@@ -3,6 +3,7 @@
 #define MP_LANE_STATE_H
 
 #include "core/lane/fate.h"
+#include "core/lane/key_index.h"
 #include "core/lane/lane.h"
 #include "core/lane/route.h"
 #include "core/os/rng.h"
@@ -34,6 +35,12 @@ struct mp_lane {
     mp_rng rng;
     mp_queue queue;
     mp_batch *ready, *deferred, *sent;
+    /* On a lane with order, see lane_send.c: */
+    mp_key_index keys;  /* of `ready` and `deferred` */
+    uint64_t releases;  /* from 1: how often one may have ceased to wait */
+    uint64_t look_from; /* where in `ready` to look first */
+    bool looks_on;      /* not all was looked at */
+    bool fresh_next;    /* it is the turn of what is in the queue */
     uint32_t in_flight; /* of both routes */
     int64_t resume_ms;  /* nothing is sent before: memory or the disk failed */
     int64_t blocked_ms; /* all that waits, waits for routes until then, as the
@@ -64,14 +71,21 @@ mp_batch_file *mp_lane_first_file(const mp_lane *lane);
  * when to come next; INT64_MAX: nothing waits for that. */
 void mp_lane_bring_back(mp_lane *lane, int64_t now_ms, int64_t *next_ms);
 
-/* By rising sequence number. */
-void mp_lane_insert(mp_batch **list, mp_batch *batch);
-void mp_lane_take_out(mp_batch **list, mp_batch *batch);
+/* By rising sequence number: into `ready` or `deferred`, and out of there. */
+void mp_lane_insert(mp_lane *lane, mp_batch **list, mp_batch *batch);
+void mp_lane_take_out(mp_lane *lane, mp_batch **list, mp_batch *batch);
+
+/* The same for any list. */
+void mp_lane_link(mp_batch **list, mp_batch *batch);
+void mp_lane_unlink(mp_batch **list, mp_batch *batch);
 
 /* True if a batch on disk comes before all that memory holds; true if one may
  * be read since memory holds nothing that may travel. */
 bool mp_lane_disk_first(const mp_lane *lane);
 bool mp_lane_disk_next(const mp_lane *lane);
+
+/* True if some on disk, which nobody read yet, may come before that record. */
+bool mp_lane_is_disk_before(const mp_lane *lane, uint64_t seq);
 
 /* The route that the last request of the batch took. */
 mp_route *mp_lane_route(mp_lane *lane, const mp_batch *batch);
@@ -85,6 +99,14 @@ uint32_t mp_lane_batch_limit(const mp_lane *lane, const mp_settings *settings);
 
 /* Nothing is sent on any route before `until_ms`; never shortens that. */
 void mp_lane_back_off(mp_lane *lane, int64_t until_ms);
+
+/* True if the event is too old for the lane's own endpoint. */
+bool mp_lane_is_old(const mp_lane *lane, const mp_entry *entry, int64_t now_ms);
+
+/* Ends what is too old of the batches in the list: by max_age, and events of a
+ * lane that sends older ones nowhere else. Out of memory the lane backs off. */
+void mp_lane_drop_aged(mp_lane *lane, const mp_settings *settings,
+                       mp_batch **list, int64_t now_ms);
 
 /* ---- searches for records at fault ---- */
 

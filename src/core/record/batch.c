@@ -4,7 +4,7 @@
 #include <string.h>
 
 static mp_batch *allocate(uint32_t count) {
-    return malloc(sizeof(mp_batch) + count * sizeof(uint16_t));
+    return malloc(sizeof(mp_batch) + count * sizeof(mp_item));
 }
 
 mp_batch *mp_batch_new(mp_segment *segment) {
@@ -13,7 +13,7 @@ mp_batch *mp_batch_new(mp_segment *segment) {
         return NULL;
     *batch = (mp_batch){.segment = segment, .count = segment->count};
     for (uint32_t i = 0; i < segment->count; i++)
-        batch->index[i] = (uint16_t)i;
+        batch->items[i] = (mp_item){.entry = &segment->entries[i]};
     return batch;
 }
 
@@ -27,9 +27,9 @@ mp_batch *mp_batch_split(mp_batch *batch, const bool *keep, uint32_t kept) {
     uint32_t left = 0;
     for (uint32_t i = 0; i < batch->count; i++) {
         if (keep[i])
-            part->index[part->count++] = batch->index[i];
+            part->items[part->count++] = batch->items[i];
         else
-            batch->index[left++] = batch->index[i];
+            batch->items[left++] = batch->items[i];
     }
     batch->count = left;
     mp_segment_retain(part->segment);
@@ -73,10 +73,11 @@ bool mp_batch_join(mp_batch **batch, mp_batch *other) {
     joined->count = 0;
     joined->is_old &= other->is_old;
     for (uint32_t i = 0, k = 0; i < a->count || k < other->count;) {
-        bool first = k == other->count ||
-                     (i < a->count && a->index[i] < other->index[k]);
-        joined->index[joined->count++] =
-            first ? a->index[i++] : other->index[k++];
+        bool first =
+            k == other->count ||
+            (i < a->count && a->items[i].entry < other->items[k].entry);
+        joined->items[joined->count++] =
+            first ? a->items[i++] : other->items[k++];
     }
     free(a);
     *batch = joined;
@@ -108,7 +109,7 @@ mp_segment *mp_batch_free(mp_batch *batch) {
 }
 
 const mp_entry *mp_batch_entry(const mp_batch *batch, uint32_t i) {
-    return &batch->segment->entries[batch->index[i]];
+    return batch->items[i].entry;
 }
 
 uint64_t mp_batch_seq(const mp_batch *batch) {
@@ -134,7 +135,7 @@ mp_err mp_batch_body(const mp_batch *batch, mp_buf *out) {
         const mp_entry *first = mp_batch_entry(batch, i);
         uint32_t end = i + 1;
         while (end < batch->count &&
-               batch->index[end] == batch->index[end - 1] + 1)
+               batch->items[end].entry == batch->items[end - 1].entry + 1)
             end++;
         const mp_entry *last = mp_batch_entry(batch, end - 1);
         size_t n = last->offset + mp_entry_bytes(last) - first->offset;

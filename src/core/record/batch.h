@@ -1,6 +1,6 @@
 /* Some records of one segment, in order, that travel in one request.
  *
- * A batch holds a reference to its segment and a list of indexes, so that it
+ * A batch holds a reference to its segment and a list of entries, so that it
  * can be parted in any way without touching a record. Knows nothing of
  * replies or time. */
 #ifndef MP_BATCH_H
@@ -23,6 +23,15 @@ typedef struct mp_bisection {
     char text[MP_MESSAGE]; /* of that refusal */
 } mp_bisection;
 
+/* A record of a batch. */
+typedef struct mp_item mp_item;
+struct mp_item {
+    const mp_entry *entry; /* of the batch's segment */
+    /* The holder's, see core/lane/key_index.h; `listed` is false at first. */
+    mp_item *next;
+    bool listed;
+};
+
 typedef struct mp_batch mp_batch;
 struct mp_batch {
     mp_batch *next; /* for the list of its holder */
@@ -41,17 +50,20 @@ struct mp_batch {
     bool reported_deferred;  /* a report named it */
     bool plain;              /* of the last request: without compression */
     bool trimmed;            /* see mp_batch_trim */
+    uint64_t held_since;     /* its holder's, see core/lane/lane_send.c */
     bool is_old;             /* all are too old for the lane's own endpoint */
     const mp_endpoint *endpoint; /* of the last request; NULL: none was made */
     uint32_t count;
-    uint16_t index[]; /* into the segment, rising */
+    mp_item items[]; /* rising */
 };
 
 /* All records of a segment; takes over the caller's reference. NULL: out of
  * memory, the reference stays the caller's. */
 mp_batch *mp_batch_new(mp_segment *segment);
 
-/* The records of `batch` for which keep[i] is true, as a batch of their own
+/* The next three are of batches of which no item is listed.
+ *
+ * The records of `batch` for which keep[i] is true, as a batch of their own
  * that shares bisection and history; `batch` keeps the others. Both must end up
  * with at least one. NULL: out of memory, nothing changed. */
 mp_batch *mp_batch_split(mp_batch *batch, const bool *keep, uint32_t kept);

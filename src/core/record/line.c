@@ -1,14 +1,27 @@
 #include "core/record/line.h"
 
+#include "core/base/hash.h"
+#include "core/os/random.h"
 #include "core/record/event_name.h"
 #include "core/record/event_time.h"
 #include "core/record/operation.h"
 #include "core/record/parse.h"
 
-uint32_t mp_line_ordering_key(uint32_t hash, const char *id, size_t len) {
-    for (size_t i = 0; i < len; i++)
-        hash = (hash ^ (unsigned char)id[i]) * 16777619U;
-    return hash * 16777619U; /* the NUL */
+#include <stdatomic.h>
+
+uint64_t mp_line_ordering_seed(void) {
+    static _Atomic uint64_t seed; /* 0: not drawn yet */
+    uint64_t drawn = atomic_load_explicit(&seed, memory_order_relaxed);
+    if (drawn == 0) {
+        uint64_t fresh = mp_random_bits() | 1;
+        if (atomic_compare_exchange_strong(&seed, &drawn, fresh))
+            drawn = fresh;
+    }
+    return drawn;
+}
+
+uint64_t mp_line_ordering_key(uint64_t hash, const char *id, size_t len) {
+    return mp_hash(hash, id, len);
 }
 
 static bool read_event(const json_t *root, mp_record *out) {
@@ -26,7 +39,7 @@ static bool read_event(const json_t *root, mp_record *out) {
     return true;
 }
 
-static bool hash_text(const json_t *root, const char *key, uint32_t *hash) {
+static bool hash_text(const json_t *root, const char *key, uint64_t *hash) {
     const json_t *text = json_object_get(root, key);
     if (!json_is_string(text))
         return false;
@@ -36,7 +49,7 @@ static bool hash_text(const json_t *root, const char *key, uint32_t *hash) {
 }
 
 static bool read_profile(const json_t *root, mp_record *out) {
-    out->ordering_key = MP_ORDERING_KEY;
+    out->ordering_key = mp_line_ordering_seed();
     for (const mp_operation *o = mp_operations; o->name; o++)
         if (o->kind != MP_PLAIN && json_object_get(root, o->name))
             out->kind = o->kind;

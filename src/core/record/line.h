@@ -5,10 +5,11 @@
 
 #include "core/record/segment.h"
 
-/* The hash of an ordering key (an id, or a group's key and then its id): FNV-1a
- * with the NULs. */
-#define MP_ORDERING_KEY UINT32_C(2166136261) /* to begin with */
-uint32_t mp_line_ordering_key(uint32_t hash, const char *id, size_t len);
+/* The hash of an ordering key: an id, or a group's key and then its id. Begins
+ * with a number that nobody knows, or somebody could choose ids that hold up
+ * those of others. Equal ids have equal ones in one process. */
+uint64_t mp_line_ordering_seed(void);
+uint64_t mp_line_ordering_key(uint64_t hash, const char *id, size_t len);
 
 /* Fills in the record of `json`, which stays the caller's, as this endpoint
  * takes them. MP_INVALID: it is no such record; MP_MEMORY. */

@@ -143,9 +143,9 @@ void mp_segment_add(mp_segment *segment, const mp_record *record,
                            segment->ahead_ms),
         .seq = seq,
         .offset = (uint32_t)segment->used,
-        .length = (uint32_t)len,
+        .length = len & 0xffffff,
         .ordering_key = record->ordering_key,
-        .kind = record->kind,
+        .kind = record->kind & 0xff,
     };
     if (segment->count == 1)
         segment->oldest_ms = MP_NO_TIME;

@@ -85,7 +85,7 @@ typedef struct mp_record {
     const char *head, *body;
     size_t head_len, body_len;
     int64_t time_ms;       /* of an event; 0 for what has no age */
-    uint32_t ordering_key; /* hash of the profile's or group's id */
+    uint64_t ordering_key; /* of the profile's or group's id: see line.h */
     uint32_t repaired;     /* values that were replaced to make valid JSON */
     uint32_t truncated;    /* texts and names of an event over MP_TEXT_MAX */
     mp_kind kind;
@@ -98,10 +98,10 @@ typedef struct mp_entry {
     int64_t
         time_ms;  /* of the record, less ahead_ms of its segment; MP_NO_TIME */
     uint64_t seq; /* the record's number within its project, from 1 */
-    uint32_t offset; /* of its first byte */
-    uint32_t length; /* of its JSON, without ",\n" */
-    uint32_t ordering_key;
-    mp_kind kind;
+    uint64_t ordering_key;
+    uint32_t offset;      /* of its first byte */
+    uint32_t length : 24; /* of its JSON, without ",\n" */
+    uint32_t kind : 8;    /* mp_kind */
 } mp_entry;
 
 typedef struct mp_segment mp_segment;
