@@ -156,8 +156,7 @@ static inline bool rig_put(rig *r, mp_kind kind, uint32_t ordering_key,
     return mp_lane_add(r->lane, r->settings, &record, r->seqs, r->now_ms);
 }
 
-/* `n` plain records, each of a ordering key of its own as far as there are any.
- */
+/* `n` plain records, each with a key of its own as far as there are any. */
 static inline void rig_add(rig *r, uint32_t n) {
     for (uint32_t i = 0; i < n; i++)
         rig_put(r, MP_PLAIN, (uint32_t)(r->seqs + 1) % RIG_KEYS, 0, 98);
@@ -345,10 +344,9 @@ static inline fate rig_judge(const rig *r, const mp_batch *batch, const page *p,
     case MP_RESULT_REJECTED:
         return REJECTED;
     case MP_RESULT_REFUSED:
-        return alone || (r->settings->report_ambiguous &&
-                         p->kind == MP_NON_IDEMPOTENT)
-                   ? REJECTED
-                   : WAITING;
+        if (r->settings->report_ambiguous && p->kind == MP_NON_IDEMPOTENT)
+            return REJECTED;
+        return alone ? REJECTED : WAITING;
     case MP_RESULT_BAD:
         return alone ? REJECTED : WAITING;
     case MP_RESULT_TOO_LARGE:

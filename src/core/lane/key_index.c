@@ -38,7 +38,7 @@ static void grow(mp_key_index *index) {
     if (part == MP_KEY_DOUBLINGS)
         return;
     if (!index->more[part])
-        index->more[part] = calloc(level, sizeof *index->more[part]);
+        index->more[part] = calloc(level, sizeof(void *));
     if (!index->more[part])
         return;
     mp_item **old = bucket_at(index, buckets - level);

@@ -168,7 +168,7 @@ bool mp_lane_add(mp_lane *lane, const mp_settings *settings,
 
 void mp_lane_retire(mp_lane *lane, mp_segment *segment) {
     lane->stats->queue_bytes -= segment->used;
-    if (lane->on_disk || mp_queue_has_spares(&lane->queue)) {
+    if (lane->on_disk || segment->small || mp_queue_has_spares(&lane->queue)) {
         segment->next = lane->garbage;
         lane->garbage = segment;
     } else { /* its pages are warm: a fresh one costs 60 ns for each record */
@@ -177,19 +177,25 @@ void mp_lane_retire(mp_lane *lane, mp_segment *segment) {
     }
 }
 
-/* True if nobody needs the segment's other records: they have ended, and its
- * batch on disk is written. */
-static bool is_all_that_is_left(const mp_lane *lane, const mp_batch *batch) {
+/* On disk the file goes with the records, so none of the others may need it,
+ * nor the file of the open segment. */
+static bool may_move(const mp_lane *lane, const mp_batch *batch) {
     const mp_segment *segment = batch->segment;
-    return segment->refs == 1 &&
-           (!lane->on_disk || (segment->place.sealed && !segment->place.open));
+    return batch->count < segment->count &&
+           (!lane->on_disk || (segment->refs == 1 && segment->place.sealed &&
+                               !segment->place.open));
 }
 
-void mp_lane_trim(const mp_lane *lane, mp_batch *batch) {
-    if (batch->trimmed || !is_all_that_is_left(lane, batch))
+void mp_lane_move(mp_lane *lane, mp_batch *batch) {
+    mp_segment *from = batch->segment, *left;
+    if (!may_move(lane, batch) || !mp_batch_move(batch, &left))
         return;
-    mp_batch_trim(batch);
-    batch->trimmed = true;
+    lane->stats->queue_bytes += batch->segment->used;
+    if (!left)
+        return;
+    batch->segment->place.sealed = from->place.sealed;
+    from->place.sealed = NULL;
+    mp_lane_retire(lane, left);
 }
 
 /* The list, `ready` or `deferred`, whose first batch is older than what the

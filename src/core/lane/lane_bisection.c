@@ -19,8 +19,10 @@ bool mp_lane_is_exhausted(const mp_batch *batch) {
     return batch->bisection && batch->bisection->requests >= BISECTION_REQUESTS;
 }
 
-/* Joins all parts that share the bisection of *first into one batch without a
- * bisection, which is in `ready`. False: out of memory, some may be joined. */
+/* Joins the parts of the same segment that share the bisection of *first into
+ * one batch, which is in `ready`; others, which were deferred once, stay apart.
+ * None of them is under the bisection any more. False: out of memory, some may
+ * be joined. */
 static bool reunite(mp_lane *lane, mp_batch **first) {
     const mp_bisection *bisection = (*first)->bisection;
     mp_lane_take_out(lane, &lane->ready, *first);
@@ -29,6 +31,10 @@ static bool reunite(mp_lane *lane, mp_batch **first) {
         next = part->next;
         if (part->bisection != bisection)
             continue;
+        if (part->segment != (*first)->segment) {
+            mp_batch_leave_bisection(part);
+            continue;
+        }
         mp_lane_take_out(lane, &lane->ready, part);
         whole = mp_batch_join(first, part);
         if (!whole)

@@ -219,7 +219,7 @@ static mp_batch *find_whole(mp_batch *list) {
     mp_batch *last = NULL;
     for (mp_batch *b = list; b; b = b->next)
         if (b->segment->place.sealed && b->segment->refs == 1 &&
-            !b->bisection && b->count == b->segment->count &&
+            !b->bisection && b->count == b->segment->place.sealed->count &&
             !b->reported_deferred)
             last = b;
     return last;

@@ -22,13 +22,6 @@ static void reject(mp_lane *lane, mp_batch *batch, mp_fate fate,
     mp_lane_end(lane, batch, fate, response->status, response->text);
 }
 
-static size_t record_bytes(const mp_batch *batch) {
-    size_t bytes = 0;
-    for (uint32_t i = 0; i < batch->count; i++)
-        bytes += mp_entry_bytes(mp_batch_entry(batch, i));
-    return bytes;
-}
-
 /* Parts a batch in the middle. Out of memory it stays whole, which costs only
  * a request more. */
 static void split_in_middle(mp_lane *lane, mp_batch *batch) {
@@ -78,10 +71,9 @@ static void halve(mp_lane *lane, const mp_route *route, mp_batch *batch,
     split_in_middle(lane, batch);
 }
 
-/* It may stay for days, and with it the segment. */
 static void defer(mp_lane *lane, mp_batch *batch, int64_t resume_ms) {
     batch->resume_ms = resume_ms;
-    mp_lane_trim(lane, batch);
+    lane->moves = true;
     mp_lane_insert(lane, &lane->deferred, batch);
 }
 
@@ -337,7 +329,7 @@ bool mp_lane_fits(mp_lane *lane, mp_batch *batch, size_t bytes,
                   int64_t now_ms) {
     mp_route *route = mp_lane_route(lane, batch);
     batch->body_bytes = bytes;
-    route->ratio = (double)bytes / (double)record_bytes(batch);
+    route->ratio = (double)bytes / (double)mp_batch_bytes(batch);
     if (batch->count == 1 || !mp_route_is_too_large(route, bytes, now_ms))
         return true;
     undo(lane, batch);

@@ -147,7 +147,7 @@ static mp_batch *cut(mp_lane *lane, const mp_settings *settings,
                      mp_batch *batch, int64_t now_ms) {
     fitting fit;
     if (batch->is_old && !mp_route_is_open(&lane->detour, now_ms)) {
-        mp_lane_trim(lane, batch);
+        mp_lane_move(lane, batch);
         return NULL;
     }
     find_fitting(lane, settings, batch, now_ms, &fit);
@@ -384,6 +384,12 @@ static bool is_queue_empty(const mp_queue *queue) {
     return !queue->sealed && (!queue->open || queue->open->count == 0);
 }
 
+static void move_deferred(mp_lane *lane) {
+    for (mp_batch *b = lane->moves ? lane->deferred : NULL; b; b = b->next)
+        mp_lane_move(lane, b);
+    lane->moves = false;
+}
+
 mp_batch *mp_lane_next(mp_lane *lane, const mp_settings *settings,
                        int64_t now_ms, uint32_t slots, int64_t *next_ms) {
     mp_batch *batch = NULL;
@@ -391,6 +397,7 @@ mp_batch *mp_lane_next(mp_lane *lane, const mp_settings *settings,
     *next_ms = INT64_MAX;
     lane->wants_disk = lane->looks_on = false;
     mp_lane_bring_back(lane, now_ms, &later_ms);
+    move_deferred(lane);
     lane->waits =
         slots == 0 || (lane->in_flight > 0 && lane->endpoint->ordered);
     if (lane->waits)

@@ -35,6 +35,7 @@ struct mp_lane {
     mp_rng rng;
     mp_queue queue;
     mp_batch *ready, *deferred, *sent;
+    bool moves; /* some in `deferred` may hold more than their own records */
     /* On a lane with order, see lane_send.c: */
     mp_key_index keys;  /* of `ready` and `deferred` */
     uint64_t releases;  /* from 1: how often one may have ceased to wait */
@@ -90,9 +91,9 @@ bool mp_lane_is_disk_before(const mp_lane *lane, uint64_t seq);
 /* The route that the last request of the batch took. */
 mp_route *mp_lane_route(mp_lane *lane, const mp_batch *batch);
 
-/* Gives back the memory of records that have ended beside those of a batch
- * that may stay for days, as soon as nobody needs them. */
-void mp_lane_trim(const mp_lane *lane, mp_batch *batch);
+/* Has a batch that may stay for days hold no more than its own records, unless
+ * memory is short or its file is still needed for others. */
+void mp_lane_move(mp_lane *lane, mp_batch *batch);
 
 /* How many records fill a batch of this lane. */
 uint32_t mp_lane_batch_limit(const mp_lane *lane, const mp_settings *settings);

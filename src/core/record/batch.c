@@ -116,17 +116,31 @@ uint64_t mp_batch_seq(const mp_batch *batch) {
     return mp_batch_entry(batch, 0)->seq;
 }
 
-void mp_batch_trim(const mp_batch *batch) {
-    const mp_entry *last = mp_batch_entry(batch, batch->count - 1);
-    mp_segment_trim(batch->segment, mp_batch_entry(batch, 0)->offset,
-                    last->offset + mp_entry_bytes(last));
+size_t mp_batch_bytes(const mp_batch *batch) {
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < batch->count; i++)
+        bytes += mp_entry_bytes(mp_batch_entry(batch, i));
+    return bytes;
+}
+
+bool mp_batch_move(mp_batch *batch, mp_segment **left) {
+    mp_segment *from = batch->segment;
+    mp_segment *to =
+        mp_segment_small(from, batch->count, mp_batch_bytes(batch));
+    *left = NULL;
+    if (!to)
+        return false;
+    for (uint32_t i = 0; i < batch->count; i++)
+        batch->items[i].entry =
+            mp_segment_copy(to, from, batch->items[i].entry);
+    batch->segment = to;
+    if (mp_segment_release(from))
+        *left = from;
+    return true;
 }
 
 mp_err mp_batch_body(const mp_batch *batch, mp_buf *out) {
-    size_t bytes = 2;
-    for (uint32_t i = 0; i < batch->count; i++)
-        bytes += mp_entry_bytes(mp_batch_entry(batch, i));
-    if (!mp_buf_reserve(out, bytes))
+    if (!mp_buf_reserve(out, mp_batch_bytes(batch) + 2))
         return out->err;
     char *at = out->data + out->len;
     *at++ = '[';

@@ -49,7 +49,6 @@ struct mp_batch {
     bool large_alone;        /* it was a single record then */
     bool reported_deferred;  /* a report named it */
     bool plain;              /* of the last request: without compression */
-    bool trimmed;            /* see mp_batch_trim */
     uint64_t held_since;     /* its holder's, see core/lane/lane_send.c */
     bool is_old;             /* all are too old for the lane's own endpoint */
     const mp_endpoint *endpoint; /* of the last request; NULL: none was made */
@@ -91,8 +90,12 @@ mp_segment *mp_batch_free(mp_batch *batch);
 const mp_entry *mp_batch_entry(const mp_batch *batch, uint32_t i);
 uint64_t mp_batch_seq(const mp_batch *batch); /* of its first record */
 
-/* Gives back the memory of the segment's other records, which have ended. */
-void mp_batch_trim(const mp_batch *batch);
+size_t mp_batch_bytes(const mp_batch *batch); /* its records' */
+
+/* Moves the records into a segment that holds nothing else. *left: the one
+ * where they were, now the caller's, if it had no other reference; else NULL.
+ * False: out of memory, and nothing changed. */
+bool mp_batch_move(mp_batch *batch, mp_segment **left);
 
 /* Appends the records as a JSON array. MP_MEMORY. */
 mp_err mp_batch_body(const mp_batch *batch, mp_buf *out);

@@ -12,18 +12,20 @@ enum {
     SEPARATOR = sizeof separator - 1
 };
 
-static mp_segment *allocate(void) {
-    mp_segment *segment = malloc(sizeof *segment);
+/* For so many records, with so many bytes behind their entries. */
+static mp_segment *allocate(uint32_t records, size_t bytes) {
+    mp_segment *segment =
+        malloc(sizeof *segment + records * sizeof(mp_entry) + bytes);
     if (!segment)
         return NULL;
     segment->place = (mp_place){.fd = -1};
-    segment->adopted = false;
+    segment->adopted = segment->small = false;
     mp_segment_reset(segment);
     return segment;
 }
 
 mp_segment *mp_segment_new(void) {
-    mp_segment *segment = allocate();
+    mp_segment *segment = allocate(MP_SEGMENT_RECORDS, 0);
     if (!segment)
         return NULL;
     /* A forked child must not pay for, or deliver, its parent's records. */
@@ -36,7 +38,7 @@ mp_segment *mp_segment_new(void) {
 }
 
 mp_segment *mp_segment_over(mp_segment_header *header) {
-    mp_segment *segment = allocate();
+    mp_segment *segment = allocate(MP_SEGMENT_RECORDS, 0);
     if (!segment)
         return NULL;
     segment->place.header = header;
@@ -47,19 +49,6 @@ mp_segment *mp_segment_over(mp_segment_header *header) {
 void mp_segment_warm(mp_segment *segment, uint32_t records, size_t bytes) {
     memset(segment->data, 0, bytes);
     memset(segment->entries, 0, records * sizeof *segment->entries);
-}
-
-/* If the kernel refuses, the pages stay until the segment goes. */
-static void give_back(const mp_segment *segment, size_t from, size_t to) {
-    if (segment->place.header)
-        mp_pages_give_back_mapped(segment->data + from, segment->data + to);
-    else
-        mp_pages_give_back(segment->data + from, segment->data + to);
-}
-
-void mp_segment_trim(mp_segment *segment, size_t from, size_t to) {
-    give_back(segment, 0, from);
-    give_back(segment, to, MP_SEGMENT_BYTES);
 }
 
 void mp_segment_retain(mp_segment *segment) {
@@ -84,7 +73,7 @@ void mp_segment_free(mp_segment *segment) {
         return;
     if (segment->place.header)
         mp_file_unmap((char *)segment->place.header, MP_SEGMENT_FILE);
-    else
+    else if (!segment->small)
         mp_pages_free(segment->data, MP_SEGMENT_BYTES);
     mp_file_close(segment->place.fd);
     free(segment->place.sealed);
@@ -99,7 +88,7 @@ void mp_segment_abandon(mp_segment *segment) {
 }
 
 bool mp_segment_fits(const mp_segment *segment, size_t len) {
-    return segment->count < MP_SEGMENT_RECORDS &&
+    return !segment->small && segment->count < MP_SEGMENT_RECORDS &&
            len + SEPARATOR <= MP_SEGMENT_BYTES - segment->used;
 }
 
@@ -153,4 +142,29 @@ void mp_segment_add(mp_segment *segment, const mp_record *record,
     segment->used += len + SEPARATOR;
     if (segment->place.header)
         publish(segment, seq);
+}
+
+mp_segment *mp_segment_small(const mp_segment *from, uint32_t count,
+                             size_t bytes) {
+    mp_segment *segment = allocate(count, bytes);
+    if (!segment)
+        return NULL;
+    segment->data = (char *)(segment->entries + count);
+    segment->small = true;
+    segment->born_ms = from->born_ms;
+    segment->last_ms = from->last_ms;
+    segment->oldest_ms = from->oldest_ms;
+    segment->adopted = from->adopted;
+    return segment;
+}
+
+const mp_entry *mp_segment_copy(mp_segment *segment, const mp_segment *from,
+                                const mp_entry *entry) {
+    mp_entry *copy = &segment->entries[segment->count++];
+    *copy = *entry;
+    copy->offset = (uint32_t)segment->used;
+    memcpy(segment->data + segment->used, from->data + entry->offset,
+           mp_entry_bytes(entry));
+    segment->used += mp_entry_bytes(entry);
+    return copy;
 }

@@ -116,11 +116,12 @@ struct mp_segment {
     uint32_t count, refs;
     int64_t oldest_ms; /* the earliest time of a plain record; MP_NO_TIME */
     bool adopted;      /* another process accepted the records */
+    bool small;        /* made by mp_segment_small; never used again */
     size_t synced;     /* bytes of `used` that a loss of power would spare */
     int64_t ahead_ms;  /* what times of records that are added are ahead of
                         * those of entries: see mp_segment_shift_times */
     mp_place place;
-    mp_entry entries[MP_SEGMENT_RECORDS];
+    mp_entry entries[]; /* MP_SEGMENT_RECORDS, or as many as a small one has */
 };
 
 /* An empty segment with one reference; NULL: out of memory. */
@@ -134,9 +135,13 @@ mp_segment *mp_segment_over(mp_segment_header *header);
  * will take: what is written now faults now, and not in a call that tracks. */
 void mp_segment_warm(mp_segment *segment, uint32_t records, size_t bytes);
 
-/* Gives back the pages that hold none of the bytes from..to: what is outside
- * was needed by records that have ended, and reads as anything from now on. */
-void mp_segment_trim(mp_segment *segment, size_t from, size_t to);
+/* A segment of its own size for so many records of so many bytes, among those
+ * of `from`, whose ages it has; mp_segment_copy fills it, and no other record
+ * finds room. NULL: out of memory. */
+mp_segment *mp_segment_small(const mp_segment *from, uint32_t count,
+                             size_t bytes);
+const mp_entry *mp_segment_copy(mp_segment *segment, const mp_segment *from,
+                                const mp_entry *entry);
 
 void mp_segment_retain(mp_segment *segment);
 /* Gives up a reference; true when it was the last: the caller then owns the
