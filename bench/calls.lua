@@ -158,6 +158,28 @@ do
   end, 50)
 end
 
+do
+  local body = shapes.browser(setup.token .. 2, os.time())
+  local escapes = { ["+"] = "%2B", ["/"] = "%2F", ["="] = "%3D" }
+  local form = "data=" .. require("mime.core").b64(body):gsub("[+/=]", escapes)
+  add("collect one", 6000, function(count)
+    for _ = 1, count do
+      assert(bare:collect("track", body).taken == 1)
+    end
+  end)
+  add("collect form", 6000, function(count)
+    for _ = 1, count do
+      assert(bare:collect("track", form).taken == 1)
+    end
+  end)
+  add("decode and track one", 6000, function(count)
+    for _ = 1, count do
+      local event = cjson.decode(body)
+      assert(bare:track(event.event, event.properties))
+    end
+  end)
+end
+
 for _ = 1, rounds do
   for _, subject in ipairs(subjects) do
     collectgarbage()

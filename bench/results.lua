@@ -128,6 +128,9 @@ local function write_calls(m)
     "import_batch",
     "collect",
     "decode and track",
+    "collect one",
+    "collect form",
+    "decode and track one",
   } do
     local texts = {
       empty = "a call into C that does nothing",
@@ -138,6 +141,9 @@ local function write_calls(m)
       track_batch = "`track_batch` of 2000, per event",
       import_batch = "`import_batch` of 2000, per event",
       collect = "`collect` of 50, per event",
+      ["collect one"] = "`collect` of a browser's event, as JSON",
+      ["collect form"] = "`collect` of a browser's event, as a form with base64",
+      ["decode and track one"] = "`cjson.decode` of a browser's event and `track`",
       ["decode and track"] = "`cjson.decode` of 50 and `track`, per event",
     }
     row(

@@ -105,6 +105,19 @@ function shapes.int64(i)
   }
 end
 
+-- The text of what mixpanel-browser posts for one event.
+function shapes.browser(token, time)
+  return (
+    '{"event":"Page","properties":{"$os":"Linux","$browser":"Chrome","$browser_version":140,'
+    .. '"$current_url":"https://www.example.com/shop/123?utm_source=mail",'
+    .. '"$screen_height":1080,"$screen_width":1920,"mp_lib":"web","$lib_version":"2.83.0",'
+    .. '"$insert_id":"esum3bvb1ztd7s0u","time":%d.123,'
+    .. '"distinct_id":"$device:70376afd-af7d-4b67-8b7b-46181cbbd3c6",'
+    .. '"$device_id":"70376afd-af7d-4b67-8b7b-46181cbbd3c6","$initial_referrer":"$direct",'
+    .. '"$initial_referring_domain":"$direct","token":"%s"}}'
+  ):format(time, token)
+end
+
 -- The whole event as lua-cjson would have to be given it.
 function shapes.whole(properties, n)
   local event = {

@@ -116,6 +116,11 @@ function Targets.of(m)
   local thread = "nginx: CPU of the worker's main thread per request"
   target(thread, m.nginx.alone.ratio, 1.10)
   target(thread .. ", neighbours alike", m.nginx.beside.ratio, 1.10)
+  target(
+    "`collect` of a browser's event: time of `cjson.decode` and `track`",
+    l["collect one"] / l["decode and track one"],
+    1 / 3
+  )
   local ours, proxy = m.collector.collector, m.collector.proxy
   target("requests/s of a plain proxy, of the collector's", proxy.rate / ours.rate, 1 / 0.9)
   target("p99 of the collector's replies, of a plain proxy's", ours.p99 / proxy.p99, 1)

@@ -1,8 +1,10 @@
 #include "core/base/gzip.h"
 #include "core/ingest/base64.h"
 #include "core/ingest/body.h"
+#include "core/ingest/form_data.h"
 #include "unit.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 enum {
@@ -117,6 +119,59 @@ CASE(reads_back_what_base64_wrote) {
     mp_buf_free(&out);
 }
 
+/* Bytes of all kinds, of which every `often`th or so is percent-encoded. */
+static void check_form(const unsigned char *in, size_t n, unsigned often) {
+    static char text[3 * 100 + 1];
+    static unsigned turn;
+    mp_buf out = {0};
+    size_t len = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (in[i] == '%' || in[i] == '+' || turn++ % often == 0)
+            len += (size_t)sprintf(text + len, "%%%02x", in[i]);
+        else if (in[i] == ' ')
+            text[len++] = '+';
+        else
+            text[len++] = (char)in[i];
+    }
+    CHECK(mp_form_data_decode(&out, text, len) == MP_OK);
+    CHECK_TEXT(out.data, out.len, (const char *)in);
+    mp_buf_free(&out);
+}
+
+CASE(reads_back_forms_of_every_length) {
+    unsigned char in[101];
+    for (size_t n = 1; n <= 100; n++)
+        for (unsigned often = 1; often < 40; often++) {
+            for (size_t i = 0; i < n; i++)
+                in[i] = (unsigned char)(1 + (i * 7 + n * often) % 255);
+            in[n] = '\0';
+            check_form(in, n, often);
+        }
+}
+
+/* Whatever stands between the digits, and wherever. */
+CASE(reads_base64_of_every_length) {
+    static const char digits[] = "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVphYmNk";
+    static const char meant[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcd";
+    mp_buf out = {0};
+    char text[64];
+    for (size_t n = 4; n < sizeof digits; n += 4)
+        for (size_t at = 0; at <= n; at++)
+            for (const char *c = "\n\r\x80\xff=-"; *c; c++) {
+                memcpy(text, digits, at);
+                text[at] = *c;
+                memcpy(text + at + 1, digits + at, n - at);
+                out.len = 0;
+                bool skipped = *c == '\n' || *c == '\r';
+                mp_err err = mp_base64_decode(&out, text, n + 1);
+                CHECK(err == (skipped ? MP_OK : MP_INVALID));
+                bool same = out.len == n / 4 * 3 &&
+                            memcmp(out.data, meant, out.len) == 0;
+                CHECK(!skipped || same);
+            }
+    mp_buf_free(&out);
+}
+
 int main(void) {
     RUN(takes_json);
     RUN(takes_forms);
@@ -125,6 +180,8 @@ int main(void) {
     RUN(takes_gzip);
     RUN(refuses_gzip_that_is_damaged_or_a_bomb);
     RUN(reads_back_what_base64_wrote);
+    RUN(reads_back_forms_of_every_length);
+    RUN(reads_base64_of_every_length);
     mp_body_free(&body);
     return unit_result();
 }

@@ -69,8 +69,9 @@ static mp_err read_body(mp_intake_call *call, const mp_collect_options *options,
             ? mp_body_read(body, options->query.data ? options->query.data : "",
                            options->query.len, false, BODY_MAX)
             : mp_body_read(body, bytes, len, options->gzip, BODY_MAX);
-    snprintf(message, MP_MESSAGE, "body: %s",
-             err == MP_INVALID ? body->reason : "out of memory");
+    if (err != MP_OK)
+        snprintf(message, MP_MESSAGE, "body: %s",
+                 err == MP_INVALID ? body->reason : "out of memory");
     return err;
 }
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 static bool is(const char *text, const char *other) {
-    return strcmp(text, other) == 0;
+    return text[0] == other[0] && strcmp(text, other) == 0;
 }
 
 /* The string at the top, which is that option's value. */
@@ -17,13 +17,22 @@ static const char *check_text(lua_State *L, int arg, const char *option,
     return lua_tolstring(L, -1, len);
 }
 
+static bool is_address(const char *text, size_t len) {
+    for (size_t i = 0; i < len; i++) {
+        char c = text[i], small = (char)(c | 0x20);
+        if (!(c >= '0' && c <= ':') && c != '.' &&
+            !(small >= 'a' && small <= 'f'))
+            return false;
+    }
+    return true;
+}
+
 /* An address of IPv4 or IPv6: nothing that JSON escapes. */
 static void read_address(lua_State *L, int arg, mp_collect_options *out) {
     char shown[MP_SHOWN];
     size_t len;
     const char *text = check_text(L, arg, "ip", &len);
-    size_t good = strspn(text, "0123456789abcdefABCDEF:.");
-    if (len == 0 || len > 45 || good != len)
+    if (len == 0 || len > 45 || !is_address(text, len))
         mp_raise(L, arg,
                  "option 'ip': got %s, expected an address such as "
                  "\"203.0.113.7\"",

@@ -8,35 +8,15 @@
  * for more than is needed, and from then on only for what comes on top. At
  * every step there is room for the rest of the input and the last quote. */
 
-enum {
-    LITTLE_ENDIAN_WORDS = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-};
-
-/* The byte value in all eight bytes of a word. */
-#define EIGHT(byte) (UINT64_C(0x0101010101010101) * (byte))
-
 static bool is_plain(unsigned char c) {
     return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
 }
 
-/* Marks the top bit of each byte that is not plain, lowest byte first; bytes
- * above the lowest mark may be marked wrongly, as subtractions borrow. So
- * whether there is a mark means the same on every machine, but the lowest is
- * the first in memory only where words are little-endian. The quote (0x22) is
- * found with the controls: inverting bit 1 swaps 0x22 with 0x20 and keeps
- * controls below 0x20, so all of them end up below 0x21. */
-static inline uint64_t marks(uint64_t word) {
-    uint64_t low = (word ^ EIGHT(0x02)) - EIGHT(0x21);
-    uint64_t backslash = (word ^ EIGHT('\\')) - EIGHT(0x01);
-    return (low | backslash | word) & EIGHT(0x80);
-}
-
 /* Copies eight bytes and returns their marks. */
 static inline uint64_t copy_word(char *to, const char *from) {
-    uint64_t word;
-    memcpy(&word, from, 8);
+    uint64_t word = mp_word_load(from);
     memcpy(to, &word, 8);
-    return marks(word);
+    return mp_json_marks(word);
 }
 
 /* mp_json_plain for at least eight bytes. The last word overlaps the one in
@@ -63,7 +43,7 @@ bool mp_json_plain(char *to, const char *from, size_t n) {
         memcpy(&tail, from + n - 4, 4);
         memcpy(to, &head, 4);
         memcpy(to + n - 4, &tail, 4);
-        return !marks(head | (uint64_t)tail << 32);
+        return !mp_json_marks(head | (uint64_t)tail << 32);
     }
     for (size_t i = 0; i < n; i++) {
         if (!is_plain((unsigned char)from[i]))
@@ -120,20 +100,18 @@ static size_t put_escape(char *out, unsigned char c) {
 
 /* The first byte of s[i..n - 1] that is not plain; n: there is none. */
 static size_t skip_plain(const char *s, size_t i, size_t n) {
-    uint64_t word;
-    for (; LITTLE_ENDIAN_WORDS && n - i >= 8; i += 8) {
-        memcpy(&word, s + i, 8);
-        uint64_t found = marks(word);
+    for (; MP_WORD_LITTLE && n - i >= 8; i += 8) {
+        uint64_t found = mp_json_marks(mp_word_load(s + i));
         if (found)
-            return i + (size_t)__builtin_ctzll(found) / 8;
+            return i + (size_t)mp_word_first(found);
     }
     size_t rest = n - i;
-    if (LITTLE_ENDIAN_WORDS && rest > 0 && n >= 8) {
+    if (MP_WORD_LITTLE && rest > 0 && n >= 8) {
         /* A word that ends where the text does, filled up with spaces. */
-        memcpy(&word, s + n - 8, 8);
-        word = word >> 8 * (8 - rest) | EIGHT(' ') << 8 * rest;
-        uint64_t found = marks(word);
-        return found ? i + (size_t)__builtin_ctzll(found) / 8 : n;
+        uint64_t word = mp_word_load(s + n - 8) >> 8 * (8 - rest) |
+                        MP_WORD_EIGHT(' ') << 8 * rest;
+        uint64_t found = mp_json_marks(word);
+        return found ? i + (size_t)mp_word_first(found) : n;
     }
     while (i < n && is_plain((unsigned char)s[i]))
         i++;

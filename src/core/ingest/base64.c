@@ -10,7 +10,7 @@ enum {
 };
 
 // clang-format off
-static const unsigned char values[128] = {
+static const unsigned char values[256] = {
     66, 66, 66, 66, 66, 66, 66, 66, 66, 66, 65, 66, 66, 65, 66, 66,
     66, 66, 66, 66, 66, 66, 66, 66, 66, 66, 66, 66, 66, 66, 66, 66,
     62, 66, 66, 66, 66, 66, 66, 66, 66, 66, 66, 62, 66, 66, 66, 63,
@@ -19,24 +19,35 @@ static const unsigned char values[128] = {
     15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 66, 66, 66, 66, 66,
     66, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40,
     41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 66, 66, 66, 66, 66,
+    66, 66, 66, 66, 66, 66, 66, 66, 66, 66, 66, 66, 66, 66, 66, 66,
+    66, 66, 66, 66, 66, 66, 66, 66, 66, 66, 66, 66, 66, 66, 66, 66,
+    66, 66, 66, 66, 66, 66, 66, 66, 66, 66, 66, 66, 66, 66, 66, 66,
+    66, 66, 66, 66, 66, 66, 66, 66, 66, 66, 66, 66, 66, 66, 66, 66,
+    66, 66, 66, 66, 66, 66, 66, 66, 66, 66, 66, 66, 66, 66, 66, 66,
+    66, 66, 66, 66, 66, 66, 66, 66, 66, 66, 66, 66, 66, 66, 66, 66,
+    66, 66, 66, 66, 66, 66, 66, 66, 66, 66, 66, 66, 66, 66, 66, 66,
+    66, 66, 66, 66, 66, 66, 66, 66, 66, 66, 66, 66, 66, 66, 66, 66,
 };
 // clang-format on
 
 static uint32_t value_of(char c) {
-    unsigned char i = (unsigned char)c;
-    return i < sizeof values ? values[i] : BAD;
+    return values[(unsigned char)c];
 }
 
-/* Decodes four digits without any of the above; false: there is one. */
-static bool decode_plain(char *to, const char *at) {
-    uint32_t a = value_of(at[0]), b = value_of(at[1]), c = value_of(at[2]),
-             d = value_of(at[3]);
-    if ((a | b | c | d) >= PAD)
-        return false;
-    to[0] = (char)(a << 2 | b >> 4);
-    to[1] = (char)((b & 15) << 4 | c >> 2);
-    to[2] = (char)((c & 3) << 6 | d);
-    return true;
+/* Decodes as many groups of four digits as there are without any of the above;
+ * returns how many. */
+static size_t decode_plain(char *to, const char *at, size_t len) {
+    size_t n = 0;
+    for (; n < len / 4; n++, at += 4, to += 3) {
+        uint32_t a = value_of(at[0]), b = value_of(at[1]), c = value_of(at[2]),
+                 d = value_of(at[3]);
+        if ((a | b | c | d) >= PAD)
+            break;
+        to[0] = (char)(a << 2 | b >> 4);
+        to[1] = (char)((b & 15) << 4 | c >> 2);
+        to[2] = (char)((c & 3) << 6 | d);
+    }
+    return n;
 }
 
 /* Four digits at a time. */
@@ -60,10 +71,10 @@ mp_err mp_base64_decode(mp_buf *out, const char *text, size_t len) {
     char *to = out->data + out->len;
     group g = {0};
     for (size_t i = 0; i < len; i++) {
-        while (g.digits == 0 && g.pads == 0 && len - i >= 4 &&
-               decode_plain(to, text + i)) {
-            to += 3;
-            i += 4;
+        if (g.digits == 0 && g.pads == 0) {
+            size_t n = decode_plain(to, text + i, len - i);
+            to += 3 * n;
+            i += 4 * n;
         }
         if (i == len)
             break;

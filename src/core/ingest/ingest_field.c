@@ -17,10 +17,12 @@ static void put_name(mp_ingest *in, const char *name) {
 }
 
 mp_err mp_ingest_put_text(mp_ingest *in, const char *name, const char *text) {
-    put_name(in, name);
-    mp_ingest_put(in, "\"");
-    mp_ingest_put(in, text);
-    return mp_ingest_put(in, "\"");
+    mp_buf *out = &in->copier.out;
+    mp_buf_add(out, ",\"", 2);
+    mp_buf_add(out, name, strlen(name));
+    mp_buf_add(out, "\":\"", 3);
+    mp_buf_add(out, text, strlen(text));
+    return mp_buf_add(out, "\"", 1);
 }
 
 mp_err mp_ingest_put_number(mp_ingest *in, const char *name, int64_t number) {

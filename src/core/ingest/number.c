@@ -4,6 +4,7 @@
 
 enum {
     DIGITS = 17,          /* that tell doubles apart */
+    EXACT = 22,           /* the last power of ten that a double is */
     EXPONENT_MAX = 100000 /* as good as any larger one */
 };
 
@@ -15,6 +16,11 @@ typedef struct decimal {
     int64_t exponent;
     bool negative;
 } decimal;
+
+static const double powers[EXACT + 1] = {
+    1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
+    1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
+};
 
 static bool is_digit(char c) {
     return c >= '0' && c <= '9';
@@ -73,7 +79,9 @@ double mp_number_value(const char *text, size_t len) {
     double value = (double)d.digits;
     if (d.digits == 0)
         exponent = 0;
-    if (exponent < 0 && exponent > -300)
+    if (exponent < 0 && exponent >= -EXACT)
+        value /= powers[-exponent];
+    else if (exponent < 0 && exponent > -300)
         value /= pow(10, (double)-exponent);
     else
         value *= pow(10, (double)exponent);

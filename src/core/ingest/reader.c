@@ -5,11 +5,6 @@
 #include <stdint.h>
 #include <string.h>
 
-bool mp_span_is(const mp_span *span, const char *text) {
-    return strlen(text) == span->len &&
-           memcmp(span->data, text, span->len) == 0;
-}
-
 void mp_reader_start(mp_reader *r, const char *text, size_t len) {
     static const char mark[] = "\xef\xbb\xbf";
     *r = (mp_reader){text, text, text + len, NULL};
@@ -82,10 +77,10 @@ static size_t escape_length(const char *at, const char *end) {
     return 6;
 }
 
-bool mp_reader_string(mp_reader *r, mp_span *text, bool *clean) {
-    if (mp_reader_peek(r) != '"')
-        return mp_reader_fail(r, "expected a string");
-    const char *from = ++r->at;
+/* Reads on from the first byte that is not plain, in a string whose quote
+ * stands in front of `from`. */
+static bool read_string(mp_reader *r, const char *from, mp_span *text,
+                        bool *clean) {
     *clean = true;
     for (;;) {
         r->at += mp_json_clean(r->at, (size_t)(r->end - r->at));
@@ -108,8 +103,36 @@ bool mp_reader_string(mp_reader *r, mp_span *text, bool *clean) {
     return true;
 }
 
+/* The first byte that is not plain; or one less than eight bytes in front of
+ * the end, with all before it plain. */
+static inline const char *skip_words(const char *at, const char *end) {
+    for (; MP_WORD_LITTLE && end - at >= 8; at += 8) {
+        uint64_t found = mp_json_marks(mp_word_load(at));
+        if (found)
+            return at + mp_word_first(found);
+    }
+    return at;
+}
+
+static inline bool read_any(mp_reader *r, mp_span *text, bool *clean) {
+    if (mp_reader_peek(r) != '"')
+        return mp_reader_fail(r, "expected a string");
+    const char *from = r->at + 1;
+    r->at = skip_words(from, r->end);
+    if (r->at == r->end || *r->at != '"')
+        return read_string(r, from, text, clean);
+    *text = (mp_span){from, (size_t)(r->at - from)};
+    *clean = true;
+    r->at++;
+    return true;
+}
+
+bool mp_reader_string(mp_reader *r, mp_span *text, bool *clean) {
+    return read_any(r, text, clean);
+}
+
 bool mp_reader_name(mp_reader *r, mp_span *text, bool *clean) {
-    if (!mp_reader_string(r, text, clean))
+    if (!read_any(r, text, clean))
         return false;
     if (mp_reader_peek(r) != ':')
         return mp_reader_fail(r, "expected :");

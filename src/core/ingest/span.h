@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 /* Bytes of a text as they are written. */
 typedef struct mp_span {
@@ -10,6 +11,9 @@ typedef struct mp_span {
     size_t len;
 } mp_span;
 
-bool mp_span_is(const mp_span *span, const char *text);
+static inline bool mp_span_is(const mp_span *span, const char *text) {
+    size_t len = strlen(text);
+    return len == span->len && memcmp(span->data, text, len) == 0;
+}
 
 #endif
