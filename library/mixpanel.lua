@@ -90,6 +90,7 @@ function mixpanel.date(seconds) end
 ---@field max_age? number|false seconds; batches whose youngest record is older are dropped as `expired`; `false`, the default without a spool: never; 30 days with one
 ---@field durability? "process"|"power" what a record in the spool survives: `"process"` (default) the death of the process from the moment the call returned; `"power"` also a loss of power, from `sync_interval` on. Needs `spool`
 ---@field sync_interval? number seconds between two syncs of what came in, with `"power"`; 1 by default. Needs `spool`
+---@field spool_owner? "user"|"any" whose directory the spool may be: `"user"` (default): of the user that the process runs as, or root's, and no group may write to it; `"any"`: whoever's, and a group may. Needs `spool`
 ---@field spool_max_bytes? integer bytes of batches that may wait on disk, at least 4 MiB; the oldest make room, counted as `evicted`; 256 MiB by default. Needs `spool`
 ---@field overflow? "drop_newest"|"drop_oldest" at `max_queue_bytes` a call returns `queue_full` (default), or the oldest records that are in no request make room
 ---@field on_ambiguous? "retry"|"report" what becomes of `$add` and `$append` updates that may have been applied: sent again (default), or rejected as `uncertain`

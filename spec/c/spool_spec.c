@@ -269,6 +269,32 @@ CASE(a_directory_that_others_can_write_to_is_refused) {
     leave(spool);
 }
 
+static void refused(mp_spool *spool, const char *why_not) {
+    mp_segment *segment = NULL;
+    CHECK(mp_spool_segment(spool, 0, &segment, why) == EPERM);
+    CHECK(strstr(why, why_not) && strstr(why, "spool_owner") &&
+          strstr(why, home));
+}
+
+CASE(a_directory_of_others_is_used_where_that_is_wanted) {
+    mp_spool *spool = enter();
+    mp_segment *segment = NULL;
+    CHECK(chmod(home, 0770) == 0);
+    refused(spool, "its group can write to it");
+    CHECK(chmod(home, 0700) == 0);
+    if (geteuid() == 0) {
+        CHECK(chown(home, 65534, 65534) == 0);
+        refused(spool, "it belongs to user 65534");
+    }
+    CHECK(chmod(home, 0777) == 0);
+    mp_spool_set_trust(spool, MP_TRUST_ANY);
+    CHECK(mp_spool_segment(spool, 0, &segment, why) == EPERM);
+    CHECK(chmod(home, 0770) == 0);
+    CHECK(mp_spool_segment(spool, 0, &segment, why) == 0);
+    mp_segment_free(segment);
+    leave(spool);
+}
+
 CASE(a_link_is_no_spool) {
     mp_spool *spool = enter();
     mp_segment *segment = NULL;
@@ -389,6 +415,7 @@ int main(void) {
     RUN(a_run_comes_behind_one_of_a_clock_that_was_ahead);
     RUN(a_process_without_its_directory_adopts_all_the_same);
     RUN(a_directory_that_others_can_write_to_is_refused);
+    RUN(a_directory_of_others_is_used_where_that_is_wanted);
     RUN(a_link_is_no_spool);
     RUN(a_spool_whose_parent_is_missing_says_so);
     RUN(a_directory_that_vanished_is_made_again);

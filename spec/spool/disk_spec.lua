@@ -75,16 +75,19 @@ describe("a spool on a disk that fails", function()
   end
 
   local function told(mp, text)
-    local all = {}
-    for _, report in ipairs(mp:poll()) do
-      if report.outcome == "spool" then
-        all[#all + 1] = report.message
-        if report.message:find(text, 1, true) then
-          assert.truthy(report.message:find("^spool: "))
-          return
+    local all, deadline = {}, socket.gettime() + 10
+    repeat
+      for _, report in ipairs(mp:poll()) do
+        if report.outcome == "spool" then
+          all[#all + 1] = report.message
+          if report.message:find(text, 1, true) then
+            assert.truthy(report.message:find("^spool: "))
+            return
+          end
         end
       end
-    end
+      socket.sleep(0.01)
+    until socket.gettime() > deadline
     error(("no report says %q, but: %s"):format(text, table.concat(all, " | ")), 2)
   end
 
@@ -282,7 +285,7 @@ describe("a spool on a disk that fails", function()
     shell("chown -R 0 " .. spool .. "/*/*") -- of root, who left 0700
     local text = crash(11, 20, nobody, "passed over the directory")
     assert.truthy(text:find("passed over the directory", 1, true), text)
-    local mp = client()
+    local mp = client { spool_owner = "any" } -- as root
     settle(mp)
     check_delivered(20)
     mp:close()
@@ -296,6 +299,24 @@ describe("a spool on a disk that fails", function()
     track(mp, 1, 10)
     assert.is_true(mp:flush(10))
     told(mp, "others can write to it")
+    mp:close()
+  end)
+
+  it("that belongs to another user is refused, unless that is wanted", function()
+    shell("mount -t tmpfs tmpfs " .. mount .. " && mkdir -m 700 " .. spool)
+    shell("chown 65534 " .. spool)
+    local mp = client()
+    track(mp, 1, 10)
+    assert.is_true(mp:flush(10))
+    told(mp, "spool: cannot use " .. spool .. ": it belongs to user 65534, which spool_owner")
+    assert.equal("", output("ls -A " .. spool))
+    mp:close()
+    mp = client { spool_owner = "any" }
+    track(mp, 11, 20)
+    assert.is_true(mp:flush(10))
+    check_delivered(20)
+    told(mp, "spool: uses all the same " .. spool .. ": it belongs to user 65534")
+    assert.not_equal("", output("find " .. spool .. " -name '*.open'"))
     mp:close()
   end)
 

@@ -117,7 +117,8 @@ end
 -- As the options of mixpanel.new, but for what reaches out of the process.
 local function adapt(options)
   local own = copy(options)
-  own.spool, own.durability, own.sync_interval, own.spool_max_bytes = nil, nil, nil, nil
+  own.spool, own.durability, own.sync_interval = nil, nil, nil
+  own.spool_max_bytes, own.spool_owner = nil, nil
   own.gzip, own.max_retry_delay = false, recorder.RETRY_DELAY
   return own
 end

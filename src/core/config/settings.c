@@ -62,6 +62,8 @@ const mp_setting mp_setting_table[MP_SETTINGS] = {
     {"spool_max_bytes", MP_SETTING_BYTES, MP_SETTING_NEEDS_SPOOL,
      FIELD(spool_max_bytes), 256 * MIB, 4 * MIB, TIB, NULL,
      "an integer from 4194304 to 1099511627776"},
+    {"spool_owner", MP_SETTING_EITHER, MP_SETTING_NEEDS_SPOOL, FIELD(trust_any),
+     0, 0, 0, WORDS("user", "any"), "\"user\" or \"any\""},
     {"overflow", MP_SETTING_EITHER, 0, FIELD(drop_oldest), 0, 0, 0,
      WORDS("drop_newest", "drop_oldest"), "\"drop_newest\" or \"drop_oldest\""},
     {"on_ambiguous", MP_SETTING_EITHER, 0, FIELD(report_ambiguous), 0, 0, 0,

@@ -29,6 +29,7 @@ typedef struct mp_settings {
     bool reject_invalid;   /* on_invalid = "reject" */
     bool drop_oldest;      /* overflow = "drop_oldest" */
     bool report_ambiguous; /* on_ambiguous = "report" */
+    bool trust_any;        /* spool_owner = "any" */
     bool fsync;            /* durability = "power": what is on disk is synced */
     int reports;           /* an mp_report_level */
     int gzip;              /* level 1 to 12; 0: bodies go uncompressed */
@@ -85,7 +86,7 @@ typedef struct mp_setting {
 } mp_setting;
 
 enum {
-    MP_SETTINGS = 23
+    MP_SETTINGS = 24
 };
 extern const mp_setting mp_setting_table[MP_SETTINGS];
 

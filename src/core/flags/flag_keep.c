@@ -36,24 +36,18 @@ static int make_path(char *path) {
     return err == EEXIST ? 0 : err;
 }
 
-/* EPERM: others could plant definitions. */
-static int check_private(int dir) {
-    mp_file_info seen;
-    int err = mp_file_stat(dir, &seen);
-    return err == 0 && seen.others_write ? EPERM : err;
-}
-
 static mp_err describe(const mp_flag_keep *keep, const char *what, int err,
-                       char message[MP_MESSAGE]) {
-    char text[MP_SYSERR];
-    snprintf(message, MP_MESSAGE, "cannot %s %.130s: %.64s", what, keep->path,
-             err == EPERM ? "others can write to it"
-                          : mp_syserr_text(err, text));
+                       const char *why, char message[MP_MESSAGE]) {
+    snprintf(message, MP_MESSAGE, "cannot %s %.110s: %.100s", what, keep->path,
+             why);
     return err == ENOMEM ? MP_MEMORY : MP_STATE;
 }
 
-/* Where the file is looked up: the directory, to be closed, and its name. */
-static int open_place(const mp_flag_keep *keep, int *dir, const char **name) {
+/* Where the file is looked up: the directory, to be closed, and its name; or
+ * an errno value, with the reason. */
+static int open_place(const mp_flag_keep *keep, int *dir, const char **name,
+                      char why[MP_MESSAGE]) {
+    char text[MP_SYSERR];
     *dir = MP_FILE_HERE;
     *name = keep->path;
     if (!keep->shared)
@@ -62,9 +56,11 @@ static int open_place(const mp_flag_keep *keep, int *dir, const char **name) {
     int err = mp_file_open_dir(MP_FILE_HERE, keep->path, dir);
     if (err != 0) {
         *dir = -1;
+        snprintf(why, MP_MESSAGE, "%s", mp_syserr_text(err, text));
         return err;
     }
-    err = check_private(*dir);
+    /* Others could plant definitions. */
+    err = mp_trust_check(*dir, (mp_trust)atomic_load(&keep->trust), why);
     if (err != 0) {
         mp_file_close(*dir);
         *dir = -1;
@@ -80,6 +76,7 @@ static void close_place(const mp_flag_keep *keep, int dir) {
 /* ---- whose turn it is ---- */
 
 bool mp_flag_keep_leads(mp_flag_keep *keep, char message[MP_MESSAGE]) {
+    char text[MP_SYSERR];
     if (!keep->shared || keep->lock >= 0)
         return true;
     int err = make_path(keep->path);
@@ -90,7 +87,7 @@ bool mp_flag_keep_leads(mp_flag_keep *keep, char message[MP_MESSAGE]) {
     keep->lock = -1;
     if (err == EWOULDBLOCK)
         return false;
-    describe(keep, "lock", err, message);
+    describe(keep, "lock", err, mp_syserr_text(err, text), message);
     return true;
 }
 
@@ -118,9 +115,10 @@ static void note(mp_flag_keep *keep, const mp_file_info *seen) {
 
 bool mp_flag_keep_changed(const mp_flag_keep *keep) {
     mp_file_info seen;
+    char why[MP_MESSAGE];
     const char *name;
     int dir;
-    if (!keep->path || open_place(keep, &dir, &name) != 0)
+    if (!keep->path || open_place(keep, &dir, &name, why) != 0)
         return false;
     look(dir, name, &seen);
     close_place(keep, dir);
@@ -136,11 +134,11 @@ mp_err mp_flag_keep_load(mp_flag_keep *keep, const char *token,
     int dir;
     if (!keep->path)
         return MP_OK;
-    int err = open_place(keep, &dir, &name);
+    int err = open_place(keep, &dir, &name, why);
     if (err == ENOENT)
         return MP_OK;
     if (err != 0)
-        return describe(keep, "read", err, message);
+        return describe(keep, "read", err, why, message);
     look(dir, name, &seen); /* before: what comes later is read anew */
     mp_err result = mp_flag_file_load(dir, name, token, kept, why);
     close_place(keep, dir);
@@ -161,9 +159,9 @@ mp_err mp_flag_keep_save(mp_flag_keep *keep, const char *token,
     int dir;
     if (!keep->path)
         return MP_OK;
-    int err = open_place(keep, &dir, &name);
+    int err = open_place(keep, &dir, &name, why);
     if (err != 0)
-        return describe(keep, "write to", err, message);
+        return describe(keep, "write to", err, why, message);
     mp_err result = mp_flag_file_save(dir, name, kept, token, why);
     if (result == MP_OK) {
         look(dir, name, &seen);

@@ -6,14 +6,17 @@
 #define MP_FLAG_KEEP_H
 
 #include "core/flags/flag_file.h"
+#include "core/spool/trust.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 
 typedef struct mp_flag_keep {
-    char *path;     /* absolute, owned; NULL: nowhere */
-    bool shared;    /* it is a directory, made when it is needed */
-    int lock;       /* of the directory, while this process asks; else -1 */
-    uint64_t inode; /* of what was read or written last; 0: nothing */
+    char *path;       /* absolute, owned; NULL: nowhere */
+    bool shared;      /* it is a directory, made when it is needed */
+    atomic_int trust; /* in that directory: an mp_trust; set by any thread */
+    int lock;         /* of the directory, while this process asks; else -1 */
+    uint64_t inode;   /* of what was read or written last; 0: nothing */
     int64_t modified_ms;
 } mp_flag_keep;
 

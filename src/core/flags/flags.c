@@ -62,6 +62,10 @@ void mp_flags_unlock(mp_flags *flags) {
     mp_lock_give(&flags->wait.lock);
 }
 
+void mp_flags_set_trust(mp_flags *flags, mp_trust trust) {
+    atomic_store(&flags->keep.trust, trust);
+}
+
 /* ---- who uses them ---- */
 
 /* With the lock held: where they are kept, which may be said once. */

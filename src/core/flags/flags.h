@@ -11,6 +11,7 @@
 #include "core/flags/exposure.h"
 #include "core/flags/flag_set.h"
 #include "core/flags/remote.h"
+#include "core/spool/trust.h"
 #include "core/wire/exchange.h"
 
 typedef struct mp_flags mp_flags;
@@ -42,6 +43,9 @@ typedef struct mp_flag_stats {
 /* `token`: of the project, copied. NULL: out of memory. */
 mp_flags *mp_flags_new(const char *token);
 void mp_flags_free(mp_flags *flags); /* NULL: nothing */
+
+/* Thread: any. Whose directories are used when they are kept in a spool's. */
+void mp_flags_set_trust(mp_flags *flags, mp_trust trust);
 
 /* ---- who uses them ---- */
 

@@ -35,13 +35,22 @@ typedef enum mp_file_kind {
     MP_FILE_OTHER
 } mp_file_kind;
 
+typedef enum mp_file_owner {
+    MP_FILE_OURS, /* of the user that this process acts as */
+    MP_FILE_ROOTS,
+    MP_FILE_OTHERS
+} mp_file_owner;
+
 typedef struct mp_file_info {
     mp_file_kind kind;
+    mp_file_owner owner;
+    uint32_t user;          /* the owner's number */
     uint64_t device, inode; /* which file it is */
     uint64_t bytes;
     int64_t modified_ms; /* since the epoch, UTC */
     bool gone;           /* it has no name any more */
-    bool others_write;   /* the mode lets its group or anybody write to it */
+    bool group_writes;   /* its mode lets its group write to it */
+    bool anybody_writes; /* its mode lets everybody do so */
 } mp_file_info;
 
 typedef bool mp_file_visit(const char *name, void *user);

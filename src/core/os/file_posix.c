@@ -174,7 +174,12 @@ static int describe(int failed, const struct stat *seen, mp_file_info *out) {
         .bytes = (uint64_t)seen->st_size,
         .modified_ms = (int64_t)seen->st_mtime * 1000,
         .gone = seen->st_nlink == 0,
-        .others_write = (seen->st_mode & (S_IWGRP | S_IWOTH)) != 0,
+        .owner = seen->st_uid == geteuid() ? MP_FILE_OURS
+                 : seen->st_uid == 0       ? MP_FILE_ROOTS
+                                           : MP_FILE_OTHERS,
+        .user = (uint32_t)seen->st_uid,
+        .group_writes = (seen->st_mode & S_IWGRP) != 0,
+        .anybody_writes = (seen->st_mode & S_IWOTH) != 0,
     };
     return 0;
 }

@@ -20,6 +20,7 @@ static void use_settings(mp_project *project, mp_settings *settings) {
                           memory_order_relaxed);
     atomic_store_explicit(&project->max_queue_bytes, settings->max_queue_bytes,
                           memory_order_relaxed);
+    mp_project_trust(project);
     mp_reports_keep(project->reports, (mp_report_level)settings->reports);
 }
 

@@ -60,6 +60,16 @@ void mp_project_adopts(mp_project *project, bool adopts) {
     mp_project_unlock(project);
 }
 
+void mp_project_trust(mp_project *project) {
+    mp_trust trust =
+        project->settings->trust_any ? MP_TRUST_ANY : MP_TRUST_OWNER;
+    mp_flags *flags = mp_project_flags(project);
+    if (project->spool)
+        mp_spool_set_trust(project->spool, trust);
+    if (flags)
+        mp_flags_set_trust(flags, trust);
+}
+
 /* ---- trouble ---- */
 
 static uint64_t hash_text(const char *text) {

@@ -20,6 +20,7 @@ static mp_flags *get_or_make(mp_project *project) {
     mp_flags *other = mp_project_flags(project);
     if (!other)
         atomic_store(&project->flags, flags);
+    mp_project_trust(project);
     mp_project_unlock(project);
     if (!other)
         return flags;

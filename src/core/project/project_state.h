@@ -183,6 +183,9 @@ bool mp_project_must_wake(mp_project *project, int64_t due_ms);
 mp_err mp_project_open_disk(mp_project *project); /* MP_MEMORY */
 void mp_project_disk_in_child(mp_project *project);
 
+/* With the lock held: hands on what spool_owner says. */
+void mp_project_trust(mp_project *project);
+
 /* An empty segment on a file, or in memory when there is no spool or it
  * failed, which is told then. NULL: out of memory. No lock held. */
 mp_segment *mp_project_new_segment(mp_project *project, mp_lane_id lane);

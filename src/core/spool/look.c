@@ -300,10 +300,12 @@ static void list_run(const mp_run_seen *run, void *user) {
 int mp_look_list(const mp_spool *spool, mp_buf *out, char message[MP_MESSAGE]) {
     listing l = {.spool = spool, .out = out};
     uint64_t foreign = 0;
+    mp_run_place place = mp_spool_place(spool);
+    place.trust = MP_TRUST_ANY; /* nothing of it is sent */
     char *directory = mp_spool_directory(spool);
-    int err = directory ? mp_run_visit_all(spool->path, spool->project,
-                                           list_run, &l, &foreign, message)
-                        : ENOMEM;
+    int err = directory
+                  ? mp_run_visit_all(&place, list_run, &l, &foreign, message)
+                  : ENOMEM;
     begin_object(out);
     add_text(out, "directory", directory ? directory : "");
     add_number(out, "foreign", (double)foreign);

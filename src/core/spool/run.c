@@ -17,34 +17,32 @@ enum {
     ATTEMPTS = 16      /* at a directory that others remove meanwhile */
 };
 
+static void say_why(char message[MP_MESSAGE], const char *what,
+                    const char *name, const char *why) {
+    snprintf(message, MP_MESSAGE, "spool: %s %.110s: %.100s", what, name, why);
+}
+
 static int say(char message[MP_MESSAGE], const char *what, const char *name,
                int err) {
     char text[MP_SYSERR];
-    snprintf(message, MP_MESSAGE, "spool: %s %.130s: %.64s", what, name,
-             err == EPERM ? "others can write to it"
-                          : mp_syserr_text(err, text));
+    say_why(message, what, name, mp_syserr_text(err, text));
     return err;
 }
 
-/* EPERM: others could plant records, or read ours. */
-static int check_private(int dir) {
-    mp_file_info seen;
-    int err = mp_file_stat(dir, &seen);
-    if (err == 0 && seen.others_write)
-        err = EPERM;
-    return err;
-}
-
-/* Opens a directory; `make`: makes it first if need be. */
-static int enter(int at, const char *name, bool make, int *dir) {
+/* Opens a directory; `make`: makes it first if need be. `what` is for the
+ * message. */
+static int enter(int at, const char *name, bool make, const mp_run_place *place,
+                 int *dir, const char *what, char message[MP_MESSAGE]) {
+    char why[MP_MESSAGE];
     *dir = -1;
     int err = make ? mp_file_mkdir(at, name) : 0;
-    if (err != 0 && err != EEXIST)
-        return err;
-    err = mp_file_open_dir(at, name, dir);
-    if (err == 0)
-        err = check_private(*dir);
+    if (err == 0 || err == EEXIST)
+        err = mp_file_open_dir(at, name, dir);
+    if (err != 0)
+        return say(message, what, name, err);
+    err = mp_trust_check(*dir, place->trust, why);
     if (err != 0) {
+        say_why(message, what, name, why);
         mp_file_close(*dir);
         *dir = -1;
     }
@@ -52,16 +50,15 @@ static int enter(int at, const char *name, bool make, int *dir) {
 }
 
 /* Opens the project's directory and, if wanted, the spool's. */
-static int enter_project(const char *path, const char *project, bool make,
-                         int *root, int *dir, char message[MP_MESSAGE]) {
-    int err = enter(MP_FILE_HERE, path, make, root);
+static int enter_project(const mp_run_place *place, bool make, int *root,
+                         int *dir, char message[MP_MESSAGE]) {
     *dir = -1;
+    int err = enter(MP_FILE_HERE, place->path, make, place, root, "cannot use",
+                    message);
     if (err != 0)
-        return say(message, "cannot use", path, err);
-    err = enter(*root, project, make, dir);
-    if (err != 0 && (make || err != ENOENT))
-        say(message, "cannot use the directory", project, err);
-    return err;
+        return err;
+    return enter(*root, place->project, make, place, dir,
+                 "cannot use the directory", message);
 }
 
 static bool find_last(const char *name, void *user) {
@@ -88,12 +85,12 @@ static int try_new(int project, mp_run *out) {
     return err;
 }
 
-int mp_run_new(const char *path, const char *project, mp_run *out,
+int mp_run_new(const mp_run_place *place, mp_run *out,
                char message[MP_MESSAGE]) {
     int err = EBUSY;
     for (int i = 0; i < ATTEMPTS; i++) {
         int root, dir;
-        err = enter_project(path, project, true, &root, &dir, message);
+        err = enter_project(place, true, &root, &dir, message);
         bool entered = err == 0;
         if (entered)
             err = try_new(dir, out);
@@ -104,44 +101,45 @@ int mp_run_new(const char *path, const char *project, mp_run *out,
         if (err != ENOENT && err != EWOULDBLOCK && err != EEXIST) {
             out->dir = -1;
             return entered ? say(message, "cannot make and lock a directory in",
-                                 path, err)
+                                 place->path, err)
                            : err;
         }
     }
     out->dir = -1;
-    return say(message, "cannot make a directory in", path, err);
+    return say(message, "cannot make a directory in", place->path, err);
 }
 
-int mp_run_anchor(const char *path, const char *project, const mp_run *run,
+int mp_run_anchor(const mp_run_place *place, const mp_run *run,
                   char message[MP_MESSAGE]) {
     char name[MP_BATCH_FILE_NAME];
     int root, dir;
-    int err = enter_project(path, project, false, &root, &dir, message);
+    int err = enter_project(place, false, &root, &dir, message);
     bool entered = err == 0;
     mp_batch_file_run_name(run->id, name);
     if (entered)
         err = mp_file_sync_parent(dir, name);
     if (err == 0)
-        err = mp_file_sync_parent(root, project);
+        err = mp_file_sync_parent(root, place->project);
     if (err == 0)
-        err = mp_file_sync_parent(MP_FILE_HERE, path);
+        err = mp_file_sync_parent(MP_FILE_HERE, place->path);
     mp_file_close(dir);
     mp_file_close(root);
     if (err == ENOENT) /* somebody removed them; there is nothing to sync */
         return 0;
-    return entered && err != 0 ? say(message, "cannot sync", path, err) : err;
+    return entered && err != 0 ? say(message, "cannot sync", place->path, err)
+                               : err;
 }
 
-void mp_run_end(const char *path, const char *project, mp_run *run) {
+void mp_run_end(const mp_run_place *place, mp_run *run) {
     char name[MP_BATCH_FILE_NAME], ignored[MP_MESSAGE];
     int root, dir;
     if (run->dir < 0)
         return;
     mp_batch_file_run_name(run->id, name);
     /* Each fails while there is something in the directory. */
-    if (enter_project(path, project, false, &root, &dir, ignored) == 0 &&
+    if (enter_project(place, false, &root, &dir, ignored) == 0 &&
         mp_file_rmdir(dir, name) == 0)
-        mp_file_rmdir(root, project);
+        mp_file_rmdir(root, place->project);
     mp_file_unlock_dir(run->dir);
     mp_file_close(dir);
     mp_file_close(root);
@@ -181,17 +179,19 @@ static int by_start(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-static void visit_run(int project, uint64_t id,
+static void visit_run(const mp_run_place *place, int project, uint64_t id,
                       void (*visit)(const mp_run *dead, void *user), void *user,
                       const mp_reporter *reporter) {
-    char name[MP_BATCH_FILE_NAME], message[MP_MESSAGE];
+    char name[MP_BATCH_FILE_NAME], message[MP_MESSAGE], why[MP_MESSAGE];
+    char text[MP_SYSERR];
     mp_run dead = {.id = id};
     mp_batch_file_run_name(id, name);
     int err = mp_file_lock_dir(project, name, &dead.dir);
     if (err == EWOULDBLOCK || err == ENOENT) /* alive, or just adopted */
         return;
+    snprintf(why, sizeof why, "%s", mp_syserr_text(err, text));
     if (err == 0) {
-        err = check_private(dead.dir);
+        err = mp_trust_check(dead.dir, place->trust, why);
         if (err == 0) {
             visit(&dead, user);
             mp_file_rmdir(project, name); /* unless something is left */
@@ -199,7 +199,7 @@ static void visit_run(int project, uint64_t id,
         mp_file_unlock_dir(dead.dir);
     }
     if (err != 0) {
-        say(message, "passed over the directory", name, err);
+        say_why(message, "passed over the directory", name, why);
         reporter->report(reporter->user, message);
     }
 }
@@ -221,11 +221,11 @@ static bool count_project(const char *name, void *user) {
 
 /* Opens the project's directory and finds its runs, in the order of their
  * starts. ENOENT: nothing was ever left here; else there is a message. */
-static int find_runs(const char *path, const char *project, int *root, int *dir,
+static int find_runs(const mp_run_place *place, int *root, int *dir,
                      names *found, uint64_t *foreign,
                      char message[MP_MESSAGE]) {
-    count seen = {project, 0};
-    int err = enter_project(path, project, false, root, dir, message);
+    count seen = {place->project, 0};
+    int err = enter_project(place, false, root, dir, message);
     if (*root >= 0 && mp_file_list(*root, count_project, &seen) == 0)
         *foreign = seen.others;
     if (err != 0)
@@ -234,23 +234,41 @@ static int find_runs(const char *path, const char *project, int *root, int *dir,
     if (err == 0 && found->full)
         err = ENOMEM;
     if (err != 0)
-        say(message, "cannot list", path, err);
+        say(message, "cannot list", place->path, err);
     if (found->count > 0)
         qsort(found->runs, found->count, sizeof *found->runs, by_start);
     return err;
 }
 
-int mp_run_visit_dead(const char *path, const char *project,
+/* Says what spool_owner = "any" lets pass. */
+static void tell_trust(const mp_run_place *place, int root, int dir,
+                       const mp_reporter *reporter) {
+    char message[MP_MESSAGE], why[MP_MESSAGE];
+    const char *name = place->path;
+    int err = mp_trust_check(root, MP_TRUST_OWNER, why);
+    if (err == 0) {
+        err = mp_trust_check(dir, MP_TRUST_OWNER, why);
+        name = place->project;
+    }
+    if (err != EPERM)
+        return;
+    say_why(message, "uses all the same", name, why);
+    reporter->report(reporter->user, message);
+}
+
+int mp_run_visit_dead(const mp_run_place *place,
                       void (*visit)(const mp_run *dead, void *user), void *user,
                       const mp_reporter *reporter, uint64_t *foreign,
                       char message[MP_MESSAGE]) {
     int root, dir;
     names found = {0};
-    int err = find_runs(path, project, &root, &dir, &found, foreign, message);
+    int err = find_runs(place, &root, &dir, &found, foreign, message);
+    if (dir >= 0 && place->trust == MP_TRUST_ANY)
+        tell_trust(place, root, dir, reporter);
     for (size_t i = 0; i < found.count; i++)
-        visit_run(dir, found.runs[i], visit, user, reporter);
+        visit_run(place, dir, found.runs[i], visit, user, reporter);
     if (found.count > 0)
-        mp_file_rmdir(root, project); /* unless something is left */
+        mp_file_rmdir(root, place->project); /* unless something is left */
     free(found.runs);
     mp_file_close(dir);
     mp_file_close(root);
@@ -281,12 +299,12 @@ static void see_run(int project, uint64_t id,
     mp_file_close(seen.dir);
 }
 
-int mp_run_visit_all(const char *path, const char *project,
+int mp_run_visit_all(const mp_run_place *place,
                      void (*visit)(const mp_run_seen *run, void *user),
                      void *user, uint64_t *foreign, char message[MP_MESSAGE]) {
     int root, dir;
     names found = {0};
-    int err = find_runs(path, project, &root, &dir, &found, foreign, message);
+    int err = find_runs(place, &root, &dir, &found, foreign, message);
     for (size_t i = 0; i < found.count; i++)
         see_run(dir, found.runs[i], visit, user);
     free(found.runs);

@@ -2,13 +2,13 @@
  *
  * A run is one process at work for one project. The process locks the run's
  * directory, and the lock ends with the process; the process that gets the lock
- * owns what is in the run. A directory that others can write to is refused, and
- * so is a symbolic link. Thread: any. Locks: as file.h, since each function
+ * owns what is in the run. A directory that is not to be trusted is refused,
+ * and so is a symbolic link. Thread: any. Locks: as file.h, since each function
  * blocks as long as the disk does. */
 #ifndef MP_RUN_H
 #define MP_RUN_H
 
-#include "core/base/err.h"
+#include "core/spool/trust.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -24,24 +24,31 @@ typedef struct mp_reporter {
     void *user;
 } mp_reporter;
 
+/* The project's directory of a spool. The texts are the caller's. */
+typedef struct mp_run_place {
+    const char *path;    /* of the spool */
+    const char *project; /* the name of its directory there */
+    mp_trust trust;
+} mp_run_place;
+
 /* Makes a run of this process, and the directories above it but for the
- * parent of `path`. Returns 0 or an errno value, with a message. */
-int mp_run_new(const char *path, const char *project, mp_run *out,
+ * parent of the spool. Returns 0 or an errno value, with a message. */
+int mp_run_new(const mp_run_place *place, mp_run *out,
                char message[MP_MESSAGE]);
 
 /* Brings the names of the run's directory and of those above it to the disk. */
-int mp_run_anchor(const char *path, const char *project, const mp_run *run,
+int mp_run_anchor(const mp_run_place *place, const mp_run *run,
                   char message[MP_MESSAGE]);
 
 /* Removes its directory if nothing is left in it, and gives up the lock. */
-void mp_run_end(const char *path, const char *project, mp_run *run);
+void mp_run_end(const mp_run_place *place, mp_run *run);
 
 /* Calls `visit` for each run of the project whose process is dead, in the
  * order of their starts, with the lock held; removes their directories if
  * nothing is left in them. `foreign`: how many other projects have runs here.
  * Tells what had to be passed over. Returns 0 or an errno value, with a
  * message. */
-int mp_run_visit_dead(const char *path, const char *project,
+int mp_run_visit_dead(const mp_run_place *place,
                       void (*visit)(const mp_run *dead, void *user), void *user,
                       const mp_reporter *reporter, uint64_t *foreign,
                       char message[MP_MESSAGE]);
@@ -59,7 +66,7 @@ typedef struct mp_run_seen {
  * and changes nothing: a lock is tried and given back at once. Returns 0 or an
  * errno value, with a message; ENOENT: there is no such spool. A project that
  * has nothing in it has no run. */
-int mp_run_visit_all(const char *path, const char *project,
+int mp_run_visit_all(const mp_run_place *place,
                      void (*visit)(const mp_run_seen *run, void *user),
                      void *user, uint64_t *foreign, char message[MP_MESSAGE]);
 

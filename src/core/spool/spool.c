@@ -67,11 +67,21 @@ char *mp_spool_directory(const mp_spool *spool) {
     return mp_text_format("%s/%s", spool->path, spool->project);
 }
 
+void mp_spool_set_trust(mp_spool *spool, mp_trust trust) {
+    atomic_store(&spool->trust, trust);
+}
+
+mp_run_place mp_spool_place(const mp_spool *spool) {
+    return (mp_run_place){spool->path, spool->project,
+                          (mp_trust)atomic_load(&spool->trust)};
+}
+
 void mp_spool_end(mp_spool *spool) {
+    mp_run_place place = mp_spool_place(spool);
     int last = atomic_exchange(&spool->run, -1);
     spool->anchored = 0;
     for (int i = 0; i <= last; i++)
-        mp_run_end(spool->path, spool->project, &spool->runs[i]);
+        mp_run_end(&place, &spool->runs[i]);
 }
 
 void mp_spool_free(mp_spool *spool) {
@@ -129,12 +139,13 @@ const mp_run *mp_spool_run(mp_spool *spool, const mp_run *lost, int *err,
             mp_spool_error(message, "too often removed:", spool->path, ENOENT);
         return NULL;
     }
+    mp_run_place place = mp_spool_place(spool);
     mp_run fresh;
-    *err = mp_run_new(spool->path, spool->project, &fresh, message);
+    *err = mp_run_new(&place, &fresh, message);
     if (*err != 0)
         return NULL;
     if (!publish(spool, in_use, &fresh))
-        mp_run_end(spool->path, spool->project, &fresh);
+        mp_run_end(&place, &fresh);
     return &spool->runs[atomic_load(&spool->run)];
 }
 
@@ -150,7 +161,8 @@ int mp_spool_anchor(mp_spool *spool, const mp_run *run,
     int number = (int)(run - spool->runs) + 1;
     if (number <= spool->anchored)
         return 0;
-    int err = mp_run_anchor(spool->path, spool->project, run, message);
+    mp_run_place place = mp_spool_place(spool);
+    int err = mp_run_anchor(&place, run, message);
     if (err == 0)
         spool->anchored = number;
     return err;

@@ -20,6 +20,9 @@ typedef struct mp_spool mp_spool;
 mp_spool *mp_spool_new(const char *path, const char *token, const char *host,
                        const char *name);
 
+/* Thread: any. Whose directories are used from now on. */
+void mp_spool_set_trust(mp_spool *spool, mp_trust trust);
+
 /* Gives up the lock; what is on disk is for another process. */
 void mp_spool_end(mp_spool *spool);
 void mp_spool_free(mp_spool *spool); /* and the spool; NULL is allowed */

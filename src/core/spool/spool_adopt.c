@@ -310,10 +310,11 @@ int mp_spool_adopt(mp_spool *spool, uint64_t room, const mp_reporter *reporter,
     *out = (mp_adopted){0};
     adoption a = {
         .spool = spool, .reporter = reporter, .room = room, .out = out};
+    mp_run_place place = mp_spool_place(spool);
     a.own = find_own(spool, &err, message);
     if (err == 0)
-        err = mp_run_visit_dead(spool->path, spool->project, visit, &a,
-                                reporter, &out->foreign, message);
+        err = mp_run_visit_dead(&place, visit, &a, reporter, &out->foreign,
+                                message);
     sort(&out->list);
     return err;
 }

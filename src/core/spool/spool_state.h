@@ -16,6 +16,7 @@ enum {
 struct mp_spool {
     char *path;
     char project[MP_SPOOL_PROJECT + 1];
+    atomic_int trust; /* an mp_trust */
 
     /* The run in use, and those before it, whose directories vanished: a
      * segment may still refer to their descriptors. Appended to by whichever
@@ -32,6 +33,8 @@ struct mp_spool {
 /* "spool: cannot <what> <name>: <why>"; returns `err`. */
 int mp_spool_error(char message[MP_MESSAGE], const char *what, const char *name,
                    int err);
+
+mp_run_place mp_spool_place(const mp_spool *spool);
 
 /* The run in use, made if there is none; `lost`: the one that was in use, if
  * its directory vanished. NULL with an errno value in *err and a message. */
