@@ -13,9 +13,11 @@ enum {
     PHASES = 4,
     TROUBLE_MS = 2 * HOUR, /* then the host is well */
     LAST_MS = 12 * HOUR,   /* by when all has ended */
+    SLOW_MS = 45 * MINUTE, /* by when a slow link has carried what came */
     PROMPT_MS = MINUTE,    /* on a route without trouble: a timeout of the
                             * other's may have all places first */
-    LEAST_LATE = 30 * SECOND
+    LEAST_LATE = 30 * SECOND,
+    PATIENCE = 8 /* answers of 5xx, and a record alone is deferred */
 };
 
 /* For some time a host says one thing to everything. */
@@ -26,8 +28,10 @@ typedef struct phase {
 
 /* One way to a host. */
 typedef struct road {
-    bool well; /* nothing ever happens on it */
-    phase phases[PHASES];
+    bool well;   /* nothing ever happens on it */
+    bool turned; /* the trouble came in the midst of a search */
+    bool alone;  /* somebody else spoke: one record at a time */
+    phase phases[PHASES + 2];
     uint32_t phase_count;
     bool proven, failed; /* failed: the last reply was no answer, and not the
                           * trouble of a record alone */
@@ -46,6 +50,7 @@ typedef struct world {
     mp_rng dice;
     road own, detour;
     size_t limit, carried; /* bytes that are taken, that get through; 0: all */
+    bool only_slow;        /* the link is the only trouble */
     bool refuses_all;      /* for good, for some time */
     word poisoned;         /* what is said to records that it dislikes */
     flight flights[FLIGHTS];
@@ -53,6 +58,10 @@ typedef struct world {
     int64_t arrival_ms, jump_ms, minute_ms;
     uint32_t minute_requests, minute_ended;
     int64_t born_ms[RIG_RECORDS + 1];
+    /* Of a record: the first one of the request that it first was in; of such
+     * a first one: requests in a row of which nothing was taken. */
+    uint64_t first[RIG_RECORDS + 1];
+    uint32_t refused[RIG_RECORDS + 1];
 } world;
 
 static uint32_t most_requests; /* in a minute, less those that were of use */
@@ -83,7 +92,20 @@ static void add_phases(world *w, road *way) {
     }
 }
 
-static word says(world *w, const mp_batch *batch, const road *way) {
+/* Trouble of its own kind begins while refused records are searched for. */
+static void turn(world *w, road *way) {
+    if (way->turned || w->only_slow || !chance(w, 0.2))
+        return;
+    int64_t now_ms = w->r->now_ms;
+    bool forbids = chance(w, 0.5);
+    for (uint32_t i = 0; i < way->phase_count; i++) /* once at the most */
+        forbids &= way->phases[i].reply != &reply_403;
+    way->turned = true;
+    way->phases[way->phase_count++] = (phase){
+        now_ms + 1, now_ms + draw(w, HOUR), forbids ? &reply_403 : &reply_503};
+}
+
+static word says(world *w, const mp_batch *batch, road *way) {
     rig *r = w->r;
     if (r->now_ms >= TROUBLE_MS)
         return reply_ok;
@@ -100,13 +122,24 @@ static word says(world *w, const mp_batch *batch, const road *way) {
         return reply_large;
     if (!way->well && w->carried && bytes_of(r, batch) > w->carried)
         return reply_cut;
-    return poisons_in(r, batch) ? w->poisoned : reply_ok;
+    if (!poisons_in(r, batch))
+        return reply_ok;
+    if (batch->count > 2)
+        turn(w, way);
+    return w->poisoned;
 }
 
 /* ---- what is true at each step ---- */
 
 static bool is_no_answer(const word *reply) {
     return reply->status == 0 || reply->status == 429 || reply->status >= 500;
+}
+
+/* True if a record alone draws this, for all that one can know. */
+static bool is_of_record(const rig *r, const mp_batch *batch,
+                         const word *reply) {
+    bool patient = reply->status < 500 || batch->server_errors + 1 < PATIENCE;
+    return batch->count == 1 && (!patient || poisons_in(r, batch));
 }
 
 static uint32_t ended(const rig *r) {
@@ -132,7 +165,10 @@ static void count_request(world *w) {
 static void check_send(world *w, const road *way, const mp_batch *batch) {
     CHECK(w->r->now_ms >= way->asked_ms);
     CHECK(way->in_flight == 0 || (way->proven && !way->failed));
-    CHECK(batch->count > 0);
+    CHECK(batch->count > 0 && (!way->alone || batch->count == 1));
+    for (uint32_t i = 0; i < batch->count; i++)
+        if (w->first[mp_batch_entry(batch, i)->seq] == 0)
+            w->first[mp_batch_entry(batch, i)->seq] = mp_batch_seq(batch);
     count_request(w);
 }
 
@@ -140,6 +176,24 @@ static void check_prompt(const world *w, const flight *back) {
     for (uint32_t i = 0; back->way->well && i < back->batch->count; i++)
         CHECK(w->r->now_ms - w->born_ms[mp_batch_entry(back->batch, i)->seq] <=
               PROMPT_MS);
+}
+
+/* A search for the refused records of what once was one request ends after 64
+ * of which nothing was taken; what of it goes on may be searched once more. */
+static void check_search(world *w, const mp_batch *batch, const word *reply) {
+    uint32_t *refused = &w->refused[w->first[mp_batch_seq(batch)]];
+    if (reply->result == MP_RESULT_DELIVERED)
+        *refused = 0;
+    else if (reply->result == MP_RESULT_BAD ||
+             reply->result == MP_RESULT_REFUSED)
+        *refused += 1;
+    CHECK(*refused <= 2 * 64);
+}
+
+/* What a link can carry gets through, however much waits. */
+static void check_slow(const world *w, const flight *back) {
+    if (w->only_slow)
+        CHECK(w->r->now_ms - w->born_ms[mp_batch_seq(back->batch)] <= SLOW_MS);
 }
 
 /* Whatever a host says for a while, nobody is punished for others. */
@@ -185,8 +239,13 @@ static void come_back(world *w, uint32_t at) {
         return;
     }
     way->in_flight--;
-    way->failed = is_no_answer(&reply) &&
-                  (back->batch->count > 1 || !poisons_in(r, back->batch));
+    way->failed = is_no_answer(&reply) && !is_of_record(r, back->batch, &reply);
+    if (reply.result == MP_RESULT_DELIVERED || reply.result == MP_RESULT_BAD ||
+        reply.result == MP_RESULT_REFUSED || reply.result == MP_RESULT_PARTLY)
+        way->alone = false;
+    else if (!way->proven && (reply.result == MP_RESULT_FOREIGN ||
+                              reply.result == MP_RESULT_UNREADABLE))
+        way->alone = true;
     way->proven |= reply.status > 0 && reply.result != MP_RESULT_UNREADABLE &&
                    reply.result != MP_RESULT_FOREIGN;
     int64_t asked_ms =
@@ -194,6 +253,8 @@ static void come_back(world *w, uint32_t at) {
     if (asked_ms > 0 && r->now_ms + asked_ms > way->asked_ms)
         way->asked_ms = r->now_ms + asked_ms;
     check_prompt(w, back);
+    check_slow(w, back);
+    check_search(w, back->batch, &reply);
     mp_batch *batch = back->batch;
     *back = w->flights[--w->under_way];
     rig_say(r, batch, reply);
@@ -202,7 +263,8 @@ static void come_back(world *w, uint32_t at) {
 static void arrive(world *w) {
     rig *r = w->r;
     bool event = !mp_endpoints[r->id].profiles;
-    for (uint32_t n = 1 + draw(w, chance(w, 0.1) ? 80 : 8);
+    uint32_t most = w->refuses_all && r->seqs == 0 ? 600 : 80;
+    for (uint32_t n = 1 + draw(w, most == 600 || chance(w, 0.1) ? most : 8);
          n > 0 && r->seqs < w->records; n--) {
         mp_kind kind = MP_PLAIN;
         bool old = event && chance(w, 0.3);
@@ -263,21 +325,29 @@ static void create(world *w, uint64_t seed) {
     w->r->settings->report_ambiguous = chance(w, 0.5);
     w->r->settings->max_batch_size = 5 + draw(w, chance(w, 0.5) ? 20 : 300);
     w->records = 20 + draw(w, 120);
+    w->refuses_all = chance(w, 0.05);
     if (id == MP_LANE_EVENTS && chance(w, 0.6))
         *(chance(w, 0.5) ? &w->own.well : &w->detour.well) = true;
-    w->refuses_all = chance(w, 0.05);
     if (w->refuses_all) { /* a search without an end has the route pause */
         w->own.well = false;
+        w->records += 600;
+        w->r->settings->max_batch_size = 600;
         w->own.phases[w->own.phase_count++] = (phase){0, HOUR, &reply_bad};
     } else {
         add_phases(w, &w->own);
     }
     add_phases(w, &w->detour);
-    if (chance(w, 0.2))
+    if (chance(w, 0.2)) {
         w->limit = 500 + draw(w, 4000);
-    else if (chance(w, 0.2))
+    } else if (chance(w, 0.2)) {
         w->carried = 5100 + draw(w, 500);
+        w->only_slow = !w->refuses_all && chance(w, 0.5);
+        if (w->only_slow)
+            w->own.phase_count = w->detour.phase_count = 0;
+    }
     w->poisoned = *refusals[draw(w, id == MP_LANE_IMPORT ? 4 : 3)];
+    if (w->only_slow)
+        w->poisoned = reply_no;
     w->jump_ms = draw(w, 2 * HOUR);
 }
 
