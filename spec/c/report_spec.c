@@ -176,7 +176,48 @@ CASE(cleared_reports_are_gone_and_their_bytes_too) {
     mp_reports_free(reports);
 }
 
+/* Takes one report and gives back its count, the first record's number and
+ * how many records it shows. */
+static void check_whole(mp_reports *reports, uint64_t n) {
+    mp_report out;
+    bool is_there = mp_reports_take(reports, &out);
+    CHECK(is_there);
+    if (!is_there)
+        return;
+    CHECK(out.count == n && out.shown == 50);
+    for (uint32_t i = 0; i < out.shown; i++)
+        CHECK(out.records[i].json && out.records[i].seq == 50 * n + i);
+    mp_report_free(&out);
+}
+
+CASE(a_ring_of_every_report_grows_and_keeps_all) {
+    static char json[2 * MP_REPORT_BYTES];
+    mp_reports *reports = mp_reports_new();
+    uint64_t added = 0, taken = 0;
+    memset(json, 'x', sizeof json);
+    mp_reports_keep(reports, MP_REPORTS_EVERY);
+    CHECK(mp_reports_are_whole(reports));
+    for (int round = 0; round < 5; round++) {
+        for (int i = 0; i < 100; i++, added++) {
+            mp_report report = report_of(MP_REPORT_REJECTED, "/import", added);
+            report.whole = true;
+            for (uint64_t k = 0; k < 50; k++)
+                mp_report_show(&report, json, k == 7 ? sizeof json : 10, "", "",
+                               50 * added + k);
+            mp_reports_add(reports, &report);
+        }
+        for (int i = 0; i < 60; i++, taken++) /* the ring begins anywhere */
+            check_whole(reports, taken);
+    }
+    for (; taken < added; taken++)
+        check_whole(reports, taken);
+    mp_report out;
+    CHECK(!mp_reports_take(reports, &out));
+    mp_reports_free(reports);
+}
+
 int main(void) {
+    RUN(a_ring_of_every_report_grows_and_keeps_all);
     RUN(reports_come_in_order_and_once);
     RUN(levels_choose_what_is_kept);
     RUN(a_full_ring_merges_and_loses_no_count);
