@@ -90,6 +90,27 @@ describe("mixpanel", function()
     assert.matches("^mixpanel: option 'api_host': ", complaints)
   end)
 
+  it("names the argument that is wrong, and what would be right", function()
+    for line, words in pairs {
+      ["send A --timeout soon"] = "%-%-timeout: got 'soon', expected seconds",
+      ["check --timeout 0"] = "%-%-timeout: got '0', expected seconds",
+      ["import a --in-flight 21"] = "%-%-in%-flight: got '21', expected a whole number",
+      ["import a --patience 1e99"] = "%-%-patience: got '1e99', expected seconds",
+      ["import a.csv --separator ;;"] = "%-%-separator: got ';;', expected one character",
+      ["import a --type nope"] = "'%-%-type' must be one of 'events', 'people', 'groups'",
+      ["spool drain --timeout x"] = "%-%-timeout: got 'x'",
+      ["help spool nope"] = "no command is called 'nope'",
+    } do
+      local arguments = {}
+      for word in line:gmatch "%S+" do
+        arguments[#arguments + 1] = word
+      end
+      local _, complaints, status = here.run(arguments)
+      assert.equal(2, status)
+      assert.matches(words, complaints)
+    end
+  end)
+
   it("takes secrets from a file that nobody else can read", function()
     local path = cli.write(
       here.folder .. "/credentials",

@@ -237,13 +237,14 @@ describe("import", function()
   end)
 
   it("says what is wrong with a file", function()
-    local empty = file("empty.jsonl", "")
-    local output, _, status = import { empty, "-q" }
-    assert.equal(0, status)
-    assert.same({ 0, 0, 0, 0 }, counts(output))
+    local _, output, complaints, status
+    for _, name in ipairs { "empty.jsonl", "empty.json", "empty.csv", "empty.gz" } do
+      output, complaints, status = import { file(name, ""), "-q" }
+      assert.same({ "", 0 }, { complaints, status })
+      assert.same({ 0, 0, 0, 0 }, counts(output))
+    end
     local packed = file("cut.jsonl", lines(20000))
     process.run(("gzip %s && truncate -s -20 %s.gz"):format(packed, packed))
-    local complaints
     output, complaints, status = import { packed .. ".gz", "-q" }
     assert.equal(5, status)
     assert.matches("cut.jsonl.gz: unexpected end of file", complaints)
@@ -259,7 +260,11 @@ describe("import", function()
     end
     _, complaints, status = import { here.folder .. "/none.jsonl" }
     assert.equal(5, status)
-    assert.matches("none.jsonl: no such file", complaints)
+    assert.matches("none.jsonl: no such file or directory\n$", complaints)
+    local rejected = here.folder .. "/none/rejected"
+    _, complaints, status = import { file("a.jsonl", "x\n"), "--rejected", rejected }
+    assert.equal(5, status)
+    assert.matches("none/rejected: the folder cannot be written to", complaints)
     _, complaints, status = import { here.folder }
     assert.equal(5, status)
     assert.matches("a directory", complaints)

@@ -318,7 +318,15 @@ describe("mixpanel spool", function()
     local _, complaints, status = run({ "ls" }, { MIXPANEL_SPOOL = "/nowhere/spool" })
     assert.equal(5, status)
     assert.matches("cannot use /nowhere/spool: No such file or directory", complaints)
+    for _, action in ipairs { { "drain" }, { "requeue", "/dev/null" } } do
+      _, complaints, status = run(action) -- which would make it
+      assert.equal(5, status)
+      assert.matches("no spool is at .*: no such file or directory", complaints)
+    end
     crash_with(1)
+    _, complaints, status = run { "requeue", here.home }
+    assert.equal(5, status)
+    assert.matches(here.home .. ": Is a directory", complaints)
     _, complaints, status = run { "show", "events-1.gz" }
     assert.equal(5, status)
     assert.matches("no file of this spool", complaints)

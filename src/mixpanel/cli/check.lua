@@ -9,7 +9,11 @@ check.description = check.summary
 
 function check.add(parser)
   Context.add_project(parser)
-  parser:option("--timeout", "Seconds to wait."):default "10":convert(tonumber):argname "<s>"
+  parser
+    :option("--timeout", "Seconds to wait.")
+    :default("10")
+    :convert(Context.seconds "--timeout")
+    :argname "<s>"
 end
 
 function check.run(args, context)

@@ -8,6 +8,7 @@
 --     context:client(args[, options]) a client of the project that the options of
 --                                     Context.add_project name; closed at the end
 --     context:onlooker(args[, options])  the same that sends nothing
+--     context.open(path)              a file to read, or the command ends
 local exit = require "mixpanel.cli.exit"
 
 local Context = { exit = exit }
@@ -57,6 +58,47 @@ end
 -- What was said is out, or fails.
 function Context.flush()
   check_output(io.stdout:flush())
+end
+
+-- What libuv says of a failure, without its own name for it and the path.
+function Context.reason(why)
+  return why:match "^%u+: ([^:]+)" or why
+end
+
+-- Opens a file for reading by lines.
+function Context.open(path)
+  local file, why = io.open(path, "rb")
+  if not file then
+    Context.fail(exit.input, "%s", why) -- which names the path
+  end
+  local _, unreadable = file:read(0) -- of a folder
+  if unreadable then
+    file:close()
+    Context.fail(exit.input, "%s: %s", path, unreadable)
+  end
+  return file
+end
+
+-- The converters of options that are numbers.
+function Context.seconds(option)
+  return function(text)
+    local seconds = tonumber(text)
+    if seconds and seconds > 0 and seconds < 1e9 then
+      return seconds
+    end
+    return nil, ("%s: got '%s', expected seconds, more than 0"):format(option, text)
+  end
+end
+
+function Context.whole_number(option, least, most)
+  return function(text)
+    local number = tonumber(text)
+    if number and number % 1 == 0 and number >= least and number <= most then
+      return number
+    end
+    return nil,
+      ("%s: got '%s', expected a whole number from %d to %d"):format(option, text, least, most)
+  end
 end
 
 -- Gives a command's parser the options that say which project, and where.

@@ -45,7 +45,7 @@ end
 local function read_file(path)
   local fd, why = uv.fs_open(path, READ, 0)
   if not fd then
-    Context.fail(exit.usage, "cannot read the credentials: %s", (why:gsub("^%u+: ", "")))
+    Context.fail(exit.usage, "cannot read the credentials %s: %s", path, Context.reason(why))
   end
   check_owner(path, fd)
   local text = uv.fs_read(fd, 65536, 0) or ""

@@ -13,7 +13,7 @@ local MOST_BYTES = 2 ^ 40 -- nothing is evicted to make room
 -- A client that drops nothing for its age or its bytes: whoever asks by hand
 -- wants all of it.
 function deliver.open(args, context)
-  spool_client.check_owner(spool_client.directory(args))
+  spool_client.check_directory(spool_client.directory(args))
   local options = {
     max_age = false,
     spool_max_bytes = MOST_BYTES,

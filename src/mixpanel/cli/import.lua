@@ -46,7 +46,8 @@ function import.add(parser)
     :argname "<name>"
   parser
     :option("--separator", "Between the fields of a CSV; \\t is a tab.")
-    :default ","
+    :default(",")
+    :convert(Format.separator)
     :argname "<c>"
   parser
     :option("--operation", "What the columns of a CSV do to profiles.")
@@ -68,12 +69,12 @@ function import.add(parser)
   parser
     :option("--in-flight", "Requests at the same time.")
     :default("10")
-    :convert(tonumber)
+    :convert(Context.whole_number("--in-flight", 1, 20))
     :argname "<n>"
   parser
     :option("--patience", "Seconds without any delivery before it gives up.")
     :default("600")
-    :convert(tonumber)
+    :convert(Context.seconds "--patience")
     :argname "<s>"
   parser:flag("-q --quiet", "Show no progress.")
 end
@@ -192,7 +193,10 @@ local function read_head(task, args, path)
   local first = head:sub(skip + 1)
   task.items = Format.items(args, path, first)
   task.change = changer(args, task.items, first)
-  if task.items ~= "rows" or first == "" then
+  if first == "" then
+    task.items = "lines" -- none: there is not even a row of names
+  end
+  if task.items ~= "rows" then
     return head, skip
   end
   local header = first:match "^([^\n]*)\n" or first

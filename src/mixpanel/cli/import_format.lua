@@ -143,9 +143,19 @@ local function members(kind, changes, outside)
   return table.concat(parts)
 end
 
+-- The converter of --separator.
+function Format.separator(text)
+  local separator = text == "\\t" and "\t" or text
+  if separator:find '^[^"\r\n\128-\255]$' then
+    return separator
+  end
+  return nil,
+    ("--separator: got '%s', expected one character of ASCII, such as ; or \\t"):format(text)
+end
+
 -- What mp:ingest must know of a CSV: the option csv.
 function Format.csv(header, kind, changes, args, path)
-  local separator = args.separator == "\\t" and "\t" or args.separator
+  local separator = args.separator
   local names = header_names(header, separator)
   if not names then
     Context.fail(exit.input, "%s: its first row does not end", path)

@@ -75,7 +75,12 @@ local function lock(self)
     status = code
   end)
   if not child then
-    fail(self, "it cannot be locked, for want of flock: " .. why .. "; --no-journal does without")
+    fail(
+      self,
+      "it cannot be locked, for want of flock: "
+        .. Context.reason(why)
+        .. "; --no-journal does without"
+    )
   end
   while not status do
     uv.run "once"
@@ -91,7 +96,10 @@ local function open_alone(self)
     local why
     self.fd, why = uv.fs_open(self.path, "a", 384) -- 0600
     if not self.fd then
-      fail(self, why .. "; --journal names another place, --no-journal does without")
+      fail(
+        self,
+        Context.reason(why) .. "; --journal names another place, --no-journal does without"
+      )
     elseif not lock(self) then
       Context.fail(
         exit.input,
@@ -149,7 +157,7 @@ end
 function Journal:write(text)
   local written, why = uv.fs_write(self.fd, text, -1)
   if written ~= #text then
-    fail(self, why or "the disk is full")
+    fail(self, why and Context.reason(why) or "the disk is full")
   end
 end
 

@@ -20,6 +20,7 @@ function Rejects.new(path, keep)
     self:check(uv.fs_ftruncate(self.fd, keep))
   else
     self.bytes = 0
+    self:check_folder()
     if stat and stat.type == "file" and stat.size > 0 then
       self:check(uv.fs_rename(path, path .. "~"))
     end
@@ -27,9 +28,21 @@ function Rejects.new(path, keep)
   return self
 end
 
+-- The file is made by the first record that is not taken, which may be late.
+function Rejects:check_folder()
+  local folder = self.path:match "^(.*)/[^/]*$" or "."
+  local ok, why = uv.fs_access(folder == "" and "/" or folder, "W")
+  self:check(ok, why or "the folder cannot be written to")
+end
+
 function Rejects:check(value, why)
   if not value then
-    Context.fail(exit.input, "cannot write rejected records to %s: %s", self.path, why)
+    Context.fail(
+      exit.input,
+      "cannot write rejected records to %s: %s",
+      self.path,
+      Context.reason(why)
+    )
   end
   return value
 end

@@ -10,7 +10,7 @@ local HEAD = 65536 -- bytes that tell a file from another
 
 local function check(path, value, why)
   if not value then
-    Context.fail(exit.input, "%s: %s", path, (why:gsub("^%u+: ", "")))
+    Context.fail(exit.input, "%s: %s", path, Context.reason(why))
   end
   return value
 end

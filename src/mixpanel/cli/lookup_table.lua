@@ -21,7 +21,7 @@ function lookup_table.add(parser)
   replace
     :option("--timeout", "Seconds that it may take.")
     :default("600")
-    :convert(tonumber)
+    :convert(Context.seconds "--timeout")
     :argname("<s>")
   Context.add_project(replace)
 end
@@ -64,15 +64,7 @@ end
 
 function ACTIONS.replace(args, account, context)
   check_id(args.id)
-  local file, why = io.open(args.file)
-  local _, unreadable = nil, why
-  if file then
-    _, unreadable = file:read(0) -- of a folder
-    file:close()
-  end
-  if unreadable then
-    Context.fail(exit.input, "%s", unreadable)
-  end
+  Context.open(args.file):close()
   local status, body = http.fetch(args, {
     method = "PUT",
     url = ("%s/lookup-tables/%s%s"):format(account.base, args.id, account.query),

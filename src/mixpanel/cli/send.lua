@@ -17,7 +17,7 @@ function send.add(parser)
   parser
     :option("--timeout", "Seconds to wait for the reply.")
     :default "30"
-    :convert(tonumber)
+    :convert(Context.seconds "--timeout")
     :argname "<s>"
 end
 

@@ -20,7 +20,7 @@ local function add_delivery(parser)
   parser
     :option("--timeout", "Seconds after which to stop; what is left waits in the spool.")
     :default("60")
-    :convert(tonumber)
+    :convert(Context.seconds "--timeout")
     :argname "<s>"
   parser
     :option("--on-ambiguous", "What becomes of updates that may have been applied before.")

@@ -32,10 +32,13 @@ function spool_client.list(client)
   Context.fail(exit.input, "%s", message)
 end
 
--- What another user delivers would leave files that its owner cannot read.
-function spool_client.check_owner(directory)
-  local stat = uv.fs_stat(directory)
-  if stat and stat.uid ~= uv.getuid() then
+-- One that is not there would be made, also where its name is misspelt, and what
+-- another user delivers would leave files that its owner cannot read.
+function spool_client.check_directory(directory)
+  local stat, why = uv.fs_stat(directory)
+  if not stat then
+    Context.fail(exit.input, "no spool is at %s: %s", directory, Context.reason(why))
+  elseif stat.uid ~= uv.getuid() then
     Context.fail(
       exit.input,
       "%s belongs to the user with the number %d: run this as that user",

@@ -115,10 +115,7 @@ function Requeue:put_file(path)
   elseif code ~= "invalid" then
     Context.fail(exit.input, "%s", message)
   end
-  local file, why = io.open(path)
-  if not file then
-    Context.fail(exit.input, "%s", why)
-  end
+  local file = Context.open(path)
   self:put_lines(path, file)
   file:close()
 end

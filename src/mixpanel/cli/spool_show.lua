@@ -32,10 +32,7 @@ local function is_file(path)
 end
 
 local function show_lines(path, context)
-  local file, why = io.open(path)
-  if not file then
-    Context.fail(exit.input, "%s", why)
-  end
+  local file = Context.open(path)
   for line in file:lines() do
     context:say("%s", line)
   end
