@@ -227,7 +227,8 @@ format: ## mend how the code reads
 bench: test-deps ## measure everything, against its peers: bench/results.md
 	@$(MAKE) --no-print-directory -s build luajit \
 	    $(BUILD)/bench/count_malloc.so \
-	    $(BUILD)/bench/5.4/meter.so $(BUILD)/bench/5.1/meter.so
+	    $(BUILD)/bench/5.4/meter.so $(BUILD)/bench/5.1/meter.so \
+	    $(BUILD)/spec/5.4/spec_posix.so
 	@cd bench && npm ci --loglevel error --no-audit --no-fund --ignore-scripts
 	@lua5.4 bench/run.lua
 

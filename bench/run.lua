@@ -249,6 +249,23 @@ local function files()
   return results("lua5.4 bench/import.lua %s %d 2>/dev/null", sink.url, million)[1]
 end
 
+-- Many projects in one process. The first three take turns.
+local function many()
+  note "many projects"
+  local function measure(what, n)
+    return results("lua5.4 bench/scale.lua %s %s %s", sink.url, what, n or "")[1]
+  end
+  local found = { requests = {}, fork = measure "fork", memory = measure("memory").figure }
+  for _ = 1, 5 do
+    for _, n in ipairs { 1, 1000, 10000 } do
+      local us = measure("requests", n).figure
+      found.requests[n] = math.min(found.requests[n] or math.huge, us)
+    end
+    found.open = math.min(found.open or math.huge, measure("open").figure)
+  end
+  return found
+end
+
 -- ---- all ----
 
 local function measure(counts)
@@ -270,6 +287,7 @@ local function measure(counts)
     frames_spool = spooled(math.floor(120000 * scale), 200),
     nginx = nginx(),
     collector = collector(),
+    many = many(),
     load = load,
     load_after = run("cat /proc/loadavg"):match "%S+ %S+ %S+",
     minutes = (os.time() - began) / 60,

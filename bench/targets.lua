@@ -143,6 +143,22 @@ function Targets.of(m)
     m.collector.growth,
     1.05
   )
+  local many = m.many
+  for _, n in ipairs { 1000, 10000 } do
+    target(
+      ("CPU of a request beside %d idle projects, of that beside one"):format(n),
+      many.requests[n] / many.requests[1],
+      1.2
+    )
+  end
+  target("CPU to open 10 000 projects, ms", many.open, 150, "%.0f")
+  target("resident memory of a project 15 s after a burst, KiB", many.memory, 64, "%.0f")
+  target(
+    ("fork with 5 000 projects, ms (with one: %.1f)"):format(many.fork.alone),
+    many.fork.figure,
+    15,
+    "%.1f"
+  )
   local memory = m.growth[#m.growth].memory
   target("resident memory after 10 million events, of that after one", memory[10] / memory[1], 1.1)
   return targets
