@@ -128,14 +128,35 @@ static bool takes_no_old(const mp_lane *lane, const mp_route *route,
            lane->host == MP_HOST_CUSTOM && response->status == 404;
 }
 
-/* With what came with it: the next probe must be of others. */
-static void defer_all(mp_lane *lane, mp_batch *batch, int64_t resume_ms) {
+/* Defers what of a batch in `ready` would take the route. What there is no
+ * memory for stays. */
+static void defer_for(mp_lane *lane, const mp_route *route, mp_batch *batch,
+                      int64_t now_ms, int64_t resume_ms) {
+    bool takes[MP_SEGMENT_RECORDS] = {false};
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < batch->count; i++) {
+        const mp_entry *entry = mp_batch_entry(batch, i);
+        takes[i] = mp_lane_route_for(lane, entry, now_ms) == route;
+        n += takes[i];
+    }
+    if (n == 0)
+        return;
+    mp_lane_take_out(lane, &lane->ready, batch);
+    mp_batch *part = n < batch->count ? mp_batch_split(batch, takes, n) : batch;
+    if (part != batch)
+        mp_lane_insert(lane, &lane->ready, batch);
+    if (part)
+        defer(lane, part, resume_ms);
+}
+
+/* With what came with it and takes the same route: the next probe must be of
+ * others. */
+static void defer_all(mp_lane *lane, const mp_route *route, mp_batch *batch,
+                      int64_t now_ms, int64_t resume_ms) {
     for (mp_batch *b = lane->ready, *next; b; b = next) {
         next = b->next;
-        if (b->segment != batch->segment)
-            continue;
-        mp_lane_take_out(lane, &lane->ready, b);
-        defer(lane, b, resume_ms);
+        if (b->segment == batch->segment)
+            defer_for(lane, route, b, now_ms, resume_ms);
     }
     defer(lane, batch, resume_ms);
 }
@@ -185,7 +206,7 @@ static void follow(mp_lane *lane, mp_route *route, mp_batch *batch,
         mp_lane_report_pause(lane, route, batch, response->status,
                              response->text);
         if (response->result != MP_RESULT_UNAUTHORIZED) /* maybe the body */
-            defer_all(lane, batch, now_ms + decision->delay_ms);
+            defer_all(lane, route, batch, now_ms, now_ms + decision->delay_ms);
         else
             mp_lane_insert(lane, &lane->ready, batch);
         break;

@@ -67,9 +67,8 @@ static void add_key(key_set *set, const mp_entry *entry) {
     set->bits[bit / 8] |= (uint8_t)(1u << bit % 8);
 }
 
-/* The route that a record would take now. */
-static mp_route *route_for(mp_lane *lane, const mp_entry *entry,
-                           int64_t now_ms) {
+mp_route *mp_lane_route_for(mp_lane *lane, const mp_entry *entry,
+                            int64_t now_ms) {
     bool parted = lane->detour.endpoint && mp_lane_is_old(lane, entry, now_ms);
     return parted ? &lane->detour : &lane->own;
 }
@@ -94,7 +93,7 @@ static void find_fitting(mp_lane *lane, const mp_settings *settings,
     *out = (fitting){.kept = 0};
     for (uint32_t i = 0; i < batch->count && out->kept < limit; i++) {
         const mp_entry *entry = mp_batch_entry(batch, i);
-        mp_route *route = route_for(lane, entry, now_ms);
+        mp_route *route = mp_lane_route_for(lane, entry, now_ms);
         out->old += route == &lane->detour;
         if (!mp_route_is_open(route, now_ms) ||
             (lane->endpoint->ordered && has_key(&behind, entry)))

@@ -104,6 +104,10 @@ void mp_lane_back_off(mp_lane *lane, int64_t until_ms);
 /* True if the event is too old for the lane's own endpoint. */
 bool mp_lane_is_old(const mp_lane *lane, const mp_entry *entry, int64_t now_ms);
 
+/* The route that a record would take now. */
+mp_route *mp_lane_route_for(mp_lane *lane, const mp_entry *entry,
+                            int64_t now_ms);
+
 /* Ends what is too old of the batches in the list: by max_age, and events of a
  * lane that sends older ones nowhere else. Out of memory the lane backs off. */
 void mp_lane_drop_aged(mp_lane *lane, const mp_settings *settings,
