@@ -66,9 +66,9 @@ CASE(refuses_what_holds_nothing) {
 
 static mp_buf gzipped(const char *bytes, size_t len) {
     mp_buf out = {0};
-    mp_gzip *gzip = mp_gzip_new(6);
+    mp_gzip *gzip = mp_gzip_borrow(6);
     CHECK(mp_gzip_add(gzip, &out, bytes, len) == MP_OK);
-    mp_gzip_free(gzip);
+    mp_gzip_give_back(gzip);
     return out;
 }
 

@@ -273,8 +273,6 @@ static void adopt_and_send(bool with_power) {
     close_project(next);
     lose_power();
     model_at_step = NULL;
-    mp_gzip_free(project->gzip); /* a child would leave these alone */
-    mp_gzip_free(project->spool->gzip);
     mp_project_end_fork_in_child(); /* without its files, as it died */
     mp_project_touch(project);
     mp_project_release(project);

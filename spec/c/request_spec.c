@@ -32,7 +32,7 @@ typedef struct scene {
 static scene open_scene(void) {
     char message[MP_MESSAGE];
     scene s = {.settings = mp_settings_new(MP_IN_MEMORY),
-               .gzip = mp_gzip_new(1),
+               .gzip = mp_gzip_borrow(1),
                .batch = mp_batch_new(segment_of(RECORDS))};
     CHECK(mp_config_token(&s.config, "abc", 3, message) == MP_OK);
     CHECK(mp_config_finish(&s.config, message) == MP_OK);
@@ -43,7 +43,7 @@ static void close_scene(scene *s) {
     mp_http_head_free(&s->head);
     mp_request_free(&s->request);
     mp_segment_free(mp_batch_free(s->batch));
-    mp_gzip_free(s->gzip);
+    mp_gzip_give_back(s->gzip);
     mp_settings_release(s->settings);
     mp_config_free(&s->config);
 }
@@ -299,7 +299,7 @@ CASE(only_events_and_imports_are_gzipped) {
 
 CASE(without_a_compressor_all_go_plain) {
     scene s = open_scene();
-    mp_gzip_free(s.gzip);
+    mp_gzip_give_back(s.gzip);
     s.gzip = NULL;
     for (int lane = 0; lane < MP_LANES; lane++) {
         make(&s, (mp_lane_id)lane);
@@ -311,8 +311,8 @@ CASE(without_a_compressor_all_go_plain) {
 CASE(every_level_gives_the_same_body) {
     scene s = open_scene();
     for (int level = MP_GZIP_MIN; level <= MP_GZIP_MAX; level++) {
-        mp_gzip_free(s.gzip);
-        s.gzip = mp_gzip_new(level);
+        mp_gzip_give_back(s.gzip);
+        s.gzip = mp_gzip_borrow(level);
         make(&s, MP_LANE_EVENTS);
         CHECK(goes_gzipped(&s));
     }

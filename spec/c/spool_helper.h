@@ -47,7 +47,6 @@ static inline void leave(mp_spool *spool) {
 /* The process of the spool dies, and another one opens it. */
 static inline void die(mp_spool *spool) {
     mp_file_in_child(); /* closes its locks and nothing else */
-    mp_gzip_free(spool->gzip);
     mp_spool_after_fork_child(spool);
 }
 

@@ -136,6 +136,35 @@ describe("many projects", function()
     assert.is_true(figures[2] < 20 * figures[1], printed)
   end)
 
+  it("give back what a burst took", function()
+    local figures, printed = run [[
+      local function resident()
+        local status = io.open("/proc/self/status")
+        local kb = tonumber(status:read("*a"):match "VmRSS:%s+(%d+)")
+        status:close()
+        return kb
+      end
+      local mp = mixpanel.new("busy", { api_host = url })
+      serve(mp)
+      for i = 1, 200 do
+        idle[i] = mixpanel.new("idle" .. i, { api_host = url, max_batch_size = 50 })
+      end
+      local before = resident()
+      for _, one in ipairs(idle) do
+        for n = 1, 200 do
+          assert(one:track("Burst", { distinct_id = "u", n = n }))
+        end
+      end
+      for _, one in ipairs(idle) do
+        assert(one:flush(30))
+      end
+      collectgarbage()
+      posix.sleep(15)
+      print((resident() - before) / #idle)
+    ]]
+    assert.is_true(figures[1] <= 64, printed)
+  end)
+
   it("are a child's own once it uses them, and a grandchild's", function()
     run [[
       open(1, 3)

@@ -1,6 +1,7 @@
 #include "core/base/gzip.h"
 
 #include <libdeflate.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 struct mp_gzip {
@@ -8,7 +9,10 @@ struct mp_gzip {
     int level;
 };
 
-mp_gzip *mp_gzip_new(int level) {
+/* A fork leaves the child what nobody was using. */
+static _Atomic(mp_gzip *) kept[MP_GZIP_MAX + 1];
+
+static mp_gzip *make(int level) {
     mp_gzip *gzip = malloc(sizeof *gzip);
     if (!gzip)
         return NULL;
@@ -21,15 +25,19 @@ mp_gzip *mp_gzip_new(int level) {
     return gzip;
 }
 
-int mp_gzip_level(const mp_gzip *gzip) {
-    return gzip->level;
+mp_gzip *mp_gzip_borrow(int level) {
+    mp_gzip *gzip = atomic_exchange(&kept[level], NULL);
+    return gzip ? gzip : make(level);
 }
 
-void mp_gzip_free(mp_gzip *gzip) {
+void mp_gzip_give_back(mp_gzip *gzip) {
     if (!gzip)
         return;
-    libdeflate_free_compressor(gzip->compressor);
-    free(gzip);
+    mp_gzip *other = atomic_exchange(&kept[gzip->level], gzip);
+    if (!other)
+        return;
+    libdeflate_free_compressor(other->compressor);
+    free(other);
 }
 
 mp_err mp_gzip_add(mp_gzip *gzip, mp_buf *out, const char *in, size_t len) {

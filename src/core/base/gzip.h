@@ -11,11 +11,11 @@ enum {
 
 typedef struct mp_gzip mp_gzip;
 
-/* A compressor of level 1 to 12; NULL when out of memory. The owner frees
- * it. One thread at a time. */
-mp_gzip *mp_gzip_new(int level);
-int mp_gzip_level(const mp_gzip *gzip);
-void mp_gzip_free(mp_gzip *gzip); /* NULL is allowed */
+/* A compressor of level 1 to 12, the caller's until mp_gzip_give_back; NULL
+ * when out of memory. Thread: any. Ensures: one of each level is kept for the
+ * next who wants it, since it takes most of a megabyte; never more. */
+mp_gzip *mp_gzip_borrow(int level);
+void mp_gzip_give_back(mp_gzip *gzip); /* NULL is allowed */
 
 /* Appends the gzip form of `in` to `out`, and returns its error. */
 mp_err mp_gzip_add(mp_gzip *gzip, mp_buf *out, const char *in, size_t len);

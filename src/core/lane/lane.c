@@ -370,6 +370,21 @@ bool mp_lane_wants_spare(const mp_lane *lane) {
                                        : !lane->queue.spares);
 }
 
+/* Nor are there to be more until the lane is busy again. */
+int64_t mp_lane_expire_spares(mp_lane *lane, int64_t now_ms) {
+    int64_t next_ms;
+    mp_segment *spare =
+        mp_queue_expire(&lane->queue, now_ms, lane->on_disk, &next_ms);
+    lane->filled &= !spare;
+    while (spare) {
+        mp_segment *next = spare->next;
+        spare->next = lane->garbage;
+        lane->garbage = spare;
+        spare = next;
+    }
+    return next_ms;
+}
+
 /* Batches may be small: pages beyond them would be memory that nobody counts,
  * for as long as an outage lasts. */
 void mp_lane_expects(const mp_lane *lane, uint32_t *records, size_t *bytes) {

@@ -184,6 +184,10 @@ int64_t mp_lane_oldest(const mp_lane *lane);
 bool mp_lane_wants_spare(const mp_lane *lane);
 void mp_lane_give_spare(mp_lane *lane, mp_segment *spare);
 
+/* Makes garbage of spares that nobody used for MP_SPARE_MS; on disk one stays.
+ * Returns when to come again; INT64_MAX: it need not. */
+int64_t mp_lane_expire_spares(mp_lane *lane, int64_t now_ms);
+
 /* What a spare will hold, see mp_segment_warm: about as much as others did. */
 void mp_lane_expects(const mp_lane *lane, uint32_t *records, size_t *bytes);
 

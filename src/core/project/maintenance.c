@@ -229,9 +229,27 @@ static int64_t next_due(mp_project *project, const mp_settings *settings,
     return next_ms;
 }
 
+/* Memory of a burst is for the next one, if that comes soon. A host with its
+ * own thread is not made to come for it. */
+static int64_t expire_spares(mp_project *project, int64_t now_ms) {
+    int64_t next_ms = INT64_MAX;
+    mp_project_lock(project);
+    for (int i = 0; i < MP_LANES; i++)
+        next_ms = mp_clock_earlier(
+            next_ms, mp_lane_expire_spares(project->lanes[i], now_ms));
+    if (project->config.manual)
+        next_ms = INT64_MAX;
+    project->looks_ms = mp_clock_earlier(project->looks_ms, next_ms);
+    mp_segment *garbage = mp_project_garbage(project);
+    mp_project_unlock(project);
+    mp_project_free_segments(project, garbage);
+    return next_ms;
+}
+
 int64_t mp_project_maintain(mp_project *project, int64_t now_ms) {
+    int64_t spares_ms = expire_spares(project, now_ms);
     if (!project->spool)
-        return INT64_MAX;
+        return spares_ms;
     mp_settings *settings = mp_project_settings(project);
     bool again = spill(project, now_ms);
     mp_project_evict(project, settings, now_ms);
@@ -239,7 +257,8 @@ int64_t mp_project_maintain(mp_project *project, int64_t now_ms) {
         sync(project, settings, now_ms);
     keep_rejected(project);
     mp_project_lock(project);
-    int64_t next_ms = next_due(project, settings, now_ms);
+    int64_t next_ms =
+        mp_clock_earlier(spares_ms, next_due(project, settings, now_ms));
     if (again)
         next_ms = mp_clock_earlier(next_ms, now_ms);
     project->looks_ms = mp_clock_earlier(project->looks_ms, next_ms);

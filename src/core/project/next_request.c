@@ -81,17 +81,6 @@ static mp_batch *next_batch(mp_project *project, int64_t now_ms, mp_lane_id *id,
     return batch;
 }
 
-/* NULL: none wanted, or out of memory. */
-static mp_gzip *compressor(mp_project *project, const mp_settings *settings) {
-    if (project->gzip && mp_gzip_level(project->gzip) != settings->gzip) {
-        mp_gzip_free(project->gzip);
-        project->gzip = NULL;
-    }
-    if (!project->gzip && settings->gzip > 0)
-        project->gzip = mp_gzip_new(settings->gzip);
-    return project->gzip;
-}
-
 /* `err`: of the trace; 0: nothing is wrong. */
 static void report_untraceable(mp_project *project, int err) {
     char message[MP_MESSAGE], text[MP_SYSERR];
@@ -125,6 +114,16 @@ static void trace_request(mp_project *project, mp_flight *under_way) {
     mp_buf_free(&body);
 }
 
+/* Out of memory for a compressor the body goes as it is. */
+static mp_err make_request(mp_project *project, mp_request *request,
+                           const mp_batch *batch, mp_settings *settings) {
+    mp_gzip *gzip = settings->gzip > 0 ? mp_gzip_borrow(settings->gzip) : NULL;
+    mp_err err =
+        mp_request_make(request, batch, &project->config, settings, gzip);
+    mp_gzip_give_back(gzip);
+    return err;
+}
+
 /* Makes the request for a batch, or a check if there is none. NULL: out
  * of memory. */
 static mp_flight *make_flight(mp_project *project, mp_lane_id lane,
@@ -135,10 +134,8 @@ static mp_flight *make_flight(mp_project *project, mp_lane_id lane,
     under_way->lane = lane;
     under_way->batch = batch;
     mp_request *request = &under_way->request;
-    mp_err err = batch
-                     ? mp_request_make(request, batch, &project->config,
-                                       settings, compressor(project, settings))
-                     : mp_request_check(request, &project->config, settings);
+    mp_err err = batch ? make_request(project, request, batch, settings)
+                       : mp_request_check(request, &project->config, settings);
     if (err != MP_OK) {
         mp_flight_free(under_way);
         return NULL;

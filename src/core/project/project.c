@@ -91,7 +91,6 @@ void mp_project_release(mp_project *project) {
     mp_buf_free(&project->rejected);
     mp_reports_free(project->reports);
     mp_saves_clear(&project->saves);
-    mp_gzip_free(project->gzip);
     mp_trace_close(&project->trace);
     mp_settings_release(project->settings);
     while (project->clients) {

@@ -173,9 +173,9 @@ void mp_project_prepare(mp_project *project, int64_t now_ms);
 mp_request *mp_project_next_request(mp_project *project, int64_t now_ms,
                                     int64_t *next_ms);
 
-/* When there is nothing to send: lets records go from memory to disk, syncs,
- * evicts. Blocks as long as the disk does. Returns when to come again
- * (INT64_MAX: not for this). */
+/* When there is nothing to send: gives back memory that is not used any more,
+ * lets records go from memory to disk, syncs, evicts. Blocks as long as the
+ * disk does. Returns when to come again (INT64_MAX: not for this). */
 int64_t mp_project_maintain(mp_project *project, int64_t now_ms);
 
 /* Instead of all three while nothing can be sent. Blocks as long as the disk

@@ -30,7 +30,6 @@ static void start_anew(mp_project *project) {
     mp_flags *flags = mp_project_flags(project);
     if (flags)
         mp_flags_in_child(flags, mp_clock_mono_ms());
-    project->gzip = NULL; /* the parent's worker may be changing it */
     mp_wait_after_fork_child(&project->wait);
     mp_lock_after_fork_child(&project->sending);
 }

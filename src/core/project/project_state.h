@@ -2,7 +2,6 @@
 #ifndef MP_PROJECT_STATE_H
 #define MP_PROJECT_STATE_H
 
-#include "core/base/gzip.h"
 #include "core/base/ring.h"
 #include "core/base/table.h"
 #include "core/base/tree.h"
@@ -109,7 +108,6 @@ struct mp_project {
 
     /* What belongs to the sender: the worker or, with the manual transport,
      * the thread that holds `sending`, which is taken before the lock above. */
-    mp_gzip *gzip;
     mp_trace trace;
     int64_t adopt_ms, sync_ms, store_ms, spare_ms; /* not before */
     int64_t adopt_pause_ms;                        /* after the last look */

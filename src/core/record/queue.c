@@ -117,6 +117,30 @@ void mp_queue_give(mp_queue *queue, mp_segment *segment) {
     queue->spares = segment;
 }
 
+/* Counted from the first look at it, which `last_ms` of a spare holds. Those
+ * that came last are taken first. */
+mp_segment *mp_queue_expire(mp_queue *queue, int64_t now_ms, int least,
+                            int64_t *next_ms) {
+    mp_segment *expired = NULL;
+    *next_ms = INT64_MAX;
+    for (mp_segment **at = &queue->spares; *at;) {
+        mp_segment *spare = *at;
+        if (spare->last_ms == 0)
+            spare->last_ms = now_ms;
+        int64_t due_ms = spare->last_ms + MP_SPARE_MS;
+        if (least-- > 0 || due_ms > now_ms) {
+            if (least < 0 && due_ms < *next_ms)
+                *next_ms = due_ms;
+            at = &spare->next;
+        } else {
+            *at = spare->next;
+            spare->next = expired;
+            expired = spare;
+        }
+    }
+    return expired;
+}
+
 static void drop_list(mp_segment *segment, void (*drop)(mp_segment *)) {
     while (segment) {
         mp_segment *next = segment->next;

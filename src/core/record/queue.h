@@ -6,6 +6,10 @@
 
 #include "core/record/segment.h"
 
+enum {
+    MP_SPARE_MS = 10 * 1000 /* that a spare stays though nobody uses it */
+};
+
 typedef struct mp_queue {
     mp_segment *open; /* NULL before the first record */
     mp_segment *sealed, *last_sealed;
@@ -44,6 +48,12 @@ bool mp_queue_has_spares(const mp_queue *queue);
 
 /* Takes over an empty segment as a spare. */
 void mp_queue_give(mp_queue *queue, mp_segment *segment);
+
+/* Takes out the spares that nobody used for MP_SPARE_MS, but for `least` of
+ * them, as a list, now the caller's. *next_ms: when to come again; INT64_MAX:
+ * it need not. */
+mp_segment *mp_queue_expire(mp_queue *queue, int64_t now_ms, int least,
+                            int64_t *next_ms);
 
 /* Frees every segment. */
 void mp_queue_free(mp_queue *queue);

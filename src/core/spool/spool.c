@@ -88,7 +88,6 @@ void mp_spool_free(mp_spool *spool) {
     if (!spool)
         return;
     mp_spool_end(spool);
-    mp_gzip_free(spool->gzip);
     free(spool->path);
     free(spool);
 }
@@ -98,7 +97,6 @@ void mp_spool_after_fork_child(mp_spool *spool) {
     atomic_flag_clear(&spool->making);
     atomic_store(&spool->numbers, 0);
     spool->anchored = 0;
-    spool->gzip = NULL; /* the parent's sender may be changing it */
 }
 
 bool mp_spool_same(const mp_spool *a, const mp_spool *b) {

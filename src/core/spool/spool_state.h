@@ -26,8 +26,6 @@ struct mp_spool {
     atomic_flag making; /* a thread makes one */
     int anchored;       /* of them, whose names are on the disk; the sender's */
     _Atomic uint64_t numbers; /* of open segments, given so far */
-
-    mp_gzip *gzip; /* the sender's */
 };
 
 /* "spool: cannot <what> <name>: <why>"; returns `err`. */

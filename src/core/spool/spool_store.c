@@ -17,17 +17,17 @@ enum {
 /* ---- sealing ---- */
 
 /* All records of the segment as gzip JSON. */
-static int compress(mp_spool *spool, const mp_segment *segment, mp_buf *out) {
-    if (!spool->gzip)
-        spool->gzip = mp_gzip_new(GZIP_LEVEL);
-    if (!spool->gzip)
+static int compress(const mp_segment *segment, mp_buf *out) {
+    mp_gzip *gzip = mp_gzip_borrow(GZIP_LEVEL);
+    if (!gzip)
         return ENOMEM;
     mp_buf json = {0};
     mp_buf_reserve(&json, segment->used);
     mp_buf_add(&json, "[", 1);
     mp_buf_add(&json, segment->data, segment->used - 2); /* the last ",\n" */
     if (mp_buf_add(&json, "]", 1) == MP_OK)
-        mp_gzip_add(spool->gzip, out, json.data, json.len);
+        mp_gzip_add(gzip, out, json.data, json.len);
+    mp_gzip_give_back(gzip);
     mp_err err = json.err ? json.err : out->err;
     mp_buf_free(&json);
     return err ? ENOMEM : 0;
@@ -109,7 +109,7 @@ int mp_spool_seal(mp_spool *spool, mp_lane_id lane, mp_segment *segment,
         return err;
     mp_batch_file *file = malloc(sizeof *file);
     if (file && !body)
-        err = compress(spool, segment, &own);
+        err = compress(segment, &own);
     if (!file || err != 0) {
         free(file);
         mp_buf_free(&own);
