@@ -138,6 +138,26 @@ describe("a proxy", function()
     assert.is_nil(text:find(PASSWORD, 1, true))
   end)
 
+  it("that wants other credentials pauses, and is not asked again at once", function()
+    local mp = project("https://api.mixpanel.invalid", { proxy = url(), max_retry_delay = 60 })
+    track(mp)
+    answer_connect 'HTTP/1.1 407 No\r\nProxy-Authenticate: Basic realm="x"'
+    local report = process.wait_for(function()
+      return mp:poll()[1]
+    end, "a report")
+    assert.equal("paused", report.outcome)
+    assert.equal("/track", report.endpoint)
+    assert.matches("a user and a password in option 'proxy'", report.message, 1, true)
+    assert.equal(1, mp:stats().queued)
+    mp:track("B", { distinct_id = "u" })
+    mp:flush(0)
+    proxy.listener:settimeout(3) -- a failure of the network is tried again after 2
+    assert.is_nil((proxy.listener:accept()))
+    assert.same({}, mp:poll())
+    assert.equal(2, mp:stats().queued)
+    mp:close(0)
+  end)
+
   it("that passes nothing on says so", function()
     local _, outcome = fail(url())
     answer_connect "HTTP/1.1 403 No"

@@ -67,6 +67,22 @@ describe("TLS", function()
     assert.same({}, seen { ca_file = other .. "/ca.pem", ca_path = other })
   end)
 
+  it("pauses where a certificate does not verify, and says what to do", function()
+    local mp = mixpanel.new("unverified", { api_host = server.tls_url })
+    assert(mp:track("A", { distinct_id = "u" }))
+    mp:flush(0)
+    local report = process.wait_for(function()
+      return mp:poll()[1]
+    end, "a report")
+    assert.equal("paused", report.outcome)
+    assert.equal("/track", report.endpoint)
+    assert.matches("certificate", report.message)
+    assert.matches("set option 'ca_file' to the authority", report.message, 1, true)
+    assert.equal(1, mp:stats().queued)
+    assert.equal(0, mp:stats().ambiguous)
+    mp:close(0)
+  end)
+
   it("takes authorities from a directory", function()
     local directory = other .. "/trusted"
     local hash = process.read("openssl x509 -noout -hash -in " .. server.ca_file)

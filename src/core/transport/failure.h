@@ -14,4 +14,8 @@ void mp_failure_describe(CURL *easy, CURLcode result, const char *error,
                          bool by_proxy, int no_socket,
                          char message[MP_MESSAGE]);
 
+/* True if nothing was sent, nor will be until people mend something: the proxy
+ * wants other credentials, or a certificate does not verify. */
+bool mp_failure_needs_people(CURL *easy, CURLcode result);
+
 #endif

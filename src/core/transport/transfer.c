@@ -238,6 +238,7 @@ void mp_transfer_read(const mp_transfer *t, CURLcode result, mp_reply *reply) {
     if (reply->status == 0) {
         reply->begun = uploaded > 0;
         reply->sent = (size_t)uploaded >= t->request->body.len;
+        reply->misconfigured = mp_failure_needs_people(t->easy, result);
         mp_failure_describe(t->easy, result, t->error,
                             t->request->settings->proxy != NULL, t->no_socket,
                             reply->failure);

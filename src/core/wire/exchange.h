@@ -48,6 +48,8 @@ typedef struct mp_reply {
     bool sent;              /* without a reply: the request may have been
                              * received whole and acted on */
     bool begun;             /* without a reply: some of the request left */
+    bool misconfigured;     /* without a reply: nothing left, nor will before
+                             * people mend what `failure` names */
     int64_t retry_after_ms; /* of the Retry-After header; 0: none */
     const char *body;       /* may be NULL when len is 0; not terminated */
     size_t len;

@@ -206,7 +206,9 @@ mp_err mp_response_read(mp_response *response, const mp_reply *reply,
     *response = (mp_response){.status = reply->status};
     if (reply->status == 0) {
         response->begun = reply->begun;
-        response->result = reply->sent ? MP_RESULT_LOST : MP_RESULT_NOTHING;
+        response->result = reply->misconfigured ? MP_RESULT_UNAUTHORIZED
+                           : reply->sent        ? MP_RESULT_LOST
+                                                : MP_RESULT_NOTHING;
         set_text(response->text, MP_MESSAGE, reply->failure,
                  strlen(reply->failure));
         return MP_OK;

@@ -16,7 +16,8 @@ typedef enum mp_result {
     MP_RESULT_REJECTED,     /* another 4xx of Mixpanel: these, for good */
     MP_RESULT_FOREIGN,      /* another 4xx that Mixpanel did not write */
     MP_RESULT_UNREADABLE,   /* 2xx that no Mixpanel host sends */
-    MP_RESULT_UNAUTHORIZED, /* 401, 407, 3xx: the configuration is wrong */
+    MP_RESULT_UNAUTHORIZED, /* 401, 407, 3xx, a certificate that does not
+                             * verify: the configuration is wrong */
     MP_RESULT_FORBIDDEN,    /* 403, 404, or a 400 that Mixpanel did not write:
                              * the configuration, or one body */
     MP_RESULT_BUSY,         /* 408, 429: not taken, come back later */
