@@ -40,9 +40,7 @@ bool mp_property_is_refused(const char *name, size_t len) {
     return len > 1 && name[0] == '$' && classify(name, len) != PROPERTY;
 }
 
-void mp_property_check(mp_encode *e, const char *name, size_t len) {
-    if (len < 2 || name[0] != '$')
-        return;
+void mp_property_check_reserved(mp_encode *e, const char *name, size_t len) {
     switch (classify(name, len)) {
     case PROPERTY:
         return;

@@ -9,7 +9,13 @@
 
 bool mp_property_is_refused(const char *name, size_t len);
 
-/* Refuses such a name, and says where it belongs. */
-void mp_property_check(mp_encode *e, const char *name, size_t len);
+/* Refuses such a name, which begins with $, and says where it belongs. */
+void mp_property_check_reserved(mp_encode *e, const char *name, size_t len);
+
+static inline void mp_property_check(mp_encode *e, const char *name,
+                                     size_t len) {
+    if (len > 1 && name[0] == '$')
+        mp_property_check_reserved(e, name, len);
+}
 
 #endif
