@@ -106,12 +106,13 @@ CASE(rows_become_records) {
 /* The $insert_id of the i-th record, in `id`. */
 static void get_id(size_t i, char *id, size_t size) {
     const mp_record *record = &helper_result.records[i];
-    const char *at = NULL;
+    const char *at = NULL, *end = record->head + record->head_len;
     for (size_t k = 0; k + 14 < record->head_len && !at; k++)
         if (memcmp(record->head + k, "\"$insert_id\":\"", 14) == 0)
             at = record->head + k + 14;
-    CHECK(at);
-    snprintf(id, size, "%.*s", at ? (int)strcspn(at, "\"") : 0, at ? at : "");
+    const char *quote = at ? memchr(at, '"', (size_t)(end - at)) : NULL;
+    CHECK(quote);
+    snprintf(id, size, "%.*s", quote ? (int)(quote - at) : 0, at ? at : "");
 }
 
 CASE(equal_records_stay_two_and_repeats_stay_one) {
