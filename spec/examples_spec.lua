@@ -63,7 +63,7 @@ describe("examples:", function()
     assert.equal("", complaints)
     assert.equal(0, status)
     assert.matches(
-      "accepted +6\n  delivered +6\n  rejected +0\n  queued +0\n  requests +5\n",
+      "accepted +6\n  delivered +6\n  rejected +0\n  queued +0\n  requests +4\n",
       printed
     )
     local paths = {}
