@@ -373,8 +373,8 @@ bool mp_lane_wants_spare(const mp_lane *lane) {
 /* Nor are there to be more until the lane is busy again. */
 int64_t mp_lane_expire_spares(mp_lane *lane, int64_t now_ms) {
     int64_t next_ms;
-    mp_segment *spare =
-        mp_queue_expire(&lane->queue, now_ms, lane->on_disk, &next_ms);
+    int least = lane->on_disk ? 1 : 0;
+    mp_segment *spare = mp_queue_expire(&lane->queue, now_ms, least, &next_ms);
     lane->filled &= !spare;
     while (spare) {
         mp_segment *next = spare->next;
