@@ -1,6 +1,6 @@
 /* The reader against jansson, over generated texts: both call the same texts
  * JSON, and a record says the same before and after. */
-#include "core/ingest/reader.h"
+#include "core/base/reader.h"
 #include "core/record/parse.h"
 #include "ingest_helper.h"
 

@@ -4,8 +4,8 @@
 
 #include "binding/lua/compat.h"
 
+#include "core/base/reader.h"
 #include "core/ingest/ingest.h"
-#include "core/ingest/reader.h"
 
 enum {
     MP_COLLECT_TOKENS = 64 /* of an option */

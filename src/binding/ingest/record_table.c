@@ -3,8 +3,8 @@
 #include "binding/encode/type_hint.h"
 #include "binding/lua/handle.h"
 
-#include "core/ingest/number.h"
-#include "core/ingest/unescape.h"
+#include "core/base/number.h"
+#include "core/base/unescape.h"
 
 enum {
     SLOTS = 16 /* of the stack for one level */

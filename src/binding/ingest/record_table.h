@@ -5,7 +5,7 @@
 
 #include "binding/encode/encode.h"
 
-#include "core/ingest/reader.h"
+#include "core/base/reader.h"
 
 /* JSON that mp_ingest_read made, and room to read its strings. */
 typedef struct mp_record_text {

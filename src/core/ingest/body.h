@@ -6,7 +6,7 @@
 #define MP_BODY_H
 
 #include "core/base/buf.h"
-#include "core/ingest/reader.h"
+#include "core/base/reader.h"
 
 /* All zero: empty. */
 typedef struct mp_body {

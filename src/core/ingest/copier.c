@@ -1,8 +1,8 @@
 #include "core/ingest/copier.h"
 
 #include "core/base/json.h"
-#include "core/ingest/number.h"
-#include "core/ingest/unescape.h"
+#include "core/base/number.h"
+#include "core/base/unescape.h"
 
 #include <string.h>
 

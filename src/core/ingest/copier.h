@@ -12,8 +12,8 @@
 
 #include "core/base/buf.h"
 #include "core/base/fault.h"
+#include "core/base/reader.h"
 #include "core/ingest/names.h"
-#include "core/ingest/reader.h"
 #include "core/record/limits.h"
 
 /* All zero but `reject` and the seed of `names`: empty. */

@@ -6,7 +6,7 @@
 
 #include "core/base/buf.h"
 #include "core/base/fault.h"
-#include "core/ingest/span.h"
+#include "core/base/span.h"
 
 enum {
     MP_CSV_COLUMNS = 2000

@@ -4,7 +4,7 @@
 #define MP_FORM_DATA_H
 
 #include "core/base/buf.h"
-#include "core/ingest/reader.h"
+#include "core/base/reader.h"
 
 /* The first value of a name, as it is written; false: there is none. */
 bool mp_form_data_find(const char *form, size_t len, const char *name,

@@ -1,8 +1,8 @@
 #include "core/ingest/ingest_state.h"
 
 #include "core/base/num.h"
+#include "core/base/number.h"
 #include "core/ingest/date_text.h"
-#include "core/ingest/number.h"
 #include "core/record/event_time.h"
 #include "core/record/refused_id.h"
 

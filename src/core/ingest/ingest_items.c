@@ -107,7 +107,7 @@ static mp_err no_json(mp_ingest *in) {
 /* Appends the record that the text is. */
 static mp_err read_json(mp_ingest *in, const char *text, size_t len) {
     mp_copier *c = &in->copier;
-    c->reader = (mp_reader){text, text, text + len, NULL};
+    c->reader = (mp_reader){.start = text, .at = text, .end = text + len};
     in->origin = text;
     mp_err err = mp_ingest_record(in);
     if (err == MP_OK) {

@@ -1,4 +1,4 @@
-#include "core/ingest/reader.h"
+#include "core/base/reader.h"
 
 #include "core/base/json.h"
 
@@ -7,7 +7,7 @@
 
 void mp_reader_start(mp_reader *r, const char *text, size_t len) {
     static const char mark[] = "\xef\xbb\xbf";
-    *r = (mp_reader){text, text, text + len, NULL};
+    *r = (mp_reader){.start = text, .at = text, .end = text + len};
     if (len >= 3 && memcmp(text, mark, 3) == 0)
         r->at += 3;
 }
@@ -94,6 +94,8 @@ static bool read_string(mp_reader *r, const char *from, mp_span *text,
             step = escape_length(r->at, r->end);
         else if ((unsigned char)*r->at < 0x20)
             return mp_reader_fail(r, "a control character in a string");
+        else
+            r->ill_formed = true;
         if (step == 0)
             return mp_reader_fail(r, "a backslash that begins no escape");
         r->at += step;

@@ -8,7 +8,7 @@
 #ifndef MP_READER_H
 #define MP_READER_H
 
-#include "core/ingest/span.h"
+#include "core/base/span.h"
 
 enum {
     MP_READER_DEPTH = 1024 /* levels that mp_reader_skip follows */
@@ -17,6 +17,7 @@ enum {
 typedef struct mp_reader {
     const char *start, *at, *end;
     const char *error; /* a static text; NULL: nothing is wrong so far */
+    bool ill_formed;   /* some string so far is no well-formed UTF-8 */
 } mp_reader;
 
 /* A byte order mark in front of the text is skipped. */

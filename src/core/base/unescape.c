@@ -1,4 +1,4 @@
-#include "core/ingest/unescape.h"
+#include "core/base/unescape.h"
 
 #include <stdint.h>
 

@@ -1,4 +1,4 @@
-#include "core/ingest/number.h"
+#include "core/base/number.h"
 
 #include <math.h>
 
