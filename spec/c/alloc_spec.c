@@ -161,6 +161,7 @@ static void sort_out(void) {
     pause_failing();
     rig *r = rig_open(lane_under_test);
     mp_reports *reports = mp_reports_new();
+    CHECK(mp_reports_prepare(reports) == MP_OK);
     mp_lane_report_to(r->lane, reports);
     rig_add_due(r, 40);
     if (r->id == MP_LANE_PEOPLE)
@@ -218,7 +219,7 @@ static bool carry(mp_project *project, int64_t *now_ms) {
     for (int i = 0; i < 300; i++) {
         int64_t next_ms = 0;
         mp_request *request =
-            mp_project_next_request(project, *now_ms, &next_ms);
+            mp_project_next_request(project, MP_HOST, *now_ms, &next_ms);
         if (request) {
             CHECK(holds_records(request));
             mp_reply reply =

@@ -69,6 +69,19 @@ CASE(one_compressor_many_bodies) {
     mp_gzip_give_back(gzip);
 }
 
+CASE(bytes_behind_the_end_are_damage) {
+    mp_gzip *gzip = mp_gzip_borrow(1);
+    mp_buf file = {0}, out = {0};
+    CHECK(mp_gzip_add(gzip, &file, "abcabcabc", 9) == MP_OK);
+    CHECK(mp_gunzip_add(&out, file.data, file.len, 100) == MP_OK);
+    CHECK(out.len == 9);
+    CHECK(mp_buf_add(&file, "and \x20\0\0\0", 8) == MP_OK);
+    CHECK(mp_gunzip_add(&out, file.data, file.len, 100) == MP_INVALID);
+    mp_buf_free(&file);
+    mp_buf_free(&out);
+    mp_gzip_give_back(gzip);
+}
+
 CASE(one_of_a_level_is_kept) {
     mp_gzip *first = mp_gzip_borrow(3), *second = mp_gzip_borrow(3);
     CHECK(first != second);
@@ -84,6 +97,7 @@ int main(void) {
     RUN(text);
     RUN(a_megabyte);
     RUN(one_compressor_many_bodies);
+    RUN(bytes_behind_the_end_are_damage);
     RUN(one_of_a_level_is_kept);
     return unit_result();
 }

@@ -13,7 +13,7 @@ typedef enum mp_err {
     MP_MEMORY,       /* an allocation failed */
     MP_UNAUTHORIZED, /* the API refused the credentials */
     MP_NETWORK,      /* no reply */
-    MP_THREAD,       /* the sending thread cannot be started */
+    MP_THREAD,       /* a thread cannot be started */
     MP_STATE,        /* a user's state cannot be kept */
     MP_TOO_LARGE     /* more than is taken at once */
 } mp_err;

@@ -71,7 +71,7 @@ mp_err mp_gunzip_add(mp_buf *out, const char *in, size_t len, size_t most) {
     enum libdeflate_result result = libdeflate_gzip_decompress(
         gunzip, in, len, out->data + out->len, size, &n);
     libdeflate_free_decompressor(gunzip);
-    if (result != LIBDEFLATE_SUCCESS)
+    if (result != LIBDEFLATE_SUCCESS || n != size)
         return mp_buf_fail(out, MP_INVALID);
     out->len += n;
     return MP_OK;

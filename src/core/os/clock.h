@@ -8,8 +8,13 @@
 /* Milliseconds since the Unix epoch, UTC. */
 int64_t mp_clock_wall_ms(void);
 
-/* Milliseconds on a clock that never jumps; its zero means nothing. */
+/* Milliseconds on a clock that never goes back and counts what the machine
+ * slept; its zero means nothing. */
 int64_t mp_clock_mono_ms(void);
+
+/* How far it is ahead of the system's clock for waits, which stands still while
+ * the machine sleeps; as mp_clock_mono_ms saw it last. */
+int64_t mp_clock_slept_ms(void);
 
 /* The same, behind by up to a tick of the scheduler (10 ms), at a quarter of
  * the price. */

@@ -21,30 +21,48 @@ static int result(int returned) {
 /* ---- descriptors that a forked child must give up ---- */
 
 enum {
-    PENDING = 512
+    PENDING = 512 /* of a block */
 };
 
 /* Read by the child without a lock: another thread of the parent may have
- * been changing it. An entry is the descriptor + 1, so that zero is free. */
-static atomic_int pending[PENDING];
+ * been changing it. An entry is the descriptor + 1, so that zero is free. There
+ * is another block once all entries are taken, and none ever goes. */
+typedef struct pending_block pending_block;
+struct pending_block {
+    atomic_int entries[PENDING];
+    pending_block *_Atomic next;
+};
+static pending_block pending;
 static atomic_uint forks; /* begun and ended so far: odd while one goes on */
 
+/* NULL: out of memory. */
+static pending_block *next_or_new(pending_block *block) {
+    pending_block *next = atomic_load(&block->next);
+    pending_block *fresh = next ? NULL : calloc(1, sizeof *fresh);
+    if (fresh && atomic_compare_exchange_strong(&block->next, &next, fresh))
+        return fresh;
+    free(fresh); /* another thread was first */
+    return next;
+}
+
 bool mp_file_hold(int fd) {
-    for (size_t i = 0; i < PENDING; i++) {
-        int empty = 0;
-        if (atomic_load(&pending[i]) == 0 &&
-            atomic_compare_exchange_strong(&pending[i], &empty, fd + 1))
-            return true;
-    }
+    for (pending_block *b = &pending; b; b = next_or_new(b))
+        for (size_t i = 0; i < PENDING; i++) {
+            int empty = 0;
+            if (atomic_load(&b->entries[i]) == 0 &&
+                atomic_compare_exchange_strong(&b->entries[i], &empty, fd + 1))
+                return true;
+        }
     return false;
 }
 
 static void unhold(int fd) {
-    for (size_t i = 0; i < PENDING; i++) {
-        int entry = fd + 1;
-        if (atomic_compare_exchange_strong(&pending[i], &entry, 0))
-            return;
-    }
+    for (pending_block *b = &pending; b; b = atomic_load(&b->next))
+        for (size_t i = 0; i < PENDING; i++) {
+            int entry = fd + 1;
+            if (atomic_compare_exchange_strong(&b->entries[i], &entry, 0))
+                return;
+        }
 }
 
 void mp_file_before_fork(void) {
@@ -57,11 +75,12 @@ void mp_file_in_parent(void) {
 
 void mp_file_in_child(void) {
     atomic_store(&forks, 0);
-    for (size_t i = 0; i < PENDING; i++) {
-        int entry = atomic_exchange(&pending[i], 0);
-        if (entry > 0)
-            calls->close(entry - 1);
-    }
+    for (pending_block *b = &pending; b; b = atomic_load(&b->next))
+        for (size_t i = 0; i < PENDING; i++) {
+            int entry = atomic_exchange(&b->entries[i], 0);
+            if (entry > 0)
+                calls->close(entry - 1);
+        }
 }
 
 /* ---- open files ---- */
@@ -193,6 +212,17 @@ int mp_file_read(int dir, const char *path, size_t most, mp_buf *out) {
     return err;
 }
 
+int mp_file_read_start(int dir, const char *path, void *bytes, size_t n) {
+    int fd, err = open_file(dir, path, MP_FILE_READ, &fd);
+    if (err != 0)
+        return err;
+    int64_t got = calls->read(fd, bytes, n);
+    if (got != (int64_t)n)
+        err = got < 0 ? errno : EIO;
+    mp_file_close(fd);
+    return err;
+}
+
 int mp_file_sync_parent(int dir, const char *path) {
     const char *slash = strrchr(path, '/');
     char *parent =
@@ -239,6 +269,26 @@ int mp_file_replace(int dir, const char *path, const void *bytes, size_t n) {
 done:
     free(fresh);
     return err;
+}
+
+typedef struct leftovers {
+    int dir;
+    const char *name;
+} leftovers;
+
+static bool sweep_one(const char *name, void *user) {
+    const leftovers *of = user;
+    size_t n = strlen(of->name);
+    if (strncmp(name, of->name, n) == 0 && name[n] == '.' &&
+        strspn(name + n + 1, "0123456789abcdef") == 16 &&
+        strcmp(name + n + 17, ".new") == 0)
+        mp_file_unlink(of->dir, name);
+    return true;
+}
+
+void mp_file_sweep(int dir, const char *name) {
+    leftovers of = {dir, name};
+    mp_file_list(dir, sweep_one, &of);
 }
 
 int mp_file_append(int dir, const char *path, const void *bytes, size_t n) {
@@ -296,7 +346,7 @@ static int open_held(int dir, const char *path, int *fd) {
             return err;
         if (!mp_file_hold(*fd)) {
             mp_file_close(*fd);
-            return EMFILE;
+            return ENOMEM;
         }
         if (before % 2 == 0 && atomic_load(&forks) == before)
             return 0;

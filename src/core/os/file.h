@@ -90,10 +90,17 @@ void mp_file_use(const mp_file_calls *table);
  * bytes, EINVAL when it is no regular file; `out` keeps its length then. */
 int mp_file_read(int dir, const char *path, size_t most, mp_buf *out);
 
+/* Reads its first bytes. EIO: there are fewer. */
+int mp_file_read_start(int dir, const char *path, void *bytes, size_t n);
+
 /* Replaces a file or a symbolic link, or makes it. Ensures: the path holds the
  * old contents whole or the new ones whole at any time, also after a loss of
  * power. EINVAL: there is something else, such as a device. */
 int mp_file_replace(int dir, const char *path, const void *bytes, size_t n);
+
+/* Removes what processes left that died in the midst of replacing a file of
+ * the directory `dir`. The caller sees to it that nobody replaces it now. */
+void mp_file_sweep(int dir, const char *name);
 
 /* Appends to a file, which is made if need be. */
 int mp_file_append(int dir, const char *path, const void *bytes, size_t n);
@@ -152,7 +159,7 @@ int mp_file_lock_dir(int dir, const char *path, int *fd);
 void mp_file_unlock_dir(int fd); /* below 0: nothing */
 
 /* Until mp_file_close, a forked child closes its copy of the descriptor
- * before anything else. False: there are too many. */
+ * before anything else. False: out of memory. */
 bool mp_file_hold(int fd);
 
 /* Called around fork by the thread that forks. */

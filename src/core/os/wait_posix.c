@@ -1,6 +1,8 @@
 #define _GNU_SOURCE
 #include "core/os/wait.h"
 
+#include "core/os/clock.h"
+
 #include <errno.h>
 #include <time.h>
 
@@ -30,6 +32,7 @@ void mp_wait_destroy(mp_wait *wait) {
 }
 
 bool mp_wait_until(mp_wait *wait, int64_t deadline_ms) {
+    deadline_ms -= mp_clock_slept_ms();
     struct timespec until = {
         .tv_sec = (time_t)(deadline_ms / 1000),
         .tv_nsec = (long)(deadline_ms % 1000) * 1000000,
