@@ -332,6 +332,52 @@ CASE(a_part_of_a_segment_is_sent_alone) {
     close_scene(&s);
 }
 
+/* As it was read from a file, with another level. */
+static void give_compressed(scene *s) {
+    mp_buf json = {0};
+    mp_gzip *other = mp_gzip_borrow(MP_GZIP_MAX);
+    CHECK(mp_batch_body(s->batch, &json) == MP_OK);
+    CHECK(mp_gzip_add(other, &s->batch->segment->gzip, json.data, json.len) ==
+          MP_OK);
+    mp_gzip_give_back(other);
+    mp_buf_free(&json);
+}
+
+static bool is_compressed(const scene *s) {
+    const mp_buf *kept = &s->batch->segment->gzip;
+    return s->request.body.len == kept->len &&
+           memcmp(s->request.body.data, kept->data, kept->len) == 0;
+}
+
+CASE(what_is_compressed_already_is_sent_as_it_is) {
+    scene s = open_scene();
+    make(&s, MP_LANE_EVENTS);
+    CHECK(goes_gzipped(&s));
+    give_compressed(&s);
+    CHECK(!is_compressed(&s));
+    make(&s, MP_LANE_EVENTS);
+    CHECK(goes_gzipped(&s) && is_compressed(&s));
+    make(&s, MP_LANE_EVENTS); /* once more */
+    CHECK(is_compressed(&s));
+    make(&s, MP_LANE_PEOPLE);
+    CHECK(goes_plain(&s));
+    s.batch->plain = true;
+    make(&s, MP_LANE_EVENTS);
+    CHECK(goes_plain(&s));
+    close_scene(&s);
+}
+
+CASE(a_part_of_what_is_compressed_is_not) {
+    scene s = open_scene();
+    give_compressed(&s);
+    bool keep[RECORDS] = {[RECORDS - 1] = true};
+    mp_batch *part = mp_batch_split(s.batch, keep, 1);
+    make(&s, MP_LANE_EVENTS);
+    CHECK(goes_gzipped(&s) && !is_compressed(&s));
+    CHECK(mp_batch_free(part) == NULL);
+    close_scene(&s);
+}
+
 CASE(a_check_is_an_import_that_cannot_succeed) {
     scene s = open_scene();
     CHECK(mp_request_check(&s.request, &s.config, s.settings) == MP_OK);
@@ -360,6 +406,8 @@ int main(void) {
     RUN(without_a_compressor_all_go_plain);
     RUN(every_level_gives_the_same_body);
     RUN(a_part_of_a_segment_is_sent_alone);
+    RUN(what_is_compressed_already_is_sent_as_it_is);
+    RUN(a_part_of_what_is_compressed_is_not);
     RUN(a_check_is_an_import_that_cannot_succeed);
     return unit_result();
 }

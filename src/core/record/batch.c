@@ -38,6 +38,10 @@ mp_batch *mp_batch_split(mp_batch *batch, const bool *keep, uint32_t kept) {
     return part;
 }
 
+bool mp_batch_is_whole(const mp_batch *batch) {
+    return batch->count == batch->segment->count;
+}
+
 bool mp_batch_has_non_idempotent(const mp_batch *batch) {
     for (uint32_t i = 0; i < batch->count; i++)
         if (mp_batch_entry(batch, i)->kind == MP_NON_IDEMPOTENT)

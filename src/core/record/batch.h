@@ -18,7 +18,6 @@ typedef struct mp_bisection {
     bool foreign;          /* Mixpanel did not write some refusal */
     bool barred;           /* some were forbidden */
     bool passed;           /* others were taken since */
-    bool forbidden;        /* a record alone, when nobody knew if others are */
     int status;            /* of the first refusal; 0: none yet */
     char text[MP_MESSAGE]; /* of that refusal */
 } mp_bisection;
@@ -36,21 +35,22 @@ typedef struct mp_batch mp_batch;
 struct mp_batch {
     mp_batch *next; /* for the list of its holder */
     mp_segment *segment;
-    mp_bisection *bisection; /* NULL: not under bisection */
-    int64_t sent_ms;         /* mp_clock_mono_ms; of the last request */
-    int64_t resume_ms;       /* of a deferred record: not before */
-    uint32_t sends;          /* requests made with these records */
-    uint32_t broken;         /* timeouts and broken transfers in a row */
-    uint32_t server_errors;  /* answers of 5xx */
-    size_t body_bytes;       /* of the last request, as sent */
-    uint64_t large_since;    /* a 413 refused it, or what it was part of, when
-                              * its route had taken so many requests less one;
-                              * 0: none did */
-    bool large_alone;        /* it was a single record then */
-    bool reported_deferred;  /* a report named it */
-    bool plain;              /* of the last request: without compression */
-    uint64_t held_since;     /* its holder's, see core/lane/lane_send.c */
-    bool is_old;             /* all are too old for the lane's own endpoint */
+    mp_bisection *bisection;  /* NULL: not under bisection */
+    int64_t sent_ms;          /* mp_clock_mono_ms; of the last request */
+    int64_t resume_ms;        /* of a deferred record: not before */
+    uint32_t sends;           /* requests made with these records */
+    uint32_t broken;          /* timeouts and broken transfers in a row */
+    uint32_t server_errors;   /* answers of 5xx */
+    size_t body_bytes;        /* of the last request, as sent */
+    uint64_t large_since;     /* a 413 refused it, or what it was part of, when
+                               * its route had taken so many requests less one;
+                               * 0: none did */
+    bool large_alone;         /* it was a single record then */
+    uint64_t forbidden_since; /* the same for a 403; anew with each */
+    bool reported_deferred;   /* a report named it */
+    bool plain;               /* of the last request: without compression */
+    uint64_t held_since;      /* its holder's, see core/lane/lane_send.c */
+    bool is_old;              /* all are too old for the lane's own endpoint */
     const mp_endpoint *endpoint; /* of the last request; NULL: none was made */
     uint32_t count;
     mp_item items[]; /* rising */
@@ -66,6 +66,9 @@ mp_batch *mp_batch_new(mp_segment *segment);
  * that shares bisection and history; `batch` keeps the others. Both must end up
  * with at least one. NULL: out of memory, nothing changed. */
 mp_batch *mp_batch_split(mp_batch *batch, const bool *keep, uint32_t kept);
+
+/* True if it holds every record of its segment. */
+bool mp_batch_is_whole(const mp_batch *batch);
 
 bool mp_batch_has_non_idempotent(const mp_batch *batch);
 

@@ -1,5 +1,5 @@
-/* Reads a record back from its line of JSON (jansson): what a batch is cut
- * by, for records that another process wrote. */
+/* Reads a record back from its line of JSON: what a batch is cut by, for
+ * records that come from a file. */
 #ifndef MP_LINE_H
 #define MP_LINE_H
 
@@ -15,5 +15,10 @@ uint64_t mp_line_ordering_key(uint64_t hash, const char *id, size_t len);
  * takes them. MP_INVALID: it is no such record; MP_MEMORY. */
 mp_err mp_line_read(const char *json, size_t len, const mp_endpoint *endpoint,
                     mp_record *out);
+
+/* The same, and whether the record names a project of another token. */
+mp_err mp_line_read_of(const char *json, size_t len,
+                       const mp_endpoint *endpoint, const char *token,
+                       mp_record *out, bool *foreign);
 
 #endif

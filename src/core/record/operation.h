@@ -25,6 +25,13 @@ typedef struct mp_operation {
 
 extern const mp_operation mp_operations[]; /* ends with a NULL name */
 
+/* The letters behind the $ of the names of operations and modifiers, as bits: a
+ * name with another one is none of them. */
+#define MP_LETTER(letter) (UINT32_C(1) << ((unsigned char)(letter)&31))
+#define MP_OPERATION_LETTERS                                                   \
+    (MP_LETTER('a') | MP_LETTER('d') | MP_LETTER('i') | MP_LETTER('l') |       \
+     MP_LETTER('r') | MP_LETTER('s') | MP_LETTER('t') | MP_LETTER('u'))
+
 /* The operation of this name, with its $; NULL: there is none. */
 const mp_operation *mp_operation_find(const char *name, size_t len);
 

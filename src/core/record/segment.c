@@ -20,6 +20,7 @@ static mp_segment *allocate(uint32_t records, size_t bytes) {
         return NULL;
     segment->place = (mp_place){.fd = -1};
     segment->adopted = segment->small = false;
+    segment->gzip = (mp_buf){0};
     mp_segment_reset(segment);
     return segment;
 }
@@ -66,6 +67,7 @@ void mp_segment_reset(mp_segment *segment) {
     segment->ahead_ms = 0;
     segment->count = 0;
     segment->refs = 1;
+    mp_buf_free(&segment->gzip);
 }
 
 void mp_segment_free(mp_segment *segment) {
@@ -77,13 +79,16 @@ void mp_segment_free(mp_segment *segment) {
         mp_pages_free(segment->data, MP_SEGMENT_BYTES);
     mp_file_close(segment->place.fd);
     free(segment->place.sealed);
+    mp_buf_free(&segment->gzip);
     free(segment);
 }
 
 /* Unmapping would hit whatever the child mapped in that place since. */
 void mp_segment_abandon(mp_segment *segment) {
-    if (segment)
-        free(segment->place.sealed);
+    if (!segment)
+        return;
+    free(segment->place.sealed);
+    mp_buf_free(&segment->gzip);
     free(segment);
 }
 

@@ -9,7 +9,7 @@
 #ifndef MP_SEGMENT_H
 #define MP_SEGMENT_H
 
-#include "core/base/err.h"
+#include "core/base/buf.h"
 #include "core/record/endpoint.h"
 
 #include <stdatomic.h>
@@ -47,8 +47,9 @@ enum {
     MP_SEGMENT_VERSION = 1
 };
 
-/* Where the records of a segment are on disk. Thread: the sender's, which alone
- * changes it; other threads may read the two fields that are atomic. */
+/* Where the records of a segment are on disk. Thread: the one that makes the
+ * project's requests changes it; other threads may read the two fields that are
+ * atomic. */
 typedef struct mp_place {
     mp_segment_header *header; /* of the mapped file; NULL: none is */
     int fd;                    /* of a file that each record is written to;
@@ -56,6 +57,7 @@ typedef struct mp_place {
     /* the file of the open segment, if there is one: see batch_file.h */
     atomic_bool open;
     int dir;
+    uint32_t *users; /* of `dir`: see batch_file.h */
     mp_lane_id lane;
     uint64_t run, number;
     uint64_t seq;      /* of the first record; 0: as its sequence number says */
@@ -106,8 +108,8 @@ typedef struct mp_entry {
 
 typedef struct mp_segment mp_segment;
 
-/* Open for reading; only segment.c writes, but for `next`, `ahead_ms` and the
- * first two times, which belong to the segment's holder. */
+/* Open for reading; only segment.c writes, but for `next`, `ahead_ms`,
+ * `gzip` and the first two times, which belong to the segment's holder. */
 struct mp_segment {
     mp_segment *next;
     int64_t born_ms, last_ms; /* mp_clock_mono_ms of first and last record */
@@ -118,6 +120,7 @@ struct mp_segment {
     bool adopted;      /* another process accepted the records */
     bool small;        /* made by mp_segment_small; never used again */
     size_t synced;     /* bytes of `used` that a loss of power would spare */
+    mp_buf gzip;       /* all of it as a body, compressed; empty: not at hand */
     int64_t ahead_ms;  /* what times of records that are added are ahead of
                         * those of entries: see mp_segment_shift_times */
     mp_place place;

@@ -7,9 +7,21 @@ static void start(mp_request *request, const mp_endpoint *endpoint,
     request->settings = mp_settings_retain(settings);
 }
 
+/* What came from a file is compressed already. */
+static bool take_compressed(mp_request *request, const mp_batch *batch) {
+    const mp_buf *kept = &batch->segment->gzip;
+    if (kept->len == 0 || !mp_batch_is_whole(batch))
+        return false;
+    mp_buf_add(&request->body, kept->data, kept->len);
+    request->raw_bytes = mp_batch_bytes(batch);
+    return true;
+}
+
 static void make_body(mp_request *request, const mp_batch *batch,
                       mp_gzip *gzip) {
     mp_buf raw = {0}, *json = gzip ? &raw : &request->body;
+    if (gzip && take_compressed(request, batch))
+        return;
     mp_batch_body(batch, json);
     request->raw_bytes = json->len;
     if (gzip && json->err)

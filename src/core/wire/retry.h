@@ -46,8 +46,8 @@ typedef struct mp_attempt {
     bool foreign;           /* Mixpanel did not write this */
     bool proven;            /* it wrote one that came by this route */
     bool trusted;           /* the route was answered 200 before */
-    bool singled_out;       /* others were taken while this was forbidden, or
-                             * since it was too large */
+    bool singled_out;       /* others were taken since this was last
+                             * forbidden, or was too large */
     int64_t retry_after_ms; /* 0: none */
     int64_t max_delay_ms;   /* max_retry_delay */
     double random;          /* [0, 1) */
