@@ -47,13 +47,13 @@ static int number_of(const mp_segment *segment, uint32_t i) {
     return n >= 1 && n <= RECORDS ? n : 0;
 }
 
-static void note_batch(mp_batch_file *file) {
+static void note_batch(const mp_spool *spool, mp_batch_file *file) {
     char ignored[MP_MESSAGE];
     mp_segment *segment = NULL;
     file->first = 1;
     file->last = RECORDS;
     mp_in_doubt doubt = file->in_doubt;
-    if (mp_spool_load(file, &segment, ignored) != 0) {
+    if (mp_spool_load(spool, file, &segment, ignored) != 0) {
         free(file);
         return;
     }
@@ -69,7 +69,7 @@ static void note_batch(mp_batch_file *file) {
 }
 
 static void adopt_all(const char *path) {
-    mp_reporter reporter = {quiet, NULL};
+    mp_reporter reporter = {quiet, NULL, NULL};
     char ignored[MP_MESSAGE];
     mp_adopted got;
     mp_spool *spool = mp_spool_new(path, "token", "https://host", "");
@@ -78,7 +78,7 @@ static void adopt_all(const char *path) {
     mp_spool_adopt(spool, UINT64_MAX, &reporter, &got, ignored);
     for (mp_batch_file *file = got.list, *next; file; file = next) {
         next = file->next;
-        note_batch(file);
+        note_batch(spool, file);
     }
     mp_spool_free(spool);
 }
@@ -118,11 +118,10 @@ static void lose_power(void) {
 
 static mp_project *open_here(void) {
     mp_project *project = open_project();
-    mp_settings *settings = mp_project_settings(project);
-    settings->fsync = power; /* nobody else has them yet */
+    mp_settings *settings = own_settings(project);
+    settings->fsync = power;
     settings->report_ambiguous = true;
     settings->flush_interval_ms = 1;
-    mp_settings_release(settings);
     return project;
 }
 
@@ -164,7 +163,8 @@ static bool send_one(mp_project *project, int64_t now_ms, int status) {
     for (int n = 1; n <= accepted; n++)
         asked[n] = true;
     mp_project_prepare(project, now_ms);
-    mp_request *request = mp_project_next_request(project, now_ms, &next_ms);
+    mp_request *request =
+        mp_project_next_request(project, MP_HOST, now_ms, &next_ms);
     if (!request)
         return false;
     const mp_batch *batch = ((mp_flight *)request)->batch;
@@ -266,9 +266,8 @@ static void adopt_and_send(bool with_power) {
     mp_project_maintain(next, now_ms += 1500);
     lose_power();
     memset(ended, true, sizeof ended);
-    mp_settings *settings = mp_project_settings(next);
+    mp_settings *settings = own_settings(next);
     settings->spool_max_bytes = 0; /* all is evicted */
-    mp_settings_release(settings);
     mp_project_maintain(next, now_ms);
     close_project(next);
     lose_power();
@@ -314,6 +313,50 @@ CASE(a_sync_that_failed_is_not_believed_the_second_time) {
         lose_power();
         finish();
     }
+}
+
+CASE(a_sync_that_fails_at_the_end_is_not_believed) {
+    start(true);
+    mp_project *project = open_here();
+    accept_event(project);
+    settle(project, mp_clock_mono_ms());
+    accept_event(project);
+    model_fails = 0;
+    close_project(project);
+    for (int n = 1; n <= accepted; n++)
+        on_disk[n] = true;
+    lose_power();
+    finish();
+}
+
+/* Only the oldest batch goes, whenever power is lost. */
+static void evict_one(bool with_power) {
+    start(with_power);
+    mp_project *project = open_here();
+    int64_t now_ms = mp_clock_mono_ms();
+    mp_settings *settings = project->settings;
+    uint64_t most = settings->max_queue_bytes;
+    while (accepted < 3) {
+        accept_event(project);
+        settle(project, now_ms += 1500);
+        settings->max_queue_bytes = 1; /* it leaves memory at once */
+        mp_project_maintain(project, now_ms);
+        settings->max_queue_bytes = most;
+    }
+    mp_stats stats = stats_of(project);
+    CHECK(stats.spooled == 3);
+    settings->spool_max_bytes = stats.spooled_bytes - 1;
+    ended[1] = true;
+    mp_project_maintain(project, now_ms);
+    CHECK(stats_of(project).dropped_evicted == 1);
+    close_project(project);
+    lose_power();
+    finish();
+}
+
+CASE(an_eviction_loses_only_what_it_evicts) {
+    evict_one(true);
+    evict_one(false);
 }
 
 /* ---- states ---- */
@@ -374,6 +417,8 @@ int main(void) {
     RUN(with_power_an_adoption_loses_nothing);
     RUN(with_process_an_adoption_loses_nothing);
     RUN(a_sync_that_failed_is_not_believed_the_second_time);
+    RUN(a_sync_that_fails_at_the_end_is_not_believed);
+    RUN(an_eviction_loses_only_what_it_evicts);
     RUN(a_state_is_the_old_one_or_the_new_one_whole);
     return unit_result();
 }

@@ -34,10 +34,52 @@ CASE(a_truncated_segment_gives_what_is_left_of_it) {
     leave(spool);
 }
 
-CASE(a_file_of_zeros_is_quarantined) {
+/* After a loss of power; nobody can have been told that it holds something. */
+CASE(a_spare_without_a_header_is_swept) {
+    static const char zeros[MP_SEGMENT_FILE];
+    static const size_t lengths[] = {0, 100, sizeof zeros};
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+        mp_spool *spool = enter();
+        mp_adopted got;
+        mp_segment_free(make(spool, 0));
+        damage(".open", (off_t)lengths[i], 0, zeros, lengths[i]);
+        die(spool);
+        CHECK(adopt(spool, &got) == NULL && got.quarantined == 0);
+        CHECK(reports == 0 && count_files("") == 0);
+        leave(spool);
+    }
+}
+
+static void leave_behind(const char *name) {
+    char path[4400];
+    snprintf(path, sizeof path, "%s/%s", run_path(), name);
+    int fd = open(path, O_CREAT | O_WRONLY, 0600);
+    CHECK(fd >= 0 && write(fd, "[", 1) == 1);
+    close(fd);
+}
+
+CASE(what_a_dead_process_did_not_finish_is_swept) {
     mp_spool *spool = enter();
     mp_adopted got;
-    static const char zeros[MP_SEGMENT_FILE];
+    mp_segment_free(make(spool, 0)); /* a spare */
+    leave_behind("events-1a212fc71595b81e-000000000001.v1.open.new");
+    leave_behind("events-1a212fc71595b81e-000000000001-2-1-0-1.v1.json.gz.new");
+    CHECK(count_files("") == 3);
+    mp_spool *other = open_spool();
+    CHECK(adopt(other, &got) == NULL); /* it lives */
+    mp_spool_free(other);
+    CHECK(count_files("") == 3);
+    die(spool);
+    CHECK(adopt(spool, &got) == NULL && reports == 0 && got.quarantined == 0);
+    CHECK(count_files("") == 0); /* and run_path finds one run, this one */
+    mp_spool_free(spool);
+    CHECK(rmdir(home) == 0);
+}
+
+CASE(records_behind_a_header_of_zeros_are_quarantined) {
+    mp_spool *spool = enter();
+    mp_adopted got;
+    static const char zeros[MP_SEGMENT_HEADER];
     mp_segment_free(with_events(spool, 1, 3));
     damage(".open", -1, 0, zeros, sizeof zeros);
     die(spool);
@@ -78,7 +120,8 @@ CASE(a_segment_of_a_future_version_is_left_as_it_is) {
     set_version(2);
     die(spool);
     CHECK(adopt(spool, &got) == NULL && got.quarantined == 0);
-    CHECK(reports == 1 && strstr(reported, "cannot read"));
+    CHECK(reports == 1 && strstr(reported, "a newer version of this module"));
+    CHECK(newer == 1);
     mp_spool_free(spool);
     spool = open_spool();
     set_version(1); /* that can be read */
@@ -102,7 +145,115 @@ CASE(a_batch_of_a_future_version_is_left_as_it_is) {
     die(spool);
     CHECK(adopt(spool, &got) == NULL && got.quarantined == 0);
     CHECK(reports == 1 && strstr(reported, "passed over events-"));
+    CHECK(newer == 1 && strstr(reported, "a newer version of this module"));
     CHECK(access(to, F_OK) == 0);
+    leave(spool);
+}
+
+/* Whatever is in it, also what would be swept of this version. */
+CASE(a_run_of_a_future_version_is_left_as_it_is) {
+    mp_spool *spool = enter();
+    mp_adopted got;
+    char run[4400], file[4500];
+    mp_segment_free(with_events(spool, 1, 3));
+    snprintf(run, sizeof run, "%s.v2", run_path());
+    snprintf(file, sizeof file, "%s/events.new", run);
+    CHECK(rename(run_path(), run) == 0);
+    int fd = open(file, O_CREAT | O_WRONLY, 0600);
+    CHECK(fd >= 0);
+    close(fd);
+    die(spool);
+    CHECK(adopt(spool, &got) == NULL && got.quarantined == 0);
+    CHECK(reports == 1 && newer == 1 && strstr(reported, ".v2: a newer"));
+    CHECK(access(file, F_OK) == 0);
+    mp_spool_free(spool);
+    spool = open_spool();
+    CHECK(count_files("") == 2);
+    leave(spool);
+}
+
+CASE(names_of_a_future_version_are_known) {
+    static const char *const future[] = {
+        "events-1a212fc71595b81e-000000000001.v2.open",
+        "1a212fc71595b81e.v2",
+        "x.v10.json.zst",
+        "x.v2.json.gz.new",
+        "a.v.v2",
+        "x.v99999999999999999"};
+    static const char *const others[] = {
+        "events-1a212fc71595b81e-000000000001.v1.open",
+        "1a212fc71595b81e",
+        "x.v1.json.gz.new",
+        "x.v2x",
+        "x.v",
+        "v2",
+        "x.v0.open"};
+    for (size_t i = 0; i < sizeof future / sizeof *future; i++)
+        CHECK(mp_batch_file_is_newer(future[i]));
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        CHECK(!mp_batch_file_is_newer(others[i]));
+}
+
+/* ---- version 0.1 ---- */
+
+static void put(const char *path, const void *bytes, size_t n, off_t at) {
+    int fd = open(path, O_CREAT | O_WRONLY, 0600);
+    CHECK(fd >= 0 && pwrite(fd, bytes, n, at) == (ssize_t)n);
+    close(fd);
+}
+
+/* As that version wrote it: nothing here may change with the code. */
+static void write_0_1(void) {
+    char run[256], path[512], command[1024];
+    snprintf(run, sizeof run, "%s/189ce8120cb5b7a7a5f159b128d8ecea", home);
+    CHECK(mkdir(run, 0700) == 0);
+    strcat(run, "/1a212fc71595b81e");
+    CHECK(mkdir(run, 0700) == 0);
+    snprintf(command, sizeof command,
+             "echo '[%s,\n{\"event\":\"F\",\"properties\":{}}]' | tr -d "
+             "'\\n' | sed 's/},{/},\\n{/' | gzip > %s/"
+             "events-1a212fc71595b81e-000000000001-2-1-0-1795614863583.v1.json."
+             "gz",
+             event(1), run);
+    CHECK(system(command) == 0);
+    snprintf(path, sizeof path,
+             "%s/people-1a212fc71595b81e-000000000001.v1.open", run);
+    static const char line[] =
+        "{\"$token\":\"token\",\"$distinct_id\":\"u\",\"$add\":{\"n\":1}},\n";
+    const uint32_t words[] = {1, 0}; /* version, to the end */
+    const uint64_t seq = 7, used = sizeof line - 1;
+    const uint32_t doubt[] = {2, 0};
+    put(path, "mpsegmnt", 8, 0);
+    put(path, words, sizeof words, 8);
+    put(path, &seq, sizeof seq, 16);
+    put(path, doubt, sizeof doubt, 24);
+    put(path, &used, sizeof used, 32);
+    put(path, line, sizeof line - 1, 4096);
+    put(path, "", 1, 4096 + 1114112 - 1);
+}
+
+CASE(what_0_1_wrote_is_read) {
+    mp_spool *spool = enter();
+    mp_adopted got;
+    mp_segment *read = NULL;
+    write_0_1();
+    mp_batch_file *list = adopt(spool, &got);
+    CHECK(length(list) == 2 && reports == 0 && newer == 0);
+    for (mp_batch_file *s = list, *next; s; s = next) {
+        next = s->next;
+        s->first = 1;
+        s->last = 2;
+        bool people = s->lane == MP_LANE_PEOPLE;
+        CHECK(s->count == (people ? 1 : 2) && s->seq == (people ? 7 : 1));
+        CHECK(s->in_doubt ==
+              (people ? MP_IN_DOUBT_NON_IDEMPOTENT : MP_IN_DOUBT_NONE));
+        CHECK(s->run == UINT64_C(0x1a212fc71595b81e));
+        CHECK(people || (s->attempt == 1 && s->wall_ms == 1795614863583));
+        CHECK(mp_spool_load(spool, s, &read, why) == 0);
+        CHECK(memcmp(read->data, people ? "{\"$token\"" : event(1), 9) == 0);
+        mp_spool_discard(read, why);
+        mp_segment_free(read);
+    }
     leave(spool);
 }
 
@@ -112,7 +263,7 @@ static void check_unreadable(void) {
     mp_segment *read = NULL;
     CHECK(length(adopt(spool, &got)) == 1);
     got.list->first = 1;
-    CHECK(mp_spool_load(got.list, &read, why) == EBADMSG && why[0]);
+    CHECK(mp_spool_load(spool, got.list, &read, why) == EBADMSG && why[0]);
     CHECK(mp_spool_quarantine(got.list, why) == 0);
     CHECK(count_files(".json.gz.bad") == 1 && count_files("") == 1);
     free_list(got.list);
@@ -174,7 +325,7 @@ CASE(a_planted_link_is_not_followed) {
     CHECK(rename(path, secret) == 0 && symlink(secret, path) == 0);
     die(spool);
     CHECK(length(adopt(spool, &got)) == 1);
-    CHECK(mp_spool_load(got.list, &read, why) == ELOOP && read == NULL);
+    CHECK(mp_spool_load(spool, got.list, &read, why) == ELOOP && read == NULL);
     CHECK(strstr(why, "cannot read events-") != NULL);
     CHECK(count_files(".json.gz") == 1 && count_files("") == 1);
     CHECK(unlink(secret) == 0);
@@ -185,10 +336,15 @@ CASE(a_planted_link_is_not_followed) {
 
 int main(void) {
     RUN(a_truncated_segment_gives_what_is_left_of_it);
-    RUN(a_file_of_zeros_is_quarantined);
+    RUN(a_spare_without_a_header_is_swept);
+    RUN(what_a_dead_process_did_not_finish_is_swept);
+    RUN(records_behind_a_header_of_zeros_are_quarantined);
     RUN(a_line_that_is_no_record_does_not_cost_the_others);
     RUN(a_segment_of_a_future_version_is_left_as_it_is);
     RUN(a_batch_of_a_future_version_is_left_as_it_is);
+    RUN(a_run_of_a_future_version_is_left_as_it_is);
+    RUN(names_of_a_future_version_are_known);
+    RUN(what_0_1_wrote_is_read);
     RUN(a_damaged_batch_is_quarantined_whole);
     RUN(a_batch_with_another_count_is_quarantined);
     RUN(a_planted_link_is_not_followed);

@@ -1,28 +1,16 @@
 /* The n-th call of each kind fails, for every n until nothing fails any
  * more: what was accepted onto the disk is found again, and what went wrong
  * was told. */
+#include "failing_files.h"
 #include "spool_helper.h"
-
-typedef enum call {
-    OPEN,
-    WRITE,
-    ALLOCATE,
-    MAP,
-    SYNC,
-    SYNC_MAP,
-    RENAME,
-    UNLINK,
-    MKDIR,
-    LOCK,
-    READ,
-    CALLS
-} call;
 
 static int left[CALLS]; /* before one fails; below 0: none does any more */
 static int error;
 static bool failed;
 
 static bool fails(call which) {
+    if (which == RMDIR)
+        which = UNLINK;
     if (left[which]-- != 0)
         return false;
     errno = error;
@@ -30,87 +18,17 @@ static bool fails(call which) {
     return true;
 }
 
-static int do_open(int dir, const char *path, unsigned flags) {
-    return fails(OPEN) ? -1 : mp_file_system.open(dir, path, flags);
-}
-
-static int64_t do_write(int fd, const void *bytes, size_t n, int64_t at) {
-    return fails(WRITE) ? -1 : mp_file_system.write(fd, bytes, n, at);
-}
-
-static int do_allocate(int fd, size_t bytes) {
-    return fails(ALLOCATE) ? -1 : mp_file_system.allocate(fd, bytes);
-}
-
-static void *do_map(int fd, size_t bytes) {
-    return fails(MAP) ? NULL : mp_file_system.map(fd, bytes);
-}
-
-static int do_sync(int fd) {
-    return fails(SYNC) ? -1 : mp_file_system.sync(fd);
-}
-
-static int do_sync_map(void *map, size_t bytes) {
-    return fails(SYNC_MAP) ? -1 : mp_file_system.sync_map(map, bytes);
-}
-
-static int do_rename(int a, const char *from, int b, const char *to) {
-    return fails(RENAME) ? -1 : mp_file_system.rename(a, from, b, to);
-}
-
-static int do_unlink(int dir, const char *path) {
-    return fails(UNLINK) ? -1 : mp_file_system.unlink(dir, path);
-}
-
-static int do_rmdir(int dir, const char *path) {
-    return fails(UNLINK) ? -1 : mp_file_system.rmdir(dir, path);
-}
-
-static int do_mkdir(int dir, const char *path) {
-    return fails(MKDIR) ? -1 : mp_file_system.mkdir(dir, path);
-}
-
-static int do_lock(int fd) {
-    return fails(LOCK) ? -1 : mp_file_system.lock(fd);
-}
-
 static int do_unlock(int fd) {
     return fails(LOCK) ? -1 : mp_file_system.unlock(fd);
 }
 
-static int64_t do_read(int fd, void *bytes, size_t n) {
-    return fails(READ) ? -1 : mp_file_system.read(fd, bytes, n);
-}
-
-static bool no_reserves(int fd) {
-    (void)fd;
-    return false;
-}
-
-static mp_file_calls faulty;
-
 static void arm(call which, int n, bool mapped) {
-    faulty = mp_file_system;
-    faulty.open = do_open;
-    faulty.write = do_write;
-    faulty.allocate = do_allocate;
-    faulty.map = do_map;
-    faulty.sync = do_sync;
-    faulty.sync_map = do_sync_map;
-    faulty.rename = do_rename;
-    faulty.unlink = do_unlink;
-    faulty.mkdir = do_mkdir;
-    faulty.rmdir = do_rmdir;
-    faulty.lock = do_lock;
-    faulty.unlock = do_unlock;
-    faulty.read = do_read;
-    if (!mapped)
-        faulty.reserves = no_reserves;
     for (int i = 0; i < CALLS; i++)
         left[i] = -1;
     left[which] = n;
     failed = false;
-    mp_file_use(&faulty);
+    use_failing_files(mapped);
+    faulty.unlock = do_unlock;
 }
 
 /* ---- the book of records ---- */
@@ -202,7 +120,7 @@ static void live(mp_spool *spool) {
     mp_batch_file *file = seal_records(spool, waiting, 4, 6);
     if (file) {
         mp_segment *read = NULL;
-        if (fine(mp_spool_load(file, &read, why))) {
+        if (fine(mp_spool_load(spool, file, &read, why))) {
             CHECK(read->count == 3);
             read->place.sealed = NULL;
             mp_segment_free(read);
@@ -225,7 +143,7 @@ static void inherit(mp_spool *spool) {
         s->first = 1;
         s->last = 9;
         mp_segment *read = NULL;
-        if (!fine(mp_spool_load(s, &read, why))) {
+        if (!fine(mp_spool_load(spool, s, &read, why))) {
             free(s);
             continue;
         }
@@ -251,7 +169,7 @@ static void collect(mp_spool *spool) {
         s->first = 1;
         s->last = 9;
         mp_segment *read = NULL;
-        CHECK(mp_spool_load(s, &read, why) == 0);
+        CHECK(mp_spool_load(spool, s, &read, why) == 0);
         if (!read)
             continue;
         note_found(read);

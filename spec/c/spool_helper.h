@@ -23,7 +23,8 @@ static inline void note(void *user, const char *message) {
     reports++;
 }
 
-static const mp_reporter reporter = {note, NULL};
+static uint64_t newer;
+static const mp_reporter reporter = {note, NULL, &newer};
 
 static inline mp_spool *open_spool(void) {
     mp_spool *spool = mp_spool_new(home, "token", "https://host", "");
@@ -36,6 +37,7 @@ static inline mp_spool *enter(void) {
     CHECK(mkdtemp(home) != NULL);
     reported[0] = '\0';
     reports = 0;
+    newer = 0;
     return open_spool();
 }
 
@@ -50,41 +52,63 @@ static inline void die(mp_spool *spool) {
     mp_spool_after_fork_child(spool);
 }
 
-/* Writes the path of the only entry of a directory to `out`. */
-static inline void only_entry(const char *path, char out[4096]) {
+/* Writes the path of the first entry of a directory, by its name, to `out`. */
+static inline void first_entry(const char *path, char out[4096]) {
+    char first[256] = "";
     DIR *list = opendir(path);
-    out[0] = '\0';
+    for (struct dirent *e; list && (e = readdir(list));)
+        if (e->d_name[0] != '.' && (!*first || strcmp(e->d_name, first) < 0))
+            snprintf(first, sizeof first, "%.255s", e->d_name);
+    if (list)
+        closedir(list);
+    CHECK(*first != '\0');
+    snprintf(out, 4096, "%.3800s/%.255s", path, first);
+}
+
+/* The directory of the only project. */
+static inline const char *project_path(void) {
+    static char project[4096];
+    first_entry(home, project);
+    return project;
+}
+
+/* The directory of the oldest run. */
+static inline const char *run_path(void) {
+    static char run[4096];
+    first_entry(project_path(), run);
+    return run;
+}
+
+static inline bool ends_so(const char *name, const char *ending) {
+    size_t len = strlen(name), m = strlen(ending);
+    return name[0] != '.' && len >= m && strcmp(name + len - m, ending) == 0;
+}
+
+static inline int files_of(const char *run, const char *ending,
+                           char name[MP_BATCH_FILE_NAME]) {
+    DIR *list = opendir(run);
     int n = 0;
     for (struct dirent *e; list && (e = readdir(list));)
-        if (e->d_name[0] != '.') {
-            snprintf(out, 4096, "%.3800s/%.255s", path, e->d_name);
+        if (ends_so(e->d_name, ending)) {
+            snprintf(name, MP_BATCH_FILE_NAME, "%.127s", e->d_name);
             n++;
         }
     if (list)
         closedir(list);
-    CHECK(n == 1);
+    return n;
 }
 
-/* The directory of the only run. */
-static inline const char *run_path(void) {
-    static char project[4096], run[4096];
-    only_entry(home, project);
-    only_entry(project, run);
-    return run;
-}
-
-/* The names of the files of the only run whose ends match, and how many. */
+/* The names of the files of all runs whose ends match, and how many. */
 static inline int files(const char *ending, char name[MP_BATCH_FILE_NAME]) {
-    DIR *list = opendir(run_path());
+    char run[4400];
+    const char *project = project_path();
+    DIR *list = opendir(project);
     int n = 0;
-    for (struct dirent *e; list && (e = readdir(list));) {
-        size_t len = strlen(e->d_name), m = strlen(ending);
-        if (e->d_name[0] != '.' && len >= m &&
-            strcmp(e->d_name + len - m, ending) == 0) {
-            snprintf(name, MP_BATCH_FILE_NAME, "%.127s", e->d_name);
-            n++;
+    for (struct dirent *e; list && (e = readdir(list));)
+        if (e->d_name[0] != '.') {
+            snprintf(run, sizeof run, "%.3800s/%.255s", project, e->d_name);
+            n += files_of(run, ending, name);
         }
-    }
     if (list)
         closedir(list);
     return n;

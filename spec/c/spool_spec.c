@@ -101,6 +101,7 @@ CASE(a_batch_from_before_1970_is_found_by_others) {
 CASE(a_batch_is_read_back_as_it_was) {
     mp_spool *spool = enter();
     mp_segment *segment = make(spool, 2), *read = NULL;
+    mp_buf body = {0};
     seqs = 0;
     add(segment, "{\"$token\":\"t\",\"$distinct_id\":\"a\",\"$set\":{}}");
     add(segment, "{\"$token\":\"t\",\"$distinct_id\":\"b\",\"$add\":{\"n\":"
@@ -108,9 +109,14 @@ CASE(a_batch_is_read_back_as_it_was) {
     add(segment, "{\"$token\":\"t\",\"$distinct_id\":\"a\",\"$append\":{\"x\":"
                  "\"\\u0000\"}}");
     mp_batch_file *file = seal(spool, segment);
-    CHECK(mp_spool_load(file, &read, why) == 0);
+    CHECK(mp_spool_load(spool, file, &read, why) == 0);
     CHECK(read->count == 3 && read->used == segment->used);
     CHECK(memcmp(read->data, segment->data, segment->used) == 0);
+    CHECK(read->gzip.len > 0 && segment->gzip.len == 0);
+    CHECK(mp_gunzip_add(&body, read->gzip.data, read->gzip.len, 1000) == MP_OK);
+    CHECK(body.len == read->used && body.data[body.len - 1] == ']');
+    CHECK(memcmp(body.data + 1, read->data, read->used - 2) == 0);
+    mp_buf_free(&body);
     for (uint32_t i = 0; i < 3; i++) {
         CHECK(read->entries[i].seq == base + i + 1);
         CHECK(read->entries[i].offset == segment->entries[i].offset);
@@ -135,7 +141,7 @@ CASE(an_event_read_back_has_its_time_and_kind) {
     add(segment, "{\"event\":\"$identify\",\"properties\":{}}");
     add(segment, "{\"event\":\"$merge\",\"properties\":{\"time\":-5}}");
     mp_batch_file *file = seal(spool, segment);
-    CHECK(mp_spool_load(file, &read, why) == 0);
+    CHECK(mp_spool_load(spool, file, &read, why) == 0);
     CHECK(read->entries[0].time_ms == 1795460000123);
     CHECK(read->entries[0].kind == MP_PLAIN);
     CHECK(read->entries[1].kind == MP_IDENTITY &&
@@ -169,7 +175,7 @@ CASE(what_a_dead_process_left_is_adopted_in_order) {
         next = s->next;
         s->first = s == first ? 1 : 4;
         s->last = 9;
-        CHECK(mp_spool_load(s, &read, why) == 0);
+        CHECK(mp_spool_load(spool, s, &read, why) == 0);
         CHECK(read->adopted && read->count == s->count);
         CHECK(memcmp(read->data, event((int)s->first), 20) == 0);
         CHECK(read->entries[0].seq == s->first);
@@ -237,7 +243,7 @@ CASE(a_run_comes_behind_one_of_a_clock_that_was_ahead) {
     CHECK(rename(run_path(), ahead) == 0);
     die(spool);
     mp_segment_free(with_events(spool, 2, 2));
-    CHECK(spool->runs[0].id > UINT64_C(0x7000000000000000));
+    CHECK(spool->run->run.id > UINT64_C(0x7000000000000000));
     leave(spool);
 }
 
@@ -247,7 +253,7 @@ CASE(a_process_without_its_directory_adopts_all_the_same) {
     mp_segment_free(make(spool, 0));
     remove_tree(run_path());
     mp_segment_free(with_events(dead, 1, 2));
-    mp_file_close(dead->runs[0].dir); /* and with it the lock */
+    mp_file_close(dead->run->run.dir); /* and with it the lock */
     CHECK(length(adopt(spool, &got)) == 1 && got.list->count == 2);
     free_list(got.list);
     mp_spool_after_fork_child(dead);
@@ -331,6 +337,21 @@ CASE(a_directory_that_vanished_is_made_again) {
     free(file);
     mp_segment_free(a);
     mp_segment_free(b);
+    leave(spool);
+}
+
+CASE(a_directory_may_vanish_any_number_of_times) {
+    mp_spool *spool = enter();
+    for (int i = 0; i < 100; i++) {
+        remove_tree(home);
+        mp_segment *a = with_events(spool, 1, 2);
+        CHECK(count_files(".open") == 1);
+        remove_tree(home);
+        mp_batch_file *file = seal(spool, a);
+        CHECK(count_files(".json.gz") == 1);
+        free(file);
+        mp_segment_free(a);
+    }
     leave(spool);
 }
 
@@ -419,6 +440,7 @@ int main(void) {
     RUN(a_link_is_no_spool);
     RUN(a_spool_whose_parent_is_missing_says_so);
     RUN(a_directory_that_vanished_is_made_again);
+    RUN(a_directory_may_vanish_any_number_of_times);
     RUN(runs_of_the_same_moment_have_directories_of_their_own);
     RUN(rejected_records_are_kept_short);
     return unit_result();

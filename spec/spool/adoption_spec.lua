@@ -52,6 +52,18 @@ describe("a client with a spool", function()
     mp:close()
   end)
 
+  it("delivers what was left also as a script that tracks and ends", function()
+    for i = 1, 5 do
+      spool = here.spool .. "-" .. i
+      here.spool = spool
+      crash [[for i = 1, 10 do mp:track("Old", { distinct_id = "u", n = i }) end]]
+      server:reset()
+      run({ spool = spool, api_host = server.url }, [[mp:track("New", { distinct_id = "u" })]])
+      assert.equal(11, #server:records "/track", "script " .. i)
+      assert.equal("", files "*")
+    end
+  end)
+
   it("sends profiles that were left before newer ones, in order", function()
     crash [[for i = 1, 2500 do mp.people:set("u", "n", i) end]]
     crash [[for i = 2501, 2600 do mp.people:set("u", "n", i) end]]

@@ -103,8 +103,8 @@ describe("a spool on a disk that fails", function()
   end
 
   -- A process that tracks the events from..to and is killed; `as`: a prefix
-  -- of its command; `message`: of a report that it waits for.
-  local function crash(from, to, as, message)
+  -- of its command; `message`: of a report that it waits for; `io_kind`: spool_io.
+  local function crash(from, to, as, message, io_kind)
     local path = home .. "/program.lua"
     local file = assert(io.open(path, "w"))
     file:write(
@@ -114,6 +114,7 @@ describe("a spool on a disk that fails", function()
         api_host = server.url,
         name = "disk" .. made,
         flush_interval = 3600,
+        spool_io = io_kind,
       }),
       "local mp = require('mixpanel').new('projecttoken', options)\n",
       ("for i = %d, %d do\n"):format(from, to),
@@ -177,8 +178,9 @@ describe("a spool on a disk that fails", function()
 
   it("that can take blocks back gets each record by a write, and says so", function()
     mount_overlay ""
-    local text = crash(1, 5000)
-    assert.truthy(text:find("each record is written to it when it is tracked", 1, true), text)
+    local message = "each record is written to it when it is tracked"
+    local text = crash(1, 5000, nil, message)
+    assert.truthy(text:find(message, 1, true), text)
     local mp = client()
     settle(mp)
     check_delivered(5000)
@@ -195,6 +197,27 @@ describe("a spool on a disk that fails", function()
     collectgarbage()
     socket.sleep(0.2)
     shell("umount -l " .. mount .. "/merged")
+  end)
+
+  it("is written to and never mapped with spool_io, whatever it is", function()
+    local text = crash(1, 100, "", "", "written")
+    assert.equal("0", text:match "^%d+") -- errors; no report says that it is slow
+    local sizes = output(("find %s -name '*.open' -size +200k | wc -l"):format(spool))
+    assert.equal("0", sizes:match "%d+") -- a mapped one has 1.1 MiB
+    local all = output(("find %s -name '*.open' | wc -l"):format(spool))
+    assert.is_true(tonumber(all:match "%d+") > 0) -- the spare is another
+    local mp = client { spool_io = "written" }
+    settle(mp)
+    assert.is_true(mp:set_config { spool_io = "mapped" })
+    check_delivered(100)
+    mp:close()
+    assert.has_error(
+      function()
+        client { spool_io = "fast" }
+      end,
+      "bad argument #2 to 'new' (option 'spool_io': got \"fast\", "
+        .. 'expected "mapped" or "written")'
+    )
   end)
 
   it("that was full when a record was written gets it at the exit", function()

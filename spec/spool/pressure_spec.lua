@@ -21,8 +21,8 @@ describe("a client with a spool", function()
       ("local host = %q"):format(host)
         .. [[
       local others = {}
-      for i = 1, 32 do -- one each, as long as none was answered
-        local options = { api_host = host, max_batch_size = 1, exit_timeout = 0 }
+      for i = 1, 32 do -- of as many hosts: one each, as long as none answers
+        local options = { api_host = host .. "/" .. i, max_batch_size = 1, exit_timeout = 0 }
         options.request_timeout = 300
         others[i] = mixpanel.new("token" .. i, options)
         for _ = 1, 2 do others[i]:track("E", { distinct_id = "u" }) end

@@ -10,6 +10,20 @@ enum {
     RANDOM_BITS = 20 /* of a run's number; the others are its start in ms */
 };
 
+void mp_batch_file_free(mp_batch_file *file) {
+    if (file && file->users)
+        --*file->users;
+    free(file);
+}
+
+void mp_batch_file_free_all(mp_batch_file **list) {
+    while (*list) {
+        mp_batch_file *next = (*list)->next;
+        mp_batch_file_free(*list);
+        *list = next;
+    }
+}
+
 void mp_batch_file_name(const mp_batch_file *file,
                         char out[MP_BATCH_FILE_NAME]) {
     if (file->number > 0) {
@@ -113,6 +127,48 @@ bool mp_batch_file_parse_run(const char *name, uint64_t *run) {
     return strcmp(name, again) == 0;
 }
 
+bool mp_batch_file_is_newer(const char *name) {
+    for (const char *at = name; (at = strstr(at, ".v")); at += 2) {
+        size_t digits = strspn(at + 2, "0123456789");
+        char end = at[2 + digits];
+        if (digits > 0 && (end == '.' || end == '\0') &&
+            strtoul(at + 2, NULL, 10) > MP_BATCH_FILE_VERSION)
+            return true;
+    }
+    return false;
+}
+
+bool mp_batch_file_is_ordered(const char *name) {
+    mp_batch_file file; /* most names are told by their beginning */
+    return parse_lane(name, &file.lane) && mp_endpoints[file.lane].ordered &&
+           (mp_batch_file_parse(name, &file) ||
+            mp_batch_file_parse_open(name, &file));
+}
+
 bool mp_batch_file_before(const mp_batch_file *a, const mp_batch_file *b) {
     return a->run != b->run ? a->run < b->run : a->seq < b->seq;
+}
+
+static int by_acceptance(const void *a, const void *b) {
+    const mp_batch_file *x = *(mp_batch_file *const *)a,
+                        *y = *(mp_batch_file *const *)b;
+    if (x->run == y->run && x->seq == y->seq) /* not known yet of open ones */
+        return (x->number > y->number) - (x->number < y->number);
+    return mp_batch_file_before(x, y) ? -1 : 1;
+}
+
+void mp_batch_file_sort(mp_batch_file **list) {
+    size_t n = 0, i = 0;
+    for (const mp_batch_file *s = *list; s; s = s->next)
+        n++;
+    mp_batch_file **all = n > 1 ? malloc(n * sizeof(mp_batch_file *)) : NULL;
+    if (!all)
+        return;
+    for (mp_batch_file *s = *list; s; s = s->next)
+        all[i++] = s;
+    qsort(all, n, sizeof(mp_batch_file *), by_acceptance);
+    for (i = 0; i < n; i++)
+        all[i]->next = i + 1 < n ? all[i + 1] : NULL;
+    *list = all[0];
+    free(all);
 }

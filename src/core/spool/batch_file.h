@@ -11,7 +11,8 @@
 #include <stdint.h>
 
 enum {
-    MP_BATCH_FILE_NAME = 128
+    MP_BATCH_FILE_NAME = 128,
+    MP_BATCH_FILE_VERSION = 1 /* of all formats of a spool: the "v1" in names */
 };
 
 /* Which of a batch's records were in a request whose fate is not known. */
@@ -47,8 +48,14 @@ struct mp_batch_file {
     /* what its lane knows of it: see batch.h */
     uint32_t sends, server_errors;
     int dir;         /* in which the file is */
+    uint32_t *users; /* of an adopted run's `dir`, this batch among them: see
+                      * held.h; NULL: the run is this process's own */
     uint64_t number; /* of the open segment that it still is; 0: sealed */
 };
+
+/* Frees a batch that has no owner any more; NULL is allowed. The file stays. */
+void mp_batch_file_free(mp_batch_file *file);
+void mp_batch_file_free_all(mp_batch_file **list); /* which is empty then */
 
 /* "events-019abc…-000000000001-2000-0-0-1795460000123.v1.json.gz", or what
  * mp_batch_file_open_name says while it has a `number`. */
@@ -71,7 +78,18 @@ bool mp_batch_file_parse(const char *name, mp_batch_file *out);
 bool mp_batch_file_parse_open(const char *name, mp_batch_file *out);
 bool mp_batch_file_parse_run(const char *name, uint64_t *run);
 
+/* True for what a newer version of this module made, a file or a run: the name
+ * says its format, as "events-….v2.json.gz". */
+bool mp_batch_file_is_newer(const char *name);
+
+/* True for the name of a batch or an open segment of a lane with order. */
+bool mp_batch_file_is_ordered(const char *name);
+
 /* True if a comes before b in the order in which they were accepted. */
 bool mp_batch_file_before(const mp_batch_file *a, const mp_batch_file *b);
+
+/* Sorts a list in that order; of open segments, whose first number is not known
+ * before they are read, by their own. Out of memory it stays as it is. */
+void mp_batch_file_sort(mp_batch_file **list);
 
 #endif

@@ -56,11 +56,6 @@ static bool parse_damaged(const char *name, mp_batch_file *out) {
     return n < (int)sizeof kept && parse(kept, out);
 }
 
-static bool is_newer(const char *name) {
-    const char *v = strstr(name, ".v");
-    return v && strtoul(v + 2, NULL, 10) > MP_SEGMENT_VERSION;
-}
-
 static kind classify(const char *name, mp_batch_file *file) {
     if (parse(name, file))
         return file->number > 0 ? OPEN : BATCH;
@@ -69,7 +64,7 @@ static kind classify(const char *name, mp_batch_file *file) {
     if (strcmp(name, "rejected.jsonl") == 0 ||
         strcmp(name, "rejected.old.jsonl") == 0)
         return REJECTED;
-    if (is_newer(name))
+    if (mp_batch_file_is_newer(name))
         return NEWER;
     return ends_with(name, ".new") ? UNFINISHED : OTHER;
 }
@@ -102,7 +97,7 @@ static void judge(const mp_batch_file *file, int err, uint32_t count,
 static int read_file(int dir, const char *path, mp_batch_file *file,
                      mp_segment **out, char problem[MP_MESSAGE]) {
     mp_buf content = {0};
-    uint32_t others = 0;
+    mp_lines lines = {0};
     *out = NULL;
     *problem = '\0';
     int err = mp_file_read(dir, path, MP_SPOOL_FILE, &content);
@@ -111,9 +106,9 @@ static int read_file(int dir, const char *path, mp_batch_file *file,
     if (err == 0) {
         mp_batch_file seen = *file;
         err = file->number > 0
-                  ? mp_spool_read_open(&seen, &content, *out, &others)
-                  : mp_spool_read_sealed(file, &content, *out, &others);
-        judge(file, err, (*out)->count, others, problem);
+                  ? mp_spool_read_open(&seen, &content, *out, &lines)
+                  : mp_spool_read_sealed(file, &content, *out, &lines);
+        judge(file, err, (*out)->count, lines.others, problem);
     }
     mp_buf_free(&content);
     if (err == 0 || *problem)
@@ -244,6 +239,8 @@ static bool list_file(const char *name, void *user) {
     mp_batch_file file;
     mp_file_info seen;
     int64_t wall_ms;
+    if (mp_run_is_mark(name))
+        return true;
     if (mp_file_look(l->run->dir, name, &seen) != 0)
         return true; /* it was delivered, or adopted */
     kind k = classify(name, &file);
@@ -265,14 +262,6 @@ static bool list_file(const char *name, void *user) {
     return out->err == MP_OK;
 }
 
-static bool is_own(const mp_spool *spool, uint64_t id) {
-    int last = atomic_load(&spool->run);
-    for (int i = 0; i <= last; i++)
-        if (spool->runs[i].id == id)
-            return true;
-    return false;
-}
-
 static void list_run(const mp_run_seen *run, void *user) {
     listing *l = user;
     mp_buf *out = &l->runs;
@@ -283,7 +272,9 @@ static void list_run(const mp_run_seen *run, void *user) {
     add_text(out, "name", name);
     add_number(out, "started", (double)mp_batch_file_run_ms(run->id) / 1000);
     add_boolean(out, "alive", run->alive);
-    add_boolean(out, "own", is_own(l->spool, run->id));
+    add_boolean(out, "own",
+                mp_spool_is_own(l->spool, run->id) ||
+                    mp_held_has(&l->spool->held, run->id));
     if (run->pid > 0)
         add_number(out, "pid", (double)run->pid);
     add_name(out, "files");

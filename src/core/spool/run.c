@@ -22,6 +22,15 @@ static void say_why(char message[MP_MESSAGE], const char *what,
     snprintf(message, MP_MESSAGE, "spool: %s %.110s: %.100s", what, name, why);
 }
 
+void mp_report_newer(const mp_reporter *reporter, const char *name) {
+    char message[MP_MESSAGE];
+    say_why(message, "passed over", name,
+            "a newer version of this module made it, and it is left as it is");
+    reporter->report(reporter->user, message);
+    if (reporter->newer)
+        ++*reporter->newer;
+}
+
 static int say(char message[MP_MESSAGE], const char *what, const char *name,
                int err) {
     char text[MP_SYSERR];
@@ -146,18 +155,60 @@ void mp_run_end(const mp_run_place *place, mp_run *run) {
     run->dir = -1;
 }
 
+/* ---- the lock of the profiles ---- */
+
+static const char profiles_lock[] = "profiles.lock";
+
+int mp_run_lock_profiles(const mp_run_place *place, int *lock,
+                         char message[MP_MESSAGE]) {
+    int root, dir;
+    *lock = -1;
+    int err = enter_project(place, false, &root, &dir, message);
+    bool entered = err == 0;
+    for (int i = 0; i < ATTEMPTS && entered; i++) { /* others remove it */
+        err = mp_file_mkdir(dir, profiles_lock);
+        if (err == 0 || err == EEXIST)
+            err = mp_file_lock_dir(dir, profiles_lock, lock);
+        if (err != ENOENT)
+            break;
+    }
+    mp_file_close(dir);
+    mp_file_close(root);
+    if (err != 0)
+        *lock = -1;
+    return entered && err != 0 && err != EWOULDBLOCK
+               ? say(message, "cannot lock", profiles_lock, err)
+               : err;
+}
+
+void mp_run_unlock_profiles(const mp_run_place *place, int *lock) {
+    char ignored[MP_MESSAGE];
+    int root, dir;
+    if (*lock < 0)
+        return;
+    if (enter_project(place, false, &root, &dir, ignored) == 0)
+        mp_file_rmdir(dir, profiles_lock);
+    mp_file_unlock_dir(*lock);
+    mp_file_close(dir);
+    mp_file_close(root);
+    *lock = -1;
+}
+
 /* ---- dead runs ---- */
 
 /* Names of directories, sorted. */
 typedef struct names {
     uint64_t *runs;
     size_t count, room;
-    bool full; /* out of memory */
+    bool full;                   /* out of memory */
+    const mp_reporter *reporter; /* NULL: nobody is told of newer ones */
 } names;
 
 static bool collect_run(const char *name, void *user) {
     names *all = user;
     uint64_t run;
+    if (all->reporter && mp_batch_file_is_newer(name))
+        mp_report_newer(all->reporter, name);
     if (!mp_batch_file_parse_run(name, &run))
         return true;
     if (all->count == all->room) {
@@ -180,23 +231,28 @@ static int by_start(const void *a, const void *b) {
 }
 
 static void visit_run(const mp_run_place *place, int project, uint64_t id,
-                      void (*visit)(const mp_run *dead, void *user), void *user,
+                      const mp_run_visitor *visitor,
                       const mp_reporter *reporter) {
     char name[MP_BATCH_FILE_NAME], message[MP_MESSAGE], why[MP_MESSAGE];
     char text[MP_SYSERR];
     mp_run dead = {.id = id};
     mp_batch_file_run_name(id, name);
+    if (!visitor->admits(project, name, visitor->user))
+        return;
     int err = mp_file_lock_dir(project, name, &dead.dir);
-    if (err == EWOULDBLOCK || err == ENOENT) /* alive, or just adopted */
+    if (err == EWOULDBLOCK) /* alive, or adopted */
+        visitor->locked(project, &dead, name, visitor->user);
+    if (err == EWOULDBLOCK || err == ENOENT)
         return;
     snprintf(why, sizeof why, "%s", mp_syserr_text(err, text));
+    bool kept = false;
     if (err == 0) {
         err = mp_trust_check(dead.dir, place->trust, why);
-        if (err == 0) {
-            visit(&dead, user);
+        kept = err == 0 && visitor->visit(&dead, visitor->user);
+        if (err == 0 && !kept)
             mp_file_rmdir(project, name); /* unless something is left */
-        }
-        mp_file_unlock_dir(dead.dir);
+        if (!kept)
+            mp_file_unlock_dir(dead.dir);
     }
     if (err != 0) {
         say_why(message, "passed over the directory", name, why);
@@ -256,17 +312,16 @@ static void tell_trust(const mp_run_place *place, int root, int dir,
     reporter->report(reporter->user, message);
 }
 
-int mp_run_visit_dead(const mp_run_place *place,
-                      void (*visit)(const mp_run *dead, void *user), void *user,
+int mp_run_visit_dead(const mp_run_place *place, const mp_run_visitor *visitor,
                       const mp_reporter *reporter, uint64_t *foreign,
                       char message[MP_MESSAGE]) {
     int root, dir;
-    names found = {0};
+    names found = {.reporter = reporter};
     int err = find_runs(place, &root, &dir, &found, foreign, message);
     if (dir >= 0 && place->trust == MP_TRUST_ANY)
         tell_trust(place, root, dir, reporter);
-    for (size_t i = 0; i < found.count; i++)
-        visit_run(place, dir, found.runs[i], visit, user, reporter);
+    for (size_t i = 0; i < found.count && visitor->wants(visitor->user); i++)
+        visit_run(place, dir, found.runs[i], visitor, reporter);
     if (found.count > 0)
         mp_file_rmdir(root, place->project); /* unless something is left */
     free(found.runs);
@@ -277,6 +332,27 @@ int mp_run_visit_dead(const mp_run_place *place,
 
 /* ---- all runs ---- */
 
+int mp_run_list(const mp_run_place *place, uint64_t **runs, size_t *n,
+                char message[MP_MESSAGE]) {
+    int root, dir;
+    uint64_t ignored;
+    names found = {0};
+    int err = find_runs(place, &root, &dir, &found, &ignored, message);
+    mp_file_close(dir);
+    mp_file_close(root);
+    *runs = found.runs;
+    *n = found.count;
+    return err == ENOENT ? 0 : err;
+}
+
+int mp_run_open_project(const mp_run_place *place, int *dir,
+                        char message[MP_MESSAGE]) {
+    int root;
+    int err = enter_project(place, false, &root, dir, message);
+    mp_file_close(root);
+    return err;
+}
+
 static void see_run(int project, uint64_t id,
                     void (*visit)(const mp_run_seen *run, void *user),
                     void *user) {
@@ -284,11 +360,13 @@ static void see_run(int project, uint64_t id,
     mp_run_seen seen = {.id = id};
     mp_batch_file_run_name(id, name);
     seen.err = mp_file_lock_dir(project, name, &seen.dir);
+    if (seen.err == EWOULDBLOCK)
+        seen.pid = mp_locker_pid(project, name);
+    if (seen.err == EWOULDBLOCK && seen.pid == 0) /* it was only looked at? */
+        seen.err = mp_file_lock_dir(project, name, &seen.dir);
     if (seen.err == 0)
         mp_file_unlock_dir(seen.dir);
     seen.alive = seen.err == EWOULDBLOCK;
-    if (seen.alive)
-        seen.pid = mp_locker_pid(project, name);
     if (seen.alive || seen.err == 0)
         seen.err = mp_file_open_dir(project, name, &seen.dir);
     if (seen.err == ENOENT) /* just adopted */

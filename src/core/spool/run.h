@@ -11,6 +11,7 @@
 #include "core/spool/trust.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 typedef struct mp_run {
@@ -22,7 +23,12 @@ typedef struct mp_run {
 typedef struct mp_reporter {
     void (*report)(void *user, const char *message);
     void *user;
+    uint64_t *newer; /* counts what a newer version of this module made; may
+                      * be NULL */
 } mp_reporter;
+
+/* Reports that such a thing is left as it is, and counts it. */
+void mp_report_newer(const mp_reporter *reporter, const char *name);
 
 /* The project's directory of a spool. The texts are the caller's. */
 typedef struct mp_run_place {
@@ -43,15 +49,53 @@ int mp_run_anchor(const mp_run_place *place, const mp_run *run,
 /* Removes its directory if nothing is left in it, and gives up the lock. */
 void mp_run_end(const mp_run_place *place, mp_run *run);
 
-/* Calls `visit` for each run of the project whose process is dead, in the
- * order of their starts, with the lock held; removes their directories if
- * nothing is left in them. `foreign`: how many other projects have runs here.
- * Tells what had to be passed over. Returns 0 or an errno value, with a
- * message. */
-int mp_run_visit_dead(const mp_run_place *place,
-                      void (*visit)(const mp_run *dead, void *user), void *user,
+/* The lock of the project's profiles, <project>/profiles.lock: of all processes
+ * only its holder adopts runs with records whose order matters, oldest first,
+ * so that what updates one profile or group arrives in order, whichever runs it
+ * is in. Returns 0, EWOULDBLOCK if another has it, or an errno value, with a
+ * message. A lock below 0 is none. */
+int mp_run_lock_profiles(const mp_run_place *place, int *lock,
+                         char message[MP_MESSAGE]);
+void mp_run_unlock_profiles(const mp_run_place *place, int *lock);
+
+/* The locks of a process that dies go one by one, in an order that only the
+ * kernel knows. So the holder of the profiles marks each dead run with such
+ * records that it adopts: a run that is locked and marked keeps the next holder
+ * from those behind it. The mark is a file; `dir`: of the run. */
+int mp_run_mark(int dir);
+void mp_run_unmark(int dir);
+bool mp_run_is_marked(int project, const char *name);
+bool mp_run_is_mark(const char *name);
+
+typedef struct mp_run_visitor {
+    bool (*wants)(void *user); /* one more; asked before each */
+    /* False: this one's lock is not even tried, or others who try it meanwhile
+     * would take its process for a living one. */
+    bool (*admits)(int project, const char *name, void *user);
+    /* Its lock is another's, or the visitor's own. */
+    void (*locked)(int project, const mp_run *run, const char *name,
+                   void *user);
+    /* With its lock held. True: the lock is the visitor's; else it is given
+     * up, and the directory removed if nothing is left in it. */
+    bool (*visit)(const mp_run *dead, void *user);
+    void *user;
+} mp_run_visitor;
+
+/* Visits the runs of the project whose process is dead, in the order of their
+ * starts. `foreign`: how many other projects have runs here. Tells what had to
+ * be passed over. Returns 0 or an errno value, with a message. */
+int mp_run_visit_dead(const mp_run_place *place, const mp_run_visitor *visitor,
                       const mp_reporter *reporter, uint64_t *foreign,
                       char message[MP_MESSAGE]);
+
+/* The runs of the project in the order of their starts, for free(). Returns 0
+ * or an errno value, with a message. */
+int mp_run_list(const mp_run_place *place, uint64_t **runs, size_t *n,
+                char message[MP_MESSAGE]);
+
+/* Opens the project's directory, for mp_file_close. */
+int mp_run_open_project(const mp_run_place *place, int *dir,
+                        char message[MP_MESSAGE]);
 
 /* What is known of a run without owning it. */
 typedef struct mp_run_seen {

@@ -3,8 +3,8 @@
  *
  * Knows nothing of lanes and their order. Functions return 0 or an errno
  * value, with a message for people. Thread: any where it says so, else the
- * sender's. Locks: as file.h, since a function blocks as long as the disk
- * does. */
+ * one that makes the project's requests. Locks: as file.h, since a function
+ * blocks as long as the disk does. */
 #ifndef MP_SPOOL_H
 #define MP_SPOOL_H
 
@@ -22,6 +22,15 @@ mp_spool *mp_spool_new(const char *path, const char *token, const char *host,
 
 /* Thread: any. Whose directories are used from now on. */
 void mp_spool_set_trust(mp_spool *spool, mp_trust trust);
+
+/* Thread: any. With which level files are compressed from now on: that of the
+ * bodies, which the bytes of a file can then be. */
+void mp_spool_set_gzip(mp_spool *spool, int level);
+
+/* Thread: any. Whether each record is written to the file of its segment from
+ * now on, also where the file could be mapped. */
+void mp_spool_set_written(mp_spool *spool, bool written);
+bool mp_spool_is_written(const mp_spool *spool);
 
 /* Gives up the lock; what is on disk is for another process. */
 void mp_spool_end(mp_spool *spool);
@@ -78,9 +87,15 @@ int mp_spool_mark_end(mp_segment *segment, mp_in_doubt in_doubt,
 
 /* Reads a batch back into a segment with the sequence numbers that the batch
  * says. The batch is the segment's then, unless it still was the file of an
- * open segment. EBADMSG: the file is damaged. */
-int mp_spool_load(mp_batch_file *file, mp_segment **out,
+ * open segment. EBADMSG: the file is damaged, or nothing in it is this
+ * project's. The segment has fewer records than the batch if others were in it
+ * that name another project's token; those are in a file *.bad then, which
+ * `message` names. */
+int mp_spool_load(const mp_spool *spool, mp_batch_file *file, mp_segment **out,
                   char message[MP_MESSAGE]);
+
+/* Frees a segment that was read back; the batch is the caller's again. */
+void mp_spool_forget(mp_segment *segment);
 
 /* Removes the file. */
 int mp_spool_remove(const mp_batch_file *file, char message[MP_MESSAGE]);
@@ -94,14 +109,24 @@ typedef struct mp_adopted {
     mp_batch_file *list;  /* in the order of acceptance; the caller's */
     uint64_t quarantined; /* files */
     uint64_t foreign;     /* other projects with files in this spool */
-    bool left;            /* more waits: there was no room for it */
+    bool left;            /* more waits: there was no room for it, or whose it
+                           * was is still dying */
+    bool more;            /* more waits: another call takes it over */
 } mp_adopted;
 
-/* Moves what dead processes left of this project into the run's directory,
- * oldest first, until it takes up `room` bytes; the rest stays where it is, for
- * others or for later. Tells what it cannot read or must pass over. */
+/* Takes over what dead processes left of this project, where it is: it keeps
+ * the locks of their runs, at most MP_HELD_MOST. Oldest first, until it takes
+ * up `room` bytes, and some hundred files a call; the rest stays for others or
+ * for later. Only what is set aside for people moves to the run's directory.
+ * Tells what it cannot read or must pass over. */
 int mp_spool_adopt(mp_spool *spool, uint64_t room, const mp_reporter *reporter,
                    mp_adopted *out, char message[MP_MESSAGE]);
+
+/* Gives up what an adoption found and had no room or no time for. */
+void mp_spool_drop_found(mp_spool *spool);
+
+/* Gives up the runs of which nothing is left to deliver. */
+void mp_spool_release_adopted(mp_spool *spool);
 
 /* Appends to rejected.jsonl, which is kept short: old lines go. */
 int mp_spool_reject(mp_spool *spool, const mp_buf *lines,

@@ -1,5 +1,5 @@
-/* What dead processes left: found, moved, sealed. */
-#include "core/spool/spool_state.h"
+/* What dead processes left: found, sealed, taken over. */
+#include "core/spool/ordered.h"
 
 #include "core/base/crash_point.h"
 #include "core/os/file.h"
@@ -9,34 +9,42 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum {
+    SEALED_MOST = 256, /* batches a call: each is a name and a look at it */
+    OPEN_COST = 16 /* as many is one open segment, which is read and sealed */
+};
+
 /* An adoption under way. */
 typedef struct adoption {
     mp_spool *spool;
     const mp_run *own;
     const mp_reporter *reporter;
     mp_adopted *out;
-    uint64_t room;                /* for as many bytes */
-    mp_batch_file *sealed, *open; /* found in the run at hand */
-    int dir;                      /* of that run */
+    uint64_t room; /* for as many bytes */
+    int patience;  /* for as many batches */
+    mp_held *run;  /* at hand */
+    int dir;       /* of it */
+    mp_ordered ordered;
 } adoption;
 
 static void report(const adoption *a, const char *message) {
     a->reporter->report(a->reporter->user, message);
 }
 
-static bool keep(mp_batch_file **list, const mp_batch_file *found) {
-    mp_batch_file *copy = malloc(sizeof *copy);
-    if (!copy)
-        return false;
-    *copy = *found;
-    copy->next = *list;
-    *list = copy;
-    return true;
-}
-
 static bool ends_with(const char *name, const char *suffix) {
     size_t n = strlen(name), m = strlen(suffix);
     return n > m && strcmp(name + n - m, suffix) == 0;
+}
+
+/* Moves a file for people into the run of this process, so that the directory
+ * of the dead one can go. */
+static void bring_along(const adoption *a, const char *name) {
+    char message[MP_MESSAGE];
+    int err = mp_spool_anchor(a->spool, a->own, message);
+    if (err == 0)
+        mp_file_rename(a->dir, name, a->own->dir, name);
+    else
+        report(a, message); /* what is moved there might be lost */
 }
 
 /* Files that are no records: those for people go along as far as there is
@@ -45,19 +53,23 @@ static void handle_other(const adoption *a, const char *name) {
     static const char *const rejected[] = {"rejected.jsonl",
                                            "rejected.old.jsonl"};
     char message[MP_MESSAGE];
+    if (mp_batch_file_is_newer(name)) {
+        mp_report_newer(a->reporter, name);
+        return;
+    }
     if (ends_with(name, ".new")) {
         mp_file_unlink(a->dir, name);
         return;
     }
     if (ends_with(name, ".bad")) {
-        mp_file_rename(a->dir, name, a->own->dir, name);
+        bring_along(a, name);
         return;
     }
     for (size_t i = 0; i < sizeof rejected / sizeof *rejected; i++)
         if (strcmp(name, rejected[i]) == 0) {
             mp_file_info seen;
             if (mp_file_look(a->own->dir, name, &seen) == ENOENT)
-                mp_file_rename(a->dir, name, a->own->dir, name);
+                bring_along(a, name);
             return;
         }
     mp_spool_error(message, "passed over", name, ENOTSUP);
@@ -66,33 +78,13 @@ static void handle_other(const adoption *a, const char *name) {
 
 static bool find(const char *name, void *user) {
     adoption *a = user;
-    mp_batch_file found;
-    bool kept = true;
-    if (mp_batch_file_parse(name, &found)) {
-        found.dir = a->dir;
-        kept = keep(&a->sealed, &found);
-    } else if (mp_batch_file_parse_open(name, &found)) {
-        found.dir = a->dir;
-        kept = keep(&a->open, &found);
-    } else {
-        handle_other(a, name);
-    }
-    return kept; /* out of memory, the rest waits for the next adoption */
-}
-
-/* Moves the file into this process's run. */
-static bool move(const adoption *a, mp_batch_file *file) {
-    char name[MP_BATCH_FILE_NAME], message[MP_MESSAGE];
-    mp_batch_file_name(file, name);
-    mp_crash_point("adopt");
-    int err = mp_file_rename(file->dir, name, a->own->dir, name);
-    if (err == 0)
-        file->dir = a->own->dir;
-    else if (err != ENOENT) {
-        mp_spool_error(message, "cannot move", name, err);
-        report(a, message);
-    }
-    return err == 0;
+    mp_batch_file file;
+    if (mp_batch_file_parse(name, &file) ||
+        mp_batch_file_parse_open(name, &file)) /* out of memory, the rest waits
+                                                * for the next adoption */
+        return mp_found_add(&a->spool->found, &file);
+    handle_other(a, name);
+    return true;
 }
 
 static void keep_adopted(adoption *a, mp_batch_file *file) {
@@ -108,9 +100,12 @@ static bool has_room(const adoption *a) {
     return a->room > 0;
 }
 
-static void take(adoption *a, mp_batch_file *file, const mp_file_info *seen) {
-    file->bytes = mp_spool_bytes(seen->bytes);
-    keep_adopted(a, file);
+/* False: what comes next is for another call, since others wait for this
+ * thread. */
+static bool has_patience(adoption *a, int cost) {
+    a->out->more |= a->patience <= 0;
+    a->patience -= cost;
+    return !a->out->more;
 }
 
 static void quarantine(const adoption *a, const mp_batch_file *file) {
@@ -120,17 +115,11 @@ static void quarantine(const adoption *a, const mp_batch_file *file) {
     a->out->quarantined++;
 }
 
-static bool has_twin(const adoption *a, const mp_batch_file *open) {
-    for (const mp_batch_file *s = a->sealed; s; s = s->next)
-        if (s->lane == open->lane && s->run == open->run && s->seq == open->seq)
-            return true;
-    return false;
-}
-
 /* Makes a sealed batch of the records of an open segment. When that fails
- * the file stays what it is, and is the batch unless it is damaged. */
-static void seal(adoption *a, mp_batch_file *open, mp_segment *segment,
-                 bool damaged) {
+ * the file stays what it is, and is the batch unless it is damaged. Returns
+ * the batch; NULL: none. */
+static mp_batch_file *seal(adoption *a, mp_batch_file *open,
+                           mp_segment *segment, bool damaged) {
     char name[MP_BATCH_FILE_NAME], message[MP_MESSAGE];
     mp_file_info seen;
     mp_batch_file *sealed;
@@ -143,154 +132,167 @@ static void seal(adoption *a, mp_batch_file *open, mp_segment *segment,
     if (mp_spool_seal(a->spool, open->lane, segment, NULL, open->wall_ms,
                       &sealed, message) != 0)
         report(a, message);
-    if (sealed) {
-        keep_adopted(a, sealed);
-        if (damaged)
-            quarantine(a, open);
-        free(open);
-    } else if (damaged) {
-        free(open); /* for another adoption, when there is room */
-    } else {
-        take(a, open, &seen);
-    }
+    if (!sealed && !damaged)
+        return open;
+    if (sealed && damaged)
+        quarantine(a, open);
+    mp_batch_file_free(open); /* what is damaged stays for another adoption
+                               * where there is no room */
+    return sealed;
 }
 
-static void report_damage(const adoption *a, const mp_batch_file *open,
-                          uint32_t others) {
-    char name[MP_BATCH_FILE_NAME], message[MP_MESSAGE];
-    mp_batch_file_name(open, name);
-    snprintf(message, sizeof message,
-             "spool: %.110s is damaged: %u records of it were read, %u pieces "
-             "were not; it is kept as *.bad",
-             name, open->count, others);
-    report(a, message);
-}
-
-static void remove_open(const adoption *a, mp_batch_file *open) {
-    char message[MP_MESSAGE];
-    if (mp_spool_remove(open, message) != 0)
-        report(a, message);
-    free(open);
-}
-
-/* Takes over the batch, which goes to the caller's list or is freed. */
-static void adopt_open(adoption *a, mp_batch_file *open) {
+/* Reads an open segment, and takes the batch over. Returns what became of it;
+ * NULL: there is nothing to adopt. */
+static mp_batch_file *recover(adoption *a, mp_batch_file *open) {
     char message[MP_MESSAGE];
     mp_segment *segment;
-    uint32_t others;
-    int err = mp_spool_recover(open, &segment, &others, message);
+    mp_batch_file *file = NULL;
+    mp_lines lines = {0}; /* whose they are is asked when they are sent */
+    mp_crash_point("adopt");
+    int err = mp_spool_recover(open, &segment, &lines, message);
+    uint32_t others = lines.others;
+    if (err == ENOTSUP) {
+        char name[MP_BATCH_FILE_NAME];
+        mp_batch_file_name(open, name);
+        mp_report_newer(a->reporter, name);
+        mp_batch_file_free(open);
+        return NULL;
+    }
     if (err != 0) {
         report(a, message);
-        if (err == EBADMSG && move(a, open))
+        if (err == EBADMSG)
             quarantine(a, open);
-        free(open);
-        return;
+        mp_batch_file_free(open);
+        return NULL;
     }
-    if (segment->count == 0 && others == 0) {
-        remove_open(a, open);
-    } else if (!move(a, open)) {
-        free(open);
-    } else if (segment->count == 0) {
-        report_damage(a, open, others);
+    if (others > 0)
+        mp_spool_report_damage(open, others, a->reporter);
+    if (segment->count > 0) {
+        file = seal(a, open, segment, others > 0);
+    } else if (others > 0) {
         quarantine(a, open);
-        free(open);
+        mp_batch_file_free(open);
     } else {
-        if (others > 0)
-            report_damage(a, open, others);
-        seal(a, open, segment, others > 0);
+        mp_spool_remove_open(open, a->reporter);
     }
-    mp_segment_free(segment);
+    mp_spool_forget(segment);
+    return file;
 }
 
-static void adopt_sealed(adoption *a, mp_batch_file *file) {
-    char name[MP_BATCH_FILE_NAME];
+/* Takes over a batch, which goes to the caller's list or is freed. */
+static void adopt_file(adoption *a, mp_batch_file *file) {
+    char name[MP_BATCH_FILE_NAME], message[MP_MESSAGE];
     mp_file_info seen;
     mp_batch_file_name(file, name);
-    if (move(a, file) && mp_file_look(file->dir, name, &seen) == 0)
-        take(a, file, &seen);
-    else
-        free(file);
-}
-
-static int by_acceptance(const void *a, const void *b) {
-    const mp_batch_file *x = *(mp_batch_file *const *)a,
-                        *y = *(mp_batch_file *const *)b;
-    return mp_batch_file_before(x, y) ? -1 : mp_batch_file_before(y, x);
-}
-
-/* Out of memory the list stays as it is: each run's files together. */
-static void sort(mp_batch_file **list) {
-    size_t n = 0, i = 0;
-    for (const mp_batch_file *s = *list; s; s = s->next)
-        n++;
-    mp_batch_file **all = n > 1 ? malloc(n * sizeof(mp_batch_file *)) : NULL;
-    if (!all)
+    mp_crash_point("adopt");
+    int err = mp_file_look(file->dir, name, &seen);
+    if (err == 0) {
+        file->bytes = mp_spool_bytes(seen.bytes);
+        keep_adopted(a, file);
         return;
-    for (mp_batch_file *s = *list; s; s = s->next)
-        all[i++] = s;
-    qsort(all, n, sizeof(mp_batch_file *), by_acceptance);
-    for (i = 0; i < n; i++)
-        all[i]->next = i + 1 < n ? all[i + 1] : NULL;
-    *list = all[0];
-    free(all);
-}
-
-/* Takes over as many of the list as there is room for. */
-static void adopt_list(adoption *a, mp_batch_file **list,
-                       void (*adopt_one)(adoption *a, mp_batch_file *file)) {
-    sort(list);
-    while (*list) {
-        mp_batch_file *file = *list;
-        *list = file->next;
-        if (has_room(a))
-            adopt_one(a, file);
-        else
-            free(file);
     }
-}
-
-/* Removes open segments whose batch is there: their process died before it
- * could. */
-static void remove_twins(adoption *a) {
-    char ignored[MP_MESSAGE];
-    uint32_t others;
-    for (mp_batch_file **at = &a->open; *at;) {
-        mp_batch_file *open = *at, seen = *open;
-        mp_segment *segment;
-        bool twin = a->sealed &&
-                    mp_spool_recover(&seen, &segment, &others, ignored) == 0;
-        if (twin) {
-            mp_segment_free(segment);
-            twin = has_twin(a, &seen);
-        }
-        if (twin) {
-            *at = open->next;
-            remove_open(a, open);
-        } else {
-            at = &open->next;
-        }
+    if (err != ENOENT) {
+        mp_spool_error(message, "cannot look at", name, err);
+        report(a, message);
     }
+    mp_batch_file_free(file);
 }
 
-static void visit(const mp_run *dead, void *user) {
+/* Seals open segments: where one belongs among the other files of its run only
+ * its contents say, so that this comes before any of them is taken. True: none
+ * is left. */
+static bool place_open(adoption *a) {
+    mp_found *found = &a->spool->found;
+    while (found->open && has_room(a) && has_patience(a, OPEN_COST)) {
+        mp_batch_file *file = mp_found_take_open(found);
+        a->out->left |= !file; /* out of memory: it is tried again soon */
+        if (!file)
+            return false;
+        file = recover(a, file);
+        if (file)
+            mp_found_place(found, file);
+    }
+    return !found->open;
+}
+
+/* Takes over as much of what was found as there is room and time for, oldest
+ * first. */
+static void adopt_found(adoption *a) {
+    mp_found *found = &a->spool->found;
+    a->run = found->run;
+    if (!place_open(a))
+        return;
+    while (mp_found_has_placed(found) && has_room(a) && has_patience(a, 1)) {
+        mp_batch_file *file = mp_found_take(found);
+        a->out->left |= !file;
+        if (!file)
+            return;
+        adopt_file(a, file);
+    }
+    if (!mp_found_has_placed(found))
+        found->run = NULL;
+}
+
+static bool wants(void *user) {
+    adoption *a = user;
+    if (!mp_held_has_room(&a->spool->held))
+        a->out->left = true;
+    return !a->spool->found.run && has_room(a) && has_patience(a, 0) &&
+           !a->out->left;
+}
+
+static bool admits(int project, const char *name, void *user) {
+    adoption *a = user;
+    return mp_ordered_admits(&a->ordered, project, name);
+}
+
+static void locked(int project, const mp_run *run, const char *name,
+                   void *user) {
+    adoption *a = user;
+    mp_ordered_locked(&a->ordered, project, name, run->id);
+}
+
+/* With what was found in the run at hand: true unless it must not be adopted.
+ */
+static bool keeps_order(adoption *a) {
+    char message[MP_MESSAGE];
+    if (!mp_found_is_ordered(&a->spool->found))
+        return true;
+    if (!mp_ordered_may(&a->ordered)) /* it came after `admits` */
+        return false;
+    a->run->ordered = true;
+    int err = mp_run_mark(a->dir);
+    if (err != 0) {
+        mp_spool_error(message, "cannot mark a run in", a->spool->path, err);
+        report(a, message);
+    }
+    return true;
+}
+
+static bool visit(const mp_run *dead, void *user) {
     adoption *a = user;
     char message[MP_MESSAGE];
+    mp_found *found = &a->spool->found;
     a->dir = dead->dir;
-    if (!has_room(a))
-        return;
-    int err = mp_spool_anchor(a->spool, a->own, message);
-    if (err != 0) {
-        report(a, message); /* what is moved there might be lost */
-        return;
-    }
-    err = mp_file_list(dead->dir, find, a);
+    a->run = mp_held_keep(&a->spool->held, dead);
+    found->run = a->run;
+    found->dir = dead->dir;
+    int err = mp_file_list(dead->dir, find, a);
     if (err != 0) {
         mp_spool_error(message, "cannot list", a->spool->path, err);
         report(a, message);
     }
-    remove_twins(a);
-    adopt_list(a, &a->sealed, adopt_sealed);
-    adopt_list(a, &a->open, adopt_open); /* they hold what came last */
+    if (!keeps_order(a))
+        mp_spool_drop_found(a->spool);
+    if (!mp_found_has_any(found)) {
+        found->run = NULL;
+        mp_held_forget(&a->spool->held, a->run);
+        return false;
+    }
+    mp_spool_remove_twins(found, a->reporter);
+    mp_found_sort(found);
+    adopt_found(a);
+    return true;
 }
 
 /* The run in use, or a new one if somebody removed its directory: what is
@@ -308,13 +310,24 @@ int mp_spool_adopt(mp_spool *spool, uint64_t room, const mp_reporter *reporter,
                    mp_adopted *out, char message[MP_MESSAGE]) {
     int err;
     *out = (mp_adopted){0};
-    adoption a = {
-        .spool = spool, .reporter = reporter, .room = room, .out = out};
+    adoption a = {.spool = spool,
+                  .reporter = reporter,
+                  .room = room,
+                  .patience = SEALED_MOST,
+                  .ordered = {.spool = spool, .reporter = reporter},
+                  .out = out};
+    const mp_run_visitor visitor = {wants, admits, locked, visit, &a};
     mp_run_place place = mp_spool_place(spool);
+    mp_spool_release_adopted(spool);
     a.own = find_own(spool, &err, message);
-    if (err == 0)
-        err = mp_run_visit_dead(&place, visit, &a, reporter, &out->foreign,
+    if (err == 0 && spool->found.run)
+        adopt_found(&a);
+    if (err == 0 && wants(&a))
+        err = mp_run_visit_dead(&place, &visitor, reporter, &spool->foreign,
                                 message);
-    sort(&out->list);
+    out->foreign = spool->foreign;
+    out->left |= a.ordered.dying;
+    mp_spool_release_adopted(spool); /* those of which nothing can be read */
+    mp_batch_file_sort(&out->list);
     return err;
 }

@@ -61,15 +61,16 @@ static void note_place(mp_segment *segment, const mp_run *run, mp_lane_id lane,
 }
 
 /* The file has another name until its header is whole. */
-static int make_segment(const mp_run *run, mp_lane_id lane, uint64_t number,
-                        mp_segment **out) {
+static int make_segment(const mp_spool *spool, const mp_run *run,
+                        mp_lane_id lane, uint64_t number, mp_segment **out) {
     char name[MP_BATCH_FILE_NAME], fresh[MP_BATCH_FILE_NAME + 4];
     mp_batch_file_open_name(lane, run->id, number, name);
     snprintf(fresh, sizeof fresh, "%s.new", name);
     int fd, err = mp_file_create(run->dir, fresh, &fd);
     if (err != 0)
         return err;
-    err = mp_file_reserves(fd) ? make_mapped(fd, out) : make_written(fd, out);
+    bool maps = !mp_spool_is_written(spool) && mp_file_reserves(fd);
+    err = maps ? make_mapped(fd, out) : make_written(fd, out);
     if (err != 0) {
         mp_file_close(fd);
     } else {
@@ -93,12 +94,12 @@ int mp_spool_segment(mp_spool *spool, mp_lane_id lane, mp_segment **out,
     if (err != 0)
         return err;
     uint64_t number = atomic_fetch_add(&spool->numbers, 1) + 1;
-    err = make_segment(run, lane, number, out);
+    err = make_segment(spool, run, lane, number, out);
     if (err == ENOENT) { /* the directory was removed */
         run = mp_spool_run(spool, run, &err, message);
         if (err != 0)
             return err;
-        err = make_segment(run, lane, number, out);
+        err = make_segment(spool, run, lane, number, out);
     }
     return err == 0 ? 0
                     : mp_spool_error(message, "cannot make a file in",
@@ -175,6 +176,13 @@ static int empty_file(const mp_place *place) {
                           : EBADF;
 }
 
+/* The segment has no file in an adopted run any more. */
+static void leave_run(mp_place *place) {
+    if (place->users)
+        --*place->users;
+    place->users = NULL;
+}
+
 /* Removes the file of the open segment, whose records ended or stand in
  * another file. */
 static int discard_open(mp_segment *segment, char message[MP_MESSAGE]) {
@@ -185,9 +193,12 @@ static int discard_open(mp_segment *segment, char message[MP_MESSAGE]) {
     mp_batch_file_open_name(place->lane, place->run, place->number, name);
     int err = mp_file_unlink(place->dir, name);
     place->open = false;
-    if (err == 0 || err == ENOENT)
+    if (err == 0 || err == ENOENT) {
+        leave_run(place);
         return 0;
+    }
     empty_file(place);
+    place->users = NULL; /* the lock of an adopted run is kept for good */
     return mp_spool_error(message, "cannot remove", name, err);
 }
 
@@ -198,38 +209,52 @@ int mp_spool_discard(mp_segment *segment, char message[MP_MESSAGE]) {
     if (!sealed)
         return err;
     int other = mp_spool_remove(sealed, message);
-    free(sealed);
+    mp_batch_file_free(sealed);
     return err != 0 ? err : other;
+}
+
+void mp_spool_forget(mp_segment *segment) {
+    segment->place.sealed = NULL;
+    segment->place.open = false;
+    leave_run(&segment->place);
+    mp_segment_free(segment);
 }
 
 /* ---- recovery ---- */
 
 /* Adds a line, or counts it. */
 static mp_err read_line(mp_segment *segment, const char *line, size_t len,
-                        const mp_endpoint *endpoint, uint32_t *others) {
+                        const mp_endpoint *endpoint, mp_lines *lines) {
     mp_record record;
+    bool foreign = false;
     if (len > 0 && line[len - 1] == ',')
         len--;
     if (len == 0)
         return MP_OK;
     mp_err err = len <= MP_RECORD_MAX && mp_segment_fits(segment, len)
-                     ? mp_line_read(line, len, endpoint, &record)
+                     ? mp_line_read_of(line, len, endpoint, lines->token,
+                                       &record, &foreign)
                      : MP_INVALID;
+    if (foreign) {
+        lines->foreign++;
+        mp_buf_add(&lines->foreigners, line, len);
+        return mp_buf_add(&lines->foreigners, ",\n", 2);
+    }
     if (err == MP_OK)
         mp_segment_add(segment, &record, 0);
     else if (err == MP_INVALID)
-        ++*others;
+        lines->others++;
     return err == MP_MEMORY ? err : MP_OK;
 }
 
 mp_err mp_spool_read_lines(mp_segment *segment, const char *text, size_t len,
-                           const mp_endpoint *endpoint, uint32_t *others) {
+                           const mp_endpoint *endpoint, mp_lines *lines) {
     for (size_t start = 0; start < len;) {
         size_t end = start;
         while (end < len && text[end] != '\n' && text[end] != '\0')
             end++;
         mp_err err =
-            read_line(segment, text + start, end - start, endpoint, others);
+            read_line(segment, text + start, end - start, endpoint, lines);
         if (err != MP_OK)
             return err;
         start = end + 1;
@@ -237,10 +262,33 @@ mp_err mp_spool_read_lines(mp_segment *segment, const char *text, size_t len,
     return MP_OK;
 }
 
+/* What a spare is whose header did not reach the disk before a loss of power:
+ * nothing was ever in it. */
+static bool is_blank(const mp_buf *content) {
+    size_t i = 0;
+    while (i < content->len && content->data[i] == '\0')
+        i++;
+    return i == content->len;
+}
+
+bool mp_spool_is_empty(const mp_batch_file *open) {
+    char name[MP_BATCH_FILE_NAME];
+    mp_segment_header header;
+    mp_batch_file_name(open, name);
+    return mp_file_read_start(open->dir, name, &header, sizeof header) == 0 &&
+           memcmp(header.magic, MP_SEGMENT_MAGIC, sizeof header.magic) == 0 &&
+           header.version == MP_SEGMENT_VERSION && !header.to_end &&
+           atomic_load(&header.used) == 0;
+}
+
 /* Reads the file's header and says where its bytes are. */
 static int read_header(const mp_buf *content, mp_batch_file *file, size_t *used,
                        uint32_t *others) {
     mp_segment_header header;
+    if (is_blank(content)) {
+        *used = 0;
+        return 0;
+    }
     if (content->len < MP_SEGMENT_HEADER)
         return EBADMSG;
     memcpy(&header, content->data, sizeof header);
@@ -260,19 +308,18 @@ static int read_header(const mp_buf *content, mp_batch_file *file, size_t *used,
 }
 
 int mp_spool_read_open(mp_batch_file *file, const mp_buf *content,
-                       mp_segment *segment, uint32_t *others) {
+                       mp_segment *segment, mp_lines *lines) {
     size_t used = 0;
-    *others = 0;
-    int err = read_header(content, file, &used, others);
+    int err = read_header(content, file, &used, &lines->others);
     if (err == 0 &&
         mp_spool_read_lines(segment, content->data + MP_SEGMENT_HEADER, used,
-                            &mp_endpoints[file->lane], others) != MP_OK)
+                            &mp_endpoints[file->lane], lines) != MP_OK)
         err = ENOMEM;
     file->count = segment->count;
     return err;
 }
 
-int mp_spool_recover(mp_batch_file *file, mp_segment **out, uint32_t *others,
+int mp_spool_recover(mp_batch_file *file, mp_segment **out, mp_lines *lines,
                      char message[MP_MESSAGE]) {
     char name[MP_BATCH_FILE_NAME];
     mp_buf content = {0};
@@ -282,7 +329,7 @@ int mp_spool_recover(mp_batch_file *file, mp_segment **out, uint32_t *others,
     if (err == 0 && !(*out = mp_segment_new()))
         err = ENOMEM;
     if (err == 0)
-        err = mp_spool_read_open(file, &content, *out, others);
+        err = mp_spool_read_open(file, &content, *out, lines);
     mp_buf_free(&content);
     if (err == 0)
         return 0;

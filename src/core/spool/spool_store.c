@@ -5,26 +5,26 @@
 #include "core/os/file.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-    GZIP_LEVEL = 1, /* as for bodies: the disk is not the bottleneck */
     REJECTED_BYTES = 1024 * 1024
 };
 
 /* ---- sealing ---- */
 
-/* All records of the segment as gzip JSON. */
-static int compress(const mp_segment *segment, mp_buf *out) {
-    mp_gzip *gzip = mp_gzip_borrow(GZIP_LEVEL);
+/* Lines, each with its ",\n", as gzip JSON. */
+static int compress(int level, const char *lines, size_t len, mp_buf *out) {
+    mp_gzip *gzip = mp_gzip_borrow(level);
     if (!gzip)
         return ENOMEM;
     mp_buf json = {0};
-    mp_buf_reserve(&json, segment->used);
+    mp_buf_reserve(&json, len);
     mp_buf_add(&json, "[", 1);
-    mp_buf_add(&json, segment->data, segment->used - 2); /* the last ",\n" */
+    mp_buf_add(&json, lines, len - 2); /* without the last ",\n" */
     if (mp_buf_add(&json, "]", 1) == MP_OK)
         mp_gzip_add(gzip, out, json.data, json.len);
     mp_gzip_give_back(gzip);
@@ -35,7 +35,7 @@ static int compress(const mp_segment *segment, mp_buf *out) {
 
 /* Writes a file that appears whole or not at all. */
 static int write_batch(int dir, const char *name, const mp_buf *body) {
-    char fresh[MP_BATCH_FILE_NAME + 4];
+    char fresh[MP_BATCH_FILE_NAME + 8];
     snprintf(fresh, sizeof fresh, "%s.new", name);
     int fd, err = mp_file_create(dir, fresh, &fd);
     if (err != 0)
@@ -73,7 +73,19 @@ static mp_batch_file describe(const mp_segment *segment, mp_lane_id lane,
         .first = seq,
         .last = segment->entries[segment->count - 1].seq,
         .dir = run->dir,
+        .users = place->users, /* NULL, or of this run */
     };
+}
+
+/* The run whose file the segment has, so that whoever finds both in it knows
+ * that one was made of the other; else the one in use. */
+static const mp_run *run_for(mp_spool *spool, const mp_segment *segment,
+                             int *err, char message[MP_MESSAGE]) {
+    mp_held *held = segment->place.users
+                        ? mp_held_find(&spool->held, segment->place.dir)
+                        : NULL;
+    *err = 0;
+    return held ? &held->run : mp_spool_run(spool, NULL, err, message);
 }
 
 /* Writes the batch into the run in use, or in a new one if its directory was
@@ -88,6 +100,7 @@ static int store(mp_spool *spool, const mp_buf *body, const mp_run *run,
         if (err != 0)
             return err;
         file->dir = run->dir;
+        file->users = NULL;
         err = write_batch(run->dir, name, body);
     }
     if (err != 0)
@@ -104,12 +117,13 @@ int mp_spool_seal(mp_spool *spool, mp_lane_id lane, mp_segment *segment,
     mp_buf own = {0};
     int err;
     *out = NULL;
-    const mp_run *run = mp_spool_run(spool, NULL, &err, message);
+    const mp_run *run = run_for(spool, segment, &err, message);
     if (err != 0)
         return err;
     mp_batch_file *file = malloc(sizeof *file);
     if (file && !body)
-        err = compress(segment, &own);
+        err = compress(atomic_load(&spool->gzip), segment->data, segment->used,
+                       &own);
     if (!file || err != 0) {
         free(file);
         mp_buf_free(&own);
@@ -125,6 +139,8 @@ int mp_spool_seal(mp_spool *spool, mp_lane_id lane, mp_segment *segment,
         free(file);
         return err;
     }
+    if (file->users)
+        ++*file->users;
     *out = file;
     return mp_spool_discard(segment, message);
 }
@@ -187,7 +203,10 @@ int mp_spool_mark_end(mp_segment *segment, mp_in_doubt in_doubt,
 }
 
 int mp_spool_quarantine(const mp_batch_file *file, char message[MP_MESSAGE]) {
-    return rename_to(file, file, ".bad", message);
+    int err = rename_to(file, file, ".bad", message);
+    if (err != 0)
+        mp_spool_keep_lock(file);
+    return err;
 }
 
 /* ---- loading ---- */
@@ -201,36 +220,39 @@ static void number(mp_segment *segment, const mp_batch_file *file) {
 }
 
 int mp_spool_read_sealed(const mp_batch_file *file, const mp_buf *content,
-                         mp_segment *segment, uint32_t *others) {
+                         mp_segment *segment, mp_lines *lines) {
     mp_buf json = {0};
     mp_err err =
         mp_gunzip_add(&json, content->data, content->len, MP_SEGMENT_BYTES + 2);
-    *others = 0;
     if (err != MP_OK)
         goto done;
     if (json.len < 4 || json.data[0] != '[' || json.data[json.len - 1] != ']')
         err = MP_INVALID;
     else
         err = mp_spool_read_lines(segment, json.data + 1, json.len - 2,
-                                  &mp_endpoints[file->lane], others);
+                                  &mp_endpoints[file->lane], lines);
 done:
     mp_buf_free(&json);
     return err == MP_OK ? 0 : err == MP_MEMORY ? ENOMEM : EBADMSG;
 }
 
-static int load_sealed(mp_batch_file *file, mp_segment **out,
+static int load_sealed(mp_batch_file *file, mp_segment **out, mp_lines *lines,
                        char message[MP_MESSAGE]) {
     char name[MP_BATCH_FILE_NAME];
     mp_buf content = {0};
     mp_batch_file_name(file, name);
     int err = mp_file_read(file->dir, name, MP_SPOOL_FILE, &content);
     mp_segment *segment = err == 0 ? mp_segment_new() : NULL;
-    uint32_t others;
     if (err == 0)
-        err = segment ? mp_spool_read_sealed(file, &content, segment, &others)
+        err = segment ? mp_spool_read_sealed(file, &content, segment, lines)
                       : ENOMEM;
-    if (err == 0 && (others > 0 || segment->count != file->count))
+    if (err == 0 &&
+        (lines->others > 0 || segment->count + lines->foreign != file->count))
         err = EBADMSG;
+    if (err == 0 && lines->foreign == 0) { /* the records are these bytes */
+        segment->gzip = content;
+        content = (mp_buf){0};
+    }
     mp_buf_free(&content);
     if (err == 0) {
         segment->place.sealed = file;
@@ -245,6 +267,9 @@ static int load_sealed(mp_batch_file *file, mp_segment **out,
 void mp_spool_locate(mp_segment *segment, const mp_batch_file *open) {
     segment->place.open = true;
     segment->place.dir = open->dir;
+    segment->place.users = open->users;
+    if (open->users)
+        ++*open->users;
     segment->place.lane = open->lane;
     segment->place.run = open->run;
     segment->place.number = open->number;
@@ -253,15 +278,14 @@ void mp_spool_locate(mp_segment *segment, const mp_batch_file *open) {
 }
 
 /* A batch that is still the file of an open segment. */
-static int load_open(mp_batch_file *file, mp_segment **out,
+static int load_open(mp_batch_file *file, mp_segment **out, mp_lines *lines,
                      char message[MP_MESSAGE]) {
-    uint32_t others;
     mp_segment *segment;
     mp_batch_file seen = *file;
-    int err = mp_spool_recover(&seen, &segment, &others, message);
+    int err = mp_spool_recover(&seen, &segment, lines, message);
     if (err != 0)
         return err;
-    if (segment->count != file->count) {
+    if (segment->count + lines->foreign != file->count) {
         mp_segment_free(segment);
         return EBADMSG;
     }
@@ -270,10 +294,47 @@ static int load_open(mp_batch_file *file, mp_segment **out,
     return 0;
 }
 
-int mp_spool_load(mp_batch_file *file, mp_segment **out,
+/* Puts the records of another project into a file of their own, which no
+ * process reads: "events-…-1-0-0-1795460000123.v1.json.gz.bad". Where all of
+ * the batch are, it is not worth another file. */
+static int set_apart(const mp_batch_file *file, const mp_lines *lines,
+                     char message[MP_MESSAGE]) {
+    char from[MP_BATCH_FILE_NAME], name[MP_BATCH_FILE_NAME],
+        bad[MP_BATCH_FILE_NAME + 4];
+    mp_batch_file theirs = *file;
+    mp_buf body = {0};
+    theirs.number = 0;
+    theirs.count = lines->foreign;
+    mp_batch_file_name(file, from);
+    mp_batch_file_name(&theirs, name);
+    snprintf(bad, sizeof bad, "%s.bad", name);
+    snprintf(message, MP_MESSAGE,
+             "spool: %" PRIu32 " of %" PRIu32 " records in %.64s name the "
+             "token of another project; they are kept as *.bad",
+             lines->foreign, file->count, from);
+    if (lines->foreign == file->count)
+        return EBADMSG;
+    int err = compress(MP_GZIP_MIN, lines->foreigners.data,
+                       lines->foreigners.len, &body);
+    if (err == 0)
+        err = write_batch(file->dir, bad, &body);
+    mp_buf_free(&body);
+    return err == 0 ? 0 : mp_spool_error(message, "cannot write", bad, err);
+}
+
+int mp_spool_load(const mp_spool *spool, mp_batch_file *file, mp_segment **out,
                   char message[MP_MESSAGE]) {
-    int err = file->number > 0 ? load_open(file, out, message)
-                               : load_sealed(file, out, message);
+    mp_lines lines = {.token = file->adopted ? spool->token : NULL};
+    int err = file->number > 0 ? load_open(file, out, &lines, message)
+                               : load_sealed(file, out, &lines, message);
+    if (err == 0 && lines.foreign > 0) {
+        err = set_apart(file, &lines, message);
+        if (err != 0) {
+            mp_spool_forget(*out);
+            *out = NULL;
+        }
+    }
+    mp_buf_free(&lines.foreigners);
     if (err != 0)
         return err;
     number(*out, file);
