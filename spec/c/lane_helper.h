@@ -315,10 +315,10 @@ static inline bool is_ended_in_doubt(const rig *r, const page *p,
            r->settings->report_ambiguous && p->kind == MP_NON_IDEMPOTENT;
 }
 
-/* True if others were taken while this one was forbidden. */
-static inline bool is_singled_out(const mp_batch *batch) {
-    return batch->bisection &&
-           (batch->bisection->passed || batch->bisection->forbidden);
+/* True if others were taken since this one was last forbidden. */
+static inline bool is_singled_out(const rig *r, const mp_batch *batch) {
+    return batch->forbidden_since > 0 &&
+           mp_lane_route(r->lane, batch)->taken >= batch->forbidden_since;
 }
 
 /* True if others were taken since it was too large alone, or since it was part
@@ -355,7 +355,8 @@ static inline fate rig_judge(const rig *r, const mp_batch *batch, const page *p,
         if (is_detour(r, batch) && !trusted && reply->status == 404 &&
             r->custom_host)
             return EXPIRED;
-        return alone && trusted && is_singled_out(batch) ? REJECTED : WAITING;
+        return alone && trusted && is_singled_out(r, batch) ? REJECTED
+                                                            : WAITING;
     case MP_RESULT_UNREADABLE:
     case MP_RESULT_FOREIGN:
     case MP_RESULT_UNAUTHORIZED:

@@ -363,6 +363,21 @@ CASE(what_is_forbidden_in_a_search_is_kept_until_others_pass) {
     rig_finish(r);
 }
 
+/* The same when others of it had passed before. */
+CASE(a_door_that_shuts_in_a_search_rejects_nothing) {
+    rig *r = open_with(MP_LANE_EVENTS, 1);
+    rig_serve(r, reply_ok);
+    rig_add_due(r, 2000);
+    rig_serve(r, reply_403);
+    rig_serve(r, reply_ok); /* the first half */
+    CHECK(!rig_run(r, forbids_all, 10 * BISECTION));
+    CHECK(r->stats.rejected == 0);
+    r->now_ms += 10 * MINUTE;
+    CHECK(rig_run(r, server_ok, 10 * BISECTION));
+    CHECK(r->stats.rejected == 0);
+    rig_finish(r);
+}
+
 int main(void) {
     RUN(one_poison_is_found_with_few_requests);
     RUN(several_poisons_are_found);
@@ -386,5 +401,6 @@ int main(void) {
     RUN(a_deferred_record_does_not_shorten_retry_after);
     RUN(old_events_pass_full_batches_that_wait_for_their_own_endpoint);
     RUN(what_is_forbidden_in_a_search_is_kept_until_others_pass);
+    RUN(a_door_that_shuts_in_a_search_rejects_nothing);
     return unit_result();
 }

@@ -24,12 +24,16 @@ static const struct {
     [MP_FATE_EVICTED] = {COUNTER(dropped_evicted), MP_REPORT_DROPPED, false,
                          "spool_max_bytes was reached: the oldest batches "
                          "made room for newer ones"},
+    [MP_FATE_LEFT_OVER] = {COUNTER(dropped_evicted), MP_REPORT_DROPPED, false,
+                           "spool_total_bytes was reached: the oldest batches "
+                           "that dead processes left made room for newer ones"},
     [MP_FATE_REMOVED] = {COUNTER(dropped_evicted), MP_REPORT_DROPPED, false,
                          "somebody else removed their file from the spool"},
     [MP_FATE_QUARANTINED] = {COUNTER(dropped_quarantined), MP_REPORT_DROPPED,
                              false,
-                             "their file in the spool is damaged; it is kept "
-                             "as *.bad"},
+                             "their file in the spool is damaged, or they "
+                             "name the token of another project; they are "
+                             "kept as *.bad"},
 };
 
 void mp_fate_count(mp_fate fate, mp_stats *stats, uint64_t n) {

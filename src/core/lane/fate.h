@@ -13,6 +13,7 @@ typedef enum mp_fate {
     MP_FATE_NO_IMPORT,   /* too old, and the host takes no older ones */
     MP_FATE_OVERFLOW,    /* made room in memory */
     MP_FATE_EVICTED,     /* made room on disk */
+    MP_FATE_LEFT_OVER,   /* the same, of what dead processes left */
     MP_FATE_REMOVED,     /* somebody else removed their file */
     MP_FATE_QUARANTINED, /* their file is damaged */
     MP_FATES

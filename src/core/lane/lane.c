@@ -97,6 +97,7 @@ static void free_contents(mp_lane *lane, void (*drop)(mp_segment *)) {
     free_batches(lane->deferred, drop);
     free_batches(lane->sent, drop);
     free_files(&lane->by_age);
+    free_files(&lane->adopted_by_age);
     free(lane->reading);
     if (lane->writing)
         drop(lane->writing);
@@ -278,8 +279,9 @@ uint32_t mp_lane_in_flight(const mp_lane *lane) {
 bool mp_lane_empty(const mp_lane *lane) {
     const mp_queue *queue = &lane->queue;
     return !lane->ready && !lane->deferred && !lane->sent &&
-           !lane->by_age.root && !lane->reading && !lane->writing &&
-           !queue->sealed && (!queue->open || queue->open->count == 0);
+           !lane->by_age.root && !lane->adopted_by_age.root && !lane->reading &&
+           !lane->writing && !queue->sealed &&
+           (!queue->open || queue->open->count == 0);
 }
 
 /* Sequence numbers rise within a batch and within a segment, so mostly their

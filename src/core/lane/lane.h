@@ -94,7 +94,7 @@ void mp_lane_flush_up_to(mp_lane *lane, uint64_t seq);
  * mp_lane_adopt. */
 #define MP_LANE_LATER (UINT64_C(1) << 62)
 
-/* From now on segments may have files, which the sender removes, and what
+/* From now on segments may have files, which others remove, and what
  * the API refuses is also appended to `rejected`, as lines of JSON. */
 void mp_lane_on_disk(mp_lane *lane, mp_buf *rejected);
 
@@ -140,7 +140,10 @@ void mp_lane_seal(mp_lane *lane);
 /* The oldest batch that is on disk only; NULL: none is. */
 mp_batch_file *mp_lane_oldest_file(const mp_lane *lane);
 
-/* Takes it out of the lane, its records counted as evicted. */
+/* The same for those in adopted runs. */
+mp_batch_file *mp_lane_oldest_adopted(const mp_lane *lane);
+
+/* Takes one of these out of the lane, its records counted as evicted. */
 void mp_lane_evict(mp_lane *lane, mp_batch_file *oldest);
 
 /* Visits every segment at least once, those under way and spares too; the

@@ -26,11 +26,15 @@ static uint64_t age_key(int64_t last_ms) {
     return (uint64_t)last_ms + (UINT64_C(1) << 63);
 }
 
+static mp_tree *ages_of(mp_lane *lane, const mp_batch_file *file) {
+    return file->users ? &lane->adopted_by_age : &lane->by_age;
+}
+
 static void keep_file(mp_lane *lane, mp_batch_file *file) {
     file->age.key = age_key(file->last_ms);
     file->order.key = file->first;
     file->order.weight = file->count;
-    mp_tree_add(&lane->by_age, &file->age);
+    mp_tree_add(ages_of(lane, file), &file->age);
     mp_tree_add(&lane->files, &file->order);
 }
 
@@ -41,7 +45,7 @@ void mp_lane_add_file(mp_lane *lane, mp_batch_file *file) {
 }
 
 static void take_file(mp_lane *lane, mp_batch_file *file) {
-    mp_tree_remove(&lane->by_age, &file->age);
+    mp_tree_remove(ages_of(lane, file), &file->age);
     mp_tree_remove(file->later ? &lane->later : &lane->files, &file->order);
     file->later = false;
     lane->releases++;
@@ -124,6 +128,7 @@ bool mp_lane_restore(mp_lane *lane, const mp_settings *settings,
     mp_batch *batch = mp_batch_new(segment), *part = NULL;
     if (!batch)
         return false;
+    uint32_t foreign = lane->reading->count - segment->count;
     batch->sends = lane->reading->sends;
     batch->server_errors = lane->reading->server_errors;
     lane->reading->failures = 0;
@@ -134,8 +139,10 @@ bool mp_lane_restore(mp_lane *lane, const mp_settings *settings,
         return false;
     }
     lane->reading = NULL;
-    lane->stats->spooled -= segment->count;
+    lane->stats->spooled -= segment->count + foreign;
     lane->stats->spooled_bytes -= bytes;
+    if (foreign > 0)
+        mp_lane_end_unread(lane, MP_FATE_QUARANTINED, foreign);
     lane->stats->queued += segment->count;
     lane->stats->queue_bytes += segment->used;
     if (batch)
@@ -304,8 +311,18 @@ void mp_lane_seal(mp_lane *lane) {
 
 /* ---- eviction ---- */
 
+static mp_batch_file *first_of(const mp_tree *by_age) {
+    return MP_TREE_THING(mp_tree_first(by_age), mp_batch_file, age);
+}
+
 mp_batch_file *mp_lane_oldest_file(const mp_lane *lane) {
-    return MP_TREE_THING(mp_tree_first(&lane->by_age), mp_batch_file, age);
+    mp_batch_file *own = first_of(&lane->by_age),
+                  *adopted = first_of(&lane->adopted_by_age);
+    return !own || (adopted && adopted->age.key < own->age.key) ? adopted : own;
+}
+
+mp_batch_file *mp_lane_oldest_adopted(const mp_lane *lane) {
+    return first_of(&lane->adopted_by_age);
 }
 
 void mp_lane_evict(mp_lane *lane, mp_batch_file *oldest) {

@@ -59,6 +59,8 @@ static void halve(mp_lane *lane, const mp_route *route, mp_batch *batch,
         reject(lane, batch, MP_FATE_REJECTED, response);
         return;
     }
+    if (response->result == MP_RESULT_FORBIDDEN)
+        batch->forbidden_since = route->taken + 1;
     if (too_large) {
         if (batch->large_since == 0)
             batch->large_since = route->taken + 1;
@@ -88,8 +90,7 @@ static bool is_singled_out(const mp_route *route, const mp_batch *batch,
                            const mp_response *response) {
     if (response->result == MP_RESULT_TOO_LARGE)
         return is_too_large_alone(route, batch);
-    return batch->bisection &&
-           (batch->bisection->passed || batch->bisection->forbidden);
+    return batch->forbidden_since > 0 && route->taken >= batch->forbidden_since;
 }
 
 static mp_decision judge(mp_lane *lane, const mp_route *route,
@@ -170,12 +171,30 @@ static void report_deferred(mp_lane *lane, mp_batch *batch,
     batch->reported_deferred = true;
 }
 
-/* The door may be closed to all. Once it lets another pass, those of this
- * search that it still does not are at fault. */
-static void distrust(mp_route *route, mp_batch *batch) {
-    route->trusted = false;
-    if (mp_batch_start_bisection(batch))
-        batch->bisection->forbidden = true;
+/* The door may be closed to all, and in the middle of a search. Once others
+ * pass, a record that still does not is at fault: in a search those that are
+ * left tell soon. */
+static void defer_forbidden(mp_lane *lane, mp_route *route, mp_batch *batch,
+                            const mp_response *response, int64_t now_ms,
+                            int64_t resume_ms) {
+    bool soon = batch->bisection && batch->bisection->passed;
+    if (!soon) {
+        report_deferred(lane, batch, response);
+        route->trusted = false;
+    }
+    mp_batch_leave_bisection(batch);
+    batch->forbidden_since = route->taken + 1;
+    defer(lane, batch, soon ? now_ms : resume_ms);
+}
+
+static void defer_alone(mp_lane *lane, mp_route *route, mp_batch *batch,
+                        const mp_response *response, int64_t resume_ms) {
+    report_deferred(lane, batch, response);
+    if (response->result == MP_RESULT_TOO_LARGE) {
+        batch->large_since = route->taken + 1;
+        batch->large_alone = true;
+    }
+    defer(lane, batch, resume_ms);
 }
 
 static void follow(mp_lane *lane, mp_route *route, mp_batch *batch,
@@ -193,14 +212,12 @@ static void follow(mp_lane *lane, mp_route *route, mp_batch *batch,
         halve(lane, route, batch, response, alone);
         break;
     case MP_DO_DEFER:
-        report_deferred(lane, batch, response);
         if (response->result == MP_RESULT_FORBIDDEN)
-            distrust(route, batch);
-        if (response->result == MP_RESULT_TOO_LARGE) {
-            batch->large_since = route->taken + 1;
-            batch->large_alone = true;
-        }
-        defer(lane, batch, now_ms + decision->defer_ms);
+            defer_forbidden(lane, route, batch, response, now_ms,
+                            now_ms + decision->defer_ms);
+        else
+            defer_alone(lane, route, batch, response,
+                        now_ms + decision->defer_ms);
         break;
     case MP_DO_PAUSE:
         mp_lane_report_pause(lane, route, batch, response->status,

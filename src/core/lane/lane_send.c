@@ -23,8 +23,9 @@
 #include <stdlib.h>
 
 enum {
-    KEY_BITS = 32768, /* many times the records of a segment */
-    LOOKS_MOST = 4000 /* records that are looked at in vain in one call */
+    KEY_BITS = 32768,  /* many times the records of a segment */
+    LOOKS_MOST = 4000, /* records that are looked at in vain in one call */
+    SEGMENT_LOOKS = 64 /* as many is the work on a segment besides */
 };
 
 static bool is_backing_off(const mp_lane *lane, int64_t now_ms) {
@@ -205,10 +206,10 @@ static mp_segment *find_segment(mp_lane *lane, const mp_settings *settings,
 }
 
 /* Takes a segment from the queue, and of its records those that may travel in
- * one request: *part; NULL: none. False: no segment is due, or memory ran out
- * and the lane backs off. */
+ * one request: *part; NULL: none. Adds to *looks how many it looked at. False:
+ * no segment is due, or memory ran out and the lane backs off. */
 static bool load(mp_lane *lane, const mp_settings *settings, int64_t now_ms,
-                 mp_batch **part, int64_t *next_ms) {
+                 mp_batch **part, uint32_t *looks, int64_t *next_ms) {
     fitting fit;
     mp_segment *segment = find_segment(lane, settings, now_ms, next_ms);
     *part = NULL;
@@ -220,6 +221,7 @@ static bool load(mp_lane *lane, const mp_settings *settings, int64_t now_ms,
         mp_lane_back_off(lane, now_ms + MP_LANE_NO_MEMORY_MS);
         return false;
     }
+    *looks += batch->count + SEGMENT_LOOKS;
     mp_queue_remove(&lane->queue, segment);
     mp_lane_drop_aged(lane, settings, &batch, now_ms);
     if (!batch)
@@ -313,10 +315,11 @@ static mp_batch *choose_fresh(mp_lane *lane, const mp_settings *settings,
                               int64_t now_ms, int64_t *next_ms) {
     mp_batch *part = NULL;
     uint32_t looks = 0;
-    while (!part && !is_backing_off(lane, now_ms) && looks <= LOOKS_MOST &&
-           load(lane, settings, now_ms, &part, next_ms))
-        looks += lane->endpoint->ordered ? MP_SEGMENT_RECORDS : 0;
-    lane->looks_on = !part && looks > LOOKS_MOST;
+    bool more = true;
+    while (!part && more && !is_backing_off(lane, now_ms) &&
+           (looks <= LOOKS_MOST || !lane->endpoint->ordered))
+        more = load(lane, settings, now_ms, &part, &looks, next_ms);
+    lane->looks_on = !part && lane->endpoint->ordered && looks > LOOKS_MOST;
     return part;
 }
 

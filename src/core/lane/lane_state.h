@@ -59,7 +59,8 @@ struct mp_lane {
     mp_buf *rejected; /* NULL: nobody keeps them */
     mp_tree files;    /* by sequence number */
     mp_tree later;    /* those that could not be read: by when to try again */
-    mp_tree by_age;   /* all of both */
+    mp_tree by_age;   /* all of both, but for: */
+    mp_tree adopted_by_age; /* those in adopted runs */
     mp_batch_file *reading;
     mp_segment *writing;
     uint64_t adopted; /* records so far */

@@ -10,6 +10,7 @@ enum {
     /* More than there are pairs of outcome and endpoint, so that a full ring
      * always holds two reports that can be merged. */
     RING = 64,
+    FIRST = 4,                   /* what it begins with: most never get any */
     RING_BYTES = 4 * 1024 * 1024 /* of shown records, all reports together */
 };
 
@@ -109,22 +110,25 @@ void mp_report_free(mp_report *report) {
 }
 
 mp_reports *mp_reports_new(void) {
-    mp_reports *reports = calloc(1, sizeof *reports);
-    if (!reports)
-        return NULL;
-    /* Most never get any: pages that nobody writes to cost nothing. */
-    reports->ring = malloc(RING * sizeof *reports->ring);
-    reports->cap = RING;
+    return calloc(1, sizeof(mp_reports));
+}
+
+mp_err mp_reports_prepare(mp_reports *reports) {
     if (reports->ring)
-        return reports;
-    free(reports);
-    return NULL;
+        return MP_OK;
+    reports->ring = malloc(FIRST * sizeof *reports->ring);
+    reports->cap = reports->ring ? FIRST : 0;
+    return reports->ring ? MP_OK : MP_MEMORY;
 }
 
 void mp_reports_clear(mp_reports *reports) {
     mp_report report;
     while (mp_reports_take(reports, &report))
         mp_report_free(&report);
+}
+
+void mp_reports_abandon(mp_reports *reports) {
+    *reports = (mp_reports){.level = reports->level};
 }
 
 void mp_reports_free(mp_reports *reports) {
@@ -200,13 +204,18 @@ static bool is_wanted(const mp_reports *reports, const mp_report *report) {
 }
 
 void mp_reports_add(mp_reports *reports, mp_report *report) {
-    if (!is_wanted(reports, report)) {
+    if (!is_wanted(reports, report) || mp_reports_prepare(reports) != MP_OK) {
         mp_report_free(report);
         return;
     }
     bool whole = mp_reports_are_whole(reports);
-    if (reports->count == reports->cap && !(whole && grow(reports)))
+    bool may_grow = whole || reports->cap < RING;
+    if (reports->count == reports->cap && !(may_grow && grow(reports)))
         make_place(reports);
+    if (reports->count == reports->cap) { /* memory is short */
+        mp_report_free(report);
+        return;
+    }
     if (!whole && reports->bytes + shown_bytes(report) > RING_BYTES)
         mp_report_free(report);
     reports->bytes += shown_bytes(report);

@@ -41,6 +41,10 @@ typedef struct mp_stats {
     uint64_t spooled_bytes; /* of files of spooled records */
     uint64_t quarantined;   /* files set aside as damaged */
     uint64_t foreign;       /* other projects with files in the spool */
+    /* in runs that this process has not adopted, when it was looked last */
+    uint64_t elsewhere_runs, elsewhere_files, elsewhere_bytes;
+    uint64_t newer;       /* files and runs of a newer version in it */
+    uint64_t spool_looks; /* for what dead processes left, each to its end */
     uint64_t spool_errors;
     int64_t oldest_ms;           /* age of the oldest record without outcome */
     char last_error[MP_MESSAGE]; /* "" when none */
@@ -97,14 +101,21 @@ void mp_report_show(mp_report *report, const char *json, size_t len,
                     const char *field, const char *message, uint64_t seq);
 void mp_report_free(mp_report *report); /* what it holds */
 
-/* A ring of fixed size. When it is full, reports of one outcome and endpoint
- * are merged: counts are kept, single records are not. With the level
- * MP_REPORTS_EVERY it grows instead. */
+/* A ring that grows up to a fixed size. When it is full, or memory is short,
+ * reports of one outcome and endpoint are merged: counts are kept, single
+ * records are not. With the level MP_REPORTS_EVERY it grows on instead. */
 typedef struct mp_reports mp_reports;
 
 mp_reports *mp_reports_new(void); /* NULL: out of memory */
+
+/* Sees to it that there is room for a few: what finds none, nor one to merge it
+ * with, is lost when memory is short. MP_MEMORY. */
+mp_err mp_reports_prepare(mp_reports *reports);
 void mp_reports_free(mp_reports *reports);
 void mp_reports_clear(mp_reports *reports);
+
+/* In a forked child: the same, and what it holds is not looked at. */
+void mp_reports_abandon(mp_reports *reports);
 
 /* Which reports are kept from now on; failures to begin with. */
 void mp_reports_keep(mp_reports *reports, mp_report_level level);
