@@ -140,6 +140,16 @@ $(BUILD)/spec/blackhole: spec/support/blackhole.c
 	@mkdir -p $(@D)
 	$(CC) $(SPEC_FLAGS) $(LDFLAGS) -MMD -MP -o $@ $<
 
+# Takes a file system away: for spec/spool.
+$(BUILD)/spec/shut_down: spec/support/shut_down.c
+	@mkdir -p $(@D)
+	$(CC) $(SPEC_FLAGS) $(LDFLAGS) -MMD -MP -o $@ $<
+
+# A disk that hangs, to be preloaded: for spec/fault.
+$(BUILD)/spec/stuck_sync.so: spec/support/stuck_sync.c
+	@mkdir -p $(@D)
+	$(CC) $(SPEC_FLAGS) -fvisibility=default -MMD -MP -shared -o $@ $<
+
 flags: # for .ci/lint
 	@echo '$(FLAGS)'
 
@@ -149,7 +159,8 @@ spec-flags:
 unit-programs: $(UNITS) $(BINDING_UNITS)
 
 units: unit-programs $(BUILD)/spec/threads $(BUILD)/spec/embedder \
-    $(BUILD)/spec/blackhole $(BUILD)/spec/luas \
+    $(BUILD)/spec/blackhole $(BUILD)/spec/stuck_sync.so $(BUILD)/spec/luas \
+    $(BUILD)/spec/shut_down \
     $(BUILD)/spec/unpinned/mixpanel.so \
     $(BUILD)/spec/5.4/spec_posix.so $(BUILD)/spec/5.1/spec_posix.so
 

@@ -1,5 +1,5 @@
 -- What a host may rely on: threads, signals, descriptors, and projects that
--- share one worker.
+-- share the threads.
 local mixpanel = require "mixpanel"
 local sandbox = require "spec.support.sandbox"
 local script = require "spec.support.script"
@@ -19,40 +19,66 @@ describe("engine", function()
     server:reset()
   end)
 
-  it("starts its thread with the first record, all signals blocked", function()
-    local printed, status = script.run(
-      [[
-        local function threads()
-          local pid = io.open("/proc/self/stat"):read "*n"
-          local list = {}
-          for tid in io.popen("ls /proc/" .. pid .. "/task"):lines() do
-            list[tid] = io.open("/proc/self/task/" .. tid .. "/status"):read "*a"
-          end
-          return list
-        end
-        local mp = require("mixpanel").new("projecttoken", { api_host = arg[1] })
-        mp:flush()
-        mp:stats()
-        local before = threads()
-        mp:track("A", { distinct_id = "u" })
-        mp:flush(10) -- while a thread starts, the C library blocks more
-        for tid, status in pairs(threads()) do
-          if not before[tid] then
-            print(tid, status:match "SigBlk:%s*(%x+)")
-          end
-        end
-      ]],
-      server.url
-    )
-    assert.equal(0, status, printed)
-    local threads = 0
-    for blocked in printed:gmatch "%d+%s+(%x+)\n" do
-      threads = threads + 1
-      -- SIGHUP to SIGSYS, but for SIGKILL (9) and SIGSTOP (19).
-      assert.equal("7ffbfeff", blocked:sub(-8))
+  -- What a program does with the client, and which threads it has then.
+  local THREADS = {
+    { does = "tracks", names = { "mixpanel-send" } },
+    { does = "keeps a state", names = { "mixpanel-disk" } },
+    { does = "tracks into a spool", names = { "mixpanel-disk", "mixpanel-send" } },
+    { does = "traces", names = { "mixpanel-disk", "mixpanel-send" } },
+  }
+
+  local program = [[
+    local url, does, home = (table.unpack or unpack)(arg)
+    local function threads()
+      local pid = io.open("/proc/self/stat"):read "*n"
+      local list = {}
+      for tid in io.popen("ls /proc/" .. pid .. "/task"):lines() do
+        list[tid] = io.open("/proc/self/task/" .. tid .. "/status"):read "*a"
+      end
+      return list
     end
-    assert.is_true(threads > 0, printed)
-  end)
+    local mp = require("mixpanel").new("projecttoken", {
+      api_host = url,
+      spool = does:find "spool" and home .. "/spool" or nil,
+      debug = does == "traces" and home .. "/trace" or nil,
+    })
+    mp:stats()
+    local before = threads()
+    if does == "keeps a state" then
+      local me = mp:user { state = home .. "/state.json" }
+      me:register { a = 1 }
+      assert(me:save(10))
+    else
+      mp:track("A", { distinct_id = "u" })
+      assert(mp:flush(10)) -- while a thread starts, the C library blocks more
+    end
+    local fresh = {}
+    for tid, status in pairs(threads()) do
+      if not before[tid] then
+        fresh[#fresh + 1] = status:match "Name:%s*(%S+)" .. " " .. status:match "SigBlk:%s*(%x+)"
+      end
+    end
+    table.sort(fresh)
+    print(table.concat(fresh, "\n"))
+  ]]
+
+  for _, case in ipairs(THREADS) do
+    it("that " .. case.does .. " has no thread too many, all signals blocked", function()
+      local home = os.tmpname()
+      os.remove(home)
+      assert(os.execute("mkdir -m 700 " .. home))
+      local printed, status = script.run(program, server.url, case.does, home)
+      os.execute("rm -rf " .. home)
+      assert.equal(0, status, printed)
+      local names = {}
+      for name, blocked in printed:gmatch "(mixpanel%S+) (%x+)\n" do
+        names[#names + 1] = name
+        -- SIGHUP to SIGSYS, but for SIGKILL (9) and SIGSTOP (19).
+        assert.equal("7ffbfeff", blocked:sub(-8))
+      end
+      assert.same(case.names, names, printed)
+    end)
+  end
 
   it("leaves no connection to programs that the host executes", function()
     local printed, status = script.run(

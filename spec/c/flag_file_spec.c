@@ -1,5 +1,5 @@
 /* Definitions that are kept: in a file, and in memory while threads look. */
-#include "core/flags/flag_file.h"
+#include "core/flags/flag_keep.h"
 #include "core/flags/flag_store.h"
 #include "core/os/file.h"
 
@@ -52,6 +52,43 @@ CASE(what_is_saved_is_loaded) {
     CHECK(unlink(path) == 0 && rmdir(dir) == 0);
     mp_flag_kept_free(&kept);
     mp_flag_kept_free(&loaded);
+}
+
+static void leave_behind(const char *dir, const char *name) {
+    char path[128];
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    FILE *file = fopen(path, "w");
+    CHECK(file != NULL);
+    fclose(file);
+}
+
+CASE(what_the_dead_did_not_finish_is_swept_by_who_leads) {
+    char dir[] = "/tmp/mixpanel-flags-XXXXXX", path[128], message[MP_MESSAGE];
+    static const char *const others[] = {"definitions.1.new", "definitions",
+                                         "definitions.0123456789abcdef.newer"};
+    mp_flag_keep leader, other;
+    CHECK(mkdtemp(dir) != NULL);
+    mp_flag_keep_init(&leader);
+    mp_flag_keep_init(&other);
+    leader.shared = other.shared = true;
+    leader.path = strdup(dir);
+    other.path = strdup(dir);
+    leave_behind(dir, "definitions.0123456789abcdef.new");
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        leave_behind(dir, others[i]);
+    snprintf(path, sizeof path, "%s/definitions.0123456789abcdef.new", dir);
+    CHECK(mp_flag_keep_leads(&leader, message));
+    CHECK(access(path, F_OK) != 0);
+    leave_behind(dir, "definitions.0123456789abcdef.new"); /* the leader's */
+    CHECK(!mp_flag_keep_leads(&other, message));
+    CHECK(unlink(path) == 0);
+    mp_flag_keep_free(&other);
+    mp_flag_keep_free(&leader);
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        snprintf(path, sizeof path, "%s/%s", dir, others[i]);
+        CHECK(unlink(path) == 0);
+    }
+    CHECK(rmdir(dir) == 0);
 }
 
 static mp_err read_text(const mp_buf *text, const char *token,
@@ -166,6 +203,7 @@ CASE(a_child_keeps_the_set) {
 int main(void) {
     mp_parse_set_up(1);
     RUN(what_is_saved_is_loaded);
+    RUN(what_the_dead_did_not_finish_is_swept_by_who_leads);
     RUN(a_damaged_file_is_refused);
     RUN(sets_are_replaced_while_threads_look);
     RUN(a_child_keeps_the_set);

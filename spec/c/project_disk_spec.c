@@ -2,6 +2,8 @@
  * set aside; what cannot be read comes later, behind the others. */
 #include "project_helper.h"
 
+#include "core/os/thread.h"
+
 /* ---- files whose reading fails ---- */
 
 static mp_file_calls faulty;
@@ -172,9 +174,8 @@ CASE(an_adoption_evicts_nothing) {
     for (int n = 1; n <= DEAD; n++)
         die_after(track_ten, n);
     mp_project *project = open_project();
-    mp_settings *settings = mp_project_settings(project);
-    settings->spool_max_bytes = LIMIT; /* nobody else has them yet */
-    mp_settings_release(settings);
+    mp_settings *settings = own_settings(project);
+    settings->spool_max_bytes = LIMIT;
     int64_t t = mp_clock_mono_ms();
     mp_project_prepare(project, t);
     mp_project_maintain(project, t);
@@ -193,10 +194,214 @@ CASE(an_adoption_evicts_nothing) {
     leave();
 }
 
+/* ---- records of another project ---- */
+
+/* As a hand, or another program, may have put them together: numbers 1 and 3
+ * are this project's. */
+static void mix(mp_project *project, int lane) {
+    static const char event[] =
+        "{\"event\":\"E\",\"properties\":{\"x\":{\"token\":\"token\"},"
+        "\"$insert_id\":\"2\",\"token\":\"other\"}}";
+    static const char people[] =
+        "{\"$token\":\"othe\",\"$distinct_id\":\"u\",\"$set\":{\"n\":2}}";
+    static const char group[] =
+        "{\"$token\":\"token2\",\"$group_key\":\"k\",\"$group_id\":\"g\","
+        "\"$set\":{\"n\":2}}";
+    mp_lane_id id = (mp_lane_id)lane;
+    push(project, id, 1);
+    push_json(project, id,
+              id == MP_LANE_PEOPLE   ? people
+              : id == MP_LANE_GROUPS ? group
+                                     : event);
+    push(project, id, 3);
+}
+
+static bool shell(const char *format) {
+    char command[512];
+    snprintf(command, sizeof command, format, home);
+    return system(command) == 0;
+}
+
+static void check_apart(mp_project *project) {
+    mp_stats stats = stats_of(project);
+    CHECK(stats.adopted == 3 && stats.delivered == 2 && stats.spooled == 0);
+    CHECK(stats.quarantined == 1 && stats.dropped_quarantined == 1);
+    CHECK(sent_n == 2 && was_sent(1) && was_sent(3));
+    CHECK(was_told(project, "1 of 3 records in"));
+    CHECK(was_told(project, "name the token of another project"));
+    CHECK(shell("test $(find %s -type f | wc -l) = 1"));
+    CHECK(shell("find %s -name '*-1-0-0-*.json.gz.bad' -exec zcat -S .bad {} + "
+                "| tr , '\\n' | grep -c 'insert_id\\|n\":2' | grep -qx 1"));
+}
+
+CASE(a_record_of_another_token_is_set_aside_and_the_rest_is_sent) {
+    for (int lane = 0; lane < MP_LANES; lane++) {
+        enter();
+        sent_n = 0;
+        die_after(mix, lane);
+        mp_project *project = open_project();
+        int64_t now_ms = mp_clock_mono_ms();
+        for (int i = 0; i < 4; i++)
+            send_all(project, now_ms += 1000);
+        check_apart(project);
+        close_project(project);
+        leave();
+    }
+}
+
+static int open_no_batch(int dir, const char *path, unsigned flags) {
+    if (strstr(path, ".json.gz") && (flags & MP_FILE_NEW)) {
+        errno = ENOSPC;
+        return -1;
+    }
+    return mp_file_system.open(dir, path, flags);
+}
+
+/* It cannot be kept elsewhere, so its batch waits. */
+CASE(a_record_of_another_token_is_not_lost_on_a_full_disk) {
+    enter();
+    sent_n = 0;
+    die_after(mix, MP_LANE_EVENTS);
+    mp_project *project = open_project();
+    int64_t now_ms = mp_clock_mono_ms();
+    faulty = mp_file_system;
+    faulty.open = open_no_batch;
+    mp_file_use(&faulty);
+    for (int i = 0; i < 4; i++)
+        send_all(project, now_ms += 1000);
+    CHECK(stats_of(project).spooled == 3 && sent_n == 0);
+    CHECK(was_told(project, "cannot write events-"));
+    mp_file_use(&mp_file_system); /* what is read is the open segment */
+    for (int i = 0; i < 10; i++)
+        send_all(project, now_ms += 1000);
+    check_apart(project);
+    close_project(project);
+    leave();
+}
+
+static void push_foreign(mp_project *project, int n) {
+    (void)n;
+    for (int i = 0; i < 2; i++)
+        push_json(project, MP_LANE_EVENTS,
+                  "{\"event\":\"E\",\"properties\":{\"token\":\"other\"}}");
+}
+
+CASE(a_batch_of_another_token_is_set_aside_whole) {
+    enter();
+    sent_n = 0;
+    die_after(push_foreign, 0);
+    mp_project *project = open_project();
+    int64_t now_ms = mp_clock_mono_ms();
+    for (int i = 0; i < 4; i++)
+        send_all(project, now_ms += 1000);
+    mp_stats stats = stats_of(project);
+    CHECK(stats.adopted == 2 && stats.dropped_quarantined == 2 && sent_n == 0);
+    CHECK(stats.quarantined == 1 && stats.spooled == 0);
+    CHECK(was_told(project, "2 of 2 records in"));
+    CHECK(shell("test $(find %s -type f -name '*.json.gz.bad' | wc -l) = 1"));
+    close_project(project);
+    leave();
+}
+
+enum {
+    MANY = 300 /* more than one look takes over */
+};
+
+/* Leaves a sealed batch for each. */
+static void leave_updates(mp_project *project, int n) {
+    char json[128], message[MP_MESSAGE];
+    (void)n;
+    for (int i = 1; i <= MANY; i++) {
+        mp_segment *segment;
+        mp_batch_file *file;
+        snprintf(json, sizeof json,
+                 "{\"$token\":\"token\",\"$distinct_id\":\"u\",\"$set\":{"
+                 "\"n\":%d}}",
+                 i);
+        mp_record record = {.head = json, .head_len = strlen(json)};
+        CHECK(mp_spool_segment(project->spool, MP_LANE_PEOPLE, &segment,
+                               message) == 0);
+        mp_segment_add(segment, &record, project->base + (uint64_t)i);
+        CHECK(mp_spool_seal(project->spool, MP_LANE_PEOPLE, segment, NULL,
+                            mp_clock_wall_ms(), &file, message) == 0);
+        mp_segment_free(segment);
+        free(file);
+    }
+}
+
+CASE(newer_updates_wait_for_all_that_was_left) {
+    enter();
+    sent_n = 0;
+    die_after(leave_updates, 0);
+    mp_project *project = open_project();
+    int64_t t = mp_clock_mono_ms();
+    update(project, MANY + 1);
+    mp_project_flush_up_to(project, UINT64_MAX);
+    for (int i = 0; i < 4; i++)
+        send_all(project, t);
+    CHECK(sent_n == MANY + 1);
+    for (int i = 0; i < sent_n; i++)
+        CHECK(sent[i] == i + 1);
+    close_project(project);
+    leave();
+}
+
+CASE(what_waits_is_for_the_project_that_adopts_next) {
+    enter();
+    sent_n = 0;
+    die_after(leave_updates, 0);
+    mp_project *first = open_project();
+    int64_t t = mp_clock_mono_ms();
+    adopt(first, t);
+    mp_project_adopts(first, false);
+    send_all(first, t);
+    CHECK(sent_n > 0 && sent_n < MANY);
+    mp_project *second = open_project();
+    for (int i = 0; i < 4; i++)
+        send_all(second, t);
+    CHECK(sent_n == MANY);
+    close_project(second);
+    close_project(first);
+    leave();
+}
+
+typedef struct onlooker {
+    mp_project *project;
+    mp_buf list;
+} onlooker;
+
+static void look(void *user) {
+    onlooker *o = user;
+    char message[MP_MESSAGE];
+    CHECK(mp_project_look(o->project, &o->list, message) == 0);
+    mp_buf_add(&o->list, "", 1);
+}
+
+CASE(what_counts_as_rejected_is_in_its_file_for_who_looks) {
+    enter();
+    onlooker o = {.project = open_project()};
+    mp_thread thread = {.name = "look", .run = look, .user = &o};
+    mp_buf_puts(&o.project->rejected, "{}\n");
+    CHECK(mp_thread_start(&thread, thread.name, look, &o) == 0);
+    usleep(50 * 1000); /* the sender is late */
+    mp_project_maintain(o.project, mp_clock_mono_ms());
+    mp_thread_join(&thread);
+    CHECK(o.list.data && strstr(o.list.data, "rejected.jsonl") != NULL);
+    mp_buf_free(&o.list);
+    close_project(o.project);
+    leave();
+}
+
 int main(void) {
     RUN(half_a_second_of_errors_sets_nothing_aside);
     RUN(one_unreadable_file_does_not_stop_the_profiles);
     RUN(what_is_read_and_wrong_is_set_aside_and_the_rest_is_sent);
     RUN(an_adoption_evicts_nothing);
+    RUN(a_record_of_another_token_is_set_aside_and_the_rest_is_sent);
+    RUN(a_record_of_another_token_is_not_lost_on_a_full_disk);
+    RUN(a_batch_of_another_token_is_set_aside_whole);
+    RUN(newer_updates_wait_for_all_that_was_left);
+    RUN(what_waits_is_for_the_project_that_adopts_next);
+    RUN(what_counts_as_rejected_is_in_its_file_for_who_looks);
     return unit_result();
 }

@@ -3,6 +3,7 @@
 #ifndef MP_PROJECT_HELPER_H
 #define MP_PROJECT_HELPER_H
 
+#include "core/base/gzip.h"
 #include "core/os/clock.h"
 #include "core/os/file.h"
 #include "core/project/project_state.h"
@@ -38,15 +39,30 @@ static inline mp_project *open_project(void) {
     return project;
 }
 
+/* Settings that the test may change, before anybody else has them. */
+static inline mp_settings *own_settings(mp_project *project) {
+    mp_settings_release(project->settings);
+    project->settings = mp_settings_new(MP_SPOOLED);
+    CHECK(project->settings != NULL);
+    return project->settings;
+}
+
 static inline void close_project(mp_project *project) {
     mp_project_finish(project);
     mp_project_release(project);
 }
 
+/* Accepts a record. */
+static inline void push_json(mp_project *project, mp_lane_id lane,
+                             const char *json) {
+    bool wake;
+    mp_record record = {.head = json, .head_len = strlen(json)};
+    CHECK(mp_project_push(project, lane, &record, 1, &wake) == MP_OK);
+}
+
 /* Accepts one record, number n. */
 static inline void push(mp_project *project, mp_lane_id lane, int n) {
     char json[256];
-    bool wake;
     if (mp_endpoints[lane].profiles)
         snprintf(json, sizeof json,
                  "{\"$token\":\"token\",\"$distinct_id\":\"u\",\"$set\":{\"n\":"
@@ -57,8 +73,7 @@ static inline void push(mp_project *project, mp_lane_id lane, int n) {
                  "{\"event\":\"E\",\"properties\":{\"token\":\"token\","
                  "\"$insert_id\":\"%d\"}}",
                  n);
-    mp_record record = {.head = json, .head_len = strlen(json)};
-    CHECK(mp_project_push(project, lane, &record, 1, &wake) == MP_OK);
+    push_json(project, lane, json);
 }
 
 /* In a process that dies: whatever `life` does. */
@@ -98,6 +113,22 @@ static inline bool was_sent(int n) {
     return times == 1;
 }
 
+/* What goes out is what the batch says, wherever its bytes come from. */
+static inline void check_body(const mp_flight *under_way) {
+    const mp_request *request = &under_way->request;
+    mp_buf json = {0}, body = {0};
+    CHECK(mp_batch_body(under_way->batch, &json) == MP_OK);
+    if (request->gzip)
+        CHECK(mp_gunzip_add(&body, request->body.data, request->body.len,
+                            MP_SEGMENT_BYTES) == MP_OK);
+    else
+        mp_buf_add(&body, request->body.data, request->body.len);
+    CHECK(body.len == json.len && memcmp(body.data, json.data, json.len) == 0);
+    CHECK(request->raw_bytes == json.len);
+    mp_buf_free(&json);
+    mp_buf_free(&body);
+}
+
 /* Sends all that wants to be sent at that time; every request succeeds. */
 static inline void send_all(mp_project *project, int64_t now_ms) {
     static const char ok[] = "{\"status\":1,\"error\":null}";
@@ -105,7 +136,9 @@ static inline void send_all(mp_project *project, int64_t now_ms) {
     int64_t next_ms;
     mp_request *request;
     mp_project_prepare(project, now_ms);
-    while ((request = mp_project_next_request(project, now_ms, &next_ms))) {
+    while ((request =
+                mp_project_next_request(project, MP_HOST, now_ms, &next_ms))) {
+        check_body((mp_flight *)request);
         note_sent(((mp_flight *)request)->batch);
         mp_project_handle_reply(project, request, &reply, now_ms);
     }

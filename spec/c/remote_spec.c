@@ -57,7 +57,7 @@ CASE(equal_contexts_are_asked_for_once) {
     CHECK(ask(remote, "{}", 0) == id);
     const mp_fetch *fetch = mp_remote_next(remote, 0, 1);
     CHECK(fetch && strcmp(fetch->context, "{}") == 0 &&
-          fetch->timeout_ms == 5000 && mp_remote_asked_ms(fetch) == 1);
+          fetch->timeout_ms == 10000 && mp_remote_asked_ms(fetch) == 1);
     CHECK(ask(remote, "{}", 5) == id && !mp_remote_waits(remote));
     CHECK(!mp_remote_next(remote, 5, 6));
     CHECK(look(remote, id, 5).pending);

@@ -166,6 +166,36 @@ static mp_overrides *client(int gzip, int64_t flush_ms, uint64_t now) {
     return o;
 }
 
+/* spool_total_bytes where a client says so much of it and of spool_max_bytes;
+ * 0: nothing. */
+static uint64_t total_of(uint64_t total, uint64_t most) {
+    mp_overrides *o = client(1, 0, 1);
+    o->values->spool_total_bytes = total;
+    o->values->spool_max_bytes = most;
+    if (total > 0)
+        mp_overrides_say(o, mp_setting_find("spool_total_bytes"));
+    if (most > 0)
+        mp_overrides_say(o, mp_setting_find("spool_max_bytes"));
+    mp_settings *s = mp_overrides_in_force(o, MP_SPOOLED);
+    uint64_t in_force = s->spool_total_bytes;
+    mp_settings_release(s);
+    mp_overrides_free(o);
+    return in_force;
+}
+
+CASE(the_total_of_a_spool_follows_what_one_process_may_have) {
+    static const uint64_t mib = 1024 * 1024;
+    mp_settings *s = mp_settings_new(MP_SPOOLED);
+    CHECK(s->spool_total_bytes == 4 * s->spool_max_bytes);
+    mp_settings_release(s);
+    CHECK(total_of(0, 0) == 1024 * mib && total_of(0, 5 * mib) == 20 * mib);
+    CHECK(total_of(0, mib * mib) == 4 * mib * mib);
+    CHECK(total_of(6 * mib, 5 * mib) == 6 * mib);
+    CHECK(total_of(5 * mib, 5 * mib) == 5 * mib);
+    CHECK(total_of(4 * mib, 5 * mib) == 5 * mib); /* said by two clients */
+    CHECK(total_of(4 * mib, 0) == 256 * mib);
+}
+
 static void check_in_force(const mp_overrides *list, int gzip,
                            int64_t flush_ms) {
     mp_settings *s = mp_overrides_in_force(list, MP_IN_MEMORY);
@@ -199,6 +229,7 @@ int main(void) {
     RUN(what_is_no_file_is_refused);
     RUN(settings_start_from_the_defaults);
     RUN(with_a_spool_records_age);
+    RUN(the_total_of_a_spool_follows_what_one_process_may_have);
     RUN(every_default_is_within_its_limits);
     RUN(every_setting_is_copied_and_nothing_else);
     RUN(a_copy_owns_its_text);

@@ -36,7 +36,7 @@ static bool wakes(mp_project *project, mp_lane_id lane) {
 /* What the sender does when it was woken. */
 static mp_request *next(mp_project *project, int64_t now_ms) {
     int64_t next_ms;
-    return mp_project_next_request(project, now_ms, &next_ms);
+    return mp_project_next_request(project, MP_HOST, now_ms, &next_ms);
 }
 
 /* Three events, whose request is under way. */
@@ -90,13 +90,13 @@ CASE(while_a_lane_backs_off_the_end_of_that_comes_first) {
     mp_project *project = open_project();
     int64_t now_ms = mp_clock_mono_ms(), next_ms;
     response(project, fill(project, now_ms), 503, now_ms);
-    CHECK(!mp_project_next_request(project, now_ms, &next_ms));
+    CHECK(!mp_project_next_request(project, MP_HOST, now_ms, &next_ms));
     CHECK(next_ms > now_ms && next_ms < INT64_MAX);
     for (int i = 0; i < 10; i++) /* until the rest is longer than a flush */
         if (next_ms <= now_ms + 20 * 1000) {
             response(project, next(project, next_ms), 503, next_ms);
             next(project, next_ms);
-            mp_project_next_request(project, next_ms, &next_ms);
+            mp_project_next_request(project, MP_HOST, next_ms, &next_ms);
         }
     CHECK(next_ms > now_ms + 20 * 1000);
     CHECK(!wakes(project, MP_LANE_EVENTS));

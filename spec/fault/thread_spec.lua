@@ -12,6 +12,7 @@ local NO_THREADS = NOBODY .. "prlimit --nproc=0:10000 "
 local THREADS = "the sending thread cannot be started: Resource temporarily unavailable; "
   .. "let the host have more threads (ulimit -u, pids.max of its cgroup), "
   .. 'or use transport = "manual"'
+local DISK = THREADS:gsub("sending", "disk")
 local FILES = "the sending thread cannot be started: Too many open files; "
   .. "let the host have more open files (ulimit -n)"
 
@@ -31,7 +32,8 @@ local HEAD = [[
     return mp:track("A", { distinct_id = "u" })
   end
   local mixpanel = require "mixpanel"
-  local mp = mixpanel.new("projecttoken", { api_host = %q, exit_timeout = 0 })
+  local mp_url = %q
+  local mp = mixpanel.new("projecttoken", { api_host = mp_url, exit_timeout = 0 })
 ]]
 
 describe("a host", function()
@@ -146,6 +148,37 @@ describe("a host", function()
     ]]
     )
     assert.equal('["queue_full"]\n[true]\n', printed)
+  end)
+
+  it("that may start one thread sends what needs no disk, and is told of the rest", function()
+    -- A user that runs nothing else, or the limit would count that too.
+    local prefix = NOBODY:gsub("65534", "64321") .. "prlimit --nproc=2:10000 "
+    local lines = run(
+      prefix,
+      [[
+      local home = os.tmpname()
+      os.remove(home)
+      local kept = mixpanel.new("kept", { api_host = mp_url, spool = home, exit_timeout = 0 })
+      for _ = 1, 100 do
+        assert(track(kept))
+      end
+      local reports = kept:poll()
+      show(#reports, reports[1].outcome, reports[1].message)
+      show(kept:flush(10))
+      local me = mp:user { state = home .. ".json" }
+      me:track "A"
+      show(me:save(10))
+      show(mp:flush(10), mp:stats().delivered)
+      kept:close(0)
+      os.execute("rm -rf " .. home)
+    ]]
+    )
+    assert.same({
+      { 1, "paused", DISK },
+      { cjson.null, DISK, "thread" },
+      { cjson.null, DISK, "thread" },
+      { true, 1 },
+    }, lines)
   end)
 
   -- Files that take all descriptors there are.

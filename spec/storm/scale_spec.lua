@@ -105,6 +105,33 @@ describe("many projects", function()
     assert.is_true(figures[2] < 5 * figures[1], printed)
   end)
 
+  it("take little memory until they are used, each alone", function()
+    local figures, printed = run [[
+      local function resident()
+        local status = io.open("/proc/self/status")
+        local kb = tonumber(status:read("*a"):match "VmRSS:%s+(%d+)")
+        status:close()
+        return kb
+      end
+      open(1, 10)
+      local before = resident()
+      open(11, 4010)
+      print((resident() - before) / 4000)
+      for i = 1, 4010, 401 do
+        local mp, other = idle[i], idle[i + 1]
+        assert(mp.people == mp.people and mp.people ~= other.people)
+        assert(mp.nothing == nil and mp[1] == nil)
+        assert(mp:track("First", { distinct_id = "u", n = i }))
+        assert(mp:stats().queued == 1 and other:stats().queued == 0)
+        assert(other.people:set("u", { n = i }))
+        assert(mp:flush(10) and other:flush(10))
+      end
+    ]]
+    assert.is_true(figures[1] <= 6, printed) -- KiB
+    assert.equal(10, #server:records "/track")
+    assert.equal(10, #server:records "/engage")
+  end)
+
   it("cost a forked child nothing until it uses them", function()
     local figures, printed = run [[
       local mp = mixpanel.new("busy", { api_host = url })
@@ -136,6 +163,34 @@ describe("many projects", function()
     assert.is_true(figures[2] < 20 * figures[1], printed)
   end)
 
+  it("cost a process that forks nothing either", function()
+    local figures, printed = run [[
+      -- Pages of this process that it touched for the first time, or for the
+      -- first time since a fork.
+      local function faults()
+        local stat = io.open("/proc/self/stat")
+        local n = stat:read("*a"):match "%) %S+ %S+ %S+ %S+ %S+ %S+ %S+ (%d+)"
+        stat:close()
+        return tonumber(n)
+      end
+      local mp = mixpanel.new("busy", { api_host = url })
+      serve(mp)
+      open(1, 4000)
+      posix.sleep(0.5)
+      local least = math.huge
+      for _ = 1, 3 do
+        local before = faults()
+        if posix.fork() == 0 then
+          posix.quit(0)
+        end
+        least = math.min(least, faults() - before)
+        posix.wait()
+      end
+      print(least)
+    ]]
+    assert.is_true(figures[1] < 1000, printed)
+  end)
+
   it("give back what a burst took", function()
     local figures, printed = run [[
       local function resident()
@@ -149,17 +204,21 @@ describe("many projects", function()
       for i = 1, 200 do
         idle[i] = mixpanel.new("idle" .. i, { api_host = url, max_batch_size = 50 })
       end
-      local before = resident()
-      for _, one in ipairs(idle) do
-        for n = 1, 200 do
-          assert(one:track("Burst", { distinct_id = "u", n = n }))
+      local function burst(events)
+        for _, one in ipairs(idle) do
+          for n = 1, events do
+            assert(one:track("Burst", { distinct_id = "u", n = n }))
+          end
         end
+        for _, one in ipairs(idle) do
+          assert(one:flush(30))
+        end
+        collectgarbage()
+        posix.sleep(15)
       end
-      for _, one in ipairs(idle) do
-        assert(one:flush(30))
-      end
-      collectgarbage()
-      posix.sleep(15)
+      burst(1) -- what each needs once it is used stays
+      local before = resident()
+      burst(200)
       print((resident() - before) / #idle)
     ]]
     assert.is_true(figures[1] <= 64, printed)

@@ -138,11 +138,17 @@ static size_t host_length(const char *host) {
     return len + 1;
 }
 
+/* At most five digits. */
+static bool is_port(const char *digits) {
+    long port = strtol(digits, NULL, 10);
+    return port > 0 && port <= UINT16_MAX;
+}
+
 /* What may follow the host: a port, a path. */
 static bool is_port_and_path(const char *rest) {
     if (*rest == ':') {
         size_t digits = strspn(rest + 1, "0123456789");
-        if (digits == 0 || digits > 5)
+        if (digits == 0 || digits > 5 || !is_port(rest + 1))
             return false;
         rest += digits + 1;
     }

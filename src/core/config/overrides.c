@@ -63,8 +63,29 @@ static const mp_overrides *last_word(const mp_overrides *list, size_t i) {
     return last;
 }
 
+static bool is_anything_said(const mp_overrides *list) {
+    for (; list; list = list->next)
+        for (size_t i = 0; i < MP_SETTINGS; i++)
+            if (list->said[i] > 0)
+                return true;
+    return false;
+}
+
+/* What spool_total_bytes is in force depends on spool_max_bytes: a process that
+ * died and comes again finds all that it was allowed to leave. */
+static void set_total(mp_settings *settings, const mp_overrides *list) {
+    uint64_t least = settings->spool_max_bytes;
+    size_t i = place_of(mp_setting_find("spool_total_bytes"));
+    if (!last_word(list, i))
+        settings->spool_total_bytes = MP_SPOOL_TOTAL_FACTOR * least;
+    if (settings->spool_total_bytes < least)
+        settings->spool_total_bytes = least;
+}
+
 mp_settings *mp_overrides_in_force(const mp_overrides *list,
                                    mp_storage storage) {
+    if (!is_anything_said(list))
+        return mp_settings_defaults(storage);
     mp_settings *settings = mp_settings_new(storage);
     for (size_t i = 0; i < MP_SETTINGS && settings; i++) {
         const mp_overrides *last = last_word(list, i);
@@ -74,5 +95,7 @@ mp_settings *mp_overrides_in_force(const mp_overrides *list,
             settings = NULL;
         }
     }
+    if (settings)
+        set_total(settings, list);
     return settings;
 }

@@ -1,5 +1,6 @@
 #include "core/config/settings.h"
 
+#include "core/os/lock.h"
 #include "core/os/path.h"
 #include "core/os/syserr.h"
 
@@ -62,8 +63,14 @@ const mp_setting mp_setting_table[MP_SETTINGS] = {
     {"spool_max_bytes", MP_SETTING_BYTES, MP_SETTING_NEEDS_SPOOL,
      FIELD(spool_max_bytes), 256 * MIB, 4 * MIB, TIB, NULL,
      "an integer from 4194304 to 1099511627776"},
+    {"spool_total_bytes", MP_SETTING_BYTES, MP_SETTING_NEEDS_SPOOL,
+     FIELD(spool_total_bytes), MP_SPOOL_TOTAL_FACTOR * 256.0 * MIB, 4 * MIB,
+     MP_SPOOL_TOTAL_FACTOR *TIB, NULL,
+     "an integer from 4194304 to 4398046511104"},
     {"spool_owner", MP_SETTING_EITHER, MP_SETTING_NEEDS_SPOOL, FIELD(trust_any),
      0, 0, 0, WORDS("user", "any"), "\"user\" or \"any\""},
+    {"spool_io", MP_SETTING_EITHER, MP_SETTING_NEEDS_SPOOL, FIELD(written), 0,
+     0, 0, WORDS("mapped", "written"), "\"mapped\" or \"written\""},
     {"overflow", MP_SETTING_EITHER, 0, FIELD(drop_oldest), 0, 0, 0,
      WORDS("drop_newest", "drop_oldest"), "\"drop_newest\" or \"drop_oldest\""},
     {"on_ambiguous", MP_SETTING_EITHER, 0, FIELD(report_ambiguous), 0, 0, 0,
@@ -87,9 +94,11 @@ const mp_setting mp_setting_table[MP_SETTINGS] = {
 static const int64_t SPOOL_MAX_AGE_MS = INT64_C(30) * DAY_S * 1000;
 
 const mp_setting *mp_setting_find(const char *name) {
-    for (size_t i = 0; i < MP_SETTINGS; i++)
-        if (strcmp(mp_setting_table[i].name, name) == 0)
+    for (size_t i = 0; i < MP_SETTINGS; i++) {
+        const char *one = mp_setting_table[i].name;
+        if (*one == *name && strcmp(one, name) == 0) /* most begin otherwise */
             return &mp_setting_table[i];
+    }
     return NULL;
 }
 
@@ -104,18 +113,38 @@ static void *field_of(mp_settings *settings, const mp_setting *setting) {
 
 /* ---- life ---- */
 
+static mp_settings defaults[2]; /* by storage; the last reference is ours */
+
+static void make_defaults(void) {
+    for (int storage = 0; storage < 2; storage++) {
+        mp_settings *settings = &defaults[storage];
+        settings->refs = 1;
+        for (size_t i = 0; i < MP_SETTINGS; i++)
+            if (!is_text(&mp_setting_table[i]))
+                mp_settings_number(settings, &mp_setting_table[i],
+                                   mp_setting_table[i].initial);
+    }
+    defaults[MP_SPOOLED].max_age_ms = SPOOL_MAX_AGE_MS;
+}
+
+static mp_settings *defaults_of(mp_storage storage) {
+    static mp_once once = MP_ONCE_INIT;
+    mp_once_do(&once, make_defaults);
+    return &defaults[storage];
+}
+
 mp_settings *mp_settings_new(mp_storage storage) {
+    const mp_settings *from = defaults_of(storage);
     mp_settings *settings = calloc(1, sizeof *settings);
     if (!settings)
         return NULL;
+    memcpy(settings, from, offsetof(mp_settings, refs)); /* no texts */
     settings->refs = 1;
-    for (size_t i = 0; i < MP_SETTINGS; i++)
-        if (!is_text(&mp_setting_table[i]))
-            mp_settings_number(settings, &mp_setting_table[i],
-                               mp_setting_table[i].initial);
-    if (storage == MP_SPOOLED)
-        settings->max_age_ms = SPOOL_MAX_AGE_MS;
     return settings;
+}
+
+mp_settings *mp_settings_defaults(mp_storage storage) {
+    return mp_settings_retain(defaults_of(storage));
 }
 
 mp_settings *mp_settings_retain(mp_settings *settings) {

@@ -30,6 +30,7 @@ typedef struct mp_settings {
     bool drop_oldest;      /* overflow = "drop_oldest" */
     bool report_ambiguous; /* on_ambiguous = "report" */
     bool trust_any;        /* spool_owner = "any" */
+    bool written;          /* spool_io = "written" */
     bool fsync;            /* durability = "power": what is on disk is synced */
     int reports;           /* an mp_report_level */
     int gzip;              /* level 1 to 12; 0: bodies go uncompressed */
@@ -37,7 +38,8 @@ typedef struct mp_settings {
     uint32_t max_in_flight;
     uint64_t max_queue_bytes;
     uint64_t spool_max_bytes;
-    int64_t max_age_ms; /* 0: none */
+    uint64_t spool_total_bytes; /* in force: at least as much */
+    int64_t max_age_ms;         /* 0: none */
     int64_t sync_interval_ms;
     int64_t flush_interval_ms;
     int64_t connect_timeout_ms;
@@ -86,7 +88,7 @@ typedef struct mp_setting {
 } mp_setting;
 
 enum {
-    MP_SETTINGS = 24
+    MP_SETTINGS = 26
 };
 extern const mp_setting mp_setting_table[MP_SETTINGS];
 
@@ -96,12 +98,20 @@ typedef enum mp_storage {
     MP_SPOOLED
 } mp_storage;
 
+enum {
+    MP_SPOOL_TOTAL_FACTOR = 4 /* of spool_max_bytes: spool_total_bytes, unless
+                               * it is said */
+};
+
 /* The row of this name; NULL: none. */
 const mp_setting *mp_setting_find(const char *name);
 
 /* The defaults, which depend on where records wait; one reference,
  * to be changed only until it is shared. NULL: out of memory. */
 mp_settings *mp_settings_new(mp_storage storage);
+
+/* Those that are shared by all that go by them. */
+mp_settings *mp_settings_defaults(mp_storage storage);
 mp_settings *mp_settings_retain(mp_settings *settings);
 void mp_settings_release(mp_settings *settings); /* NULL is allowed */
 

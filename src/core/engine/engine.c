@@ -1,4 +1,4 @@
-#include "core/engine/engine.h"
+#include "core/engine/engine_state.h"
 
 #include "core/engine/supervisor.h"
 #include "core/os/clock.h"
@@ -18,21 +18,25 @@
  *
  * There is one engine per process, made by the first mp_engine_open and never
  * unmade: Lua closes states, and unloads modules, while records still wait.
- * The worker starts with the first record of *this* process, so a client
+ * Threads start with the first record of *this* process, so a client
  * opened before a fork serves parent and children alike; each child starts
  * empty, since its parent delivers what was queued before.
  *
- * Before a fork every lock is taken, in one order: the sender's, the list of
- * projects', each project's. So a child finds nothing half done. It starts each
- * project anew when it first touches it: most it never will.
+ * Before a fork locks are taken in one order: the supervisor's, the list of
+ * projects', those of the turns, each project's that has something to do. So a
+ * child finds those at rest. It starts each project anew when it first touches
+ * it: most it never will. One that had nothing to do, while a thread was at it,
+ * is then left where it is.
  *
  * At exit (atexit, registered behind libcurl's own set-up and so run before
- * its tear-down) nothing more is accepted, and the worker gets until the
- * exit_timeout to send what waits; then it is stopped, so that no thread is
- * inside libcurl or the TLS library while they are torn down. */
+ * its tear-down) nothing more is accepted, and the threads get until
+ * the exit_timeout to send what waits; then they are stopped, the sender first,
+ * so that no thread is inside libcurl or the TLS library while they are torn
+ * down. What is left is written to disk by the thread for that, so that a disk
+ * that hangs holds up no exit. */
 
 enum {
-    STOP_MS = 200 /* for the worker to notice that it is over */
+    STOP_MS = 200 /* for the threads to end, at the least */
 };
 
 static struct {
@@ -68,12 +72,11 @@ static void in_child(void) {
     atomic_store(&engine.waited_ms, 0);
 }
 
-/* The host carries the requests: no thread, nothing to wait for. */
-static bool is_manual(const mp_project *project) {
-    return mp_project_config(project)->manual;
-}
-
 /* ---- exit ---- */
+
+bool mp_engine_is_over(void) {
+    return atomic_load_explicit(&engine.over, memory_order_relaxed);
+}
 
 /* What earlier waits in vain left of a project's exit_timeout. */
 static int64_t budget_ms(mp_project *project) {
@@ -84,60 +87,85 @@ static int64_t budget_ms(mp_project *project) {
     return ms > 0 ? ms : 0;
 }
 
-/* Has the worker, if it runs, come for this project. */
+/* Has the threads, if they run, come for this project. */
 static void wake(mp_project *project) {
-    mp_turns_mark(mp_projects_turns(engine.projects), project);
-    mp_supervisor_wake();
+    mp_supervisor_wake(mp_projects_mark(engine.projects, project));
 }
 
+/* Has the one for the disk come for what is not about records. */
+static void wake_disk(mp_project *project) {
+    mp_turns_mark(mp_projects_turns(engine.projects, MP_DISK), project);
+    mp_supervisor_wake(MP_THREAD(MP_DISK));
+}
+
+/* Calls `visit` for each project that has something to do, some twice. */
+static void each_busy(bool (*visit)(mp_project *project, void *user),
+                      void *user) {
+    for (int i = 0; i < MP_THREADS; i++)
+        mp_turns_each(mp_projects_turns(engine.projects, (mp_role)i), visit,
+                      user);
+}
+
+typedef struct ending {
+    int64_t start_ms;
+    int64_t deadline_ms; /* the latest of all projects */
+    int64_t disk_ms;     /* the same for the disk */
+    unsigned threads;    /* that have something left to do */
+} ending;
+
+static int64_t later(int64_t a_ms, int64_t b_ms) {
+    return a_ms > b_ms ? a_ms : b_ms;
+}
+
+/* What closes waited for a network in vain is not taken off the disk's time. */
 static bool find_left(mp_project *project, void *user) {
-    bool *any = user;
-    *any = !is_manual(project) && !mp_project_idle(project);
-    return !*any;
+    ending *end = user;
+    unsigned *threads = &end->threads;
+    end->disk_ms =
+        later(end->disk_ms, end->start_ms + mp_project_exit_timeout(project));
+    if (!mp_engine_is_manual(project) && !mp_project_is_empty(project))
+        *threads |= mp_project_threads(project);
+    if (!mp_engine_is_manual(project) && !mp_project_idle_for(project, MP_DISK))
+        *threads |= MP_THREAD(MP_DISK);
+    return true;
 }
 
 static bool flush_up_to(mp_project *project, void *user) {
     (void)user;
     mp_project_flush_up_to(project, UINT64_MAX);
     mp_project_flush_saves(project);
-    mp_turns_mark(mp_projects_turns(engine.projects), project);
+    mp_projects_mark(engine.projects, project);
     return true;
 }
 
-typedef struct ending {
-    int64_t start_ms;
-    int64_t deadline_ms; /* the latest of all projects */
-} ending;
-
 static bool await(mp_project *project, void *user) {
     ending *end = user;
-    if (is_manual(project))
+    if (mp_engine_is_manual(project))
         return true;
     int64_t deadline_ms = end->start_ms + budget_ms(project);
-    if (deadline_ms > end->deadline_ms)
-        end->deadline_ms = deadline_ms;
-    mp_project_wait_hopeful(project, UINT64_MAX, deadline_ms);
-    mp_project_await_saves(project, deadline_ms);
+    end->deadline_ms = later(end->deadline_ms, deadline_ms);
+    if (mp_supervisor_runs(mp_project_threads(project)))
+        mp_project_wait_hopeful(project, UINT64_MAX, deadline_ms);
+    if (mp_supervisor_runs(MP_THREAD(MP_DISK)))
+        mp_project_await_saves(project, deadline_ms);
     return true;
 }
 
 static void at_exit(void) {
     int64_t start_ms = mp_clock_mono_ms();
-    ending end = {start_ms, start_ms};
+    ending end = {start_ms, start_ms, start_ms, 0};
     char message[MP_MESSAGE];
-    bool any_left = false;
-    mp_turns *turns = mp_projects_turns(engine.projects);
     atomic_store(&engine.over, true);
-    mp_turns_each(turns, find_left, &any_left);
-    if (any_left && mp_supervisor_start(message) == MP_OK) {
-        mp_turns_each(turns, flush_up_to, NULL);
-        mp_supervisor_wake();
-        mp_turns_each(turns, await, &end);
+    each_busy(find_left, &end);
+    if (end.threads != 0) {
+        mp_supervisor_start(end.threads, message); /* or nobody waits below */
+        each_busy(flush_up_to, NULL);
+        mp_supervisor_wake(end.threads);
+        each_busy(await, &end);
     }
-    int64_t now_ms = mp_clock_mono_ms();
-    if (mp_supervisor_stop(
-            (now_ms > end.deadline_ms ? now_ms : end.deadline_ms) + STOP_MS))
-        mp_projects_finish(engine.projects);
+    int64_t soon_ms = mp_clock_mono_ms() + STOP_MS;
+    end.deadline_ms = later(end.deadline_ms, soon_ms);
+    mp_supervisor_stop(end.deadline_ms, later(end.deadline_ms, end.disk_ms));
 }
 
 /* ---- set-up ---- */
@@ -164,8 +192,11 @@ mp_err mp_engine_open(mp_config *config, mp_overrides *client,
         return engine.once_err;
     }
     *out = mp_projects_open(engine.projects, config, client);
-    mp_supervisor_wake(); /* one that was open has new settings */
-    return *out ? MP_OK : MP_MEMORY;
+    if (!*out)
+        return MP_MEMORY;
+    /* One that was open has new settings. */
+    mp_supervisor_wake(MP_THREAD(MP_SENDER) | MP_THREAD(MP_DISK));
+    return MP_OK;
 }
 
 mp_err mp_engine_configure(mp_project *project, mp_overrides *client,
@@ -179,53 +210,53 @@ void mp_engine_close(mp_project *project) {
     bool on_disk = mp_project_on_disk(project);
     mp_projects_close(engine.projects, project);
     if (on_disk)
-        mp_supervisor_wake();
+        mp_supervisor_wake(MP_THREAD(MP_DISK));
 }
 
 /* ---- records ---- */
 
-/* A worker that does not run must be told of: nothing else would show it. */
+/* A thread that does not run must be told of: nothing else would show it. */
 static void report_start(mp_project *project, mp_err err, const char *message) {
-    if (err != MP_OK && err != MP_CLOSED && !is_manual(project))
+    if (err != MP_OK && err != MP_CLOSED && !mp_engine_is_manual(project))
         mp_project_report_start(project, message);
 }
 
-/* What a call that comes with a record or a state does for it. Without a
- * thread what was accepted stays queued, and a later call tries. */
-static mp_err keep_running(mp_project *project, bool wakes) {
+mp_err mp_engine_keep_running(mp_project *project, unsigned threads,
+                              bool wakes) {
     char message[MP_MESSAGE];
     if (wakes)
         wake(project);
-    mp_err err = mp_supervisor_keep_running(message);
+    mp_err err = mp_supervisor_keep_running(threads, message);
     report_start(project, err, message);
     return err;
 }
 
-static mp_err start_and_wake(mp_project *project, char message[MP_MESSAGE]) {
+mp_err mp_engine_start(mp_project *project, unsigned threads,
+                       char message[MP_MESSAGE]) {
     wake(project);
-    mp_err err = mp_supervisor_start(message);
+    mp_err err = mp_supervisor_start(threads, message);
     report_start(project, err, message);
     return err;
 }
 
 mp_err mp_engine_push(mp_project *project, mp_lane_id lane,
                       const mp_record *records, size_t n) {
-    if (atomic_load_explicit(&engine.over, memory_order_relaxed))
+    if (mp_engine_is_over())
         return MP_CLOSED;
     bool wake;
     mp_err err = mp_project_push(project, lane, records, n, &wake);
     /* A full queue needs the thread more than any. */
-    if ((err == MP_OK || err == MP_QUEUE_FULL) && !is_manual(project))
-        keep_running(project, wake);
+    if ((err == MP_OK || err == MP_QUEUE_FULL) && !mp_engine_is_manual(project))
+        mp_engine_keep_running(project, mp_project_threads(project), wake);
     return err;
 }
 
 static mp_err send_now(mp_project *project, uint64_t seq,
                        char message[MP_MESSAGE]) {
     mp_project_flush_up_to(project, seq);
-    if (is_manual(project))
+    if (mp_engine_is_manual(project))
         return MP_OK;
-    return start_and_wake(project, message);
+    return mp_engine_start(project, mp_project_threads(project), message);
 }
 
 uint64_t mp_engine_mark(mp_project *project) {
@@ -239,8 +270,8 @@ uint64_t mp_engine_mark(mp_project *project) {
 /* With a spool there may be something of dead processes. */
 static void look_at_disk(mp_project *project) {
     char message[MP_MESSAGE];
-    if (mp_project_on_disk(project) && !atomic_load(&engine.over))
-        start_and_wake(project, message);
+    if (mp_project_on_disk(project) && !mp_engine_is_over())
+        mp_engine_start(project, mp_project_threads(project), message);
 }
 
 /* `hopeful`: see mp_project_wait_hopeful. */
@@ -253,7 +284,7 @@ static mp_err flush(mp_project *project, int64_t timeout_ms, bool hopeful,
         return MP_OK;
     }
     mp_err err = send_now(project, seq, message);
-    if (err == MP_OK && is_manual(project))
+    if (err == MP_OK && mp_engine_is_manual(project))
         return MP_TIMEOUT; /* only the host can do something about it */
     if (err != MP_OK || timeout_ms == 0)
         return err;
@@ -272,85 +303,23 @@ mp_err mp_engine_check(mp_project *project, int64_t timeout_ms,
                        char message[MP_MESSAGE]) {
     int64_t deadline_ms = mp_clock_mono_ms() + timeout_ms;
     uint64_t check = mp_project_check(project);
-    mp_err err = start_and_wake(project, message);
+    mp_err err = mp_engine_start(
+        project, mp_project_threads(project) | MP_THREAD(MP_SENDER), message);
     if (err != MP_OK)
         return err;
     return mp_project_await_check(project, check, deadline_ms, message);
 }
 
-/* ---- feature flags ---- */
-
-void mp_engine_start_flags(mp_project *project) {
-    mp_flags *flags = mp_project_flags(project);
-    mp_flags_start(flags);
-    /* Without a thread a later call tries. */
-    if (is_manual(project) || keep_running(project, true) == MP_OK)
-        mp_flags_attend(flags);
-}
-
-mp_err mp_engine_refresh_flags(mp_project *project, int64_t timeout_ms,
-                               char message[MP_MESSAGE]) {
-    mp_flags *flags = mp_project_flags(project);
-    int64_t deadline_ms = mp_clock_mono_ms() + timeout_ms;
-    mp_engine_start_flags(project);
-    uint64_t refresh = mp_flags_refresh(flags);
-    mp_err err = is_manual(project) ? MP_OK : start_and_wake(project, message);
-    if (err != MP_OK || timeout_ms == 0)
-        return err;
-    if (is_manual(project))
-        deadline_ms = 0; /* only the host can do something about it */
-    return mp_flags_await(flags, refresh, deadline_ms, message);
-}
-
-mp_err mp_engine_await_flags(mp_project *project, int64_t timeout_ms,
-                             char message[MP_MESSAGE]) {
-    mp_flags *flags = mp_project_flags(project);
-    int64_t deadline_ms = mp_clock_mono_ms() + timeout_ms;
-    mp_engine_start_flags(project);
-    mp_err err = is_manual(project) ? MP_OK : start_and_wake(project, message);
-    if (err != MP_OK)
-        return err;
-    if (mp_flags_wait(flags, is_manual(project) ? 0 : deadline_ms))
-        return MP_OK;
-    mp_flag_stats stats;
-    mp_flags_stats(flags, mp_clock_mono_ms(), &stats);
-    snprintf(message, MP_MESSAGE,
-             "timeout: no definitions of flags have come yet%s%.180s",
-             stats.error[0] ? ": " : "", stats.error);
-    return MP_TIMEOUT;
-}
-
-mp_err mp_engine_ask_flags(mp_project *project, const char *context, size_t len,
-                           bool hold, uint64_t *id, char message[MP_MESSAGE]) {
-    mp_flags *flags = mp_project_flags(project);
-    bool wake = false;
-    mp_err err = MP_CLOSED;
-    snprintf(message, MP_MESSAGE, "the process ends");
-    if (!atomic_load_explicit(&engine.over, memory_order_relaxed))
-        err = mp_flags_ask(flags, context, len, hold, id, &wake);
-    if (err == MP_QUEUE_FULL)
-        snprintf(message, MP_MESSAGE,
-                 "as many contexts as are remembered wait for their answers");
-    else if (err == MP_MEMORY)
-        snprintf(message, MP_MESSAGE, "out of memory");
-    if (err != MP_OK)
-        return err;
-    message[0] = '\0';
-    if (wake && !is_manual(project))
-        err = start_and_wake(project, message);
-    if (err != MP_OK && hold)
-        mp_flags_let_go(flags, *id);
-    return err;
-}
-
 mp_err mp_engine_save(mp_project *project, mp_state_file *file) {
     bool wake;
-    if (atomic_load_explicit(&engine.over, memory_order_relaxed))
+    if (mp_engine_is_over())
         return MP_CLOSED;
     mp_err err = mp_project_save(project, file, &wake);
     if (err != MP_OK)
         return err;
-    keep_running(project, wake);
+    if (wake)
+        wake_disk(project);
+    mp_engine_keep_running(project, MP_THREAD(MP_DISK), false);
     return MP_OK;
 }
 
@@ -358,7 +327,7 @@ mp_err mp_engine_await_save(mp_project *project, const mp_state_file *file,
                             int64_t timeout_ms, char message[MP_MESSAGE]) {
     int64_t deadline_ms = mp_clock_mono_ms() + timeout_ms;
     mp_project_flush_save(project, file);
-    mp_err err = start_and_wake(project, message);
+    mp_err err = mp_engine_start(project, MP_THREAD(MP_DISK), message);
     if (err != MP_OK)
         return err;
     return mp_project_await_save(project, file, deadline_ms, message);
@@ -369,12 +338,13 @@ mp_err mp_engine_flush_at_close(mp_project *project, int64_t timeout_ms,
     int64_t budget = budget_ms(project);
     bool by_budget = timeout_ms < 0;
     int64_t start_ms = mp_clock_mono_ms();
-    mp_project_flush_saves(project);
+    if (mp_project_flush_saves(project))
+        wake_disk(project);
     mp_err err = flush(project, by_budget ? budget : timeout_ms, by_budget,
                        left, message);
     if (*left > 0 && err == MP_OK && by_budget)
         err = MP_TIMEOUT; /* nothing was left to wait for */
-    if (err == MP_TIMEOUT && !is_manual(project)) {
+    if (err == MP_TIMEOUT && !mp_engine_is_manual(project)) {
         /* What succeeded meanwhile, for another project, did not help. */
         mp_supervisor_succeeded();
         atomic_fetch_add(&engine.waited_ms, mp_clock_mono_ms() - start_ms);

@@ -1,4 +1,4 @@
-/* The one engine of the process: every project, the worker thread, and what
+/* The one engine of the process: every project, the threads, and what
  * happens to them at fork and exit. Every function may be called from any
  * thread; those that take a timeout block at most that long, the others do
  * not block. */
@@ -18,17 +18,17 @@ mp_err mp_engine_open(mp_config *config, mp_overrides *client,
 /* Gives back a reference. The project lives on until its records ended. */
 void mp_engine_close(mp_project *project);
 
-/* Accepts records as mp_project_push does and sees to it that the worker
- * runs in this process and is awake when it must be; if it cannot be started,
- * the project says so, and a call a second later tries again. MP_CLOSED once
- * the process exits. */
+/* Accepts records as mp_project_push does and sees to it that the threads
+ * that it needs run in this process and are awake when they must be; if one
+ * cannot be started, the project says so, and a call a second later tries
+ * again. MP_CLOSED once the process exits. */
 mp_err mp_engine_push(mp_project *project, mp_lane_id lane,
                       const mp_record *records, size_t n);
 
 /* Sends what the project holds and waits for outcomes, at most `timeout_ms`
- * (0 only wakes the worker, and returns MP_OK). MP_TIMEOUT with the number
+ * (0 only wakes the threads, and returns MP_OK). MP_TIMEOUT with the number
  * of records in *left, with the manual transport at once; with a message:
- * MP_THREAD or MP_MEMORY when the worker cannot be started, MP_CLOSED once the
+ * MP_THREAD or MP_MEMORY when a thread cannot be started, MP_CLOSED once the
  * process exits. */
 mp_err mp_engine_flush(mp_project *project, int64_t timeout_ms, uint64_t *left,
                        char message[MP_MESSAGE]);
@@ -46,8 +46,8 @@ uint64_t mp_engine_mark(mp_project *project);
 mp_err mp_engine_check(mp_project *project, int64_t timeout_ms,
                        char message[MP_MESSAGE]);
 
-/* Has the worker write a state file, as mp_project_save; MP_CLOSED once the
- * process exits. */
+/* Has the disk thread write a state file, as mp_project_save; MP_CLOSED once
+ * the process exits. */
 mp_err mp_engine_save(mp_project *project, mp_state_file *file);
 
 /* Has it done at once and waits for it, at most `timeout_ms`: see
@@ -61,7 +61,7 @@ void mp_engine_start_flags(mp_project *project);
 
 /* Has the server asked for them at once and waits for what comes, at most
  * `timeout_ms`; 0: it does not wait, and returns MP_OK. MP_TIMEOUT, with the
- * manual transport at once; MP_NETWORK, or why the worker does not run; all
+ * manual transport at once; MP_NETWORK, or why a thread does not run; all
  * with a message. */
 mp_err mp_engine_refresh_flags(mp_project *project, int64_t timeout_ms,
                                char message[MP_MESSAGE]);
@@ -73,7 +73,7 @@ mp_err mp_engine_await_flags(mp_project *project, int64_t timeout_ms,
 
 /* Has Mixpanel decide the flags of a context, which is JSON: see mp_flags_ask;
  * it is held only if that goes well.
- * The worker sends that; if it cannot be started the context waits, and the
+ * A thread sends that; if it cannot be started the context waits, and the
  * message says so. MP_OK, or why not. The project has flags. */
 mp_err mp_engine_ask_flags(mp_project *project, const char *context, size_t len,
                            bool hold, uint64_t *id, char message[MP_MESSAGE]);

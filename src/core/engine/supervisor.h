@@ -1,5 +1,6 @@
-/* The worker of this process: started when it is first needed, left behind in
- * a forked child, stopped at exit. Thread: any. */
+/* The threads of this process, the sender and the one for the disk: each
+ * started when it is first needed, left behind in a forked child, stopped at
+ * exit. Thread: any. A set of threads is as mp_project_threads says. */
 #ifndef MP_SUPERVISOR_H
 #define MP_SUPERVISOR_H
 
@@ -8,20 +9,25 @@
 /* Once per process: sets up the transport, and says whose requests it sends. */
 mp_err mp_supervisor_set_up(mp_projects *projects);
 
-/* Sees to it that the worker runs in this process. MP_THREAD or MP_MEMORY
- * when it cannot, with a message that says what to do; MP_CLOSED, with a
- * message, once it was stopped. */
-mp_err mp_supervisor_start(char message[MP_MESSAGE]);
+/* Sees to it that these threads run in this process. MP_THREAD or MP_MEMORY
+ * when one cannot, with a message that says what to do; MP_CLOSED, with a
+ * message, once they were stopped. */
+mp_err mp_supervisor_start(unsigned threads, char message[MP_MESSAGE]);
 
 /* The same for calls that come with every record: for a second after a
  * failure it does not try again. */
-mp_err mp_supervisor_keep_running(char message[MP_MESSAGE]);
+mp_err mp_supervisor_keep_running(unsigned threads, char message[MP_MESSAGE]);
 
-/* Wakes it, if it runs. */
-void mp_supervisor_wake(void);
+/* True if all of them run. */
+bool mp_supervisor_runs(unsigned threads);
 
-/* Stops it for good, waiting at most until `deadline_ms`. True: it ended. */
-bool mp_supervisor_stop(int64_t deadline_ms);
+/* Wakes those of them that run. */
+void mp_supervisor_wake(unsigned threads);
+
+/* Stops them for good, waiting at most until `deadline_ms`, and for the disk
+ * until `disk_ms`, which is not before; writes what is left to disk. One that
+ * does not come by then is left to itself. */
+void mp_supervisor_stop(int64_t deadline_ms, int64_t disk_ms);
 
 /* True if a request succeeded since this was last asked. */
 bool mp_supervisor_succeeded(void);

@@ -1,8 +1,9 @@
-/* What the sender does for a project at its time: keeps spares and, with a
+/* What is done for a project at its time: keeps spares and, with a
  * spool, adopts and syncs; and what is left to do in the end. */
 #include "core/project/project_state.h"
 
 #include "core/os/clock.h"
+#include "core/spool/spool_total.h"
 
 #include <stdlib.h>
 
@@ -54,7 +55,8 @@ static void adopt(mp_project *project, const mp_settings *settings,
                   int64_t now_ms) {
     char message[MP_MESSAGE];
     mp_adopted got;
-    mp_reporter reporter = {mp_project_report_once, project};
+    uint64_t newer = 0;
+    mp_reporter reporter = {mp_project_report_once, project, &newer};
     /* Soon at first: a process that this one replaces may still be ending. */
     project->adopt_pause_ms = 2 * project->adopt_pause_ms + SOON_MS;
     if (project->adopt_pause_ms > ADOPT_MS)
@@ -62,9 +64,9 @@ static void adopt(mp_project *project, const mp_settings *settings,
     if (mp_spool_adopt(project->spool, room_for_adopted(project, settings),
                        &reporter, &got, message) != 0)
         mp_project_report_once(project, message);
-    if (got.left) /* there is room as soon as some of it was sent */
+    if (got.left || got.more) /* there is room once some of it was sent */
         project->adopt_pause_ms = SOON_MS;
-    project->adopt_ms = now_ms + project->adopt_pause_ms;
+    project->adopt_ms = now_ms + (got.more ? 0 : project->adopt_pause_ms);
     for (mp_batch_file *s = got.list; s; s = s->next)
         s->last_ms = mono_of(s->wall_ms);
     while (got.list)
@@ -72,28 +74,39 @@ static void adopt(mp_project *project, const mp_settings *settings,
     mp_project_lock(project);
     project->stats.quarantined += got.quarantined;
     project->stats.foreign = got.foreign;
+    project->stats.spool_looks += !got.more;
+    if (newer > project->stats.newer) /* a look may not get to all of it */
+        project->stats.newer = newer;
+    project->adopting = got.more && project->adopts; /* another may by now */
+    mp_wait_changed(&project->wait);
     mp_project_unlock(project);
 }
 
 /* A busy lane has its next segment at hand, pages touched, so that no call that
  * tracks has to make one. */
 static void give_spares(mp_project *project, int64_t now_ms) {
-    for (int i = 0; i < MP_LANES && now_ms >= project->spare_ms; i++) {
+    mp_project_lock(project);
+    int n = project->lanes_n;
+    mp_project_unlock(project);
+    for (int i = 0; i < n; i++) {
         uint32_t records;
         size_t bytes;
         mp_project_lock(project);
-        bool wants = mp_lane_wants_spare(project->lanes[i]);
+        bool wants = now_ms >= project->spare_ms &&
+                     mp_lane_wants_spare(project->lanes[i]);
         mp_lane_expects(project->lanes[i], &records, &bytes);
         mp_project_unlock(project);
         mp_segment *spare =
             wants ? mp_project_new_segment(project, (mp_lane_id)i) : NULL;
-        if (wants && !spare)
-            project->spare_ms = now_ms + NO_MEMORY_MS;
-        if (!spare)
+        if (!wants)
             continue;
-        mp_segment_warm(spare, records, bytes);
+        if (spare)
+            mp_segment_warm(spare, records, bytes);
         mp_project_lock(project);
-        mp_lane_give_spare(project->lanes[i], spare);
+        if (spare)
+            mp_lane_give_spare(project->lanes[i], spare);
+        else
+            project->spare_ms = now_ms + NO_MEMORY_MS;
         mp_project_unlock(project);
     }
 }
@@ -101,7 +114,7 @@ static void give_spares(mp_project *project, int64_t now_ms) {
 /* With the lock held. */
 static bool wants_spares(const mp_project *project) {
     bool wants = false;
-    for (int i = 0; i < MP_LANES; i++)
+    for (int i = 0; i < project->lanes_n; i++)
         wants |= mp_lane_wants_spare(project->lanes[i]);
     return wants;
 }
@@ -130,7 +143,7 @@ static void collect_unsynced(mp_segment *segment, void *user) {
 /* With the lock held. */
 static void find_unsynced(mp_project *project, unsynced *all) {
     all->n = 0;
-    for (int i = 0; i < MP_LANES; i++) {
+    for (int i = 0; i < project->lanes_n; i++) {
         all->lane = (mp_lane_id)i;
         mp_lane_each_segment(project->lanes[i], collect_unsynced, all);
     }
@@ -182,9 +195,16 @@ static void keep_rejected(mp_project *project) {
     mp_project_lock(project);
     mp_buf lines = project->rejected;
     project->rejected = (mp_buf){.limit = MP_PROJECT_REJECTED};
+    project->rejecting = lines.len > 0;
     mp_project_unlock(project);
     if (lines.len > 0 && mp_spool_reject(project->spool, &lines, message) != 0)
         mp_project_report_disk(project, message);
+    if (lines.len > 0) {
+        mp_project_lock(project);
+        project->rejecting = false;
+        mp_wait_changed(&project->wait);
+        mp_project_unlock(project);
+    }
     mp_buf_free(&lines);
 }
 
@@ -196,6 +216,7 @@ void mp_project_prepare(mp_project *project, int64_t now_ms) {
     mp_project_unlock(project);
     if (adopts)
         adopt(project, settings, now_ms);
+    mp_project_bound(project, settings, now_ms);
     give_spares(project, now_ms);
     mp_settings_release(settings);
 }
@@ -225,7 +246,8 @@ static int64_t next_due(mp_project *project, const mp_settings *settings,
     if (project->store_ms > now_ms)
         next_ms = mp_clock_earlier(next_ms, project->store_ms);
     if (project->adopts)
-        next_ms = mp_clock_earlier(next_ms, project->adopt_ms);
+        next_ms = mp_clock_earlier(
+            next_ms, mp_clock_earlier(project->adopt_ms, project->bound_ms));
     return next_ms;
 }
 
@@ -234,7 +256,7 @@ static int64_t next_due(mp_project *project, const mp_settings *settings,
 static int64_t expire_spares(mp_project *project, int64_t now_ms) {
     int64_t next_ms = INT64_MAX;
     mp_project_lock(project);
-    for (int i = 0; i < MP_LANES; i++)
+    for (int i = 0; i < project->lanes_n; i++)
         next_ms = mp_clock_earlier(
             next_ms, mp_lane_expire_spares(project->lanes[i], now_ms));
     if (project->config.manual)
@@ -246,11 +268,24 @@ static int64_t expire_spares(mp_project *project, int64_t now_ms) {
     return next_ms;
 }
 
+/* What waits for room here is for whoever adopts in this project's place. */
+static void release_adopted(mp_project *project) {
+    mp_project_lock(project);
+    bool adopts = project->adopts;
+    mp_project_unlock(project);
+    if (!adopts) {
+        mp_spool_drop_found(project->spool);
+        mp_spool_stop_looking(project->spool);
+    }
+    mp_spool_release_adopted(project->spool);
+}
+
 int64_t mp_project_maintain(mp_project *project, int64_t now_ms) {
     int64_t spares_ms = expire_spares(project, now_ms);
     if (!project->spool)
         return spares_ms;
     mp_settings *settings = mp_project_settings(project);
+    release_adopted(project);
     bool again = spill(project, now_ms);
     mp_project_evict(project, settings, now_ms);
     if (settings->fsync && now_ms >= project->sync_ms)
@@ -276,6 +311,18 @@ typedef struct ending {
     mp_lane_id lane;
 } ending;
 
+/* What is in no file, or in one that cannot be trusted to be there, goes into
+ * another. */
+static bool needs_file(mp_project *project, mp_segment *segment) {
+    char message[MP_MESSAGE];
+    const mp_place *place = &segment->place;
+    if (!mp_place_is_whole(place) ||
+        (place->open && !mp_spool_is_there(segment)))
+        return true;
+    return project->settings->fsync && place->open &&
+           mp_spool_sync(project->spool, segment, message) != 0;
+}
+
 static void finish_segment(mp_segment *segment, void *user) {
     const ending *end = user;
     mp_project *project = end->project;
@@ -283,18 +330,15 @@ static void finish_segment(mp_segment *segment, void *user) {
     mp_place *place = &segment->place;
     if (segment->count == 0)
         mp_spool_discard(segment, message);
-    else if (!mp_place_is_whole(place) ||
-             (place->open && !mp_spool_is_there(segment)))
+    else if (needs_file(project, segment))
         place->sealed = mp_project_seal(project, end->lane, segment, NULL);
-    else if (project->settings->fsync && place->open)
-        mp_spool_sync(project->spool, segment, message);
 }
 
 void mp_project_finish(mp_project *project) {
     if (!project->spool)
         return;
     keep_rejected(project);
-    for (int i = 0; i < MP_LANES; i++) {
+    for (int i = 0; i < project->lanes_n; i++) {
         ending end = {project, (mp_lane_id)i};
         mp_project_free_segments(project, mp_lane_garbage(project->lanes[i]));
         mp_lane_each_segment(project->lanes[i], finish_segment, &end);
@@ -310,15 +354,15 @@ static void find_volatile(mp_segment *segment, void *user) {
 /* With the lock held. */
 static bool has_volatile(const mp_project *project) {
     bool found = !project->spool;
-    for (int i = 0; i < MP_LANES && !found; i++)
+    for (int i = 0; i < project->lanes_n && !found; i++)
         mp_lane_each_segment(project->lanes[i], find_volatile, &found);
     return found;
 }
 
 bool mp_project_safe_until(mp_project *project, int64_t deadline_ms) {
-    if (project->stats.in_flight > 0)
+    if (project->stats.in_flight > 0 || project->adopting)
         return false;
-    for (int i = 0; i < MP_LANES; i++) {
+    for (int i = 0; i < project->lanes_n; i++) {
         mp_lane *lane = project->lanes[i];
         if (!mp_lane_empty(lane) && mp_lane_backoff_until(lane) <= deadline_ms)
             return false;

@@ -21,19 +21,22 @@ static uint32_t slots_for(const mp_project *project, mp_lane_id id) {
     if (mp_endpoints[id].ordered)
         return 1;
     uint32_t used = 0;
-    for (int i = 0; i < MP_LANES; i++)
+    for (int i = 0; i < project->lanes_n; i++)
         if (!mp_endpoints[i].ordered)
             used += mp_lane_in_flight(project->lanes[i]);
     uint32_t most = project->settings->max_in_flight;
     return most > used ? most - used : 0;
 }
 
-/* The next batch of any lane, asked in turn. */
+/* The next batch of any lane, asked in turn. Those with order wait until what
+ * dead processes left is there, since it goes first. */
 static mp_batch *next_of_lanes(mp_project *project, int64_t now_ms,
                                mp_lane_id *id, int64_t *next_ms) {
     *next_ms = INT64_MAX;
-    for (unsigned i = 0; i < MP_LANES; i++) {
-        *id = (mp_lane_id)((project->next_lane + i) % MP_LANES);
+    for (int i = 0; i < project->lanes_n; i++) {
+        *id = (mp_lane_id)((project->next_lane + (unsigned)i) % MP_LANES);
+        if (project->adopting && mp_endpoints[*id].ordered)
+            continue;
         int64_t ms;
         mp_batch *batch = mp_lane_next(project->lanes[*id], project->settings,
                                        now_ms, slots_for(project, *id), &ms);
@@ -62,7 +65,7 @@ static bool may_read(const mp_project *project, mp_lane_id id) {
  * read first. */
 static mp_batch_file *wanted_batch(mp_project *project, mp_lane_id *id) {
     mp_batch_file *wanted = NULL;
-    for (int i = 0; i < MP_LANES && !wanted; i++) {
+    for (int i = 0; i < project->lanes_n && !wanted; i++) {
         *id = (mp_lane_id)i;
         if (may_read(project, *id))
             wanted = mp_lane_wanted(project->lanes[i]);
@@ -79,39 +82,6 @@ static mp_batch *next_batch(mp_project *project, int64_t now_ms, mp_lane_id *id,
     if (without_outcome(project) != before)
         mp_wait_changed(&project->wait);
     return batch;
-}
-
-/* `err`: of the trace; 0: nothing is wrong. */
-static void report_untraceable(mp_project *project, int err) {
-    char message[MP_MESSAGE], text[MP_SYSERR];
-    bool file = err == ELOOP || err == EINVAL || err == ENXIO;
-    const char *path = project->trace.path;
-    if (err == 0)
-        return;
-    snprintf(message, sizeof message,
-             "option 'debug': cannot write to %.100s: %.64s", path,
-             file ? "it is no regular file; true means standard error"
-                  : mp_syserr_text(err, text));
-    mp_project_lock(project);
-    mp_project_note_error(project, message);
-    mp_project_unlock(project);
-}
-
-static void trace_request(mp_project *project, mp_flight *under_way) {
-    const mp_settings *settings = under_way->request.settings;
-    under_way->number = ++project->flights;
-    if (mp_trace_open(&project->trace, settings->debug) != MP_OK ||
-        !project->trace.path)
-        return;
-    mp_buf body = {0};
-    const mp_buf *shown = &under_way->request.body;
-    if (under_way->batch && mp_batch_body(under_way->batch, &body) == MP_OK)
-        shown = &body;
-    report_untraceable(project,
-                       mp_trace_request(&project->trace, under_way->number,
-                                        &under_way->request, shown->data,
-                                        shown->len));
-    mp_buf_free(&body);
 }
 
 /* Out of memory for a compressor the body goes as it is. */
@@ -164,7 +134,6 @@ static mp_request *make_fetch(mp_project *project, mp_settings *settings,
         return NULL;
     }
     mp_request_fetch(&under_way->request, fetch, &project->config, settings);
-    trace_request(project, under_way);
     *next_ms = now_ms;
     return &under_way->request;
 }
@@ -195,7 +164,6 @@ static mp_request *next_check(mp_project *project, mp_settings *settings,
                               int64_t *next_ms) {
     mp_flight *under_way = make_flight(project, MP_LANE_IMPORT, NULL, settings);
     if (under_way) {
-        trace_request(project, under_way);
         under_way->check = check;
         return &under_way->request;
     }
@@ -238,7 +206,6 @@ static mp_request *launch(mp_project *project, mp_lane_id id, mp_batch *batch,
         make_batch_flight(project, id, batch, settings, now_ms);
     if (!under_way)
         return NULL;
-    trace_request(project, under_way);
     under_way->first = mp_project_before_request(
         project, id, batch, &under_way->request.body, settings);
     return &under_way->request;
@@ -262,8 +229,6 @@ static choice choose(mp_project *project, int64_t now_ms, int64_t *next_ms) {
         next.batch = next_batch(project, now_ms, &next.id, next_ms);
     if (!next.is_check && !next.batch)
         next.wanted = wanted_batch(project, &next.id);
-    if (!next.is_check)
-        *next_ms = mp_clock_earlier(*next_ms, mp_saves_due(&project->saves));
     project->looks_ms =
         next.is_check || next.batch || next.wanted ? now_ms : *next_ms;
     mp_segment *garbage = mp_project_garbage(project);
@@ -272,39 +237,70 @@ static choice choose(mp_project *project, int64_t now_ms, int64_t *next_ms) {
     return next;
 }
 
-mp_request *mp_project_next_request(mp_project *project, int64_t now_ms,
-                                    int64_t *next_ms) {
-    mp_settings *settings = mp_project_settings(project);
+static mp_request *begin(mp_project *project, mp_request *request,
+                         mp_role role) {
+    mp_flight *under_way = (mp_flight *)request;
+    if (!under_way)
+        return NULL;
+    under_way->role = role;
+    mp_project_trace_request(project, under_way);
+    return request;
+}
+
+/* True if whoever asks may fetch definitions of flags, and nobody else. */
+static bool may_fetch(mp_project *project, mp_role role) {
+    mp_flags *flags = mp_project_flags(project);
+    return flags && (role != MP_SENDER || mp_flags_in_memory(flags));
+}
+
+static mp_request *find_request(mp_project *project, mp_settings *settings,
+                                mp_role role, int64_t now_ms,
+                                int64_t *next_ms) {
     mp_request *request = next_remote(project, settings, now_ms, next_ms);
-    if (request) {
-        mp_settings_release(settings);
+    if (request)
         return request;
-    }
     choice next = choose(project, now_ms, next_ms);
     while (next.wanted) {
         mp_project_fetch(project, next.id, next.wanted, settings, now_ms);
         next = choose(project, now_ms, next_ms);
     }
-    if (next.is_check) {
-        request = next_check(project, settings, next.check, now_ms, next_ms);
-    } else if (next.batch) {
+    if (next.is_check)
+        return next_check(project, settings, next.check, now_ms, next_ms);
+    if (next.batch) {
         *next_ms = now_ms;
-        request = launch(project, next.id, next.batch, settings, now_ms);
-    } else {
-        request = next_fetch(project, settings, now_ms, next_ms);
+        return launch(project, next.id, next.batch, settings, now_ms);
     }
+    if (may_fetch(project, role))
+        return next_fetch(project, settings, now_ms, next_ms);
+    return NULL;
+}
+
+mp_request *mp_project_next_request(mp_project *project, mp_role role,
+                                    int64_t now_ms, int64_t *next_ms) {
+    mp_request *request = NULL;
+    mp_settings *settings = mp_project_settings(project);
+    *next_ms = INT64_MAX;
+    if (role != MP_SENDER || !settings->debug) /* else it is the disk's now */
+        request = find_request(project, settings, role, now_ms, next_ms);
     mp_settings_release(settings);
-    return request;
+    return begin(project, request, role);
+}
+
+mp_request *mp_project_next_definitions(mp_project *project, int64_t now_ms,
+                                        int64_t *next_ms) {
+    mp_settings *settings = mp_project_settings(project);
+    *next_ms = INT64_MAX;
+    mp_request *request = next_fetch(project, settings, now_ms, next_ms);
+    mp_settings_release(settings);
+    return begin(project, request, MP_DISK);
 }
 
 int64_t mp_project_stand_by(mp_project *project, int64_t now_ms) {
     mp_project_prepare(project, now_ms);
     mp_project_lock(project);
-    int64_t next_ms = mp_saves_due(&project->saves);
-    if (project->spool)
-        next_ms = mp_clock_earlier(next_ms, now_ms + STAND_BY_MS);
+    int64_t next_ms = project->spool ? now_ms + STAND_BY_MS : INT64_MAX;
     project->looks_ms = next_ms;
-    for (int i = 0; i < MP_LANES; i++)
+    for (int i = 0; i < project->lanes_n; i++)
         mp_lane_set_waits(project->lanes[i], true);
     mp_segment *garbage = mp_project_garbage(project);
     mp_project_unlock(project);
@@ -320,7 +316,10 @@ static void handle_check_reply(mp_project *project, const mp_flight *under_way,
     mp_project_lock(project);
     if (under_way->check > project->checks_done) { /* else it came late */
         project->checks_done = under_way->check;
-        project->check_response = response;
+        if (!project->check_response)
+            project->check_response = malloc(sizeof response);
+        if (project->check_response)
+            *project->check_response = response;
         mp_wait_changed(&project->wait);
     }
     mp_project_unlock(project);
@@ -366,8 +365,7 @@ static void handle_batch_reply(mp_project *project, const mp_flight *under_way,
 void mp_project_handle_reply(mp_project *project, mp_request *request,
                              const mp_reply *reply, int64_t now_ms) {
     mp_flight *under_way = (mp_flight *)request;
-    report_untraceable(
-        project, mp_trace_reply(&project->trace, under_way->number, reply));
+    mp_project_trace_reply(project, under_way, reply);
     if (under_way->request.fetch)
         mp_flags_handle_reply(mp_project_flags(project),
                               under_way->request.fetch, reply, now_ms,

@@ -18,19 +18,21 @@ static void use_settings(mp_project *project, mp_settings *settings) {
                           memory_order_relaxed);
     atomic_store_explicit(&project->reject_invalid, settings->reject_invalid,
                           memory_order_relaxed);
+    atomic_store_explicit(&project->traced, settings->debug != NULL,
+                          memory_order_relaxed);
     atomic_store_explicit(&project->max_queue_bytes, settings->max_queue_bytes,
                           memory_order_relaxed);
-    mp_project_trust(project);
+    mp_project_configure_disk(project);
     mp_reports_keep(project->reports, (mp_report_level)settings->reports);
 }
 
 mp_project *mp_project_new(mp_config *config) {
     mp_project *project = calloc(1, sizeof *project);
     mp_settings *settings =
-        mp_settings_new(config->spool ? MP_SPOOLED : MP_IN_MEMORY);
+        mp_settings_defaults(config->spool ? MP_SPOOLED : MP_IN_MEMORY);
     if (project)
         project->reports = mp_reports_new();
-    if (!project || !settings || !project->reports ||
+    if (!project || !project->reports ||
         mp_lock_init(&project->sending) != MP_OK ||
         mp_wait_init(&project->wait) != MP_OK) {
         if (project)
@@ -46,21 +48,39 @@ mp_project *mp_project_new(mp_config *config) {
     atomic_init(&project->forks, atomic_load(&mp_project_forks));
     project->looks_ms = INT64_MAX;
     use_settings(project, settings);
-    mp_host_kind host = mp_config_host_kind(&project->config);
-    for (int i = 0; i < MP_LANES; i++) {
-        project->lanes[i] =
-            mp_lane_new((mp_lane_id)i, &project->stats, host, mp_random_bits());
-        if (!project->lanes[i]) {
-            mp_project_release(project);
-            return NULL;
-        }
-        mp_lane_report_to(project->lanes[i], project->reports);
-    }
     if (mp_project_open_disk(project) != MP_OK) {
         mp_project_release(project);
         return NULL;
     }
+    if (project->spool || project->config.manual) {
+        mp_project_begin_change(project);
+        mp_project_hold_at_forks(project);
+        mp_project_end_change(project);
+    }
     return project;
+}
+
+mp_err mp_project_make_lanes(mp_project *project) {
+    mp_host_kind host = mp_config_host_kind(&project->config);
+    mp_lane *lanes[MP_LANES];
+    int n = 0;
+    mp_err err = mp_reports_prepare(project->reports);
+    while (err == MP_OK && n < MP_LANES) {
+        lanes[n] =
+            mp_lane_new((mp_lane_id)n, &project->stats, host, mp_random_bits());
+        if (!lanes[n])
+            err = MP_MEMORY;
+        else
+            mp_lane_report_to(lanes[n++], project->reports);
+    }
+    if (err == MP_OK) {
+        memcpy(project->lanes, lanes, sizeof lanes);
+        project->lanes_n = n;
+    } else {
+        while (n > 0)
+            mp_lane_free(lanes[--n]);
+    }
+    return err;
 }
 
 void mp_flight_free(mp_flight *flight) {
@@ -81,13 +101,16 @@ void mp_project_abandon_flights(mp_project *project) {
 void mp_project_release(mp_project *project) {
     if (atomic_fetch_sub_explicit(&project->refs, 1, memory_order_acq_rel) > 1)
         return;
+    mp_project_forget_at_forks(project);
     if (project->spool)
         mp_project_finish(project);
     mp_project_abandon_flights(project);
-    for (int i = 0; i < MP_LANES; i++)
+    for (int i = 0; i < project->lanes_n; i++)
         mp_lane_free(project->lanes[i]);
     mp_flags_free(atomic_load(&project->flags));
     mp_spool_free(project->spool);
+    free(project->check_response);
+    free(project->reported);
     mp_buf_free(&project->rejected);
     mp_reports_free(project->reports);
     mp_saves_clear(&project->saves);
@@ -126,7 +149,7 @@ static mp_err renew_settings(mp_project *project) {
         return MP_MEMORY;
     mp_settings_release(project->settings);
     use_settings(project, settings);
-    for (int i = 0; i < MP_LANES; i++) /* more may be allowed now */
+    for (int i = 0; i < project->lanes_n; i++) /* more may be allowed now */
         mp_lane_set_waits(project->lanes[i], false);
     return MP_OK;
 }
@@ -145,7 +168,7 @@ static void forget_closed(mp_project *project) {
 }
 
 mp_err mp_project_add_client(mp_project *project, mp_overrides *client) {
-    mp_project_lock(project);
+    mp_project_begin_change(project);
     forget_closed(project);
     mp_overrides_stamp(client, ++project->said);
     client->next = project->clients;
@@ -153,13 +176,13 @@ mp_err mp_project_add_client(mp_project *project, mp_overrides *client) {
     mp_err err = renew_settings(project);
     if (err != MP_OK)
         project->clients = client->next;
-    mp_project_unlock(project);
+    mp_project_end_change(project);
     return err;
 }
 
 void mp_project_close_client(mp_project *project, mp_overrides *client) {
     bool others = false;
-    mp_project_lock(project);
+    mp_project_begin_change(project);
     client->closed = true;
     for (const mp_overrides *c = project->clients; c; c = c->next)
         others |= !c->closed;
@@ -168,16 +191,16 @@ void mp_project_close_client(mp_project *project, mp_overrides *client) {
         /* Out of memory, what it said lapses with the next change. */
         renew_settings(project);
     }
-    mp_project_unlock(project);
+    mp_project_end_change(project);
 }
 
 mp_err mp_project_configure(mp_project *project, mp_overrides *client,
                             const mp_overrides *more) {
-    mp_project_lock(project);
+    mp_project_begin_change(project);
     mp_err err = mp_overrides_merge(client, more, ++project->said);
     if (err == MP_OK)
         err = renew_settings(project);
-    mp_project_unlock(project);
+    mp_project_end_change(project);
     return err;
 }
 
@@ -204,7 +227,7 @@ int64_t mp_project_exit_timeout(mp_project *project) {
     return timeout_ms;
 }
 
-/* ---- waking the sender ---- */
+/* ---- waking its thread ---- */
 
 bool mp_project_must_wake(mp_project *project, int64_t due_ms) {
     if (project->looks_ms <= due_ms)
@@ -229,7 +252,7 @@ static uint64_t count_left(const mp_project *project, uint64_t seq) {
     if (seq >= MP_LANE_LATER) /* those are adopted, and so are these: */
         seq = MP_LANE_LATER - 1;
     uint64_t left = 0;
-    for (int i = 0; i < MP_LANES; i++) {
+    for (int i = 0; i < project->lanes_n; i++) {
         left += mp_lane_left(project->lanes[i], seq);
         if (project->base > 0)
             left -= mp_lane_left(project->lanes[i], project->base);
@@ -246,7 +269,7 @@ uint64_t mp_project_left(mp_project *project, uint64_t seq) {
 
 void mp_project_flush_up_to(mp_project *project, uint64_t seq) {
     mp_project_lock(project);
-    for (int i = 0; i < MP_LANES; i++)
+    for (int i = 0; i < project->lanes_n; i++)
         mp_lane_flush_up_to(project->lanes[i], seq);
     mp_project_unlock(project);
 }
@@ -262,10 +285,11 @@ uint64_t mp_project_wait(mp_project *project, uint64_t seq,
     return left;
 }
 
-/* With the lock held: what was adopted counts too. */
+/* With the lock held: what was adopted counts too, and what is about to be. */
 static uint64_t count_all(const mp_project *project) {
     const mp_stats *stats = &project->stats;
-    return stats->queued + stats->in_flight + stats->spooled;
+    return stats->queued + stats->in_flight + stats->spooled +
+           project->adopting;
 }
 
 uint64_t mp_project_wait_hopeful(mp_project *project, uint64_t seq,
@@ -281,6 +305,13 @@ uint64_t mp_project_wait_hopeful(mp_project *project, uint64_t seq,
     return left;
 }
 
+bool mp_project_is_empty(mp_project *project) {
+    mp_project_lock(project);
+    bool empty = count_all(project) == 0;
+    mp_project_unlock(project);
+    return empty;
+}
+
 bool mp_project_idle(mp_project *project) {
     mp_project_lock(project);
     bool idle = count_all(project) == 0 && !project->saves.list;
@@ -292,7 +323,7 @@ void mp_project_stats(mp_project *project, mp_stats *out) {
     int64_t now_ms = mp_clock_mono_ms(), oldest_ms = INT64_MAX;
     mp_project_lock(project);
     *out = project->stats;
-    for (int i = 0; i < MP_LANES; i++) {
+    for (int i = 0; i < project->lanes_n; i++) {
         oldest_ms =
             mp_clock_earlier(oldest_ms, mp_lane_oldest(project->lanes[i]));
     }
@@ -344,6 +375,10 @@ uint64_t mp_project_check(mp_project *project) {
  * 200 that Mixpanel did not write says nothing. */
 static mp_err judge_check(const mp_response *response,
                           char message[MP_MESSAGE]) {
+    if (!response) {
+        snprintf(message, MP_MESSAGE, "out of memory for what the API said");
+        return MP_MEMORY;
+    }
     memcpy(message, response->text, MP_MESSAGE);
     if (response->status == 400 ||
         (response->status == 200 && response->result != MP_RESULT_UNREADABLE))
@@ -360,7 +395,7 @@ mp_err mp_project_await_check(mp_project *project, uint64_t check,
         continue;
     mp_err err = MP_TIMEOUT;
     if (project->checks_done >= check)
-        err = judge_check(&project->check_response, message);
+        err = judge_check(project->check_response, message);
     else
         snprintf(message, MP_MESSAGE, "timeout: the API has not answered yet");
     mp_project_unlock(project);

@@ -1,10 +1,10 @@
 /* A project: where records of one key go, a lane for each endpoint, their
  * counters and the lock that guards them.
  *
- * Thread: any, but for what the sender alone calls. Locks: a function takes the
- * project's lock itself and gives it back, unless it says otherwise; the caller
- * may not hold it. None waits for the network, and only those wait for the disk
- * that say so. */
+ * Thread: any, but for what its own alone calls: see mp_role. Locks: a function
+ * takes the project's lock itself and gives it back, unless it says otherwise;
+ * the caller may not hold it. None waits for the network, and only those wait
+ * for the disk that say so. */
 #ifndef MP_PROJECT_H
 #define MP_PROJECT_H
 
@@ -19,6 +19,24 @@
 #include "core/wire/exchange.h"
 
 typedef struct mp_project mp_project;
+
+/* Who makes a project's requests and takes their replies: the thread that
+ * sends, unless the project keeps files, that is a spool or a debug trace; then
+ * the thread for the disk, and the other only carries them. With the manual
+ * transport the host's thread that is in mp_project_checkout or
+ * mp_project_complete. */
+typedef enum mp_role {
+    MP_SENDER,
+    MP_DISK,
+    MP_HOST
+} mp_role;
+
+enum {
+    MP_THREADS = 2 /* the roles that are threads of ours */
+};
+
+/* A set of threads is a sum of these. */
+#define MP_THREAD(role) (1u << (role))
 
 /* Takes over the config, also when it fails. The settings are the defaults.
  * One reference for the caller. NULL: out of memory. */
@@ -56,7 +74,7 @@ bool mp_project_reject_invalid(const mp_project *project);
  * lock. */
 bool mp_project_can_hold(mp_project *project, size_t bytes);
 
-/* Accepts all `n` records into one lane, or none. *wake: the worker sleeps
+/* Accepts all `n` records into one lane, or none. *wake: its thread sleeps
  * too long for what came in and must be woken. MP_QUEUE_FULL, MP_MEMORY.
  * With a spool it waits for the disk when no spare segment is ready, and where
  * segments cannot be mapped. */
@@ -104,8 +122,8 @@ mp_err mp_project_await_check(mp_project *project, uint64_t check,
 
 /* ---- state files ---- */
 
-/* Has the sender write the newest text of the file within a second. *wake: the
- * sender sleeps too long for that. MP_MEMORY. */
+/* Has the disk thread write the newest text of the file within a second. *wake:
+ * it sleeps too long for that. MP_MEMORY. */
 mp_err mp_project_save(mp_project *project, mp_state_file *file, bool *wake);
 
 /* Makes the file due now, if it waits. */
@@ -116,8 +134,8 @@ void mp_project_flush_save(mp_project *project, const mp_state_file *file);
 mp_err mp_project_await_save(mp_project *project, const mp_state_file *file,
                              int64_t deadline_ms, char message[MP_MESSAGE]);
 
-/* Makes all that waits due now. */
-void mp_project_flush_saves(mp_project *project);
+/* Makes all that waits due now. True: any does. */
+bool mp_project_flush_saves(mp_project *project);
 
 /* Waits until each file that is due was written, or could not be, at most until
  * `deadline_ms`. */
@@ -126,8 +144,8 @@ void mp_project_await_saves(mp_project *project, int64_t deadline_ms);
 /* Reports what is wrong with a state. */
 void mp_project_report_state(mp_project *project, const char *message);
 
-/* Says that nothing is sent since the sending thread cannot be started: as the
- * last error and, once in a process, as a report. */
+/* Says that nothing is sent since a thread cannot be started: as the last
+ * error and, once in a process, as a report. */
 void mp_project_report_start(mp_project *project, const char *message);
 
 /* Counts pending updates that will never be sent. */
@@ -152,14 +170,15 @@ void mp_project_leave_flags(mp_project *project);
 /* The flags, as long as the project lives; NULL: no client wanted them. */
 mp_flags *mp_project_flags(mp_project *project);
 
-/* ---- for the sender ----
+/* ---- for whoever makes the requests ----
  *
- * The sender is the worker or, with the manual transport, the host's thread
- * that is in mp_project_checkout or mp_project_complete. Thread: one at a time,
- * unless a function says otherwise. Times are of mp_clock_mono_ms. */
+ * Thread: that of the role, unless a function says otherwise. A project without
+ * files never blocks for a disk. The role may change at any time, so for such a
+ * project both threads may be in here. Times are of mp_clock_mono_ms. */
 
-/* Writes the state files that are due. Blocks as long as the disk does. Returns
- * when the next is due; INT64_MAX: none waits. */
+/* Writes the state files that are due. Thread: the one for the disk. Blocks as
+ * long as the disk does. Returns when the next is due; INT64_MAX: none
+ * waits. */
 int64_t mp_project_write_saves(mp_project *project);
 
 /* Before each mp_project_next_request: adopts what dead processes left, and
@@ -167,11 +186,18 @@ int64_t mp_project_write_saves(mp_project *project);
 void mp_project_prepare(mp_project *project, int64_t now_ms);
 
 /* The next request to send, else NULL and in *next_ms when to ask again
- * (INT64_MAX: not before it is woken). The project owns the request until
+ * (INT64_MAX: not before it is woken). `role`: who asks, and takes the reply.
+ * The project owns the request until
  * mp_project_handle_reply or mp_project_fail_request frees it. Blocks as long
  * as the disk does. */
-mp_request *mp_project_next_request(mp_project *project, int64_t now_ms,
-                                    int64_t *next_ms);
+mp_request *mp_project_next_request(mp_project *project, mp_role role,
+                                    int64_t now_ms, int64_t *next_ms);
+
+/* The same for definitions of flags that are kept in a file, while the role of
+ * the project is MP_SENDER, which leaves them out. Thread: the one for the
+ * disk. */
+mp_request *mp_project_next_definitions(mp_project *project, int64_t now_ms,
+                                        int64_t *next_ms);
 
 /* When there is nothing to send: gives back memory that is not used any more,
  * lets records go from memory to disk, syncs, evicts. Blocks as long as the
@@ -214,7 +240,8 @@ void mp_project_adopts(mp_project *project, bool adopts);
 bool mp_project_on_disk(const mp_project *project);
 
 /* Appends what is in its spool, which it must have: see mp_look_list. Blocks as
- * long as the disk does. */
+ * long as the disk does, and until what was counted as rejected stands in
+ * its file, a second at the most. */
 int mp_project_look(mp_project *project, mp_buf *out, char message[MP_MESSAGE]);
 
 /* Once no more requests are sent: writes what is left to disk, and removes the
@@ -224,6 +251,28 @@ void mp_project_finish(mp_project *project);
 /* True when no record, adopted ones included, and no state file waits and
  * none is under way. */
 bool mp_project_idle(mp_project *project);
+
+/* The same for records alone. */
+bool mp_project_is_empty(mp_project *project);
+
+/* ---- who does what: project_role.c ---- */
+
+/* MP_SENDER or MP_DISK: whose turns the project has. Settings may change it. */
+mp_role mp_project_role(const mp_project *project);
+
+/* True if definitions of flags are kept in a file, so that the disk thread
+ * fetches them. */
+bool mp_project_keeps_flags(mp_project *project);
+
+/* The threads that must run for its records. */
+unsigned mp_project_threads(const mp_project *project);
+
+/* True if the disk thread has something to do for it beside its records: state
+ * files, definitions of flags. */
+bool mp_project_needs_disk(mp_project *project);
+
+/* True if there is nothing to do, now or later, in the turns of that thread. */
+bool mp_project_idle_for(mp_project *project, mp_role role);
 
 /* The exit_timeout in force, in ms. */
 int64_t mp_project_exit_timeout(mp_project *project);

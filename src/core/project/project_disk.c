@@ -1,6 +1,7 @@
 /* What of a project stands on disk: its spool, and open segments on files. */
 #include "core/project/project_state.h"
 
+#include "core/base/gzip.h"
 #include "core/os/clock.h"
 #include "core/spool/look.h"
 
@@ -10,7 +11,8 @@
 #include <string.h>
 
 enum {
-    NOTICE_MS = 60 * 1000 /* between two reports of one message */
+    NOTICE_MS = 60 * 1000, /* between two reports of one message */
+    REJECTED_MS = 1000     /* that a look waits for rejected.jsonl */
 };
 
 /* ---- life ---- */
@@ -21,12 +23,14 @@ mp_err mp_project_open_disk(mp_project *project) {
         return MP_OK;
     project->spool = mp_spool_new(config->spool, config->token,
                                   config->base_url, config->name);
-    if (!project->spool)
+    project->reported = calloc(MP_REPORTED, sizeof *project->reported);
+    if (!project->spool || !project->reported ||
+        mp_project_make_lanes(project) != MP_OK)
         return MP_MEMORY;
     project->rejected.limit = MP_PROJECT_REJECTED;
     project->base = MP_PROJECT_BASE;
     project->seq = project->base;
-    for (int i = 0; i < MP_LANES; i++)
+    for (int i = 0; i < project->lanes_n; i++)
         mp_lane_on_disk(project->lanes[i], &project->rejected);
     return MP_OK;
 }
@@ -38,34 +42,55 @@ void mp_project_disk_in_child(mp_project *project) {
     project->seq = project->base;
     project->adopt_ms = project->sync_ms = project->store_ms = 0;
     project->adopt_pause_ms = 0;
-    project->unreported_evicted = 0;
-    project->reported_evicted_ms = 0;
-    memset(project->reported, 0, sizeof project->reported);
+    project->adopting = false;
+    project->bound_ms = project->bound_pause_ms = 0;
+    project->bound_spent_ms = 0;
+    project->bound_evicted = 0;
+    project->evicted = project->left_over = (mp_evictions){0};
+    memset(project->reported, 0, MP_REPORTED * sizeof *project->reported);
     mp_buf_clear(&project->rejected);
+    project->rejecting = false;
 }
 
 bool mp_project_same_disk(const mp_project *a, const mp_project *b) {
     return a->spool && b->spool && mp_spool_same(a->spool, b->spool);
 }
 
+/* Waits until what was counted as rejected stands in its file. */
+static void await_rejected(mp_project *project) {
+    int64_t deadline_ms = mp_clock_mono_ms() + REJECTED_MS;
+    mp_project_lock(project);
+    while (!project->config.manual &&
+           (project->rejected.len > 0 || project->rejecting) &&
+           mp_wait_until(&project->wait, deadline_ms))
+        continue;
+    mp_project_unlock(project);
+}
+
 int mp_project_look(mp_project *project, mp_buf *out,
                     char message[MP_MESSAGE]) {
     mp_project_touch(project);
+    await_rejected(project);
     return mp_look_list(project->spool, out, message);
 }
 
 void mp_project_adopts(mp_project *project, bool adopts) {
     mp_project_lock(project);
     project->adopts = adopts;
+    project->adopting &= adopts;
     mp_project_unlock(project);
 }
 
-void mp_project_trust(mp_project *project) {
+void mp_project_configure_disk(mp_project *project) {
+    int level = project->settings->gzip;
     mp_trust trust =
         project->settings->trust_any ? MP_TRUST_ANY : MP_TRUST_OWNER;
     mp_flags *flags = mp_project_flags(project);
-    if (project->spool)
+    if (project->spool) {
         mp_spool_set_trust(project->spool, trust);
+        mp_spool_set_gzip(project->spool, level > 0 ? level : MP_GZIP_MIN);
+        mp_spool_set_written(project->spool, project->settings->written);
+    }
     if (flags)
         mp_flags_set_trust(flags, trust);
 }
@@ -132,7 +157,8 @@ mp_segment *mp_project_new_segment(mp_project *project, mp_lane_id lane) {
     if (project->spool) {
         if (mp_spool_segment(project->spool, lane, &segment, message) == 0) {
             if (segment->place.fd >= 0 &&
-                !atomic_exchange(&project->writes, true))
+                !atomic_exchange(&project->writes, true) &&
+                !mp_spool_is_written(project->spool))
                 mp_project_report_once(
                     project,
                     "spool: its file system can take blocks back, as a "
@@ -179,7 +205,7 @@ bool mp_project_write(mp_project *project, mp_lane_id lane,
 
 mp_segment *mp_project_garbage(mp_project *project) {
     mp_segment *all = NULL;
-    for (int i = 0; i < MP_LANES; i++) {
+    for (int i = 0; i < project->lanes_n; i++) {
         mp_segment *garbage = mp_lane_garbage(project->lanes[i]);
         while (garbage) {
             mp_segment *next = garbage->next;

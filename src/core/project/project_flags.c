@@ -16,12 +16,13 @@ static mp_flags *get_or_make(mp_project *project) {
     if (flags)
         return flags;
     flags = mp_flags_new(project->config.token);
-    mp_project_lock(project); /* a fork must find it, or not */
+    mp_project_begin_change(project); /* a fork must find it, or not */
     mp_flags *other = mp_project_flags(project);
     if (!other)
         atomic_store(&project->flags, flags);
-    mp_project_trust(project);
-    mp_project_unlock(project);
+    mp_project_hold_at_forks(project);
+    mp_project_configure_disk(project);
+    mp_project_end_change(project);
     if (!other)
         return flags;
     mp_flags_free(flags);

@@ -17,7 +17,8 @@ const mp_handout *mp_project_checkout(mp_project *project, int64_t now_ms,
     const mp_handout *handout = NULL;
     take_sending(project);
     mp_project_prepare(project, now_ms);
-    mp_request *request = mp_project_next_request(project, now_ms, next_ms);
+    mp_request *request =
+        mp_project_next_request(project, MP_HOST, now_ms, next_ms);
     if (!request)
         *next_ms =
             mp_clock_earlier(*next_ms, mp_project_maintain(project, now_ms));

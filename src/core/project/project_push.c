@@ -32,7 +32,7 @@ static void give_all(mp_lane *lane, mp_segment *list) {
 /* Drops whatever is oldest in any lane. False: nothing can be dropped. */
 static bool drop_oldest(mp_project *project, int64_t now_ms) {
     mp_lane *oldest = project->lanes[0];
-    for (int i = 1; i < MP_LANES; i++)
+    for (int i = 1; i < project->lanes_n; i++)
         if (mp_lane_droppable(project->lanes[i]) < mp_lane_droppable(oldest))
             oldest = project->lanes[i];
     bool dropped = mp_lane_drop_oldest(oldest, now_ms);
@@ -106,7 +106,7 @@ static bool add_all(mp_project *project, mp_lane *lane,
     return full;
 }
 
-/* With the lock held: when the sender must come for what was added to the
+/* With the lock held: when its thread must come for what was added to the
  * lane; INT64_MAX: it comes by itself, at a reply or the end of a backoff.
  * Waking it for every record of an outage would cost a system call each, and a
  * race for the lock. */
@@ -144,9 +144,11 @@ mp_err mp_project_push(mp_project *project, mp_lane_id id,
                        const mp_record *records, size_t n, bool *wake) {
     int64_t now_ms = mp_clock_coarse_ms(), due_ms = INT64_MAX;
     writes w = {.all = NULL};
-    mp_lane *lane = project->lanes[id];
     mp_project_lock(project);
-    mp_err err = make_room(project, id, records, n, now_ms);
+    mp_err err = project->lanes_n > 0 ? MP_OK : mp_project_make_lanes(project);
+    mp_lane *lane = project->lanes[id];
+    if (err == MP_OK)
+        err = make_room(project, id, records, n, now_ms);
     if (err == MP_OK)
         err = prepare_writes(project, &w, n);
     bool full = false;

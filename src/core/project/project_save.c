@@ -1,6 +1,5 @@
-/* State files: a thread that changed a user hands one over, the sender writes
- * it.
- */
+/* State files: a thread that changed a user hands one over, the disk thread
+ * writes it. */
 #include "core/project/project_state.h"
 
 #include "core/os/clock.h"
@@ -28,9 +27,7 @@ mp_err mp_project_save(mp_project *project, mp_state_file *file, bool *wake) {
     int64_t before_ms = mp_saves_due(&project->saves);
     mp_err err = mp_saves_put(&project->saves, file, now_ms);
     int64_t due_ms = mp_saves_due(&project->saves);
-    /* The host asks for requests, and the worker comes for files only. */
-    *wake = project->config.manual ? due_ms < before_ms
-                                   : mp_project_must_wake(project, due_ms);
+    *wake = due_ms < before_ms;
     mp_project_unlock(project);
     return err;
 }
@@ -65,10 +62,12 @@ mp_err mp_project_await_save(mp_project *project, const mp_state_file *file,
     return err;
 }
 
-void mp_project_flush_saves(mp_project *project) {
+bool mp_project_flush_saves(mp_project *project) {
     mp_project_lock(project);
     mp_saves_flush(&project->saves, mp_clock_mono_ms());
+    bool any = project->saves.list != NULL;
     mp_project_unlock(project);
+    return any;
 }
 
 void mp_project_await_saves(mp_project *project, int64_t deadline_ms) {

@@ -51,7 +51,7 @@ bool mp_project_before_request(mp_project *project, mp_lane_id lane,
     if (!project->spool)
         return false;
     if (!place->sealed) {
-        bool whole = batch->count == segment->count && is_gzip(body);
+        bool whole = mp_batch_is_whole(batch) && is_gzip(body);
         place->sealed =
             mp_project_seal(project, lane, segment, whole ? body : NULL);
     }
@@ -79,7 +79,7 @@ void mp_project_clear_in_doubt(mp_project *project, mp_segment *segment) {
  * or stands in no file yet, or not whole, or in one of many that are far too
  * large; -1: none. */
 static int find_sealed(const mp_project *project, bool crowded) {
-    for (int i = 0; i < MP_LANES; i++) {
+    for (int i = 0; i < project->lanes_n; i++) {
         const mp_segment *oldest = mp_lane_oldest_sealed(project->lanes[i]);
         if (oldest && (crowded || !mp_place_is_whole(&oldest->place) ||
                        mp_lane_wastes_disk(project->lanes[i])))
@@ -98,10 +98,11 @@ static bool is_crowded(const mp_project *project, unsigned share) {
 static int find_crowded(mp_project *project) {
     bool crowded = is_crowded(project, 4);
     int lane = find_sealed(project, crowded);
-    for (int i = 0; i < MP_LANES && lane < 0 && crowded; i++)
+    for (int i = 0; i < project->lanes_n && lane < 0 && crowded; i++)
         while (mp_lane_unload(project->lanes[i]))
             continue;
-    for (int i = 0; i < MP_LANES && lane < 0 && is_crowded(project, 2); i++) {
+    for (int i = 0; i < project->lanes_n && lane < 0 && is_crowded(project, 2);
+         i++) {
         mp_lane_seal(project->lanes[i]);
         lane = find_sealed(project, true);
     }
@@ -135,7 +136,7 @@ bool mp_project_spill(mp_project *project, int64_t now_ms) {
 /* The oldest batch on disk and, in *lane, whose it is. */
 static mp_batch_file *find_oldest(const mp_project *project, mp_lane **lane) {
     mp_batch_file *oldest = NULL;
-    for (int i = 0; i < MP_LANES; i++) {
+    for (int i = 0; i < project->lanes_n; i++) {
         mp_batch_file *s = mp_lane_oldest_file(project->lanes[i]);
         if (s && (!oldest || s->last_ms < oldest->last_ms)) {
             oldest = s;
@@ -145,18 +146,23 @@ static mp_batch_file *find_oldest(const mp_project *project, mp_lane **lane) {
     return oldest;
 }
 
+void mp_project_report_evicted(mp_project *project, mp_evictions *evictions,
+                               mp_fate fate, int64_t now_ms) {
+    if (evictions->unreported == 0 ||
+        (evictions->reported_ms != 0 &&
+         now_ms < evictions->reported_ms + NOTICE_MS))
+        return;
+    mp_report report = mp_fate_report(fate, "", evictions->unreported, 0, NULL);
+    mp_reports_add(project->reports, &report);
+    evictions->unreported = 0;
+    evictions->reported_ms = now_ms;
+}
+
 static void report_evicted(mp_project *project, uint64_t count,
                            int64_t now_ms) {
-    project->unreported_evicted += count;
-    if (project->unreported_evicted == 0 ||
-        (project->reported_evicted_ms != 0 &&
-         now_ms < project->reported_evicted_ms + NOTICE_MS))
-        return;
-    mp_report report = mp_fate_report(MP_FATE_EVICTED, "",
-                                      project->unreported_evicted, 0, NULL);
-    mp_reports_add(project->reports, &report);
-    project->unreported_evicted = 0;
-    project->reported_evicted_ms = now_ms;
+    project->evicted.unreported += count;
+    mp_project_report_evicted(project, &project->evicted, MP_FATE_EVICTED,
+                              now_ms);
 }
 
 static bool is_too_much(mp_project *project, const mp_settings *settings,
@@ -182,7 +188,7 @@ void mp_project_evict(mp_project *project, const mp_settings *settings,
         mp_project_unlock(project);
         if (mp_spool_remove(file, message) != 0)
             mp_project_report_disk(project, message);
-        free(file);
+        mp_batch_file_free(file);
     }
 }
 
@@ -194,7 +200,7 @@ static void lose(mp_project *project, mp_lane *lane, mp_batch_file *file,
     mp_lane_lose(lane, fate);
     mp_wait_changed(&project->wait);
     mp_project_unlock(project);
-    free(file);
+    mp_batch_file_free(file);
 }
 
 /* What is damaged is set aside; or it is gone already. */
@@ -255,7 +261,8 @@ void mp_project_fetch(mp_project *project, mp_lane_id id, mp_batch_file *file,
     mp_in_doubt in_doubt = file->in_doubt;
     uint64_t bytes = file->bytes;
     int64_t last_ms = file->last_ms, ahead_ms = file->wall_ms - last_ms;
-    int err = mp_spool_load(file, &segment, message);
+    uint32_t count = file->count;
+    int err = mp_spool_load(project->spool, file, &segment, message);
     if (is_proof(err)) {
         give_up(project, lane, file, err, message);
         return;
@@ -265,17 +272,18 @@ void mp_project_fetch(mp_project *project, mp_lane_id id, mp_batch_file *file,
     } else {
         segment->born_ms = segment->last_ms = last_ms;
         mp_segment_shift_times(segment, ahead_ms);
+        if (segment->count < count)
+            mp_project_report_disk(project, message);
     }
     mp_project_lock(project);
     bool restored =
         err == 0 && mp_lane_restore(lane, settings, segment, in_doubt, bytes);
+    project->stats.quarantined += restored && segment->count < count;
     mp_project_unlock(project);
     if (!restored)
         put_off(project, lane, err, now_ms);
-    if (!restored && segment) {
-        segment->place.sealed = NULL;
-        mp_segment_free(segment);
-    } else if (restored && !segment->place.sealed) {
-        free(file); /* it was the file of an open segment */
-    }
+    if (!restored && segment)
+        mp_spool_forget(segment);
+    else if (restored && !segment->place.sealed)
+        mp_batch_file_free(file); /* it was the file of an open segment */
 }

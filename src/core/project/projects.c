@@ -6,34 +6,60 @@
 
 #include <stdlib.h>
 
-/* Order of locks: this one, a project's, that of the turns. */
+/* Order of locks: this one, those of the turns, the sender's first, a
+ * project's; that of the hosts comes behind the turns. */
 struct mp_projects {
     mp_lock lock;
     mp_table by_key; /* those with one directory have one hash */
     uint64_t seed;
-    mp_ring all, on_disk;
+    mp_ring on_disk;
     uint64_t opened; /* projects so far */
-    mp_turns *turns;
-    mp_project *flagged; /* during a fork: those with flags */
+    mp_hosts hosts;
+    mp_turns *turns[MP_THREADS];
 };
+
+static bool make_turns(mp_projects *projects) {
+    bool made = mp_hosts_init(&projects->hosts);
+    for (int i = 0; made && i < MP_THREADS; i++) {
+        projects->turns[i] = mp_turns_new((mp_role)i, &projects->hosts);
+        made = projects->turns[i] != NULL;
+    }
+    return made;
+}
+
+static void free_turns(mp_projects *projects) {
+    for (int i = 0; i < MP_THREADS; i++)
+        mp_turns_free(projects->turns[i]);
+}
 
 mp_projects *mp_projects_new(void) {
     mp_projects *projects = calloc(1, sizeof *projects);
-    mp_turns *turns = mp_turns_new();
-    if (!projects || !turns || mp_lock_init(&projects->lock) != MP_OK) {
+    if (!projects || !make_turns(projects) ||
+        mp_lock_init(&projects->lock) != MP_OK) {
+        if (projects)
+            free_turns(projects);
         free(projects);
-        mp_turns_free(turns);
         return NULL;
     }
-    projects->turns = turns;
     projects->seed = mp_random_bits();
-    mp_ring_init(&projects->all);
     mp_ring_init(&projects->on_disk);
     return projects;
 }
 
-mp_turns *mp_projects_turns(mp_projects *projects) {
-    return projects->turns;
+mp_turns *mp_projects_turns(mp_projects *projects, mp_role role) {
+    return projects->turns[role];
+}
+
+unsigned mp_projects_mark(mp_projects *projects, mp_project *project) {
+    mp_project_touch(project);
+    mp_role role = mp_project_role(project);
+    unsigned marked = MP_THREAD(role);
+    if (mp_project_needs_disk(project))
+        marked |= MP_THREAD(MP_DISK);
+    for (int i = 0; i < MP_THREADS; i++)
+        if (marked & MP_THREAD(i))
+            mp_turns_mark(projects->turns[i], project);
+    return marked;
 }
 
 /* ---- the list, with its lock held ---- */
@@ -59,7 +85,7 @@ static mp_project *add(mp_projects *projects, mp_config *config,
         return NULL;
     }
     listed->number = ++projects->opened;
-    mp_ring_add(&projects->all, &listed->all);
+    listed->in = true;
     if (mp_project_on_disk(project))
         mp_ring_add(&projects->on_disk, &listed->on_disk);
     return project;
@@ -67,9 +93,10 @@ static mp_project *add(mp_projects *projects, mp_config *config,
 
 static void take_out(mp_projects *projects, mp_project *project) {
     mp_table_remove(&projects->by_key, &project->listed.key);
-    mp_ring_remove(&project->listed.all);
+    project->listed.in = false;
     mp_ring_remove(&project->listed.on_disk);
-    mp_turns_forget(projects->turns, project);
+    for (int i = 0; i < MP_THREADS; i++)
+        mp_turns_forget(projects->turns[i], project);
 }
 
 /* The first of the projects with that directory that is open; NULL: none. */
@@ -86,23 +113,27 @@ static mp_project *find_adopter(const mp_projects *projects,
     return first;
 }
 
-/* Of several projects with one directory the first that is open adopts. */
+/* Of several projects with one directory the first that is open adopts; or one
+ * that is closed, as at the end of a script, while it still has records. */
 static void choose_adopter(mp_projects *projects, mp_project *project) {
     if (!mp_project_on_disk(project))
         return;
     mp_project *adopter = find_adopter(projects, project);
-    mp_project_adopts(project, project == adopter);
+    mp_project_adopts(project, project == adopter ||
+                                   (!adopter && !mp_project_idle(project)));
     if (!adopter || adopter == project)
         return;
     mp_project_adopts(adopter, true);
-    mp_turns_mark(projects->turns, adopter);
+    mp_projects_mark(projects, adopter);
 }
 
 /* ---- life ---- */
 
-static mp_project *get_or_add(mp_projects *projects, mp_config *config) {
+static mp_project *get_or_add(mp_projects *projects, mp_config *config,
+                              bool *is_new) {
     uint64_t hash = mp_config_hash(config, projects->seed);
     mp_project *project = find(projects, config, hash);
+    *is_new = !project;
     if (!project)
         return add(projects, config, hash);
     mp_config_free(config);
@@ -113,7 +144,8 @@ mp_project *mp_projects_open(mp_projects *projects, mp_config *config,
                              mp_overrides *client) {
     mp_project *unused = NULL;
     mp_lock_take(&projects->lock);
-    mp_project *project = get_or_add(projects, config);
+    bool is_new;
+    mp_project *project = get_or_add(projects, config, &is_new);
     if (project)
         mp_project_touch(project);
     if (project && mp_project_add_client(project, client) != MP_OK) {
@@ -125,7 +157,8 @@ mp_project *mp_projects_open(mp_projects *projects, mp_config *config,
         project->holders++;
         mp_project_retain(project);
         choose_adopter(projects, project);
-        mp_turns_mark(projects->turns, project);
+        if (!is_new || mp_project_on_disk(project))
+            mp_projects_mark(projects, project);
     }
     mp_lock_give(&projects->lock);
     if (unused)
@@ -135,7 +168,7 @@ mp_project *mp_projects_open(mp_projects *projects, mp_config *config,
 
 /* With the lock held: true if it is in the list and nothing needs it there. */
 static bool is_over(mp_project *project) {
-    return project->holders == 0 && mp_ring_is_in(&project->listed.all) &&
+    return project->holders == 0 && project->listed.in &&
            mp_project_idle(project);
 }
 
@@ -149,7 +182,7 @@ void mp_projects_close(mp_projects *projects, mp_project *project) {
         over = true;
         take_out(projects, project);
     } else {
-        mp_turns_mark(projects->turns, project);
+        mp_projects_mark(projects, project);
     }
     mp_lock_give(&projects->lock);
     if (over)
@@ -167,8 +200,8 @@ void mp_projects_sweep(mp_projects *projects, mp_project *project) {
         mp_project_release(project);
 }
 
-/* With a reference; NULL: `last` was the last. The sender has ended, so none
- * leaves the list. */
+/* With a reference; NULL: `last` was the last. There are no turns any more, so
+ * none leaves the list. */
 static mp_project *next_on_disk(mp_projects *projects, mp_project *last) {
     mp_lock_take(&projects->lock);
     mp_ring *link =
@@ -198,39 +231,25 @@ void mp_projects_finish(mp_projects *projects) {
 void mp_projects_before_fork(mp_projects *projects) {
     mp_lock_take(&projects->lock);
     mp_project_begin_fork();
-    projects->flagged = NULL;
-    mp_ring *link = mp_ring_first(&projects->all);
-    for (; link; link = mp_ring_next(&projects->all, link)) {
-        mp_project *p = MP_RING_THING(link, mp_project, listed.all);
-        if (mp_project_is_of_parent(p))
-            continue;
-        mp_project_before_fork(p);
-        if (!mp_project_flags(p))
-            continue;
-        p->next_flagged = projects->flagged;
-        projects->flagged = p;
-    }
-    mp_turns_before_fork(projects->turns);
+    for (int i = 0; i < MP_THREADS; i++)
+        mp_turns_before_fork(projects->turns[i]);
+    for (int i = 0; i < MP_THREADS; i++)
+        mp_turns_hold_busy(projects->turns[i]);
+    mp_hosts_before_fork(&projects->hosts);
 }
 
 void mp_projects_in_parent(mp_projects *projects) {
-    mp_turns_in_parent(projects->turns);
-    mp_ring *link = mp_ring_first(&projects->all);
-    for (; link; link = mp_ring_next(&projects->all, link)) {
-        mp_project *p = MP_RING_THING(link, mp_project, listed.all);
-        if (!mp_project_is_of_parent(p))
-            mp_project_in_parent(p);
-    }
+    mp_hosts_in_parent(&projects->hosts);
+    for (int i = 0; i < MP_THREADS; i++)
+        mp_turns_in_parent(projects->turns[i]);
     mp_project_end_fork_in_parent();
     mp_lock_give(&projects->lock);
 }
 
-/* Clients hold the flags themselves, and may use them without a look at the
- * project. */
 void mp_projects_in_child(mp_projects *projects) {
-    mp_turns_in_child(projects->turns);
+    for (int i = 0; i < MP_THREADS; i++)
+        mp_turns_in_child(projects->turns[i]);
+    mp_hosts_in_child(&projects->hosts);
     mp_project_end_fork_in_child();
     mp_lock_after_fork_child(&projects->lock);
-    for (mp_project *p = projects->flagged; p; p = p->next_flagged)
-        mp_project_touch(p);
 }

@@ -11,13 +11,17 @@ typedef struct mp_projects mp_projects;
 
 mp_projects *mp_projects_new(void); /* NULL: out of memory */
 
-/* Who of them the sender visits. */
-mp_turns *mp_projects_turns(mp_projects *projects);
+/* Who of them that thread visits. */
+mp_turns *mp_projects_turns(mp_projects *projects, mp_role role);
+
+/* Something happened to the project, which gets a turn of each thread that may
+ * have to do something about it. The caller wakes these, which are returned. */
+unsigned mp_projects_mark(mp_projects *projects, mp_project *project);
 
 /* The project of this config, there already or new, with what this client
  * says of its settings in force and one holder more. Takes over the config
  * and, if it goes well, `client`. NULL: out of memory. Ensures: it gets a
- * turn. */
+ * turn, if there is anything to do. */
 mp_project *mp_projects_open(mp_projects *projects, mp_config *config,
                              mp_overrides *client);
 
@@ -34,8 +38,9 @@ void mp_projects_sweep(mp_projects *projects, mp_project *project);
  * this process. */
 void mp_projects_finish(mp_projects *projects);
 
-/* Around fork: takes every lock there is, and gives it back in the parent;
- * in the child each project starts anew when it is first used. */
+/* Around fork: takes every lock but those of projects that have nothing to do,
+ * and gives it back in the parent; in the child each project starts anew when
+ * it is first used. */
 void mp_projects_before_fork(mp_projects *projects);
 void mp_projects_in_parent(mp_projects *projects);
 void mp_projects_in_child(mp_projects *projects);

@@ -1,6 +1,6 @@
 /* The debug trace: a file that gets every request and reply as text, with
- * credentials left out. Thread: one at a time, which is the sender's while the
- * project is in use. */
+ * credentials left out. Thread: one at a time, which is the project's while
+ * that is in use, and never the one that sends. */
 #ifndef MP_TRACE_H
 #define MP_TRACE_H
 
@@ -19,7 +19,7 @@ typedef struct mp_trace {
 mp_err mp_trace_open(mp_trace *trace, const char *path);
 void mp_trace_close(mp_trace *trace);
 
-/* In a forked child, where the parent's worker may be changing the trace:
+/* In a forked child, where the parent's thread may be changing the trace:
  * closes it and leaves the memory. */
 void mp_trace_abandon(mp_trace *trace);
 

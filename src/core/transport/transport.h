@@ -9,6 +9,10 @@
 
 #include "core/wire/exchange.h"
 
+enum {
+    MP_TRANSPORT_PLACES = 32 /* for requests under way, at the most */
+};
+
 /* What a transport can do. Its own data follow in the same allocation.
  *
  * Thread: the one that sends makes every call, but where it says otherwise. */
@@ -18,8 +22,8 @@ struct mp_transport {
      * and the request is not touched behind that. MP_MEMORY. */
     mp_err (*submit)(mp_transport *self, const mp_request *request, void *tag);
 
-    /* True if none can be submitted until one was taken. */
-    bool (*is_full)(const mp_transport *self);
+    /* How many may be under way: submitted, and not taken yet. */
+    uint32_t places;
 
     /* Moves requests along. True: a reply waits to be taken. */
     bool (*run)(mp_transport *self);

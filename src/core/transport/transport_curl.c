@@ -11,7 +11,7 @@
 #include <stdlib.h>
 
 enum {
-    TRANSFERS = 32, /* under way at once, at the most */
+    TRANSFERS = MP_TRANSPORT_PLACES,
     POLL_MAX_MS = 60 * 60 * 1000,
     CONNECTIONS = TRANSFERS, /* kept for the next transfers */
     FORK_WAIT_MS = 1000,
@@ -77,10 +77,6 @@ static mp_err submit(mp_transport *transport, const mp_request *request,
     }
     mp_lock_give(&self->inside);
     return started ? MP_OK : MP_MEMORY;
-}
-
-static bool is_full(const mp_transport *transport) {
-    return ((const http *)transport)->active == TRANSFERS;
 }
 
 static bool run(mp_transport *transport) {
@@ -212,7 +208,7 @@ mp_err mp_transport_set_up(void) {
 int mp_transport_new(mp_transport **out) {
     static const mp_transport verbs = {
         .submit = submit,
-        .is_full = is_full,
+        .places = TRANSFERS,
         .run = run,
         .sleep = sleep_for,
         .wake = wake,

@@ -1,5 +1,5 @@
-/* The worker's thread over a transport that is a table of ours. */
-#include "core/engine/worker.h"
+/* The sender's thread over a transport that is a table of ours. */
+#include "core/engine/sender.h"
 #include "unit.h"
 
 #include "core/os/clock.h"
@@ -17,10 +17,11 @@ enum {
 typedef struct fake {
     mp_transport base;
     mp_wait wait; /* its lock guards the rest */
-    void *under_way[ROOM];
-    int n, most, room;
-    int status;  /* of every reply; 0: none comes */
-    int refuses; /* so many are not started */
+    void *under_way[ROOM], *unanswered[ROOM];
+    int n, silent, most;
+    const char *silent_url; /* no request to it ends */
+    int status;             /* of every reply; 0: none comes */
+    int refuses;            /* so many are not started */
     int runs, submitted, aborted;
     bool woken, stuck;
     atomic_bool closed, locked_out;
@@ -30,13 +31,21 @@ static fake *of(mp_transport *transport) {
     return (fake *)transport;
 }
 
+static bool is_full(const mp_transport *transport) {
+    const fake *f = (const fake *)transport;
+    return f->n + f->silent == (int)f->base.places;
+}
+
 static mp_err submit(mp_transport *transport, const mp_request *request,
                      void *tag) {
     fake *f = of(transport);
     mp_lock_take(&f->wait.lock);
-    CHECK(request->body.len > 2 && f->n < f->room && !f->closed);
+    CHECK(request->body.len > 2 && !is_full(transport) && !f->closed);
     bool starts = f->refuses == 0;
-    if (starts)
+    if (starts && f->silent_url &&
+        strcmp(request->config->base_url, f->silent_url) == 0)
+        f->unanswered[f->silent++] = tag;
+    else if (starts)
         f->under_way[f->n++] = tag;
     else
         f->refuses--;
@@ -46,11 +55,6 @@ static mp_err submit(mp_transport *transport, const mp_request *request,
     mp_wait_changed(&f->wait);
     mp_lock_give(&f->wait.lock);
     return starts ? MP_OK : MP_MEMORY;
-}
-
-static bool is_full(const mp_transport *transport) {
-    const fake *f = (const fake *)transport;
-    return f->n == f->room;
 }
 
 static bool run(mp_transport *transport) {
@@ -93,6 +97,10 @@ static void *end_one(fake *f, bool ends, int *counter, mp_reply *reply,
         tag = f->under_way[--f->n];
         *reply = (mp_reply){.status = status, .body = ok, .len = sizeof ok - 1};
         *counter += 1;
+    } else if (f->silent > 0 && counter == &f->aborted) {
+        tag = f->unanswered[--f->silent];
+        *reply = (mp_reply){.status = 0};
+        *counter += 1;
     }
     mp_lock_give(&f->wait.lock);
     return tag;
@@ -122,9 +130,10 @@ static void lock_out(mp_transport *transport) {
 static fake transport;
 static mp_projects *projects;
 static mp_project *project;
-static mp_worker *worker;
+static mp_handover *handover;
+static mp_sender *sender;
 static atomic_bool succeeded;
-static void *kept[16]; /* what lives as long as a process, for leak checks */
+static void *kept[32]; /* what lives as long as a process, for leak checks */
 static int keeps;
 
 static void open_scene(int status) {
@@ -133,15 +142,14 @@ static void open_scene(int status) {
                         .name = strdup("")};
     transport = (fake){
         .base = {.submit = submit,
-                 .is_full = is_full,
                  .run = run,
                  .sleep = sleep_for,
                  .wake = wake,
                  .take = take,
                  .abort = break_off,
                  .close = end,
-                 .lock_out = lock_out},
-        .room = ROOM,
+                 .lock_out = lock_out,
+                 .places = ROOM},
         .status = status,
     };
     CHECK(mp_wait_init(&transport.wait) == MP_OK);
@@ -153,9 +161,12 @@ static void open_scene(int status) {
 }
 
 static void start(void) {
-    CHECK(mp_worker_start(projects, &transport.base, &succeeded, &worker) == 0);
-    kept[keeps++] = worker;
-    CHECK(worker != NULL);
+    handover = mp_handover_new();
+    kept[keeps++] = handover;
+    CHECK(mp_sender_start(projects, &transport.base, handover, &succeeded,
+                          &sender) == 0);
+    kept[keeps++] = sender;
+    CHECK(sender != NULL);
 }
 
 static void push(mp_lane_id lane, int n) {
@@ -168,8 +179,8 @@ static void push(mp_lane_id lane, int n) {
 
 /* What happened to the project is looked at. */
 static void wake_for_project(void) {
-    mp_turns_mark(mp_projects_turns(projects), project);
-    mp_worker_wake(worker);
+    mp_turns_mark(mp_projects_turns(projects, MP_SENDER), project);
+    mp_sender_wake(sender);
 }
 
 static uint64_t wait_for_all(void) {
@@ -195,7 +206,7 @@ static mp_stats stats(void) {
 }
 
 static bool stop(int64_t wait_ms) {
-    return mp_worker_stop(worker, mp_clock_mono_ms() + wait_ms);
+    return mp_sender_stop(sender, mp_clock_mono_ms() + wait_ms);
 }
 
 CASE(what_is_pushed_is_submitted_and_its_reply_taken) {
@@ -212,7 +223,7 @@ CASE(what_is_pushed_is_submitted_and_its_reply_taken) {
 
 CASE(no_more_are_under_way_than_there_are_places) {
     open_scene(0);
-    transport.room = 1;
+    transport.base.places = 1;
     push(MP_LANE_EVENTS, 5);
     push(MP_LANE_PEOPLE, 5);
     push(MP_LANE_GROUPS, 5);
@@ -232,11 +243,43 @@ CASE(what_is_under_way_at_the_end_counts_as_queued) {
     push(MP_LANE_EVENTS, 5);
     push(MP_LANE_GROUPS, 5);
     start();
-    wait_for_requests(2);
+    wait_for_requests(1); /* alone, as the host has not answered yet */
     CHECK(stop(LONG_MS) && transport.closed);
-    CHECK(transport.aborted == 2);
+    CHECK(transport.aborted == 1);
     CHECK(stats().queued == 10 && stats().in_flight == 0);
-    mp_worker_wake(worker); /* and nothing happens */
+    mp_sender_wake(sender); /* and nothing happens */
+}
+
+static mp_project *open_another(const char *token, const char *url) {
+    mp_config config = {
+        .token = strdup(token), .base_url = strdup(url), .name = strdup("")};
+    return mp_projects_open(projects, &config, mp_overrides_new());
+}
+
+CASE(a_host_that_does_not_answer_leaves_places_to_others) {
+    enum {
+        SILENT = 8
+    };
+    static const char url[] = "http://127.0.0.2:9";
+    open_scene(200);
+    transport.silent_url = url;
+    mp_turns *turns = mp_projects_turns(projects, MP_SENDER);
+    mp_project *healthy = project;
+    for (int i = 0; i < SILENT; i++) {
+        char token[16];
+        snprintf(token, sizeof token, "s%d", i);
+        project = open_another(token, url);
+        push(MP_LANE_EVENTS, 1);
+        mp_turns_mark(turns, project);
+    }
+    project = healthy;
+    start();
+    wait_for_requests(1);
+    push(MP_LANE_EVENTS, 5);
+    push(MP_LANE_PEOPLE, 5);
+    CHECK(wait_for_all() == 0);
+    CHECK(transport.submitted == 3 && transport.silent == 1);
+    CHECK(stop(LONG_MS) && transport.aborted == 1);
 }
 
 CASE(what_is_not_started_is_not_lost) {
@@ -277,6 +320,7 @@ int main(void) {
     RUN(what_is_pushed_is_submitted_and_its_reply_taken);
     RUN(no_more_are_under_way_than_there_are_places);
     RUN(what_is_under_way_at_the_end_counts_as_queued);
+    RUN(a_host_that_does_not_answer_leaves_places_to_others);
     RUN(what_is_not_started_is_not_lost);
     RUN(a_thread_that_does_not_come_is_locked_out);
     return unit_result();

@@ -1,0 +1,192 @@
+/* The loop of the thread that sends.
+ *
+ * A round submits what the disk thread has ready, gives each project of its own
+ * its turn (round.h), then sleeps in the transport. When the transport is full,
+ * or its host has its share (hosts.h), a project waits, behind others that do,
+ * for a place. Three things end the sleep: a transfer gets on; the earliest
+ * time that a project named comes, when a batch has lingered or a backoff or an
+ * age ends; or somebody wakes the thread. A push does so only if what it added
+ * is due before that time (mp_project_must_wake), so that a stream of events
+ * costs no system call each; flush, close, new settings and the stop always do,
+ * and so does the disk thread for each request. Who wakes the thread for a
+ * project has marked it before (turns.h), and the transport remembers a wake
+ * that comes before the sleep, so none is lost. What a round costs depends on
+ * the projects with a turn, never on how many there are. */
+#include "core/engine/sender.h"
+
+#include "core/engine/round.h"
+#include "core/os/clock.h"
+#include "core/os/thread.h"
+#include "core/os/wait.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct mp_sender {
+    mp_thread thread;
+    mp_round round;
+    mp_handover *handover;
+    atomic_bool *succeeded;
+    atomic_bool stop;
+    mp_transport *transport;
+    struct mp_sender *before; /* in a forked child: abandoned earlier */
+    mp_wait wait;             /* for what follows */
+    bool ended;               /* the thread touches nothing any more */
+};
+
+static mp_turns *turns_of(const mp_sender *sender) {
+    return mp_projects_turns(sender->round.projects, MP_SENDER);
+}
+
+/* Its place at its host was given back. */
+static void end(mp_sender *sender, mp_job *job, const mp_reply *reply) {
+    mp_handover_give_place(sender->handover, job->role);
+    if (job->role == MP_SENDER) {
+        mp_round_end(&sender->round, job, reply);
+    } else {
+        mp_job_keep(job, reply);
+        mp_handover_put_reply(sender->handover, job);
+    }
+}
+
+static void end_reply(mp_sender *sender, mp_job *job, const mp_reply *reply) {
+    mp_turns_ended(turns_of(sender), job->project, reply->status != 0);
+    end(sender, job, reply);
+}
+
+static void fail(mp_sender *sender, mp_job *job, const char *why) {
+    mp_reply none = {.status = 0};
+    snprintf(none.failure, MP_MESSAGE, "%s", why);
+    mp_turns_ended(turns_of(sender), job->project, false);
+    end(sender, job, &none);
+}
+
+static void submit(void *user, mp_job *job) {
+    mp_sender *sender = user;
+    mp_transport *transport = sender->transport;
+    if (transport->submit(transport, job->request, job) != MP_OK)
+        fail(sender, job, "out of memory for a request");
+}
+
+static void submit_ready(mp_sender *sender) {
+    mp_job *job;
+    while ((job = mp_handover_take_ready(sender->handover)))
+        submit(sender, job);
+}
+
+static void take_replies(mp_sender *sender) {
+    mp_reply reply;
+    mp_job *job;
+    while ((job = sender->transport->take(sender->transport, &reply))) {
+        if (reply.status >= 200 && reply.status < 300)
+            atomic_store(sender->succeeded, true);
+        end_reply(sender, job, &reply);
+    }
+}
+
+static int64_t time_to_sleep(mp_sender *sender) {
+    int64_t due_ms = mp_round_due(&sender->round);
+    int64_t now_ms = mp_clock_mono_ms();
+    if (due_ms == INT64_MAX)
+        return INT64_MAX;
+    return due_ms > now_ms ? due_ms - now_ms : 0;
+}
+
+static void make_round(mp_sender *sender) {
+    mp_transport *transport = sender->transport;
+    submit_ready(sender);
+    mp_round_take_turns(&sender->round);
+    if (!transport->run(transport)) {
+        transport->sleep(transport, time_to_sleep(sender));
+        transport->run(transport);
+    }
+    take_replies(sender);
+}
+
+/* What is under way counts as queued again: nobody knows whether it came. */
+static void abort_all(mp_sender *sender) {
+    mp_reply reply;
+    mp_job *job;
+    while ((job = sender->transport->abort(sender->transport, &reply)))
+        end_reply(sender, job, &reply);
+    mp_handover_close(sender->handover, "the process ends");
+    sender->transport->close(sender->transport);
+}
+
+static void run(void *user) {
+    mp_sender *sender = user;
+    mp_handover_open(sender->handover, sender->transport);
+    while (!atomic_load(&sender->stop))
+        make_round(sender);
+    abort_all(sender);
+    mp_lock_take(&sender->wait.lock);
+    sender->ended = true;
+    mp_wait_changed(&sender->wait);
+    mp_lock_give(&sender->wait.lock);
+}
+
+/* ---- for the supervisor ---- */
+
+int mp_sender_start(mp_projects *projects, mp_transport *transport,
+                    mp_handover *handover, atomic_bool *succeeded,
+                    mp_sender **out) {
+    *out = NULL;
+    mp_sender *sender = calloc(1, sizeof *sender);
+    if (!sender || mp_wait_init(&sender->wait) != MP_OK) {
+        free(sender);
+        return ENOMEM;
+    }
+    sender->round = (mp_round){projects, handover, MP_SENDER, submit, sender};
+    sender->handover = handover;
+    sender->transport = transport;
+    sender->succeeded = succeeded;
+    int err = mp_thread_start(&sender->thread, "mixpanel-send", run, sender);
+    if (err != 0) {
+        mp_wait_destroy(&sender->wait);
+        free(sender);
+        return err;
+    }
+    *out = sender;
+    return 0;
+}
+
+void mp_sender_wake(mp_sender *sender) {
+    sender->transport->wake(sender->transport);
+}
+
+void mp_sender_begin_stop(mp_sender *sender) {
+    atomic_store(&sender->stop, true);
+    mp_sender_wake(sender);
+}
+
+bool mp_sender_stop(mp_sender *sender, int64_t deadline_ms) {
+    mp_sender_begin_stop(sender);
+    mp_lock_take(&sender->wait.lock);
+    while (!sender->ended && mp_wait_until(&sender->wait, deadline_ms))
+        continue;
+    bool ended = sender->ended;
+    mp_lock_give(&sender->wait.lock);
+    if (ended) {
+        mp_thread_join(&sender->thread);
+        return true;
+    }
+    sender->transport->lock_out(sender->transport);
+    mp_thread_leave(&sender->thread);
+    return false;
+}
+
+/* ---- fork ---- */
+
+void mp_sender_before_fork(mp_sender *sender) {
+    sender->transport->before_fork(sender->transport);
+}
+
+void mp_sender_in_parent(mp_sender *sender) {
+    sender->transport->in_parent(sender->transport);
+}
+
+void mp_sender_in_child(mp_sender *sender, mp_sender *before) {
+    sender->before = before;
+    sender->transport->in_child(sender->transport);
+}
