@@ -106,6 +106,20 @@ describe("a script with flags of Mixpanel's", function()
     assert.is_true(socket.gettime() - start < 15)
   end)
 
+  it("comes when it comes, however little anybody waits", function()
+    server:script { endpoint = PATH, delay_ms = 600, times = -1 }
+    local _, f = client { mode = "remote", timeout = 0.05 }
+    -- Of a user of its own: what the test before gave up may arrive now.
+    local late = { distinct_id = "late" }
+    assert.equal("NOT_READY", f:get_variant("a", nil, late).fallback_reason)
+    assert.is_true(f:is_enabled("a", late, true, 10))
+    local asked = 0
+    for _, request in ipairs(fetches()) do
+      asked = asked + (request.query.context == '{"distinct_id":"late"}' and 1 or 0)
+    end
+    assert.equal(1, asked)
+  end)
+
   it("does not wait for a server that has just failed", function()
     for _, reply in ipairs {
       { status = 500 },

@@ -252,6 +252,56 @@ describe("definitions", function()
       assert.matches("damaged", mp:stats().flags.last_error)
     end)
 
+    local function write(file, text)
+      local handle = assert(io.open(file, "wb"))
+      handle:write(text)
+      handle:close()
+    end
+
+    local function read(file)
+      local handle = assert(io.open(file, "rb"))
+      local text = handle:read "*a"
+      handle:close()
+      return text
+    end
+
+    it("do not replace what is none of theirs", function()
+      local file, other = home .. "/foreign", home .. "/others"
+      local mp, f = client { flags = { mode = "local", file = other } }
+      assert.is_true(f:refresh(10))
+      local kept = read(other):gsub('"token":"%x', '"token":"-') -- of another project
+      mp:close()
+      for _, text in ipairs { "return { my = 'notes' }\n", "{}\n", "no line", kept } do
+        write(file, text)
+        mp, f = client { flags = { mode = "local", file = file } }
+        assert.is_true(f:refresh(10))
+        assert.is_true(f:is_enabled("a", user))
+        assert.equal(text, read(file))
+        assert.equal(
+          "cannot keep the definitions in " .. file .. ": it holds something else, which stays",
+          mp:stats().flags.last_error
+        )
+      end
+      os.remove(file) -- there is room now
+      server:flags { flags = { flag "b" } }
+      assert.is_true(f:refresh(10))
+      assert.matches('"b"', read(file))
+    end)
+
+    it("replace those that are damaged", function()
+      local file = home .. "/mended"
+      local mp, f = client { flags = { mode = "local", file = file } }
+      assert.is_true(f:refresh(10))
+      mp:close()
+      local whole = read(file):gsub('"time":%d+', ""):gsub('"checksum":"%x+"', "")
+      for _, text in ipairs { "", (read(file):sub(1, -3)) } do
+        write(file, text)
+        _, f = client { flags = { mode = "local", file = file } }
+        assert.is_true(f:refresh(10))
+        assert.equal(whole, (read(file):gsub('"time":%d+', ""):gsub('"checksum":"%x+"', "")))
+      end
+    end)
+
     it("that cannot be written are in force", function()
       local mp, f = client { flags = { mode = "local", file = home .. "/no/such/file" } }
       assert.is_true(f:wait(10))

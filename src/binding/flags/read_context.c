@@ -169,8 +169,9 @@ static void read_value(lua_State *L, mp_context *context) {
 
 /* ---- members of the context ---- */
 
-static void push_member(lua_State *L, int index, const char *name, size_t len) {
-    lua_pushlstring(L, name, len);
+/* Lua 5.4 knows a constant again by its address, and need not hash it. */
+static void push_member(lua_State *L, int index, const char *constant) {
+    lua_pushstring(L, constant);
     lua_rawget(L, index);
 }
 
@@ -178,7 +179,7 @@ void mp_read_context_check(lua_State *L, int arg) {
     char shown[MP_SHOWN];
     if (!lua_istable(L, arg))
         mp_raise_type(L, arg, "context: table");
-    push_member(L, arg, properties_name, sizeof properties_name - 1);
+    push_member(L, arg, properties_name);
     if (!lua_istable(L, -1) && !mp_type_hint_is_null(L, -1) &&
         !lua_isuserdata(L, -1)) /* a marker */
         mp_raise(L, arg, "context.custom_properties: got %s, expected a table",
@@ -186,15 +187,14 @@ void mp_read_context_check(lua_State *L, int arg) {
     lua_pop(L, 1);
 }
 
-/* The text of the member with this name; undefined: there is none. */
-static mp_err read_text(lua_State *L, int index, const char *name, size_t len,
-                        mp_context *context, mp_value *out) {
+/* The text of the value at the top, which is popped; undefined: it is nil. */
+static mp_err read_text(lua_State *L, mp_context *context, mp_value *out) {
     mp_value number;
     mp_err err = MP_OK;
     *out = mp_value_undefined();
-    push_member(L, index, name, len);
     int type = lua_type(L, -1);
     if (type == LUA_TSTRING) {
+        size_t len;
         const char *text = lua_tolstring(L, -1, &len);
         *out = mp_value_text(text, len); /* which the context keeps */
     } else if (type == LUA_TNUMBER && !isnan(lua_tonumber(L, -1))) {
@@ -223,7 +223,8 @@ static mp_err read_text(lua_State *L, int index, const char *name, size_t len,
 
 mp_err mp_read_context_id(lua_State *L, int index, mp_context *context,
                           mp_value *id) {
-    return read_text(L, index, id_name, sizeof id_name - 1, context, id);
+    push_member(L, index, id_name);
+    return read_text(L, context, id);
 }
 
 mp_err mp_read_context_attribute(lua_State *L, int index, const mp_flag *flag,
@@ -237,15 +238,16 @@ mp_err mp_read_context_attribute(lua_State *L, int index, const mp_flag *flag,
         subject->attribute = subject->distinct_id;
         return MP_OK;
     }
-    return read_text(L, index, name->as.text, name->len, context,
-                     &subject->attribute);
+    lua_pushlstring(L, name->as.text, name->len);
+    lua_rawget(L, index);
+    return read_text(L, context, &subject->attribute);
 }
 
 /* `flag`: as of mp_context_key. */
 static mp_err read_properties(lua_State *L, int index, const mp_flag *flag,
                               mp_context *context, mp_subject *subject) {
     subject->properties = NULL;
-    push_member(L, index, properties_name, sizeof properties_name - 1);
+    push_member(L, index, properties_name);
     if (!lua_isnil(L, -1) && !mp_type_hint_is_null(L, -1) &&
         mp_type_hint_open(L, -1)) {
         int table = lua_gettop(L);

@@ -86,6 +86,12 @@ static bool fits(const mp_rollout *rollout, const mp_subject *subject,
     return result == MP_RULE_TRUE;
 }
 
+/* A share is below 1. */
+static bool is_in(const mp_rollout *rollout, uint64_t hash) {
+    return rollout->percentage >= 1 ||
+           share_of(hash, &rollout->salt) < rollout->percentage;
+}
+
 static const mp_variant *pick(const mp_flag *flag, const mp_rollout *rollout,
                               uint64_t hash) {
     if (rollout->always)
@@ -107,7 +113,7 @@ mp_flag_decision mp_decide(const mp_flag *flag, const mp_subject *subject,
     uint64_t hash = hash_text(MP_FNV64_EMPTY, &subject->attribute);
     for (uint32_t i = 0; !decision.variant && i < flag->rollout_count; i++) {
         const mp_rollout *rollout = &flag->rollouts[i];
-        if (share_of(hash, &rollout->salt) < rollout->percentage &&
+        if (is_in(rollout, hash) &&
             fits(rollout, subject, arena, &decision.rule_fault))
             decision.variant = pick(flag, rollout, hash);
     }

@@ -44,6 +44,7 @@ static void add_word(mp_fnv128 *hash, uint64_t word) {
     hash->high = mix(hash->high + word) ^ hash->low;
 }
 
+/* The end is filled up with zeros: lengths are hashed apart. */
 static void add_field(mp_fnv128 *hash, const char *bytes, size_t len) {
     uint64_t word;
     size_t at = 0;
@@ -52,15 +53,16 @@ static void add_field(mp_fnv128 *hash, const char *bytes, size_t len) {
         add_word(hash, word);
     }
     word = 0;
-    if (at < len)
+    if (at < len) {
         memcpy(&word, bytes + at, len - at);
-    add_word(hash, word);
-    add_word(hash, len);
+        add_word(hash, word);
+    }
 }
 
 /* Not the same in another process, and so cannot be foreseen. */
 static mp_fnv128 hash_of(const mp_exposures *e, const mp_exposure *exposure) {
-    mp_fnv128 hash = {~e->seed, e->seed};
+    mp_fnv128 hash = {~e->seed, e->seed + exposure->variant_len};
+    add_word(&hash, (uint64_t)exposure->id_len << 32 | exposure->flag_len);
     add_field(&hash, exposure->id, exposure->id_len);
     add_field(&hash, exposure->flag, exposure->flag_len);
     add_field(&hash, exposure->variant, exposure->variant_len);

@@ -74,6 +74,13 @@ static mp_err refuse(char message[MP_MESSAGE], const char *why) {
     return MP_INVALID;
 }
 
+/* What another program or project keeps there. */
+static mp_err refuse_foreign(mp_flag_kept *kept, char message[MP_MESSAGE],
+                             const char *why) {
+    kept->foreign = true;
+    return refuse(message, why);
+}
+
 static bool has_text(const json_t *header, const char *member, const char *text,
                      size_t len) {
     const json_t *value = json_object_get(header, member);
@@ -88,11 +95,13 @@ static mp_err read_all(const json_t *header, const char *text, size_t len,
                        char message[MP_MESSAGE]) {
     const json_t *etag = json_object_get(header, "etag");
     char hash[MP_FNV128_HEX];
+    if (!json_is_integer(json_object_get(header, "version")))
+        return refuse_foreign(kept, message, "its first line has no version");
     if (json_integer_value(json_object_get(header, "version")) != VERSION)
         return refuse(message, "it has another version");
     hash_token(token, hash);
     if (!has_text(header, "token", hash, sizeof hash))
-        return refuse(message, "it belongs to another project");
+        return refuse_foreign(kept, message, "it belongs to another project");
     kept->time_ms = json_integer_value(json_object_get(header, "time"));
     mp_buf_add(&kept->text, text, len);
     mp_buf_add(&kept->etag, json_string_value(etag), json_string_length(etag));
@@ -109,14 +118,17 @@ mp_err mp_flag_file_read(const char *contents, size_t len, const char *token,
     size_t most = len < HEADER_MAX ? len : HEADER_MAX;
     const char *end = most > 0 ? memchr(contents, '\n', most) : NULL;
     if (!end)
-        return refuse(message, "it has no first line that describes it");
+        return len == 0
+                   ? refuse(message, "it is empty")
+                   : refuse_foreign(kept, message,
+                                    "it has no first line that describes it");
     json_error_t why;
     size_t header_len = (size_t)(end - contents);
     json_t *header = mp_parse(contents, header_len, JSON_ALLOW_NUL, &why);
     if (!header)
         return mp_parse_failure(&why) == MP_MEMORY
                    ? MP_MEMORY
-                   : refuse(message, "its first line is no JSON");
+                   : refuse_foreign(kept, message, "its first line is no JSON");
     mp_err err =
         read_all(header, end + 1, len - header_len - 1, token, kept, message);
     json_decref(header);
@@ -156,6 +168,7 @@ mp_err mp_flag_file_load(int dir, const char *path, const char *token,
                                 message);
     else if (error != ENOENT)
         err = refuse_errno(message, error);
+    kept->foreign |= error == EFBIG || error == EACCES;
     mp_buf_free(&contents);
     return err;
 }

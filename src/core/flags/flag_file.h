@@ -22,6 +22,7 @@ typedef struct mp_flag_kept {
     int64_t time_ms; /* since 1970, when they came */
     mp_buf etag;     /* empty: none */
     mp_buf text;     /* the definitions */
+    bool foreign;    /* the file was refused, and is none of the project's */
 } mp_flag_kept;
 
 /* Appends the contents of a file. MP_MEMORY. */
@@ -29,7 +30,8 @@ mp_err mp_flag_file_write(const mp_flag_kept *kept, const char *token,
                           mp_buf *out);
 
 /* Fills an all-zero struct from the contents of a file. MP_MEMORY; MP_INVALID,
- * and the message says why they cannot be used. Free the struct even then. */
+ * and the message says why they cannot be used. Free the struct even then. An
+ * empty file, or one with our first line, is damaged rather than foreign. */
 mp_err mp_flag_file_read(const char *contents, size_t len, const char *token,
                          mp_flag_kept *kept, char message[MP_MESSAGE]);
 

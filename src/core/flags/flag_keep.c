@@ -82,8 +82,10 @@ bool mp_flag_keep_leads(mp_flag_keep *keep, char message[MP_MESSAGE]) {
     int err = make_path(keep->path);
     if (err == 0)
         err = mp_file_lock_dir(MP_FILE_HERE, keep->path, &keep->lock);
-    if (err == 0)
+    if (err == 0) {
+        mp_file_sweep(keep->lock, definitions); /* only the leader writes */
         return true;
+    }
     keep->lock = -1;
     if (err == EWOULDBLOCK)
         return false;
@@ -143,6 +145,7 @@ mp_err mp_flag_keep_load(mp_flag_keep *keep, const char *token,
     mp_err result = mp_flag_file_load(dir, name, token, kept, why);
     close_place(keep, dir);
     note(keep, &seen);
+    keep->foreign = !keep->shared && kept->foreign;
     if (result != MP_OK)
         snprintf(message, MP_MESSAGE,
                  "cannot use the definitions in %.130s: "
@@ -151,9 +154,26 @@ mp_err mp_flag_keep_load(mp_flag_keep *keep, const char *token,
     return result;
 }
 
+static mp_err save(mp_flag_keep *keep, int dir, const char *name,
+                   const char *token, const mp_flag_kept *kept,
+                   char why[MP_MESSAGE]) {
+    mp_file_info seen;
+    look(dir, name, &seen);
+    if (keep->foreign && seen.inode == keep->inode) {
+        snprintf(why, MP_MESSAGE, "it holds something else, which stays");
+        return MP_STATE;
+    }
+    mp_err err = mp_flag_file_save(dir, name, kept, token, why);
+    if (err != MP_OK)
+        return err;
+    look(dir, name, &seen);
+    note(keep, &seen);
+    keep->foreign = false;
+    return MP_OK;
+}
+
 mp_err mp_flag_keep_save(mp_flag_keep *keep, const char *token,
                          const mp_flag_kept *kept, char message[MP_MESSAGE]) {
-    mp_file_info seen;
     const char *name;
     char why[MP_MESSAGE];
     int dir;
@@ -162,11 +182,7 @@ mp_err mp_flag_keep_save(mp_flag_keep *keep, const char *token,
     int err = open_place(keep, &dir, &name, why);
     if (err != 0)
         return describe(keep, "write to", err, why, message);
-    mp_err result = mp_flag_file_save(dir, name, kept, token, why);
-    if (result == MP_OK) {
-        look(dir, name, &seen);
-        note(keep, &seen);
-    }
+    mp_err result = save(keep, dir, name, token, kept, why);
     close_place(keep, dir);
     if (result != MP_OK)
         snprintf(message, MP_MESSAGE,

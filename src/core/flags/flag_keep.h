@@ -16,6 +16,7 @@ typedef struct mp_flag_keep {
     bool shared;      /* it is a directory, made when it is needed */
     atomic_int trust; /* in that directory: an mp_trust; set by any thread */
     int lock;         /* of the directory, while this process asks; else -1 */
+    bool foreign;     /* what was read last is not the project's to replace */
     uint64_t inode;   /* of what was read or written last; 0: nothing */
     int64_t modified_ms;
 } mp_flag_keep;
@@ -35,7 +36,8 @@ void mp_flag_keep_resign(mp_flag_keep *keep);
 bool mp_flag_keep_changed(const mp_flag_keep *keep);
 
 /* As mp_flag_file_load and mp_flag_file_save; without a place, nothing is
- * there, and to save does nothing. */
+ * there, and to save does nothing. A file of the caller's that was found to be
+ * foreign stays: MP_STATE. */
 mp_err mp_flag_keep_load(mp_flag_keep *keep, const char *token,
                          mp_flag_kept *kept, char message[MP_MESSAGE]);
 mp_err mp_flag_keep_save(mp_flag_keep *keep, const char *token,

@@ -123,6 +123,20 @@ void mp_flags_attend(mp_flags *flags) {
     atomic_store(&flags->attended, true);
 }
 
+bool mp_flags_on_disk(mp_flags *flags) {
+    mp_flags_lock(flags);
+    bool kept = flags->keep.path != NULL;
+    mp_flags_unlock(flags);
+    return kept;
+}
+
+bool mp_flags_in_memory(mp_flags *flags) {
+    mp_flags_lock(flags);
+    bool in_memory = !flags->keep.path && flags->loading == MP_FLAGS_LOADED;
+    mp_flags_unlock(flags);
+    return in_memory;
+}
+
 /* With the lock held; released while the file is read. Others wait. */
 static void load_once(mp_flags *flags) {
     while (flags->loading == MP_FLAGS_LOADING)

@@ -131,7 +131,13 @@ void mp_flags_fail_exposure(mp_flags *flags, const char *code,
 
 void mp_flags_stats(mp_flags *flags, int64_t now_ms, mp_flag_stats *out);
 
-/* ---- for the sender: one thread at a time ---- */
+/* ---- for whoever fetches: one thread at a time ---- */
+
+/* Where definitions are kept, so that whoever fetches them may have to wait for
+ * a disk, or not; both false: nothing was loaded yet, and nothing is to be
+ * fetched. What is true stays true. */
+bool mp_flags_on_disk(mp_flags *flags);
+bool mp_flags_in_memory(mp_flags *flags);
 
 /* What to fetch now, valid until its reply; else NULL, and in *next_ms when to
  * ask again. Blocks as long as the disk does. */

@@ -38,8 +38,8 @@ struct mp_flags {
     int64_t error_ms;
     char error[MP_MESSAGE];
 
-    /* What belongs to the sender and, before there is anything to send, to
-     * whoever loads. */
+    /* What belongs to whoever fetches and, before there is anything to fetch,
+     * to whoever loads. */
     mp_flag_keep keep;
     mp_fetch fetch;
     char etag[MP_ETAG]; /* of the definitions in force; "": none */

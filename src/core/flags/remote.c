@@ -10,7 +10,8 @@ enum {
     FIRST_MS = 1000, /* waited after a failure */
     LONG_MS = 60 * 1000,
     BELIEVED_MS = 60 * 60 * 1000,
-    DOUBLED = 16 /* times, at the most */
+    DOUBLED = 16,         /* times, at the most */
+    ANSWER_MS = 10 * 1000 /* that Mixpanel has at least, whoever waits less */
 };
 
 mp_remote *mp_remote_new(uint64_t seed) {
@@ -124,6 +125,12 @@ bool mp_remote_waits(const mp_remote *remote) {
 
 /* ---- who asks ---- */
 
+/* Who waits less long finds the answer when he asks again. */
+static int64_t fetch_timeout_ms(const mp_remote *remote) {
+    int64_t waits_ms = remote->options.timeout_ms;
+    return waits_ms > ANSWER_MS ? waits_ms : ANSWER_MS;
+}
+
 const mp_fetch *mp_remote_next(mp_remote *remote, int64_t now_ms,
                                int64_t wall_ms) {
     mp_entry *e = remote->queue.oldest;
@@ -139,7 +146,7 @@ const mp_fetch *mp_remote_next(mp_remote *remote, int64_t now_ms,
     e->fetch = (mp_fetch){.path = "/flags",
                           .context = e->context,
                           .most = MP_VARIANTS_BYTES + 1, /* more is noticed */
-                          .timeout_ms = remote->options.timeout_ms};
+                          .timeout_ms = fetch_timeout_ms(remote)};
     return &e->fetch;
 }
 
