@@ -5,7 +5,7 @@
 ---else's is left behind, but for the consent.
 ---@class mixpanel.UserOptions
 ---@field distinct_id? string|integer starts identified as this person, without a device id unless one is given
----@field device_id? string|integer of an anonymous device, without the prefix `$device:`; a new UUID by default
+---@field device_id? string|integer of an anonymous device, without the prefix `$device:`, at most 247 bytes; a new UUID by default
 ---@field state? string|table path of the file that outlives the process, or what `export_state()` returned; with `transport = "manual"` only the table
 ---@field opt_out_by_default? boolean nothing is sent until `opt_in_tracking`; `false` by default
 ---@field flags? boolean whether Mixpanel is asked for the feature flags of this user, by `user.flags`; takes a client with the option `flags = "remote"` or `"both"`; `false` by default
@@ -32,7 +32,7 @@ function User:track(event, properties) end
 ---Starts the timer of an event: the next one of this name carries `$duration`,
 ---in seconds with three decimals. It counts on a clock that is not set, and on
 ---the wall clock across restarts; a duration below zero is left out. At most
----254 timers run at once.
+---254 timers run at once, with names of 64 KiB together.
 ---@param event string
 ---@return true? ok
 ---@return string? message

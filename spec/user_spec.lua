@@ -52,6 +52,11 @@ describe("a user", function()
       refused("invalid", "undefined", mp:user { device_id = "undefined" })
       refused("invalid", "$device:", mp:user { distinct_id = "$device:x" })
       refused("invalid", "$device:", mp:user { device_id = "$device:x" })
+      local long = ("d"):rep(247) -- with $device: the 255 bytes of an id
+      assert.equal("$device:" .. long, mp:user({ device_id = long }):get_distinct_id())
+      local message =
+        "user.device_id: 248 bytes: with $device: in front of it Mixpanel cuts it at 247"
+      refused("invalid", message, mp:user { device_id = long .. "d" })
     end)
   end)
 

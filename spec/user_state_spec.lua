@@ -164,7 +164,7 @@ describe("the state file of a user", function()
       "",
       '{"version":1,"distinct_id":"u1"',
       '{"version":1,"version":1}',
-      '{"version":9}',
+      '{"version":0}',
       '{"version":1,"properties":{"a":"[1"}}',
       ("\0"):rep(100),
     } do
@@ -209,7 +209,7 @@ describe("the state file of a user", function()
   end)
 
   it("keeps a refusal that can be read, though the rest cannot", function()
-    write(path, '{"version":2,"consent":"refused","distinct_id":"u1"}')
+    write(path, '{"version":1,"consent":"refused","distinct_id":"u1')
     local me = mp:user { state = path }
     assert.equal("state", mp:poll()[1].outcome)
     assert.equal("opted_out", select(3, me:track "E"))
@@ -217,6 +217,62 @@ describe("the state file of a user", function()
     assert.equal('{"version":1,"consent":"refused"}\n', read(path))
     me = mp:user { state = { version = 2, consent = "refused" } }
     assert.equal("opted_out", select(3, me:track "E"))
+  end)
+
+  it("of a newer version is left as it is, and no user tracks without it", function()
+    for _, text in ipairs {
+      '{"version":2,"consent":"refused","distinct_id":"u1"}',
+      '{"version":9}',
+      '{"version":12,"of":"something else',
+    } do
+      write(path, text)
+      local me, message, code = mp:user { state = path }
+      assert.is_nil(me)
+      assert.equal("state", code)
+      assert.equal(
+        ("a newer version of this module wrote the state %s: "):format(path)
+          .. "use that version, or give another path",
+        message
+      )
+      assert.equal(text, read(path))
+      assert.equal(1, #entries())
+    end
+    os.remove(path)
+  end)
+
+  it("of a newer version that comes while it is in use is not overwritten", function()
+    local me = mp:user { state = path }
+    me:register { a = 1 }
+    assert.is_true(me:save(20))
+    write(path, '{"version":2}')
+    me:register { a = 2 }
+    local saved, message = me:save(20)
+    assert.is_nil(saved)
+    assert.is_truthy(message:find("a newer version of this module wrote the state", 1, true))
+    assert.equal('{"version":2}', read(path))
+    os.remove(path)
+    assert.is_true(me:save(20))
+    assert.is_truthy(read(path):find('"a":"2"', 1, true))
+  end)
+
+  it("of version 0.1 is read", function()
+    local device = "019abcde-0000-4000-8000-000000000001"
+    write(
+      path,
+      ('{"version":1,"consent":"given","distinct_id":"u1","device_id":"%s","user_id":"u1",'):format(
+        device
+      )
+        .. '"identified":true,"properties":{"plan":"\\"pro\\""},"timers":{"Level":1795460000123},'
+        .. '"held":["{\\"$set\\":{\\"a\\":1}}"]}\n'
+    )
+    local me = mp:user { state = path }
+    assert.same({}, mp:poll())
+    assert.equal("u1", me:get_distinct_id())
+    assert.equal(device, me:get_device_id())
+    assert.equal("pro", me:get_property "plan")
+    assert.is_true(me:has_opted_in_tracking())
+    assert.is_truthy(me:event_elapsed_time "Level")
+    os.remove(path)
   end)
 
   it("is a file, or is left alone", function()

@@ -157,7 +157,6 @@ describe("a stored consent", function()
       REFUSAL:sub(1, -4),
       '{"version":1,"consent":"refused","distinct_id":"u1","user',
       '{"version":1,"consent":"refused","consent":"refused"}',
-      '{"version":2,"consent":"refused","distinct_id":"u1"}',
     } do
       write(path, text)
       local me = mp:user { state = path }

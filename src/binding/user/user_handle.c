@@ -39,6 +39,21 @@ static mp_err read_id(lua_State *L, int arg, const char *name, mp_id *id,
     return err;
 }
 
+/* Its distinct_id has a prefix, and Mixpanel would cut that as any id: two
+ * devices could become one. */
+static mp_err read_device_id(lua_State *L, int arg, options *o,
+                             mp_fault *fault) {
+    static const size_t most = MP_ID_MAX - (sizeof MP_DEVICE_PREFIX - 1);
+    mp_err err = read_id(L, arg, "device_id", &o->device_id, fault);
+    if (err != MP_OK || o->device_id.len <= most)
+        return err;
+    mp_fault_name(fault, "device_id", strlen("device_id"));
+    return mp_fault_set(fault,
+                        "%zu bytes: with " MP_DEVICE_PREFIX
+                        " in front of it Mixpanel cuts it at %zu",
+                        o->device_id.len, most);
+}
+
 static void check_names(lua_State *L, int arg) {
     static const char *const names[] = {"distinct_id", "device_id", "state",
                                         "opt_out_by_default", "flags"};
@@ -96,7 +111,7 @@ static mp_err read_options(lua_State *L, int arg, options *o, mp_fault *fault) {
     mp_err err = read_id(L, arg, "distinct_id", &o->distinct_id, fault);
     if (err != MP_OK)
         return err;
-    return read_id(L, arg, "device_id", &o->device_id, fault);
+    return read_device_id(L, arg, o, fault);
 }
 
 /* Files are written by a thread, which a client that is driven by hand lacks.

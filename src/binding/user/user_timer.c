@@ -31,7 +31,11 @@ static int time_event(lua_State *L) {
     if (err == MP_OK && !mp_user_is_disabled(self, name, len))
         err = start_timer(self, name, len);
     if (err == MP_QUEUE_FULL)
-        mp_fault_set(&fault, "%d timers run already", MP_TIMERS_MAX);
+        mp_fault_set(&fault,
+                     "%u timers run already: at most %d, or names of %d bytes "
+                     "together, run at once",
+                     self->user.timers.dict.count, MP_TIMERS_MAX,
+                     MP_TIMERS_BYTES);
     return mp_user_result(L, err, &fault);
 }
 

@@ -221,11 +221,16 @@ static uint64_t copy_newest(mp_state_file *file, mp_buf *out, mp_err *err) {
 static int read_disk(const char *path, size_t most, mp_buf *out) {
     size_t start = out->len;
     int err = mp_file_read(MP_FILE_HERE, path, most, out);
-    if (err == 0 &&
-        !mp_user_text_is_ours(out->data + start, out->len - start)) {
-        mp_buf_rewind(out, start);
+    if (err != 0)
+        return err;
+    const char *text = out->data + start;
+    size_t len = out->len - start;
+    if (!mp_user_text_is_ours(text, len))
         err = EEXIST;
-    }
+    else if (mp_user_text_is_newer(text, len))
+        err = ENOTSUP;
+    if (err != 0)
+        mp_buf_rewind(out, start);
     return err;
 }
 
@@ -336,6 +341,11 @@ void mp_state_file_describe(const mp_state_file *file, const char *what,
         snprintf(message, MP_MESSAGE,
                  "the state %.140s is a file of something else: give a path of "
                  "its own",
+                 file->path);
+    else if (err == ENOTSUP)
+        snprintf(message, MP_MESSAGE,
+                 "a newer version of this module wrote the state %.100s: use "
+                 "that version, or give another path",
                  file->path);
     else
         snprintf(message, MP_MESSAGE, "cannot %s the state %.140s: %s", what,

@@ -47,7 +47,8 @@ bool mp_state_file_put(mp_state_file *file, const mp_buf *text, mp_err *err);
 
 /* Appends what is known of the file: the newest text that is not written yet,
  * or else what is on the disk, at most `most` bytes. Returns 0 or an errno
- * value: ENOENT when there is neither, EEXIST for a file of something else. */
+ * value: ENOENT when there is neither, EEXIST for a file of something else,
+ * ENOTSUP for one of a newer version. */
 int mp_state_file_read(mp_state_file *file, size_t most, mp_buf *out);
 
 /* Replaces the file with the newest text, if it is not written yet. Locks: the

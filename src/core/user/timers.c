@@ -8,10 +8,18 @@ static mp_timer read_timer(const mp_pair *pair) {
     return timer;
 }
 
+/* True if there is room for one more, with a name that long. */
+static bool has_room(const mp_dict *dict, size_t len) {
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < dict->count; i++)
+        bytes += dict->pairs[i].name_len;
+    return dict->count < MP_TIMERS_MAX && len <= MP_TIMERS_BYTES - bytes;
+}
+
 mp_err mp_timers_start(mp_timers *timers, const char *event, size_t len,
                        const mp_timer *start) {
     mp_dict *dict = &timers->dict;
-    if (dict->count >= MP_TIMERS_MAX && !mp_dict_find(dict, event, len))
+    if (!mp_dict_find(dict, event, len) && !has_room(dict, len))
         return MP_QUEUE_FULL;
     return mp_dict_set(dict, event, len, start, sizeof *start);
 }

@@ -5,7 +5,8 @@
 #include "core/base/dict.h"
 
 enum {
-    MP_TIMERS_MAX = 254 /* running at once */
+    MP_TIMERS_MAX = 254,        /* running at once */
+    MP_TIMERS_BYTES = 64 * 1024 /* of their names together: a state is small */
 };
 
 typedef struct mp_timer {
@@ -18,8 +19,8 @@ typedef struct mp_timers {
     mp_dict dict;
 } mp_timers;
 
-/* Starts the timer of an event, anew if it runs. MP_QUEUE_FULL at the limit,
- * MP_MEMORY. */
+/* Starts the timer of an event, anew if it runs. MP_QUEUE_FULL at either
+ * limit, MP_MEMORY. */
 mp_err mp_timers_start(mp_timers *timers, const char *event, size_t len,
                        const mp_timer *start);
 

@@ -95,7 +95,10 @@ static const char *const consents[] = {
 };
 
 mp_err mp_user_write(const mp_user *user, mp_buf *out) {
-    mp_buf_puts(out, "{\"version\":1");
+    char number[MP_NUM_MAX];
+    char *end = mp_num_int64(number, MP_USER_TEXT_VERSION);
+    mp_buf_puts(out, MP_USER_TEXT_START);
+    mp_buf_add(out, number, (size_t)(end - number));
     mp_buf_puts(out, consents[user->consent]);
     if (!user->forgetful) {
         put_ids(out, &user->ids);
@@ -107,50 +110,6 @@ mp_err mp_user_write(const mp_user *user, mp_buf *out) {
         put_flags(out, user);
     }
     return mp_buf_puts(out, "}\n");
-}
-
-/* ---- damaged texts ---- */
-
-bool mp_user_text_is_ours(const char *text, size_t len) {
-    static const char start[] = "{\"version\":";
-    size_t zeros = 0;
-    while (zeros < len && text[zeros] == '\0')
-        zeros++;
-    return zeros == len || (len >= sizeof start - 1 &&
-                            memcmp(text, start, sizeof start - 1) == 0);
-}
-
-static bool is_space(char c) {
-    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
-/* What stands behind `part`, where that is next but for white space, which
- * other programs write; NULL: it is not. */
-static const char *follow(const char *at, const char *end, const char *part) {
-    size_t len = strlen(part);
-    while (at < end && is_space(*at))
-        at++;
-    bool there = len <= (size_t)(end - at) && memcmp(at, part, len) == 0;
-    return there ? at + len : NULL;
-}
-
-/* In a string, such as a property that the host chose, each quote has a
- * backslash before it. */
-bool mp_user_text_refuses(const char *text, size_t len) {
-    static const char name[] = "\"consent\"";
-    const char *at = text, *end = text + len;
-    while ((at = mp_text_find(at, (size_t)(end - at), name, sizeof name - 1))) {
-        at += sizeof name - 1;
-        const char *value = follow(at, end, ":");
-        if (value && follow(value, end, "\"r"))
-            return true;
-    }
-    return false;
-}
-
-bool mp_user_text_has_ids(const char *text, size_t len) {
-    static const char name[] = "\"distinct_id\"";
-    return mp_text_find(text, len, name, sizeof name - 1) != NULL;
 }
 
 /* ---- reading ---- */
@@ -220,7 +179,8 @@ static void get_consent(reading *r) {
 }
 
 static void get_version(reading *r) {
-    if (json_integer_value(json_object_get(r->state, "version")) != 1)
+    if (json_integer_value(json_object_get(r->state, "version")) !=
+        MP_USER_TEXT_VERSION)
         refuse(r, "version");
 }
 

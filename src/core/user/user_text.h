@@ -14,6 +14,12 @@
 
 #include "core/user/user.h"
 
+#define MP_USER_TEXT_START "{\"version\":"
+
+enum {
+    MP_USER_TEXT_VERSION = 1
+};
+
 /* Appends the text of the user. MP_MEMORY. */
 mp_err mp_user_write(const mp_user *user, mp_buf *out);
 
@@ -21,6 +27,9 @@ mp_err mp_user_write(const mp_user *user, mp_buf *out);
  * or all zeros, as a file may be that was written when the power went. Nothing
  * else is replaced. */
 bool mp_user_text_is_ours(const char *text, size_t len);
+
+/* True for what a newer version of this module wrote. */
+bool mp_user_text_is_newer(const char *text, size_t len);
 
 /* True for a text that holds a refusal of consent, whole or cut. */
 bool mp_user_text_refuses(const char *text, size_t len);
