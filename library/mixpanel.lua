@@ -58,9 +58,9 @@ function mixpanel.date(seconds) end
 ---| "timeout"      # the wait ended before its records did; they stay queued. `check`: no answer yet. `save`: the file is not written yet
 ---| "memory"       # out of memory
 ---| "unauthorized" # `check`: the API refused the credentials
----| "thread"       # `flush`, `close`, `check`, `save`: the sending thread cannot be started; what was queued waits, and is tried again
+---| "thread"       # `flush`, `close`, `check`, `save`: a thread cannot be started; what was queued waits, and is tried again
 ---| "network"      # `check`: the API cannot be reached, or did not answer as it should
----| "state"        # `save`: the state file cannot be written; it is tried again. `user`: it cannot be read, or is a file of something else
+---| "state"        # `save`: the state file cannot be written; it is tried again. `user`: it cannot be read, or is a file of something else or of a newer version
 
 ---What `mixpanel.new` takes besides the token, and `set_config` with the
 ---exception of those that decide where records go (marked *key*).
@@ -91,7 +91,9 @@ function mixpanel.date(seconds) end
 ---@field durability? "process"|"power" what a record in the spool survives: `"process"` (default) the death of the process from the moment the call returned; `"power"` also a loss of power, from `sync_interval` on. Needs `spool`
 ---@field sync_interval? number seconds between two syncs of what came in, with `"power"`; 1 by default. Needs `spool`
 ---@field spool_owner? "user"|"any" whose directory the spool may be: `"user"` (default): of the user that the process runs as, or root's, and no group may write to it; `"any"`: whoever's, and a group may. Needs `spool`
+---@field spool_io? "mapped"|"written" how a record gets into its file: `"mapped"` (default): by a mapping, where the file system can do that safely, else as `"written"`: by a write for each call. Needs `spool`
 ---@field spool_max_bytes? integer bytes of batches that may wait on disk, at least 4 MiB; the oldest make room, counted as `evicted`; 256 MiB by default. Needs `spool`
+---@field spool_total_bytes? integer bytes of batches that all dead processes of the project may leave, at least `spool_max_bytes`; the oldest make room, counted as `evicted`; four times `spool_max_bytes` by default. Needs `spool`
 ---@field overflow? "drop_newest"|"drop_oldest" at `max_queue_bytes` a call returns `queue_full` (default), or the oldest records that are in no request make room
 ---@field on_ambiguous? "retry"|"report" what becomes of `$add` and `$append` updates that may have been applied: sent again (default), or rejected as `uncertain`
 ---@field reports? "failures"|"all"|"none"|"every" which reports `poll` finds; `"failures"` by default. `"every"`: those, each with all of its records, however many; for programs that poll often
@@ -342,8 +344,8 @@ function Client:spool_read(path) end
 ---@class mixpanel.SpoolRun
 ---@field name string of its directory
 ---@field started number seconds since the epoch
----@field alive boolean whether the process lives
----@field own boolean whether it is this one
+---@field alive boolean whether a process holds it: its own, or one that adopted it
+---@field own boolean whether this one does
 ---@field pid? integer of the process, where that is known
 ---@field files mixpanel.SpoolFile[] in no order
 ---@field problem? string why the directory cannot be read

@@ -9,7 +9,7 @@
 ---@field adopted integer records that processes which died had left in the spool
 ---@field delivered integer records that the API took
 ---@field rejected integer records that the API refused for good
----@field dropped table<string, integer> records that ended otherwise, by reason: `expired`, `overflow`, `evicted` (from the spool), `quarantined` (in a damaged file of it)
+---@field dropped table<string, integer> records that ended otherwise, by reason: `expired`, `overflow`, `evicted` (from the spool), `quarantined` (in a damaged file of it, or of another project)
 ---@field queued integer records that wait for a request
 ---@field in_flight integer records in a request without a reply
 ---@field spooled integer records that wait on disk and not in memory
@@ -25,8 +25,13 @@
 ---@field bytes_sent integer of request bodies as sent
 ---@field queue_bytes integer of records in memory
 ---@field spooled_bytes integer of the files of `spooled` records
----@field quarantined integer damaged files of the spool that were set aside as `*.bad`
+---@field quarantined integer files of the spool, damaged or of another project, that were set aside as `*.bad`
 ---@field foreign integer other projects that have files in this spool
+---@field elsewhere_runs integer runs of this project with batches in the spool that this process has not adopted, when it looked last: those of living processes, and of dead ones for which there is no room or that another process has
+---@field elsewhere_files integer batches in these runs, with the open segments of dead processes
+---@field elsewhere_bytes integer of these on disk
+---@field newer integer files and runs of this project that a newer version of this module made, which are left as they are
+---@field spool_looks integer times that this process has looked for what dead ones left in the spool; what it found by then is adopted, as far as there was room
 ---@field spool_errors integer times that the disk failed or something in the spool had to be passed over
 ---@field oldest_age? number seconds since the oldest record without an outcome came in
 ---@field last_error? string what failed last and why: a request, the spool, a state file, the function `properties`, or the file of `debug`
@@ -39,7 +44,7 @@
 ---@field definitions integer flags
 ---@field faulty integer flags that are left out, or have a rule that never holds, for what is wrong with them
 ---@field fault? string what is wrong with the first
----@field age? number seconds since the server last said that the definitions hold
+---@field age? number seconds since the server last told this process that the definitions hold, else since they were kept
 ---@field polls integer requests for definitions
 ---@field failures integer of these, without an answer of use
 ---@field evaluations integer decisions

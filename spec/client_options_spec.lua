@@ -79,6 +79,9 @@ describe("mixpanel.new", function()
       "https://a b",
       "https://a?x=1",
       "https://a#b",
+      "https://a:0",
+      "https://a:65536",
+      "https://a:99999/path",
       "https://user:pass@host",
     } do
       local ok, err = pcall(mixpanel.new, "t", { api_host = url })
@@ -110,6 +113,7 @@ describe("mixpanel.new", function()
       "http://[::1]:1",
       "https://example.invalid",
       "https://example.invalid/base/",
+      "https://example.invalid:65535",
     } do
       mixpanel.new("t", { api_host = url }):close(0)
     end

@@ -76,12 +76,13 @@ static void copy_table(lua_State *L, int fields) {
 }
 
 /* Pushes a metatable for the client at `index` alone. Its __index is a table
- * with the methods and the parts of this client: there Lua finds a method
- * without a call, which is what most of a look-up through a function costs. */
+ * with the methods, a copy of upvalue 1, and the parts of this client: there
+ * Lua finds a method without a call, which is what most of a look-up through a
+ * function costs. */
 static void push_metatable(lua_State *L, int index) {
     luaL_getmetatable(L, mp_type_names[MP_CLIENT]);
     copy_table(L, METAMETHODS);
-    lua_getfield(L, -1, "__index");
+    lua_pushvalue(L, lua_upvalueindex(1));
     copy_table(L, METHODS);
     mp_update_push(L, &mp_people_target, sizeof(mp_profile_handle), index);
     lua_setfield(L, -2, "people");
@@ -94,12 +95,24 @@ static void push_metatable(lua_State *L, int index) {
     lua_setfield(L, -2, "__index");
 }
 
-/* Pushes a client that holds nothing but its parts. */
+int mp_client_first_index(lua_State *L) {
+    mp_handle_client(L);
+    lua_settop(L, 2);
+    push_metatable(L, 1);
+    lua_getfield(L, 3, "__index");
+    lua_pushvalue(L, 3);
+    lua_setmetatable(L, 1);
+    lua_pushvalue(L, 2);
+    lua_rawget(L, 4);
+    return 1;
+}
+
+/* Pushes a client that holds nothing. */
 static mp_client *push_client(lua_State *L) {
     mp_client *client = mp_handle_new(L, MP_CLIENT, sizeof *client);
     int index = lua_gettop(L);
     client->closed = true;
-    push_metatable(L, index);
+    luaL_getmetatable(L, mp_type_names[MP_CLIENT]);
     lua_setmetatable(L, index);
     lua_createtable(L, 3, 0);
     mp_lua_setuser(L, index);

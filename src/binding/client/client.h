@@ -11,4 +11,8 @@ extern const luaL_Reg mp_client_metamethods[];
  * when out of memory. */
 int mp_client_new(lua_State *L);
 
+/* The __index of a client that nobody used yet: gives it one of its own, so
+ * that those that nobody uses cost no tables. Upvalue 1: the methods. */
+int mp_client_first_index(lua_State *L);
+
 #endif

@@ -80,7 +80,7 @@ static void add_profile_handle(lua_State *L, int scratch, mp_type type,
     lua_pop(L, 2);
 }
 
-/* What client.c copies for each client. */
+/* What client.c copies for each client that is used. */
 static void add_client(lua_State *L, int scratch) {
     static const luaL_Reg *const lists[] = {
         mp_events_methods,   mp_collect_methods,
@@ -94,6 +94,9 @@ static void add_client(lua_State *L, int scratch) {
     for (size_t i = 0; lists[i]; i++)
         mp_handle_add(L, methods, lists[i], scratch, MP_CLIENT);
     mp_handle_add(L, methods - 1, mp_client_metamethods, scratch, MP_CLIENT);
+    lua_pushvalue(L, methods);
+    lua_pushcclosure(L, mp_client_first_index, 1);
+    lua_setfield(L, methods - 1, "__index");
     lua_pop(L, 2);
 }
 

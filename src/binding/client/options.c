@@ -2,6 +2,7 @@
 
 #include "binding/client/option_account.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -205,6 +206,30 @@ static void check_spool(const mp_option_reader *r, mp_storage storage) {
                  "spool, definitions are kept there");
 }
 
+/* True if the client says it now; *bytes: what, else the default. */
+static bool says_bytes(const mp_option_reader *r, const char *name,
+                       uint64_t *bytes) {
+    const mp_setting *setting = mp_setting_find(name);
+    bool says = mp_overrides_says(r->overrides, setting);
+    const void *field = (const char *)r->overrides->values + setting->offset;
+    *bytes = says ? *(const uint64_t *)field : (uint64_t)setting->initial;
+    return says;
+}
+
+/* What was left by a process that died must be allowed to stay until it comes
+ * again. Where a client says one of both later, the greater counts. */
+static void check_total(const mp_option_reader *r) {
+    uint64_t total, most;
+    bool says_most = says_bytes(r, "spool_max_bytes", &most);
+    if (!says_bytes(r, "spool_total_bytes", &total) || total >= most ||
+        (!says_most && !r->config))
+        return;
+    mp_raise(r->L, r->arg,
+             "option 'spool_total_bytes': got %" PRIu64
+             ", expected at least spool_max_bytes, which is %" PRIu64,
+             total, most);
+}
+
 void mp_options_read(lua_State *L, int arg, mp_config *config,
                      mp_overrides *overrides, mp_flag_choice *flags,
                      mp_storage storage) {
@@ -220,6 +245,7 @@ void mp_options_read(lua_State *L, int arg, mp_config *config,
         lua_pop(L, 1);
     }
     check_spool(&r, storage);
+    check_total(&r);
     if (!r.api_host)
         return;
     if (r.residency)

@@ -90,7 +90,7 @@ static int stats(lua_State *L) {
         return mp_fail_closed(L);
     mp_stats s;
     mp_project_stats(client->project, &s);
-    lua_createtable(L, 0, 28);
+    lua_createtable(L, 0, 32);
     set_count(L, "accepted", s.accepted);
     set_count(L, "adopted", s.adopted);
     set_count(L, "delivered", s.delivered);
@@ -113,6 +113,11 @@ static int stats(lua_State *L) {
     set_count(L, "spooled_bytes", s.spooled_bytes);
     set_count(L, "quarantined", s.quarantined);
     set_count(L, "foreign", s.foreign);
+    set_count(L, "elsewhere_runs", s.elsewhere_runs);
+    set_count(L, "elsewhere_files", s.elsewhere_files);
+    set_count(L, "elsewhere_bytes", s.elsewhere_bytes);
+    set_count(L, "newer", s.newer);
+    set_count(L, "spool_looks", s.spool_looks);
     set_count(L, "spool_errors", s.spool_errors);
     if (s.queued + s.in_flight + s.spooled > 0)
         set_seconds(L, "oldest_age", s.oldest_ms);

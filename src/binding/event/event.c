@@ -17,9 +17,13 @@
 #define INSERT_ID   ",\"$insert_id\":\""
 
 mp_err mp_event_prefix(mp_buf *event_prefix, const char *token) {
-    mp_buf_puts(event_prefix, ",\"properties\":{\"token\":\"");
+    static const char before[] = ",\"properties\":{\"token\":\"",
+                      after[] = "\",\"time\":";
+    /* No more memory than that: there may be thousands of clients. */
+    event_prefix->limit = sizeof before - 1 + strlen(token) + sizeof after - 1;
+    mp_buf_puts(event_prefix, before);
     mp_buf_puts(event_prefix, token); /* has nothing to escape: config.c */
-    return mp_buf_puts(event_prefix, "\",\"time\":");
+    return mp_buf_puts(event_prefix, after);
 }
 
 /* ---- begin ---- */

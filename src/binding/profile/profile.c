@@ -32,9 +32,7 @@ static void encode_as_list(mp_encode *e) {
 
 /* The value at the top, of a property. */
 static void encode_value(mp_encode *e, mp_payload payload) {
-    if (lua_isnil(e->L, -1))
-        mp_encode_refuse(e, "the value is nil: pass mixpanel.null for null");
-    else if (payload == MP_NUMBERS)
+    if (payload == MP_NUMBERS)
         mp_encode_number(e);
     else if (payload == MP_LISTS)
         encode_as_list(e);
@@ -169,6 +167,8 @@ void mp_profile_operate_one(mp_encode *e, const mp_operation *operation,
     size_t end = e->out->len;
     *nothing = !mp_encode_err(e) && is_excluded(e, start, end);
     mp_buf_puts(e->out, ":");
+    if (lua_isnil(e->L, -1))
+        mp_encode_refuse(e, "the value is nil: pass mixpanel.null for null");
     encode_property(e, operation->payload, start, end);
     mp_buf_puts(e->out, "}");
     if (mp_encode_err(e))

@@ -1,7 +1,5 @@
 #include "binding/profile/property.h"
 
-#include "core/record/operation.h"
-
 #include <string.h>
 
 static const char *const ids[] = {

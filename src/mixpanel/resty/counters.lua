@@ -126,10 +126,39 @@ return {
     help = "Times that the disk failed or something in the spool was passed over",
   },
   {
+    key = "spool_looks",
+    name = "mixpanel_spool_looks_total",
+    help = "Times that a process looked for what dead ones left in the spool",
+  },
+  {
     key = "foreign",
     name = "mixpanel_spool_foreign_projects",
     fold = "max", -- every worker sees the same directory
     help = "Other projects that have files in this spool",
+  },
+  {
+    key = "elsewhere_runs",
+    name = "mixpanel_spool_elsewhere_runs",
+    fold = "max",
+    help = "Runs of this project that wait in the spool and were not adopted",
+  },
+  {
+    key = "elsewhere_files",
+    name = "mixpanel_spool_elsewhere_files",
+    fold = "max",
+    help = "Batches in these runs",
+  },
+  {
+    key = "elsewhere_bytes",
+    name = "mixpanel_spool_elsewhere_bytes",
+    fold = "max",
+    help = "Bytes of these batches",
+  },
+  {
+    key = "newer",
+    name = "mixpanel_spool_newer_files",
+    fold = "max",
+    help = "Files and runs in this spool of a newer version, left as they are",
   },
   {
     key = "oldest_age",
