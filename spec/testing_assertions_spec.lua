@@ -31,6 +31,21 @@ describe("assertions of mixpanel.testing", function()
     assert.not_recorded(testing.new())
   end)
 
+  it("know an id by its number, however Lua writes that", function()
+    for _, id in ipairs { 17, 17.0, 1.7e15, -5 } do
+      mp.people:set(id, { n = 1 })
+      mp.groups:set("company", id, { n = 1 })
+      assert.updated(mp, id, { ["$set"] = { n = 1 } })
+      assert.updated(mp, "company", id, { ["$set"] = { n = 1 } })
+    end
+    local literal = load "return 9007199254740993LL" -- of LuaJIT
+    if literal then
+      local id = literal()
+      mp.people:set(id, { n = 1 })
+      assert.updated(mp, id, { ["$set"] = { n = 1 } })
+    end
+  end)
+
   it("say what was recorded instead", function()
     mp = testing.new("projecttoken", { profile_time = false })
     mp:track("Signup", { distinct_id = "u1", plan = "pro", ["a b"] = { 1, "x\n" } })

@@ -161,6 +161,20 @@ describe("a test client", function()
     raises("or a table or function alone, got table", mp.recorded, mp, {}, {})
     raises("unknown field 'code' of a reply: expected", mp.script, mp, { code = 1 })
     raises("a reply is a table, got number", mp.script, mp, 5)
+    raises("a reply is a table", mp.script, mp)
+    raises("unknown field 'or' of a reply", mp.script, mp, { ["or"] = 1 })
+    raises("status of a reply: number expected, got string", mp.script, mp, { status = "503" })
+    raises("status of a reply: got 99, expected an integer from 100 to 599", mp.script, mp, {
+      { status = 503 }, -- and this is not scripted either
+      { status = 99 },
+    })
+    raises("times of a reply: got -1, expected an integer from 0", mp.script, mp, { times = -1 })
+    raises("times of a reply: got 1.5", mp.script, mp, { times = 1.5 })
+    raises("body of a reply: string or table expected, got number", mp.script, mp, { body = 5 })
+    raises("headers of a reply: table expected", mp.script, mp, { headers = "x" })
+    mp:track "A"
+    assert(mp:flush(1))
+    assert.equal(0, mp:stats().retried)
     raises("unknown option 'api_hots'", testing.new, "t", { api_hots = "x" })
     raises("the project token has white space", testing.new, "a b")
   end)
@@ -307,6 +321,7 @@ describe("a test client", function()
     os.remove(path)
     local options = { spool = path, durability = "power", spool_max_bytes = 5e6, name = "same" }
     local one, other = testing.new("t", options), testing.new("t", options)
+    one:set_config { debug = path }
     one:track "A"
     assert.is_true(one:close())
     assert.equal(0, other:stats().accepted)

@@ -118,8 +118,12 @@ end
 local function adapt(options)
   local own = copy(options)
   own.spool, own.durability, own.sync_interval = nil, nil, nil
-  own.spool_max_bytes, own.spool_owner = nil, nil
+  own.spool_max_bytes, own.spool_total_bytes = nil, nil
+  own.spool_owner, own.spool_io = nil, nil
   own.gzip, own.max_retry_delay = false, recorder.RETRY_DELAY
+  if type(own.debug) == "string" then
+    own.debug = nil
+  end
   return own
 end
 

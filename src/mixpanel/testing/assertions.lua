@@ -72,6 +72,13 @@ end
 
 -- ---- assertions ----
 
+-- An id as it is sent. LuaJIT writes large numbers with an exponent, and 64-bit
+-- integers with a suffix; Lua 5.4 writes 17.0.
+local function id_text(id)
+  local is_float = type(id) == "number" and not tostring(id):find "^%-?%d+$"
+  return is_float and ("%.0f"):format(id) or (tostring(id):gsub("^(%-?%d+)U?LL$", "%1"))
+end
+
 -- As mp:recorded; raises at the line of the assertion.
 local function find_all(level, mp, what, properties)
   local is_one, method = pcall(function()
@@ -127,9 +134,9 @@ function assertions.updated(state, arguments, level)
     pattern[operation] = payload
   end
   if arguments.n == 4 then
-    pattern["$group_key"], pattern["$group_id"] = arguments[2], tostring(arguments[3])
+    pattern["$group_key"], pattern["$group_id"] = arguments[2], id_text(arguments[3])
   else
-    pattern["$distinct_id"] = tostring(arguments[2])
+    pattern["$distinct_id"] = id_text(arguments[2])
   end
   return judge(state, mp, find_all(level + 1, mp, pattern), nil, "An update " .. show(pattern))
 end

@@ -51,16 +51,44 @@ end
 
 local DEFINITIONS, VARIANTS = "/flags/definitions", "/flags"
 local FIELDS = "endpoint, match, times, status, headers, body or error"
+local TYPES = {
+  endpoint = "string",
+  match = "string",
+  times = "number",
+  status = "number",
+  headers = "table",
+  body = "string or table",
+  error = "string",
+}
+
+local function check_range(reply, name, least, most)
+  local value = reply[name] or least
+  if value % 1 ~= 0 or value < least or value > most then
+    error(
+      ("%s of a reply: got %s, expected an integer from %d%s"):format(
+        name,
+        tostring(value),
+        least,
+        most < math.huge and " to " .. most or ""
+      ),
+      0
+    )
+  end
+end
 
 local function check_reply(reply)
   if type(reply) ~= "table" then
     error("a reply is a table, got " .. type(reply), 0)
   end
-  for name in pairs(reply) do
-    if not FIELDS:find("%f[%a]" .. tostring(name) .. "%f[%A]") then
+  for name, value in pairs(reply) do
+    if not TYPES[name] then
       error(("unknown field '%s' of a reply: expected %s"):format(tostring(name), FIELDS), 0)
+    elseif not TYPES[name]:find(type(value), 1, true) then
+      error(("%s of a reply: %s expected, got %s"):format(name, TYPES[name], type(value)), 0)
     end
   end
+  check_range(reply, "times", 0, math.huge)
+  check_range(reply, "status", 100, 599)
 end
 
 -- A recorder's next scripted reply for a request, or nil.
@@ -231,8 +259,11 @@ function methods:clear()
 end
 
 function methods:script(replies)
-  for _, reply in ipairs(type(replies) == "table" and #replies > 0 and replies or { replies }) do
+  local list = type(replies) == "table" and #replies > 0 and replies or { replies or false }
+  for _, reply in ipairs(list) do
     check_reply(reply)
+  end
+  for _, reply in ipairs(list) do
     local own = {}
     for name, value in pairs(reply) do
       own[name] = value
