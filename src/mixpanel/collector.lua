@@ -47,6 +47,11 @@ local function wants_no_tracking(self)
   return self.do_not_track and (var.http_dnt == "1" or var.http_sec_gpc == "1")
 end
 
+-- Of what Mixpanel keeps, which is more than flags and settings that it answers.
+local function is_kept_by_mixpanel(uri)
+  return uri:find "/record/?$" or uri:find "/first%-time%-events/?$"
+end
+
 -- The network of an address: the first three bytes, or the first three groups
 -- of IPv6, of which fewer may stand in front of "::".
 local function cut_address(address)
@@ -121,6 +126,24 @@ end
 
 local function count(self, name, n)
   self.counts[name] = self.counts[name] + (n or 1)
+end
+
+-- Refuses other origins and answers OPTIONS; false: answered.
+local function admit(self)
+  local origin = ngx.var.http_origin
+  if origin and not is_allowed(self, origin) then
+    count(self, "foreign")
+    ngx.exit(403)
+    return false
+  end
+  if ngx.req.get_method() ~= "OPTIONS" then
+    return true
+  end
+  ngx.header["Access-Control-Allow-Methods"] = "GET, POST, OPTIONS"
+  ngx.header["Access-Control-Allow-Headers"] = HEADERS
+  ngx.header["Access-Control-Max-Age"] = 86400
+  ngx.exit(204)
+  return false
 end
 
 -- In nginx's error log, of many at once only the last.
@@ -206,24 +229,25 @@ end
 local methods = {}
 
 --- For access_by_lua of what nginx passes on to Mixpanel (`record`, `flags`,
---- `settings`): answers the browser's OPTIONS, and refuses other origins.
---- `handle` does so itself.
+--- `settings`): answers the browser's OPTIONS, refuses other origins, and keeps
+--- the options `do_not_track` and `address`: nothing that Mixpanel would keep is
+--- passed on of who does not want that, and X-Forwarded-For is the visitor's
+--- address as the option leaves it. `handle` needs none of it.
 ---@return boolean # false: answered
 function methods:check()
-  local origin = ngx.var.http_origin
-  if origin and not is_allowed(self, origin) then
-    count(self, "foreign")
-    ngx.exit(403)
+  if not admit(self) then
     return false
   end
-  if ngx.req.get_method() ~= "OPTIONS" then
-    return true
+  if wants_no_tracking(self) and is_kept_by_mixpanel(ngx.var.uri) then
+    count(self, "requests")
+    count(self, "not_tracked")
+    ngx.header["Content-Type"] = "application/json"
+    ngx.print '{"code":200,"status":"OK"}' -- the recorder wants JSON
+    ngx.exit(200)
+    return false
   end
-  ngx.header["Access-Control-Allow-Methods"] = "GET, POST, OPTIONS"
-  ngx.header["Access-Control-Allow-Headers"] = HEADERS
-  ngx.header["Access-Control-Max-Age"] = 86400
-  ngx.exit(204)
-  return false
+  ngx.req.set_header("X-Forwarded-For", read_address(self))
+  return true
 end
 
 --- For content_by_lua: takes in what an SDK posts, and answers as Mixpanel does.
@@ -232,7 +256,7 @@ function methods:handle(endpoint)
   endpoint = endpoint or ENDPOINTS[ngx.var.uri:match "(%a+)/?$"]
   if not endpoint then
     return ngx.exit(404)
-  elseif not self:check() then
+  elseif not admit(self) then
     return nil
   end
   local method = ngx.req.get_method()
