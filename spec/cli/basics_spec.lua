@@ -51,6 +51,11 @@ describe("mixpanel", function()
     _, complaints, status = here.run({ "send", "A", "b:={" })
     assert.equal(2, status)
     assert.matches("no JSON", complaints)
+    for _, json in ipairs { "1e999", '[1,{"c":-1e999}]', ("9"):rep(400) } do
+      _, complaints, status = here.run({ "send", "A", "b:=" .. json })
+      assert.equal(2, status)
+      assert.matches("b:=.*: no JSON: a number is too large", complaints)
+    end
     _, complaints, status = here.run({ "send", "A", "time=1" })
     assert.equal(3, status)
     assert.matches("properties%.time", complaints)

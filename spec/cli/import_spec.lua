@@ -1,4 +1,5 @@
 -- `mixpanel import`: what becomes of the records of files.
+local Rejects = require "mixpanel.cli.import_rejects"
 local cjson = require "cjson"
 local cli_server = require "spec.support.cli_server"
 local process = require "spec.support.process"
@@ -268,6 +269,19 @@ describe("import", function()
     _, complaints, status = import { here.folder }
     assert.equal(5, status)
     assert.matches("a directory", complaints)
+  end)
+
+  it("does not write over what another import refused meanwhile", function()
+    local path = file("a.jsonl.rejected.jsonl", "of before\n")
+    local first, second = Rejects.new(path, 0), Rejects.new(path, 0)
+    first:write { "1\n" }
+    local ok, why = pcall(second.write, second, { "2\n" })
+    first:write { "3\n" }
+    first:close()
+    assert.is_false(ok)
+    assert.matches("another import writes it: name another file with %-%-rejected", why.message)
+    assert.equal("1\n3\n", process.slurp(path))
+    assert.equal("of before\n", process.slurp(path .. "~"))
   end)
 
   it("refuses rows of other widths, and the header once more", function()

@@ -151,16 +151,40 @@ describe("mixpanel spool", function()
   it("says what is left and why when nobody can be reached", function()
     crash_with(5)
     local output, complaints, status = run(
-      { "drain", "--timeout", "2" },
+      { "drain", "--timeout", "10" },
       { MIXPANEL_API_HOST = here.server.url }
     )
     assert.same({ "5 records delivered, 0 rejected.\n", "", 0 }, { output, complaints, status })
     here.server:script { status = 503, times = 0 }
     crash_with(7)
-    output, complaints, status = run { "drain", "--timeout", "1" }
+    output, complaints, status = run { "drain", "--timeout", "3" }
     assert.equal(4, status, complaints)
     assert.matches("^0 records delivered, 0 rejected%.\n7 records are left: ", output)
     assert.matches("Waiting: 7 records", (run { "ls" }))
+  end)
+
+  it("has all of its time, however long it took to start", function()
+    local uv = require "luv"
+    local deliver = require "mixpanel.cli.deliver"
+    local stats = { queued = 1, in_flight = 0, spooled = 0, delivered = 0, rejected = 0 }
+    stats.spool_looks = 1
+    local client = {
+      flush = function() end,
+      stats = function()
+        return stats
+      end,
+    }
+    local function spend()
+      local start = uv.hrtime()
+      deliver.wait(client, { timeout = 0.5, quiet = true })
+      return (uv.hrtime() - start) / 1e9
+    end
+    uv.update_time()
+    uv.sleep(600)
+    assert.is_true(spend() >= 0.5)
+    -- Nothing waits, but nobody has looked: it does not even list the spool.
+    stats.queued, stats.spool_looks = 0, 0
+    assert.is_true(spend() >= 0.5)
   end)
 
   it("shows how far it is", function()
@@ -247,7 +271,9 @@ describe("mixpanel spool", function()
     assert.matches("^1 record delivered, 1 rejected%.\n", output)
     assert.matches("rejected", complaints)
     local path = output:match "(/%S+rejected%.jsonl): rejected"
-    output = run { "show", path }
+    output, complaints = run { "show", path }
+    assert.equal("", complaints)
+    assert.matches('"Old"', output)
     output = output:gsub('"Old"', '"Mended"'):gsub('"n":1%f[,}]', '"n":9007199254740993')
     local mended = cli.write(here.home .. "/mended.jsonl", output)
     output, complaints, status = run { "requeue", mended }
@@ -324,7 +350,8 @@ describe("mixpanel spool", function()
       assert.matches("no spool is at .*: no such file or directory", complaints)
     end
     crash_with(1)
-    _, complaints, status = run { "requeue", here.home }
+    assert.matches("1 project of other tokens", (run { "ls", "--name", "another" }))
+    _, complaints, status = run { "requeue", here.home } -- which may adopt
     assert.equal(5, status)
     assert.matches(here.home .. ": Is a directory", complaints)
     _, complaints, status = run { "show", "events-1.gz" }
@@ -332,6 +359,5 @@ describe("mixpanel spool", function()
     assert.matches("no file of this spool", complaints)
     _, _, status = run { "show", "/etc/passwd" }
     assert.equal(5, status)
-    assert.matches("1 project of other tokens", (run { "ls", "--name", "another" }))
   end)
 end)

@@ -51,24 +51,19 @@ local function on_disk(list)
   return left
 end
 
--- Whether this process has looked for the dead, or cannot.
-local function has_looked(client, list)
-  for _, run in ipairs(list.runs) do
-    if is_ours(run) then
-      return true
+-- A function that tells whether all is done. What dead processes left counts as
+-- adopted once it was looked for. What may be left then is listed only after
+-- each such look: to list takes the locks for a moment that a look wants.
+local function watch(client)
+  local listed = 0
+  return function()
+    local stats = client:stats()
+    if unfinished(stats) > 0 or stats.spool_looks == listed then
+      return false
     end
+    listed = stats.spool_looks
+    return on_disk(spool_client.list(client)) == 0
   end
-  return client:stats().spool_errors > 0
-end
-
--- While files are taken over they count nowhere. They are seen on disk then: a
--- run of one's own is listed behind the dead that they come from.
-local function is_done(client)
-  if unfinished(client:stats()) > 0 then
-    return false
-  end
-  local list = spool_client.list(client)
-  return has_looked(client, list) and on_disk(list) == 0 and unfinished(client:stats()) == 0
 end
 
 local function show(client, progress)
@@ -83,9 +78,9 @@ end
 
 -- Waits until all is delivered or the time is over. Ctrl-C ends the wait.
 function deliver.wait(client, args)
-  local timeout = args.timeout
   local progress = Progress.new(args.quiet, "patient")
-  local deadline = uv.now() + timeout * 1000
+  local deadline = uv.hrtime() / 1e9 + args.timeout -- uv.now is as old as the loop
+  local is_done = watch(client)
   local interrupted = false
   local signal = uv.new_signal()
   signal:start("sigint", function()
@@ -95,9 +90,8 @@ function deliver.wait(client, args)
   repeat
     uv.sleep(PAUSE_MS)
     uv.run "nowait"
-    uv.update_time()
     show(client, progress)
-  until interrupted or uv.now() >= deadline or is_done(client)
+  until interrupted or uv.hrtime() / 1e9 >= deadline or is_done()
   progress:clear()
   signal:close()
   uv.run "nowait"

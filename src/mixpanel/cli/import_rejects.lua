@@ -23,7 +23,9 @@ function Rejects.new(path, keep)
     self:check_folder()
     if stat and stat.type == "file" and stat.size > 0 then
       self:check(uv.fs_rename(path, path .. "~"))
+      stat = nil
     end
+    self.makes = stat == nil
   end
   return self
 end
@@ -88,11 +90,20 @@ function Rejects.mended(line)
   return type(item) == "table" and type(item.text) == "string" and item.text or line
 end
 
+-- What another import has made meanwhile is not overwritten.
+function Rejects:open()
+  local fd, why, code = uv.fs_open(self.path, self.makes and "wx" or "w", 384) -- 0600
+  if code == "EEXIST" then
+    why = "another import writes it: name another file with --rejected"
+  end
+  return self:check(fd, why)
+end
+
 function Rejects:write(lines)
   if #lines == 0 then
     return
   end
-  self.fd = self.fd or self:check(uv.fs_open(self.path, "w", 384)) -- 0600
+  self.fd = self.fd or self:open()
   local text = table.concat(lines)
   local written, why = uv.fs_write(self.fd, text, self.bytes)
   if written ~= #text then

@@ -21,12 +21,30 @@ function send.add(parser)
     :argname "<s>"
 end
 
+-- False if a number is too large for Lua, and so would be sent as null.
+local function is_finite(value)
+  if type(value) == "table" then
+    for _, member in pairs(value) do
+      if not is_finite(member) then
+        return false
+      end
+    end
+  end
+  return value ~= math.huge and value ~= -math.huge
+end
+
 -- Integers keep all their digits where Lua has integers.
 local function decode(json)
+  local value, why
   if json:find "^%s*%-?%d+%s*$" then
-    return tonumber(json)
+    value = tonumber(json)
+  else
+    value, why = cjson.decode(json)
   end
-  return cjson.decode(json)
+  if value ~= nil and not is_finite(value) then
+    return nil, "a number is too large"
+  end
+  return value, why
 end
 
 local function read_property(properties, text)
