@@ -8,6 +8,7 @@ local process = require "spec.support.process"
 
 local sink, slow, dir, posts = arg[1], arg[2], arg[3], tonumber(arg[4])
 local ROUNDS, SECONDS = 3, 3
+local PAUSE_MS = 10 -- at most, before each request of those that are not as fast as can be
 
 local SITE = [[
   local client = require("mixpanel").new("projecttoken", {
@@ -69,9 +70,9 @@ end
 
 local UNITS = { us = 1, ms = 1e3, s = 1e6 }
 
-local function wrk(host, seconds)
-  local command = "wrk -t1 -c32 -d%ds --latency -s bench/post.lua %s"
-  local out = process.read(command:format(seconds, host.url))
+local function wrk(host, seconds, pause)
+  local command = "wrk -t1 -c32 -d%ds --latency -s bench/post.lua %s -- %s"
+  local out = process.read(command:format(seconds, host.url, pause or ""))
   local p99, unit = out:match "99%%%s+([%d.]+)(%a+)"
   local count = tonumber(out:match "(%d+) requests in")
   assert(count and p99 and not out:find "Non%-2xx" and not out:find "Socket errors", out)
@@ -105,6 +106,14 @@ local function measure(name, best)
   best.bytes = (bytes_after - bytes) / found.count
 end
 
+-- The same load for all, below what any of them can take.
+local function measure_paced(best)
+  for name, host in pairs { collector = hosts.collector, proxy = hosts.proxy, late = late } do
+    best[name].paced = best[name].paced or {}
+    keep_best(best[name].paced, wrk(host, SECONDS, PAUSE_MS))
+  end
+end
+
 local function resident(host)
   return process.status(host:workers()[1], "VmRSS")
 end
@@ -128,6 +137,7 @@ local function run()
     measure("collector", best.collector)
     measure("proxy", best.proxy)
     keep_best(best.late, wrk(late, SECONDS))
+    measure_paced(best)
   end
   best.growth, best.posts = grow()
   return best

@@ -1,5 +1,6 @@
 -- For wrk: posts single events as mixpanel-browser does to a host that is not
--- Mixpanel's: a form with base64. Each is another event, of 2000.
+-- Mixpanel's: a form with base64. Each is another event, of 2000. With an
+-- argument, a connection pauses so many ms at most before each request.
 local ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 local EVENT = '{"event":"Page","properties":{"$os":"Linux","$browser":"Chrome",'
   .. '"$browser_version":140,"$current_url":"https://www.example.com/%s/%d?utm_source=mail",'
@@ -26,8 +27,14 @@ end
 
 local requests, next_one = {}, 0
 
-function init() -- luacheck: ignore
+function init(args) -- luacheck: ignore
   math.randomseed(os.time())
+  local pause = tonumber(args[1])
+  if pause then
+    function delay() -- luacheck: ignore
+      return math.random(0, pause)
+    end
+  end
   local function random()
     return math.random(0, 2 ^ 31 - 1)
   end
