@@ -131,21 +131,7 @@ describe("mixpanel.collector", function()
 
   -- The body, the status and the headers of a reply.
   local function ask(path, body, headers, method)
-    local parts = {}
-    headers = headers or {}
-    if body then
-      headers["Content-Length"] = #body
-    end
-    local ok, status, seen = http.request {
-      url = host.url .. path,
-      method = method or (body and "POST" or "GET"),
-      headers = headers,
-      source = body and require("ltn12").source.string(body),
-      sink = require("ltn12").sink.table(parts),
-      redirect = false,
-    }
-    assert(ok, status)
-    return table.concat(parts), status, seen
+    return host:ask(path, headers, body, method)
   end
 
   local function stats()

@@ -1,6 +1,5 @@
 -- mixpanel.resty.redirect and mixpanel.resty.form on real nginx, and the script
 -- of collector.snippet as nginx serves it.
-local http = require "socket.http"
 local mixpanel = require "mixpanel"
 local nginx = require "spec.support.nginx"
 local process = require "spec.support.process"
@@ -98,20 +97,9 @@ describe("on nginx", function()
     server:reset()
   end)
 
-  local function ask(path, headers, body, method)
-    local parts = {}
-    headers = headers or {}
-    headers["Content-Length"] = body and #body
-    local ok, status, seen = http.request {
-      url = host.url .. path,
-      method = method or (body and "POST" or "GET"),
-      headers = headers,
-      source = body and require("ltn12").source.string(body),
-      sink = require("ltn12").sink.table(parts),
-      redirect = false,
-    }
-    assert(ok, status)
-    return status, seen, table.concat(parts)
+  local function ask(...)
+    local text, status, headers = host:ask(...)
+    return status, headers, text
   end
 
   local function finish()

@@ -1,7 +1,5 @@
 -- What examples/collector/pass.conf passes on of a visitor, by the collector's
 -- options. The sandbox is in Mixpanel's place.
-local http = require "socket.http"
-local ltn12 = require "ltn12"
 local nginx = require "spec.support.nginx"
 local process = require "spec.support.process"
 local sandbox = require "spec.support.sandbox"
@@ -65,24 +63,10 @@ describe("what is passed on", function()
     server:reset()
   end)
 
-  local function ask(path, headers, body)
-    local parts = {}
-    headers["Content-Length"] = body and #body
-    local ok, status, seen = http.request {
-      url = host.url .. path,
-      method = body and "POST" or "GET",
-      headers = headers,
-      source = body and ltn12.source.string(body),
-      sink = ltn12.sink.table(parts),
-    }
-    assert(ok, status)
-    return table.concat(parts), status, seen
-  end
-
   it("tells no address but nginx's, which may be cut or left out", function()
     local function forwarded(path)
       local before = #server:requests()
-      ask(path, { ["X-Forwarded-For"] = "198.51.100.1", ["X-Test-Address"] = "203.0.113.77" })
+      host:ask(path, { ["X-Forwarded-For"] = "198.51.100.1", ["X-Test-Address"] = "203.0.113.77" })
       local list = server:requests()
       assert.equal(before + 1, #list)
       return list[#list].headers["x-forwarded-for"] or "none"
@@ -95,15 +79,15 @@ describe("what is passed on", function()
 
   it("is nothing that Mixpanel would keep of who does not want to be tracked", function()
     for _, path in ipairs { "record/?format=gzip", "record", "flags/1/first-time-events" } do
-      local text, status, headers = ask("/shy/" .. path, { ["Sec-GPC"] = "1" }, "x")
+      local text, status, headers = host:ask("/shy/" .. path, { ["Sec-GPC"] = "1" }, "x")
       assert.same({ '{"code":200,"status":"OK"}', 200 }, { text, status })
       assert.equal("application/json", headers["content-type"])
     end
     assert.equal("3", host:get "/not_tracked")
     assert.same({}, server:requests())
-    ask("/shy/flags/", { ["Sec-GPC"] = "1" }) -- is answered, and not kept
-    ask("/shy/record/", {}, "x")
-    ask("/mp/record/", { ["Sec-GPC"] = "1" }, "x") -- the option is not set there
+    host:ask("/shy/flags/", { ["Sec-GPC"] = "1" }) -- is answered, and not kept
+    host:ask("/shy/record/", {}, "x")
+    host:ask("/mp/record/", { ["Sec-GPC"] = "1" }, "x") -- the option is not set there
     assert.equal(3, #server:requests())
   end)
 end)

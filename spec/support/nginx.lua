@@ -1,6 +1,7 @@
 -- An nginx of its own for a spec: the one that the sandbox unpacked, with the
 -- module and its companions in a directory that every user may read.
 local http = require "socket.http"
+local ltn12 = require "ltn12"
 local process = require "spec.support.process"
 
 local ROOT = "build/nginx/root"
@@ -125,6 +126,26 @@ function Nginx:workers()
     end
   end
   return workers
+end
+
+-- A request, a POST if it has a body, unless `method` says otherwise: the body,
+-- the status and the headers of the reply. Redirects are not followed.
+function Nginx:ask(path, headers, body, method)
+  local parts, sent = {}, {}
+  for name, value in pairs(headers or {}) do
+    sent[name] = value
+  end
+  sent["Content-Length"] = body and #body
+  local ok, status, seen = http.request {
+    url = self.url .. path,
+    method = method or (body and "POST" or "GET"),
+    headers = sent,
+    source = body and ltn12.source.string(body),
+    sink = ltn12.sink.table(parts),
+    redirect = false,
+  }
+  assert(ok, status)
+  return table.concat(parts), status, seen
 end
 
 -- The body of the reply, which must be 200; or nil and why.
