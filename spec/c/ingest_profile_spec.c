@@ -91,7 +91,8 @@ CASE(hashes_the_ids_as_they_are_read_back) {
         rules.lane = i < 3 ? MP_LANE_PEOPLE : MP_LANE_GROUPS;
         const mp_record *record = helper_record(&rules, texts[i]);
         CHECK(mp_line_read(record->head, record->head_len,
-                           &mp_endpoints[rules.lane], &back) == MP_OK);
+                           &mp_endpoints[rules.lane], NULL, &back,
+                           NULL) == MP_OK);
         CHECK(back.ordering_key == record->ordering_key &&
               back.kind == record->kind);
         CHECK(record->ordering_key != 0);

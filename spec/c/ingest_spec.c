@@ -19,7 +19,8 @@ CASE(takes_lists_and_single_records) {
         const mp_record *record = &helper_result.records[i];
         CHECK(helper_result.marks[i].index == i && !record->body);
         CHECK(mp_line_read(record->head, record->head_len,
-                           &mp_endpoints[MP_LANE_EVENTS], &back) == MP_OK);
+                           &mp_endpoints[MP_LANE_EVENTS], NULL, &back,
+                           NULL) == MP_OK);
         CHECK(back.time_ms == 1700000000000);
     }
     CHECK(read_text(&rules, "\xef\xbb\xbf" E("a")) == MP_OK);

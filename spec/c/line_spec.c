@@ -7,8 +7,8 @@ static bool foreign;
 
 static mp_err read(mp_lane_id lane, const char *json) {
     foreign = false;
-    return mp_line_read_of(json, strlen(json), &mp_endpoints[lane], "T",
-                           &record, &foreign);
+    return mp_line_read(json, strlen(json), &mp_endpoints[lane], "T", &record,
+                        &foreign);
 }
 
 static mp_err event(const char *json) {
@@ -118,7 +118,8 @@ CASE(what_is_no_such_record_is_refused) {
         CHECK(!foreign);
     }
     CHECK(mp_line_read("{\"event\":\"E\",\"properties\":{}}\0", 32,
-                       &mp_endpoints[MP_LANE_EVENTS], &record) == MP_INVALID);
+                       &mp_endpoints[MP_LANE_EVENTS], NULL, &record,
+                       NULL) == MP_INVALID);
 }
 
 int main(void) {

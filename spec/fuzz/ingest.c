@@ -35,8 +35,8 @@ static void check_record(const mp_record *record, const mp_endpoint *endpoint) {
     mp_record back;
     MUST(record->head_len <= MP_RECORD_MAX);
     MUST(!memchr(record->head, '\n', record->head_len));
-    MUST(mp_line_read(record->head, record->head_len, endpoint, &back) ==
-         MP_OK);
+    MUST(mp_line_read(record->head, record->head_len, endpoint, NULL, &back,
+                      NULL) == MP_OK);
     MUST(back.kind == record->kind &&
          back.ordering_key == record->ordering_key);
     MUST(endpoint->profiles || llabs(back.time_ms - record->time_ms) <= 1);

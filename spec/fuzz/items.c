@@ -92,7 +92,8 @@ static size_t read_part(mp_ingest_rules *rules, const char *text, size_t len,
         const mp_endpoint *to = &mp_endpoints[result.marks[i].lane];
         MUST(result.marks[i].offset < len);
         MUST(!memchr(record->head, '\n', record->head_len));
-        MUST(mp_line_read(record->head, record->head_len, to, &back) == MP_OK);
+        MUST(mp_line_read(record->head, record->head_len, to, NULL, &back,
+                          NULL) == MP_OK);
         add_bytes(s, record->head, record->head_len);
     }
     for (size_t i = 0; i < result.refused; i++) {

@@ -81,8 +81,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     const char *json = (const char *)data + 1;
     bool profile = data[0] & 1;
     mp_lane_id lane = profile ? MP_LANE_PEOPLE : MP_LANE_EVENTS;
-    mp_err err = mp_line_read_of(json, size - 1, &mp_endpoints[lane], token,
-                                 &record, &foreign);
+    mp_err err = mp_line_read(json, size - 1, &mp_endpoints[lane], token,
+                              &record, &foreign);
     MUST(err == MP_OK || err == MP_INVALID);
     MUST(err != MP_OK || (record.head == json && record.head_len == size - 1));
     json_t *root = mp_parse(json, size - 1,

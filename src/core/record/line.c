@@ -175,9 +175,8 @@ static bool read(line *l, const mp_endpoint *endpoint, mp_record *out) {
                               : describe_event(l, out);
 }
 
-mp_err mp_line_read_of(const char *json, size_t len,
-                       const mp_endpoint *endpoint, const char *token,
-                       mp_record *out, bool *foreign) {
+mp_err mp_line_read(const char *json, size_t len, const mp_endpoint *endpoint,
+                    const char *token, mp_record *out, bool *foreign) {
     line l = {.reader = {.start = json, .at = json, .end = json + len}};
     *out = (mp_record){.head = json, .head_len = len};
     mp_err err = read(&l, endpoint, out) ? MP_OK : MP_INVALID;
@@ -188,9 +187,4 @@ mp_err mp_line_read_of(const char *json, size_t len,
         *foreign = others;
     mp_buf_free(&l.meaning);
     return err;
-}
-
-mp_err mp_line_read(const char *json, size_t len, const mp_endpoint *endpoint,
-                    mp_record *out) {
-    return mp_line_read_of(json, len, endpoint, NULL, out, NULL);
 }

@@ -12,13 +12,10 @@ uint64_t mp_line_ordering_seed(void);
 uint64_t mp_line_ordering_key(uint64_t hash, const char *id, size_t len);
 
 /* Fills in the record of `json`, which stays the caller's, as this endpoint
- * takes them. MP_INVALID: it is no such record; MP_MEMORY. */
+ * takes them, and in *foreign whether it names a project of another token;
+ * without a token nobody asks for that, and both are NULL. MP_INVALID: it is no
+ * such record; MP_MEMORY. */
 mp_err mp_line_read(const char *json, size_t len, const mp_endpoint *endpoint,
-                    mp_record *out);
-
-/* The same, and whether the record names a project of another token. */
-mp_err mp_line_read_of(const char *json, size_t len,
-                       const mp_endpoint *endpoint, const char *token,
-                       mp_record *out, bool *foreign);
+                    const char *token, mp_record *out, bool *foreign);
 
 #endif
