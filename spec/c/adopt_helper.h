@@ -37,11 +37,27 @@ static inline void deliver(mp_batch_file *list) {
     }
 }
 
-static inline int64_t no_space(int fd, const void *bytes, size_t n,
-                               int64_t at) {
-    (void)fd, (void)bytes, (void)n, (void)at;
-    errno = ENOSPC;
-    return -1;
+/* Opening a name with that in it fails so many times. */
+static const char *refused_name;
+static int refused_times, refused_errno;
+
+static inline int refuse_open(int dir, const char *path, unsigned flags) {
+    if (refused_times > 0 && strstr(path, refused_name)) {
+        refused_times--;
+        errno = refused_errno;
+        return -1;
+    }
+    return mp_file_system.open(dir, path, flags);
+}
+
+static inline void refuse_opens(const char *name, int times, int err) {
+    static mp_file_calls faulty;
+    refused_name = name;
+    refused_times = times;
+    refused_errno = err;
+    faulty = mp_file_system;
+    faulty.open = refuse_open;
+    mp_file_use(&faulty);
 }
 
 #endif

@@ -88,6 +88,84 @@ CASE(so_does_one_that_cannot_be_sealed) {
     leave(spool);
 }
 
+/* An open segment on that lane, and a sealed one that was accepted later. */
+static void leave_pair(mp_spool *spool, mp_lane_id lane) {
+    bool updates = lane == MP_LANE_PEOPLE;
+    mp_segment_free(updates ? with_update(spool) : with_events(spool, 1, 1));
+    mp_segment *later = updates ? with_update(spool) : with_events(spool, 2, 2);
+    free(seal(spool, later));
+    mp_segment_free(later);
+    die(spool);
+}
+
+static void check_both_in_order(mp_adopted *got) {
+    CHECK(length(got->list) == 2 && !got->waits);
+    CHECK(got->list && got->list->next &&
+          got->list->seq < got->list->next->seq);
+    deliver(got->list);
+}
+
+/* The first failure is that of a look at the header, which is no more than a
+ * look. */
+CASE(an_update_that_cannot_be_read_now_is_waited_for) {
+    mp_spool *spool = enter();
+    mp_adopted got;
+    leave_pair(spool, MP_LANE_PEOPLE);
+    refuse_opens(".v1.open", 1 + MP_BATCH_FILE_TRIES, EIO);
+    for (int i = 1; i <= MP_BATCH_FILE_TRIES; i++) {
+        CHECK(adopt(spool, &got) == NULL && got.waits && !got.more);
+        CHECK(reports == i && spool->found.run);
+    }
+    adopt(spool, &got);
+    check_both_in_order(&got);
+    mp_file_use(&mp_file_system);
+    leave(spool);
+}
+
+CASE(but_not_for_good) {
+    mp_spool *spool = enter();
+    mp_adopted got;
+    leave_pair(spool, MP_LANE_PEOPLE);
+    refuse_opens(".v1.open", 100, EIO);
+    for (int i = 1; i <= MP_BATCH_FILE_TRIES; i++)
+        CHECK(adopt(spool, &got) == NULL && got.waits);
+    CHECK(length(adopt(spool, &got)) == 1 && !got.waits);
+    mp_file_use(&mp_file_system);
+    CHECK(count_files(".open") == 1);
+    deliver(got.list);
+    mp_spool_release_adopted(spool);
+    CHECK(length(adopt(spool, &got)) == 1); /* behind all others */
+    deliver(got.list);
+    leave(spool);
+}
+
+CASE(a_shortage_of_this_process_is_no_trouble_of_the_file) {
+    mp_spool *spool = enter();
+    mp_adopted got;
+    leave_pair(spool, MP_LANE_PEOPLE);
+    refuse_opens(".v1.open", 11, EMFILE);
+    for (int i = 1; i <= 10; i++)
+        CHECK(adopt(spool, &got) == NULL && got.waits);
+    adopt(spool, &got);
+    check_both_in_order(&got);
+    mp_file_use(&mp_file_system);
+    leave(spool);
+}
+
+CASE(events_wait_for_nobody) {
+    mp_spool *spool = enter();
+    mp_adopted got;
+    leave_pair(spool, MP_LANE_EVENTS);
+    refuse_opens(".v1.open", 2, EIO);
+    CHECK(length(adopt(spool, &got)) == 1 && !got.waits);
+    deliver(got.list);
+    mp_spool_release_adopted(spool);
+    CHECK(length(adopt(spool, &got)) == 1);
+    deliver(got.list);
+    mp_file_use(&mp_file_system);
+    leave(spool);
+}
+
 CASE(only_who_has_the_lock_of_the_profiles_adopts_them) {
     mp_spool *spool = enter(), *other = open_spool();
     mp_adopted got, rest;
@@ -216,6 +294,10 @@ int main(void) {
     RUN(very_many_files_take_several_calls);
     RUN(an_open_segment_comes_where_its_records_belong);
     RUN(so_does_one_that_cannot_be_sealed);
+    RUN(an_update_that_cannot_be_read_now_is_waited_for);
+    RUN(but_not_for_good);
+    RUN(a_shortage_of_this_process_is_no_trouble_of_the_file);
+    RUN(events_wait_for_nobody);
     RUN(only_who_has_the_lock_of_the_profiles_adopts_them);
     RUN(the_lock_of_the_profiles_is_for_one_and_free_after_its_death);
     RUN(who_had_the_profiles_is_waited_for_until_all_its_locks_are_gone);

@@ -193,6 +193,52 @@ CASE(on_a_full_disk_an_open_segment_is_adopted_as_it_is) {
     leave(spool);
 }
 
+/* Leaves both an open segment and what was sealed of it, as where its process
+ * died before it could remove the first. */
+static void leave_twins(mp_spool *spool) {
+    char name[MP_BATCH_FILE_NAME], path[4400], kept[4400];
+    mp_segment *a = with_events(spool, 1, 3);
+    files(".open", name);
+    snprintf(path, sizeof path, "%s/%s", run_path(), name);
+    snprintf(kept, sizeof kept, "%s/kept", home);
+    CHECK(link(path, kept) == 0);
+    free(seal(spool, a));
+    mp_segment_free(a);
+    CHECK(rename(kept, path) == 0);
+    CHECK(count_files(".open") == 1 && count_files(".json.gz") == 1);
+    die(spool);
+}
+
+CASE(a_twin_is_sealed_once_even_if_it_was_not_known_for_one) {
+    for (int failures = 0; failures <= 1; failures++) {
+        mp_spool *spool = enter();
+        mp_adopted got;
+        leave_twins(spool);
+        refuse_opens(".v1.open", failures, EMFILE);
+        CHECK(length(adopt(spool, &got)) == 1 && got.list->count == 3);
+        mp_file_use(&mp_file_system);
+        CHECK(count_files(".open") == 0 && count_files(".json.gz") == 1);
+        deliver(got.list);
+        leave(spool);
+    }
+}
+
+/* As where somebody removes the directory of the dead run meanwhile. */
+CASE(what_has_to_be_sealed_elsewhere_is_adopted_from_there) {
+    mp_spool *spool = enter();
+    mp_adopted got;
+    mp_segment_free(with_events(spool, 1, 3));
+    die(spool);
+    refuse_opens(".json.gz.new", 1, ENOENT);
+    CHECK(length(adopt(spool, &got)) == 1 && got.list->count == 3);
+    mp_file_use(&mp_file_system);
+    CHECK(got.list && !got.list->users);
+    CHECK(got.list && got.list->dir == atomic_load(&spool->run)->run.dir);
+    deliver(got.list);
+    CHECK(count_files(".json.gz") == 0 && !spool->found.run);
+    leave(spool);
+}
+
 int main(void) {
     RUN(files_stay_where_they_are_and_their_runs_go_with_the_last);
     RUN(nobody_adopts_what_another_has_and_only_its_death_gives_it_back);
@@ -202,5 +248,7 @@ int main(void) {
     RUN(the_run_of_a_file_that_cannot_be_removed_stays_locked);
     RUN(so_does_that_of_an_open_segment_that_cannot_be_removed);
     RUN(on_a_full_disk_an_open_segment_is_adopted_as_it_is);
+    RUN(a_twin_is_sealed_once_even_if_it_was_not_known_for_one);
+    RUN(what_has_to_be_sealed_elsewhere_is_adopted_from_there);
     return unit_result();
 }

@@ -106,6 +106,36 @@ CASE(a_line_that_is_no_record_does_not_cost_the_others) {
     leave(spool);
 }
 
+static int no_rename(int from_dir, const char *from, int to_dir,
+                     const char *to) {
+    if (!strstr(to, ".bad"))
+        return mp_file_system.rename(from_dir, from, to_dir, to);
+    errno = EACCES;
+    return -1;
+}
+
+CASE(nothing_is_called_set_aside_that_was_not) {
+    mp_spool *spool = enter();
+    mp_file_calls faulty = mp_file_system;
+    mp_adopted got;
+    mp_segment_free(with_events(spool, 1, 3));
+    damage(".open", -1, MP_SEGMENT_HEADER + 3, "\0\0\0", 3);
+    die(spool);
+    faulty.write = no_space; /* what can be read of it needs a file first */
+    mp_file_use(&faulty);
+    CHECK(adopt(spool, &got) == NULL && got.quarantined == 0 && got.left);
+    CHECK(reports == 1 && !strstr(reported, ".bad"));
+    CHECK(count_files(".open") == 1);
+    faulty = mp_file_system;
+    faulty.rename = no_rename;
+    mp_file_use(&faulty);
+    CHECK(length(adopt(spool, &got)) == 1 && got.quarantined == 0);
+    CHECK(reports == 2 && strstr(reported, "cannot rename"));
+    mp_file_use(&mp_file_system);
+    free_list(got.list);
+    leave(spool);
+}
+
 /* Of the only open segment. */
 static void set_version(uint32_t version) {
     char bytes[sizeof version];
@@ -340,6 +370,7 @@ int main(void) {
     RUN(what_a_dead_process_did_not_finish_is_swept);
     RUN(records_behind_a_header_of_zeros_are_quarantined);
     RUN(a_line_that_is_no_record_does_not_cost_the_others);
+    RUN(nothing_is_called_set_aside_that_was_not);
     RUN(a_segment_of_a_future_version_is_left_as_it_is);
     RUN(a_batch_of_a_future_version_is_left_as_it_is);
     RUN(a_run_of_a_future_version_is_left_as_it_is);

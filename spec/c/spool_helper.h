@@ -183,4 +183,12 @@ static inline void free_list(mp_batch_file *list) {
     }
 }
 
+/* Instead of a write: the disk is full. */
+static inline int64_t no_space(int fd, const void *bytes, size_t n,
+                               int64_t at) {
+    (void)fd, (void)bytes, (void)n, (void)at;
+    errno = ENOSPC;
+    return -1;
+}
+
 #endif

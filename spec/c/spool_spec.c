@@ -1,5 +1,6 @@
 #include "spool_helper.h"
 
+#include "core/base/gzip.h"
 #include "core/spool/batch_file.h"
 
 #include <sys/stat.h>

@@ -1,6 +1,7 @@
 /* All that dead processes left is bounded, and what waits elsewhere counted. */
 #include "total_helper.h"
 
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 CASE(nothing_goes_as_long_as_it_is_not_too_much) {
@@ -136,6 +137,81 @@ CASE(of_a_run_that_is_adopted_in_part_the_rest_goes_too_in_its_turn) {
     CHECK(rmdir(home) == 0);
 }
 
+/* On a full disk they stay what they are: 20 of them, which a call adopts in
+ * part, and then as far as there is room. */
+static void leave_open(mp_spool *dead, int n) {
+    for (int i = 0; i < n; i++)
+        mp_segment_free(with_events(dead, 1, 3));
+    go_on(dead);
+    mp_file_in_child();
+}
+
+CASE(open_segments_that_wait_count_before_and_when_their_place_is_known) {
+    enum {
+        N = 20,
+        FIRST = MP_SLICE_FILES / MP_OPEN_COST
+    };
+    mp_spool *spool = enter(), *dead = open_spool();
+    mp_file_calls faulty = mp_file_system;
+    mp_bound got;
+    mp_adopted ours;
+    leave_open(dead, N);
+    faulty.write = no_space;
+    mp_file_use(&faulty);
+    CHECK(adopt(spool, &ours) == NULL && ours.more && reports == FIRST);
+    bound(spool, 1000 * OPEN, &got); /* some are placed, others not */
+    CHECK(!got.evicted && elsewhere(&got, 1, N, N * OPEN));
+    uint64_t room = (uint64_t)2 * OPEN * BLOCK;
+    CHECK(mp_spool_adopt(spool, room, &reporter, &ours, why) == 0);
+    mp_file_use(&mp_file_system);
+    CHECK(length(ours.list) == 2 && ours.left && reports == N);
+    bound(spool, 1000 * OPEN, &got);
+    CHECK(!got.evicted && elsewhere(&got, 1, N - 2, (N - 2) * OPEN));
+    adopted = ours.list;
+    bound(spool, 0, &got);
+    CHECK(!adopted && got.records == 3 * (N - 2) && count_files("") == 0);
+    CHECK(!spool->found.run && spool->held.count == 0);
+    mp_spool_free(spool);
+    CHECK(rmdir(home) == 0);
+}
+
+/* The first `n` open segments are of 1000 s, others of 3000 s. */
+static void set_times(const char *run, uint64_t n) {
+    DIR *list = opendir(run);
+    for (struct dirent *e; (e = readdir(list));) {
+        mp_batch_file file;
+        if (!mp_batch_file_parse_open(e->d_name, &file))
+            continue;
+        struct timespec at = {.tv_sec = file.number <= n ? 1000 : 3000};
+        const struct timespec times[2] = {at, at};
+        CHECK(utimensat(dirfd(list), e->d_name, times, 0) == 0);
+    }
+    closedir(list);
+}
+
+CASE(open_segments_that_wait_go_by_the_time_of_their_last_record) {
+    enum {
+        FIRST = MP_SLICE_FILES / MP_OPEN_COST
+    };
+    mp_spool *spool = enter(), *dead = open_spool();
+    mp_file_calls faulty = mp_file_system;
+    mp_bound got;
+    mp_adopted ours;
+    leave_open(dead, FIRST + 4);
+    set_times(run_path(), FIRST);
+    leave_run(7, 2000 * 1000);
+    mp_file_in_child();
+    faulty.write = no_space;
+    mp_file_use(&faulty);
+    CHECK(adopt(spool, &ours) == NULL && ours.more);
+    bound(spool, 4 * OPEN, &got);
+    CHECK(got.records == 3 * FIRST + 7 && count_files(".open") == 4);
+    bound(spool, 0, &got);
+    CHECK(got.records == 3 * 4 && count_files("") == 0);
+    mp_file_use(&mp_file_system);
+    leave(spool);
+}
+
 static void leave_many(int n) {
     mp_spool *dead = open_spool();
     mp_segment *a = with_events(dead, 1, 3);
@@ -243,6 +319,8 @@ int main(void) {
     RUN(nor_is_what_another_process_adopted);
     RUN(what_this_process_adopted_counts_and_goes_too);
     RUN(of_a_run_that_is_adopted_in_part_the_rest_goes_too_in_its_turn);
+    RUN(open_segments_that_wait_go_by_the_time_of_their_last_record);
+    RUN(open_segments_that_wait_count_before_and_when_their_place_is_known);
     RUN(very_many_files_take_several_calls_and_no_memory);
     RUN(what_others_took_meanwhile_does_not_count_any_more);
     RUN(a_forked_child_forgets_a_look_under_way);

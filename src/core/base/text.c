@@ -53,3 +53,8 @@ bool mp_text_begins(const char *text, const char *start) {
 bool mp_text_same(const char *a, const char *b) {
     return mp_text_begins(a, b) && mp_text_begins(b, a);
 }
+
+bool mp_text_ends(const char *text, const char *end) {
+    size_t n = strlen(text), m = strlen(end);
+    return n > m && strcmp(text + n - m, end) == 0;
+}

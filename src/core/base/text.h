@@ -15,6 +15,8 @@ char *mp_text_format(const char *format, ...)
 const char *mp_text_find(const char *text, size_t len, const char *part,
                          size_t part_len);
 
+bool mp_text_ends(const char *text, const char *end); /* and is longer */
+
 /* Both compare ASCII letters without their case, whatever the locale. */
 bool mp_text_same(const char *a, const char *b);
 bool mp_text_begins(const char *text, const char *start);

@@ -7,11 +7,9 @@ enum {
     READY_MOST = 32, /* batches in memory that keep others from being read */
     WASTED_MOST = 8, /* files of open segments, half empty or more */
 
-    /* What cannot be read is tried again after so long, and in order so many
-     * times before others go first. */
+    /* What cannot be read is tried again after so long. */
     FIRST_DELAY_MS = 1000,
-    LAST_DELAY_MS = 60 * 1000,
-    PATIENCE = 3
+    LAST_DELAY_MS = 60 * 1000
 };
 
 void mp_lane_on_disk(mp_lane *lane, mp_buf *rejected) {
@@ -170,7 +168,7 @@ void mp_lane_put_off(mp_lane *lane, int64_t now_ms) {
     mp_batch_file *file = lane->reading;
     int64_t until_ms = now_ms + delay_after(++file->failures);
     mp_lane_put_back(lane, INT64_MIN);
-    if (lane->endpoint->ordered && file->failures <= PATIENCE) {
+    if (lane->endpoint->ordered && file->failures <= MP_BATCH_FILE_TRIES) {
         mp_lane_back_off(lane, until_ms);
         return;
     }

@@ -64,7 +64,8 @@ static void adopt(mp_project *project, const mp_settings *settings,
     if (mp_spool_adopt(project->spool, room_for_adopted(project, settings),
                        &reporter, &got, message) != 0)
         mp_project_report_once(project, message);
-    if (got.left || got.more) /* there is room once some of it was sent */
+    if (got.left || got.more ||
+        got.waits) /* there is room once some of it was sent */
         project->adopt_pause_ms = SOON_MS;
     project->adopt_ms = now_ms + (got.more ? 0 : project->adopt_pause_ms);
     for (mp_batch_file *s = got.list; s; s = s->next)
@@ -74,10 +75,11 @@ static void adopt(mp_project *project, const mp_settings *settings,
     mp_project_lock(project);
     project->stats.quarantined += got.quarantined;
     project->stats.foreign = got.foreign;
-    project->stats.spool_looks += !got.more;
+    project->stats.spool_looks += !got.more && !got.waits;
     if (newer > project->stats.newer) /* a look may not get to all of it */
         project->stats.newer = newer;
-    project->adopting = got.more && project->adopts; /* another may by now */
+    /* another may adopt by now */
+    project->adopting = (got.more || got.waits) && project->adopts;
     mp_wait_changed(&project->wait);
     mp_project_unlock(project);
 }

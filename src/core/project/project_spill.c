@@ -212,17 +212,13 @@ static void give_up(mp_project *project, mp_lane *lane, mp_batch_file *file,
         lose(project, lane, file, MP_FATE_REMOVED);
         return;
     }
-    if (mp_spool_quarantine(file, message) != 0)
+    bool set_aside = mp_spool_quarantine(file, message) == 0;
+    if (!set_aside)
         mp_project_report_disk(project, message);
     mp_project_lock(project);
-    project->stats.quarantined++;
+    project->stats.quarantined += set_aside;
     mp_project_unlock(project);
     lose(project, lane, file, MP_FATE_QUARANTINED);
-}
-
-/* Trouble of this process, not of the file. */
-static bool is_ours(int err) {
-    return err == ENOMEM || err == EMFILE || err == ENFILE;
 }
 
 /* Only what was read and is wrong is set aside. Any other failure may pass: it
@@ -234,7 +230,7 @@ static bool is_proof(int err) {
 static void put_off(mp_project *project, mp_lane *lane, int err,
                     int64_t now_ms) {
     mp_project_lock(project);
-    if (err == 0 || is_ours(err))
+    if (err == 0 || mp_spool_is_shortage(err))
         mp_lane_put_back(lane, now_ms + RETRY_MS);
     else
         mp_lane_put_off(lane, now_ms);

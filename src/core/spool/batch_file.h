@@ -12,7 +12,10 @@
 
 enum {
     MP_BATCH_FILE_NAME = 128,
-    MP_BATCH_FILE_VERSION = 1 /* of all formats of a spool: the "v1" in names */
+    MP_BATCH_FILE_VERSION = 1, /* of all formats of a spool: the "v1" in names
+                                */
+    MP_BATCH_FILE_TRIES = 3 /* to read one, while what was accepted later waits
+                             * for it, where order matters */
 };
 
 /* Which of a batch's records were in a request whose fate is not known. */

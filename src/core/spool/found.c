@@ -150,11 +150,10 @@ static mp_batch_file *take_sealed(mp_found *found) {
     return file;
 }
 
-static mp_batch_file *take_from(const mp_found *found, mp_batch_file **list) {
+static mp_batch_file *take_from(mp_batch_file **list) {
     mp_batch_file *file = *list;
     *list = file->next;
     file->next = NULL;
-    file->dir = found->dir;
     return file;
 }
 
@@ -169,14 +168,14 @@ static mp_batch_file *give(const mp_found *found, mp_batch_file *file) {
 mp_batch_file *mp_found_take(mp_found *found) {
     if (sealed_is_first(found))
         return give(found, take_sealed(found));
-    return give(
-        found, take_from(found, found->placed ? &found->placed : &found->open));
+    return give(found,
+                take_from(found->placed ? &found->placed : &found->open));
 }
 
 mp_batch_file *mp_found_take_open(mp_found *found) {
     if (!has_space(found)) /* for what becomes of it */
         return NULL;
-    return give(found, take_from(found, &found->open));
+    return give(found, take_from(&found->open));
 }
 
 static void insert_open(mp_found *found, mp_batch_file *file) {
@@ -187,16 +186,27 @@ static void insert_open(mp_found *found, mp_batch_file *file) {
     *at = file;
 }
 
+/* It waits again, and what waits uses no run. */
+static void take_back(mp_batch_file *file) {
+    if (file->users)
+        --*file->users;
+    file->users = NULL;
+}
+
 void mp_found_place(mp_found *found, mp_batch_file *file) {
     if (file->number == 0) {
         insert_sealed(found, file);
         mp_batch_file_free(file);
         return;
     }
-    if (file->users)
-        --*file->users;
-    file->users = NULL;
+    take_back(file);
     insert_open(found, file);
+}
+
+void mp_found_put_back(mp_found *found, mp_batch_file *open) {
+    take_back(open);
+    open->next = found->open;
+    found->open = open;
 }
 
 bool mp_found_has_twin(const mp_found *found, const mp_batch_file *open) {

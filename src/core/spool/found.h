@@ -50,6 +50,9 @@ mp_batch_file *mp_found_take(mp_found *found);
 mp_batch_file *mp_found_take_open(mp_found *found);
 void mp_found_place(mp_found *found, mp_batch_file *file);
 
+/* The same for one that could not be read: it is the first again. */
+void mp_found_put_back(mp_found *found, mp_batch_file *open);
+
 /* True if a sealed one is of the same records as the open one was read as. */
 bool mp_found_has_twin(const mp_found *found, const mp_batch_file *open);
 

@@ -2,6 +2,7 @@
 
 #include "core/base/json.h"
 #include "core/base/num.h"
+#include "core/base/text.h"
 #include "core/os/file.h"
 #include "core/os/syserr.h"
 #include "core/spool/spool_state.h"
@@ -35,11 +36,6 @@ static const char *const kind_names[] = {
     [OTHER] = "other",
 };
 
-static bool ends_with(const char *name, const char *suffix) {
-    size_t n = strlen(name), m = strlen(suffix);
-    return n > m && strcmp(name + n - m, suffix) == 0;
-}
-
 static bool parse(const char *name, mp_batch_file *out) {
     return mp_batch_file_parse(name, out) ||
            mp_batch_file_parse_open(name, out);
@@ -49,7 +45,7 @@ static bool parse(const char *name, mp_batch_file *out) {
 static bool parse_damaged(const char *name, mp_batch_file *out) {
     static const char suffix[] = ".bad";
     char kept[MP_BATCH_FILE_NAME];
-    if (!ends_with(name, suffix))
+    if (!mp_text_ends(name, suffix))
         return false;
     int n = snprintf(kept, sizeof kept, "%.*s",
                      (int)(strlen(name) - strlen(suffix)), name);
@@ -66,7 +62,7 @@ static kind classify(const char *name, mp_batch_file *file) {
         return REJECTED;
     if (mp_batch_file_is_newer(name))
         return NEWER;
-    return ends_with(name, ".new") ? UNFINISHED : OTHER;
+    return mp_text_ends(name, ".new") ? UNFINISHED : OTHER;
 }
 
 /* ---- records ---- */

@@ -144,6 +144,10 @@ int mp_spool_error(char message[MP_MESSAGE], const char *what, const char *name,
     return err;
 }
 
+bool mp_spool_is_shortage(int err) {
+    return err == ENOMEM || err == EMFILE || err == ENFILE;
+}
+
 /* ---- runs ---- */
 
 const mp_run *mp_spool_run(mp_spool *spool, const mp_run *lost, int *err,
@@ -178,19 +182,21 @@ const mp_run *mp_spool_find_run(const mp_spool *spool, int dir) {
     return own ? &own->run : NULL;
 }
 
-bool mp_spool_is_own(const mp_spool *spool, uint64_t id) {
-    const mp_own_run *own = atomic_load(&spool->run);
+static mp_own_run *find_own(const mp_spool *spool, uint64_t id) {
+    mp_own_run *own = atomic_load(&spool->run);
     while (own && own->run.id != id)
         own = own->before;
-    return own != NULL;
+    return own;
+}
+
+bool mp_spool_is_own(const mp_spool *spool, uint64_t id) {
+    return find_own(spool, id) != NULL;
 }
 
 int mp_spool_anchor(mp_spool *spool, const mp_run *run,
                     char message[MP_MESSAGE]) {
     mp_held *held = mp_held_find(&spool->held, run->dir);
-    mp_own_run *own = held ? NULL : atomic_load(&spool->run);
-    while (own && &own->run != run)
-        own = own->before;
+    mp_own_run *own = held ? NULL : find_own(spool, run->id);
     bool unknown = false; /* a run that is neither is anchored each time */
     bool *anchored = held ? &held->anchored : own ? &own->anchored : &unknown;
     if (*anchored)

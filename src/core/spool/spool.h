@@ -94,6 +94,10 @@ int mp_spool_mark_end(mp_segment *segment, mp_in_doubt in_doubt,
 int mp_spool_load(const mp_spool *spool, mp_batch_file *file, mp_segment **out,
                   char message[MP_MESSAGE]);
 
+/* True for a shortage of this process, of memory or descriptors: it says
+ * nothing of the file. */
+bool mp_spool_is_shortage(int err);
+
 /* Frees a segment that was read back; the batch is the caller's again. */
 void mp_spool_forget(mp_segment *segment);
 
@@ -112,6 +116,8 @@ typedef struct mp_adopted {
     bool left;            /* more waits: there was no room for it, or whose it
                            * was is still dying */
     bool more;            /* more waits: another call takes it over */
+    bool waits;           /* an open segment cannot be read now, and all that
+                           * was accepted later waits for it */
 } mp_adopted;
 
 /* Takes over what dead processes left of this project, where it is: it keeps

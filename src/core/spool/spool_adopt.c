@@ -2,17 +2,11 @@
 #include "core/spool/ordered.h"
 
 #include "core/base/crash_point.h"
+#include "core/base/text.h"
 #include "core/os/file.h"
 
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-enum {
-    SEALED_MOST = 256, /* batches a call: each is a name and a look at it */
-    OPEN_COST = 16 /* as many is one open segment, which is read and sealed */
-};
 
 /* An adoption under way. */
 typedef struct adoption {
@@ -22,18 +16,11 @@ typedef struct adoption {
     mp_adopted *out;
     uint64_t room; /* for as many bytes */
     int patience;  /* for as many batches */
-    mp_held *run;  /* at hand */
-    int dir;       /* of it */
     mp_ordered ordered;
 } adoption;
 
 static void report(const adoption *a, const char *message) {
     a->reporter->report(a->reporter->user, message);
-}
-
-static bool ends_with(const char *name, const char *suffix) {
-    size_t n = strlen(name), m = strlen(suffix);
-    return n > m && strcmp(name + n - m, suffix) == 0;
 }
 
 /* Moves a file for people into the run of this process, so that the directory
@@ -42,7 +29,7 @@ static void bring_along(const adoption *a, const char *name) {
     char message[MP_MESSAGE];
     int err = mp_spool_anchor(a->spool, a->own, message);
     if (err == 0)
-        mp_file_rename(a->dir, name, a->own->dir, name);
+        mp_file_rename(a->spool->found.dir, name, a->own->dir, name);
     else
         report(a, message); /* what is moved there might be lost */
 }
@@ -57,11 +44,11 @@ static void handle_other(const adoption *a, const char *name) {
         mp_report_newer(a->reporter, name);
         return;
     }
-    if (ends_with(name, ".new")) {
-        mp_file_unlink(a->dir, name);
+    if (mp_text_ends(name, ".new")) {
+        mp_file_unlink(a->spool->found.dir, name);
         return;
     }
-    if (ends_with(name, ".bad")) {
+    if (mp_text_ends(name, ".bad")) {
         bring_along(a, name);
         return;
     }
@@ -108,18 +95,27 @@ static bool has_patience(adoption *a, int cost) {
     return !a->out->more;
 }
 
-static void quarantine(const adoption *a, const mp_batch_file *file) {
+static bool quarantine(const adoption *a, const mp_batch_file *file) {
     char message[MP_MESSAGE];
-    if (mp_spool_quarantine(file, message) != 0)
+    bool set_aside = mp_spool_quarantine(file, message) == 0;
+    if (!set_aside)
         report(a, message);
-    a->out->quarantined++;
+    a->out->quarantined += set_aside;
+    return set_aside;
+}
+
+/* Sets a damaged open segment aside, and says so. */
+static void set_aside(const adoption *a, const mp_batch_file *open,
+                      uint32_t others) {
+    if (quarantine(a, open))
+        mp_spool_report_damage(open, others, a->reporter);
 }
 
 /* Makes a sealed batch of the records of an open segment. When that fails
  * the file stays what it is, and is the batch unless it is damaged. Returns
  * the batch; NULL: none. */
-static mp_batch_file *seal(adoption *a, mp_batch_file *open,
-                           mp_segment *segment, bool damaged) {
+static mp_batch_file *seal(const adoption *a, mp_batch_file *open,
+                           mp_segment *segment, uint32_t others) {
     char name[MP_BATCH_FILE_NAME], message[MP_MESSAGE];
     mp_file_info seen;
     mp_batch_file *sealed;
@@ -127,56 +123,59 @@ static mp_batch_file *seal(adoption *a, mp_batch_file *open,
     if (mp_file_look(open->dir, name, &seen) != 0)
         seen = (mp_file_info){0};
     mp_spool_locate(segment, open);
-    segment->place.open = !damaged;
+    segment->place.open = others == 0;
     open->wall_ms = seen.modified_ms;
     if (mp_spool_seal(a->spool, open->lane, segment, NULL, open->wall_ms,
                       &sealed, message) != 0)
         report(a, message);
-    if (!sealed && !damaged)
+    if (!sealed && others == 0)
         return open;
-    if (sealed && damaged)
-        quarantine(a, open);
-    mp_batch_file_free(open); /* what is damaged stays for another adoption
-                               * where there is no room */
+    if (!sealed)
+        a->out->left = true; /* for another adoption, when there is room */
+    else if (others > 0)
+        set_aside(a, open, others);
+    mp_batch_file_free(open);
     return sealed;
 }
 
-/* Reads an open segment, and takes the batch over. Returns what became of it;
- * NULL: there is nothing to adopt. */
-static mp_batch_file *recover(adoption *a, mp_batch_file *open) {
-    char message[MP_MESSAGE];
-    mp_segment *segment;
-    mp_batch_file *file = NULL;
-    mp_lines lines = {0}; /* whose they are is asked when they are sent */
-    mp_crash_point("adopt");
-    int err = mp_spool_recover(open, &segment, &lines, message);
-    uint32_t others = lines.others;
-    if (err == ENOTSUP) {
-        char name[MP_BATCH_FILE_NAME];
-        mp_batch_file_name(open, name);
-        mp_report_newer(a->reporter, name);
-        mp_batch_file_free(open);
-        return NULL;
-    }
-    if (err != 0) {
-        report(a, message);
-        if (err == EBADMSG)
-            quarantine(a, open);
-        mp_batch_file_free(open);
-        return NULL;
-    }
-    if (others > 0)
-        mp_spool_report_damage(open, others, a->reporter);
-    if (segment->count > 0) {
-        file = seal(a, open, segment, others > 0);
-    } else if (others > 0) {
-        quarantine(a, open);
+/* Of an open segment that was read. */
+static mp_batch_file *recover(const adoption *a, mp_batch_file *open,
+                              mp_segment *segment, uint32_t others) {
+    if (segment->count > 0 && !mp_found_has_twin(&a->spool->found, open))
+        return seal(a, open, segment, others);
+    if (segment->count == 0 && others > 0) {
+        set_aside(a, open, others);
         mp_batch_file_free(open);
     } else {
         mp_spool_remove_open(open, a->reporter);
     }
-    mp_spool_forget(segment);
-    return file;
+    return NULL;
+}
+
+/* True if what comes behind an open segment that cannot be read must wait. */
+static bool is_waited_for(mp_batch_file *open, int err) {
+    return mp_endpoints[open->lane].ordered &&
+           (mp_spool_is_shortage(err) ||
+            ++open->failures <= MP_BATCH_FILE_TRIES);
+}
+
+/* An open segment was not read for that reason. */
+static void pass_over(adoption *a, mp_batch_file *open, int err,
+                      const char *message) {
+    char name[MP_BATCH_FILE_NAME];
+    mp_batch_file_name(open, name);
+    if (err == ENOTSUP)
+        mp_report_newer(a->reporter, name);
+    else
+        report(a, message);
+    if (err == EBADMSG)
+        quarantine(a, open);
+    else if (err != ENOTSUP && err != ENOENT && is_waited_for(open, err))
+        a->out->waits = true;
+    if (a->out->waits)
+        mp_found_put_back(&a->spool->found, open);
+    else
+        mp_batch_file_free(open);
 }
 
 /* Takes over a batch, which goes to the caller's list or is freed. */
@@ -198,20 +197,40 @@ static void adopt_file(adoption *a, mp_batch_file *file) {
     mp_batch_file_free(file);
 }
 
+/* Takes over the first open segment. False: out of memory, or it is waited for.
+ */
+static bool place_first(adoption *a) {
+    char message[MP_MESSAGE];
+    mp_segment *segment;
+    mp_lines lines = {0}; /* whose they are is asked when they are sent */
+    mp_found *found = &a->spool->found;
+    mp_batch_file *file = mp_found_take_open(found);
+    a->out->left |= !file; /* out of memory: it is tried again soon */
+    if (!file)
+        return false;
+    mp_crash_point("adopt");
+    int err = mp_spool_recover(file, &segment, &lines, message);
+    if (err != 0) {
+        pass_over(a, file, err, message);
+        return !a->out->waits;
+    }
+    file = recover(a, file, segment, lines.others);
+    mp_spool_forget(segment);
+    if (file && !file->users) /* sealed elsewhere: its run was removed */
+        keep_adopted(a, file);
+    else if (file)
+        mp_found_place(found, file);
+    return true;
+}
+
 /* Seals open segments: where one belongs among the other files of its run only
  * its contents say, so that this comes before any of them is taken. True: none
  * is left. */
 static bool place_open(adoption *a) {
-    mp_found *found = &a->spool->found;
-    while (found->open && has_room(a) && has_patience(a, OPEN_COST)) {
-        mp_batch_file *file = mp_found_take_open(found);
-        a->out->left |= !file; /* out of memory: it is tried again soon */
-        if (!file)
+    const mp_found *found = &a->spool->found;
+    while (found->open && has_room(a) && has_patience(a, MP_OPEN_COST))
+        if (!place_first(a))
             return false;
-        file = recover(a, file);
-        if (file)
-            mp_found_place(found, file);
-    }
     return !found->open;
 }
 
@@ -219,7 +238,6 @@ static bool place_open(adoption *a) {
  * first. */
 static void adopt_found(adoption *a) {
     mp_found *found = &a->spool->found;
-    a->run = found->run;
     if (!place_open(a))
         return;
     while (mp_found_has_placed(found) && has_room(a) && has_patience(a, 1)) {
@@ -230,7 +248,7 @@ static void adopt_found(adoption *a) {
         adopt_file(a, file);
     }
     if (!mp_found_has_placed(found))
-        found->run = NULL;
+        mp_found_clear(found);
 }
 
 static bool wants(void *user) {
@@ -254,14 +272,14 @@ static void locked(int project, const mp_run *run, const char *name,
 
 /* With what was found in the run at hand: true unless it must not be adopted.
  */
-static bool keeps_order(adoption *a) {
+static bool keeps_order(adoption *a, mp_held *run) {
     char message[MP_MESSAGE];
     if (!mp_found_is_ordered(&a->spool->found))
         return true;
     if (!mp_ordered_may(&a->ordered)) /* it came after `admits` */
         return false;
-    a->run->ordered = true;
-    int err = mp_run_mark(a->dir);
+    run->ordered = true;
+    int err = mp_run_mark(run->run.dir);
     if (err != 0) {
         mp_spool_error(message, "cannot mark a run in", a->spool->path, err);
         report(a, message);
@@ -273,20 +291,19 @@ static bool visit(const mp_run *dead, void *user) {
     adoption *a = user;
     char message[MP_MESSAGE];
     mp_found *found = &a->spool->found;
-    a->dir = dead->dir;
-    a->run = mp_held_keep(&a->spool->held, dead);
-    found->run = a->run;
+    mp_held *run = mp_held_keep(&a->spool->held, dead);
+    found->run = run;
     found->dir = dead->dir;
     int err = mp_file_list(dead->dir, find, a);
     if (err != 0) {
         mp_spool_error(message, "cannot list", a->spool->path, err);
         report(a, message);
     }
-    if (!keeps_order(a))
+    if (!keeps_order(a, run))
         mp_spool_drop_found(a->spool);
     if (!mp_found_has_any(found)) {
-        found->run = NULL;
-        mp_held_forget(&a->spool->held, a->run);
+        mp_found_clear(found);
+        mp_held_forget(&a->spool->held, run);
         return false;
     }
     mp_spool_remove_twins(found, a->reporter);
@@ -313,7 +330,7 @@ int mp_spool_adopt(mp_spool *spool, uint64_t room, const mp_reporter *reporter,
     adoption a = {.spool = spool,
                   .reporter = reporter,
                   .room = room,
-                  .patience = SEALED_MOST,
+                  .patience = MP_SLICE_FILES,
                   .ordered = {.spool = spool, .reporter = reporter},
                   .out = out};
     const mp_run_visitor visitor = {wants, admits, locked, visit, &a};

@@ -31,18 +31,11 @@ void mp_spool_remove_open(mp_batch_file *open, const mp_reporter *reporter) {
 }
 
 void mp_spool_remove_twins(mp_found *found, const mp_reporter *reporter) {
-    char ignored[MP_MESSAGE];
     for (mp_batch_file **at = &found->open; *at;) {
         mp_batch_file *one = *at, seen = *one;
-        mp_segment *segment;
-        mp_lines lines = {0};
-        bool twin = mp_found_has_placed(found) &&
-                    mp_spool_recover(&seen, &segment, &lines, ignored) == 0;
-        if (twin) {
-            mp_segment_free(segment);
-            twin = mp_found_has_twin(found, &seen);
-        }
-        if (twin) {
+        bool empty;
+        if (mp_found_has_placed(found) && mp_spool_look_open(&seen, &empty) &&
+            mp_found_has_twin(found, &seen)) {
             *at = one->next;
             mp_spool_remove_open(one, reporter);
         } else {

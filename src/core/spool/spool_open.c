@@ -231,10 +231,10 @@ static mp_err read_line(mp_segment *segment, const char *line, size_t len,
         len--;
     if (len == 0)
         return MP_OK;
-    mp_err err = len <= MP_RECORD_MAX && mp_segment_fits(segment, len)
-                     ? mp_line_read_of(line, len, endpoint, lines->token,
-                                       &record, &foreign)
-                     : MP_INVALID;
+    mp_err err =
+        len <= MP_RECORD_MAX && mp_segment_fits(segment, len)
+            ? mp_line_read(line, len, endpoint, lines->token, &record, &foreign)
+            : MP_INVALID;
     if (foreign) {
         lines->foreign++;
         mp_buf_add(&lines->foreigners, line, len);
@@ -271,14 +271,17 @@ static bool is_blank(const mp_buf *content) {
     return i == content->len;
 }
 
-bool mp_spool_is_empty(const mp_batch_file *open) {
+bool mp_spool_look_open(mp_batch_file *open, bool *empty) {
     char name[MP_BATCH_FILE_NAME];
     mp_segment_header header;
     mp_batch_file_name(open, name);
-    return mp_file_read_start(open->dir, name, &header, sizeof header) == 0 &&
-           memcmp(header.magic, MP_SEGMENT_MAGIC, sizeof header.magic) == 0 &&
-           header.version == MP_SEGMENT_VERSION && !header.to_end &&
-           atomic_load(&header.used) == 0;
+    if (mp_file_read_start(open->dir, name, &header, sizeof header) != 0 ||
+        memcmp(header.magic, MP_SEGMENT_MAGIC, sizeof header.magic) != 0 ||
+        header.version != MP_SEGMENT_VERSION)
+        return false;
+    open->seq = header.seq;
+    *empty = !header.to_end && atomic_load(&header.used) == 0;
+    return true;
 }
 
 /* Reads the file's header and says where its bytes are. */

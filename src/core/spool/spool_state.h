@@ -2,15 +2,16 @@
 #ifndef MP_SPOOL_STATE_H
 #define MP_SPOOL_STATE_H
 
-#include "core/base/gzip.h"
 #include "core/spool/found.h"
 #include "core/spool/spool_total.h"
 
 #include <stdatomic.h>
 
 enum {
-    MP_SPOOL_PROJECT = 32,              /* hex digits */
-    MP_SPOOL_FILE = 2 * MP_SEGMENT_FILE /* bytes that no file of it has */
+    MP_SPOOL_PROJECT = 32,               /* hex digits */
+    MP_SPOOL_FILE = 2 * MP_SEGMENT_FILE, /* bytes that no file of it has */
+    MP_SLICE_FILES = 256, /* adopted, looked at or evicted in a call */
+    MP_OPEN_COST = 16     /* as many is an open segment that is read whole */
 };
 
 /* A run of this process. */
@@ -148,9 +149,10 @@ int mp_spool_read_open(mp_batch_file *file, const mp_buf *content,
 int mp_spool_recover(mp_batch_file *file, mp_segment **out, mp_lines *lines,
                      char message[MP_MESSAGE]);
 
-/* True for an open segment of a dead process that holds nothing for sure, as a
- * spare; reads no more than its header. */
-bool mp_spool_is_empty(const mp_batch_file *open);
+/* Fills in the `seq` of an open segment of a dead process, and whether it holds
+ * nothing for sure, as a spare; reads no more than its header. False: it cannot
+ * be read, or says nothing. */
+bool mp_spool_look_open(mp_batch_file *open, bool *empty);
 
 /* Notes that the segment's records were read from the file of an open one,
  * whose directory it uses from now on. */

@@ -2,6 +2,7 @@
 #include "core/spool/spool_state.h"
 
 #include "core/base/crash_point.h"
+#include "core/base/gzip.h"
 #include "core/os/file.h"
 
 #include <errno.h>

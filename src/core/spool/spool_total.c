@@ -89,7 +89,7 @@ static bool evict_waiting(mp_slice *s, uint64_t bytes) {
     if (!file)
         return false;
     if (!mp_found_has_any(found))
-        found->run = NULL;
+        mp_found_clear(found);
     file->bytes = bytes;
     evict_file(s, file);
     return true;

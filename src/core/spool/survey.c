@@ -31,7 +31,7 @@ static bool find(const char *name, void *user) {
 static void remove_twins(mp_slice *s) {
     mp_found *waiting = &s->survey->waiting;
     for (mp_batch_file *file = waiting->open; file; file = file->next)
-        s->patience -= MP_OPEN_COST;
+        s->patience--;
     mp_spool_remove_twins(waiting, s->reporter);
 }
 
@@ -40,8 +40,9 @@ static void remove_empty(mp_slice *s) {
     char ignored[MP_MESSAGE];
     for (mp_batch_file **at = &s->survey->waiting.open; *at;) {
         mp_batch_file *file = *at;
-        bool empty =
-            mp_spool_is_empty(file) && mp_spool_remove(file, ignored) == 0;
+        bool empty = false;
+        empty = mp_spool_look_open(file, &empty) && empty &&
+                mp_spool_remove(file, ignored) == 0;
         s->patience--;
         if (empty) {
             *at = file->next;

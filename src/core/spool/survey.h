@@ -7,11 +7,9 @@
 #include "core/spool/ordered.h"
 
 enum {
-    MP_SLICE_FILES = 256, /* looked at or evicted, a call */
-    MP_SLICE_MS = 20,     /* a call ends then in any case */
-    MP_OPEN_COST = 16,    /* of an open segment that is read, in files */
-    MP_TAKEN_MOST = 16    /* runs locked at once: the oldest files may be in
-                           * several, in turns */
+    MP_SLICE_MS = 20,  /* a call ends then in any case */
+    MP_TAKEN_MOST = 16 /* runs locked at once: the oldest files may be in
+                        * several, in turns */
 };
 
 /* One call. */
