@@ -14,8 +14,8 @@ enum {
     DAY_MS = 24 * 60 * 60 * 1000
 };
 
-static int64_t slept_ms;
-static bool unknown; /* a kernel without that clock */
+static int64_t slept_ms, set_ms; /* what somebody set the wall clock ahead */
+static bool unknown;             /* a kernel without that clock */
 
 /* Stands in for that of the C library. */
 int clock_gettime(clockid_t id, struct timespec *ts) {
@@ -26,8 +26,13 @@ int clock_gettime(clockid_t id, struct timespec *ts) {
 #else
     int err = (int)syscall(SYS_clock_gettime, id, ts);
 #endif
-    if (id == CLOCK_BOOTTIME)
-        ts->tv_sec += (time_t)(slept_ms / 1000);
+    bool wall = id == CLOCK_REALTIME || id == CLOCK_REALTIME_COARSE;
+    int64_t ahead_ms = wall                   ? slept_ms + set_ms
+                       : id == CLOCK_BOOTTIME ? slept_ms
+                                              : 0;
+    int64_t ns = (int64_t)ts->tv_nsec + ahead_ms % 1000 * 1000000;
+    ts->tv_sec += (time_t)(ahead_ms / 1000 + ns / 1000000000);
+    ts->tv_nsec = (long)(ns % 1000000000);
     return err;
 }
 
@@ -60,6 +65,42 @@ CASE(the_coarse_clock_goes_with_it) {
     CHECK(coarse_ms <= now_ms + 1 && coarse_ms > now_ms - DAY_MS / 2);
 }
 
+/* A program that only tracks asks no other. */
+CASE(the_coarse_clock_finds_a_sleep_by_itself) {
+    int64_t before_ms = mp_clock_coarse_ms(), wall_ms;
+    slept_ms += DAY_MS / 3 + 123;
+    int64_t after_ms = mp_clock_coarse(&wall_ms);
+    CHECK(after_ms >= before_ms + DAY_MS / 3 && after_ms < before_ms + DAY_MS);
+    CHECK(mp_clock_wall_ms() - wall_ms < DAY_MS / 2);
+    CHECK(mp_clock_coarse_ms() < before_ms + DAY_MS);
+}
+
+CASE(a_wall_clock_that_is_set_is_no_sleep) {
+    static const int64_t steps_ms[] = {6 * DAY_MS, -12 * DAY_MS, 6 * DAY_MS};
+    for (int i = 0; i < 3; i++) {
+        int64_t before_ms = mp_clock_coarse_ms();
+        set_ms += steps_ms[i];
+        int64_t after_ms = mp_clock_coarse_ms();
+        CHECK(after_ms >= before_ms && after_ms < before_ms + DAY_MS / 2);
+    }
+}
+
+CASE(a_wait_that_is_over_ends) {
+    static const int64_t deadlines_ms[] = {0, 1, -DAY_MS, INT64_MIN / 2};
+    mp_wait wait;
+    CHECK(mp_wait_init(&wait) == MP_OK);
+    pass(DAY_MS + 7);
+    mp_lock_take(&wait.lock);
+    for (int i = 0; i < 4; i++) {
+        int rounds = 0;
+        while (rounds < 100 && mp_wait_until(&wait, deadlines_ms[i]))
+            rounds++;
+        CHECK(rounds < 100);
+    }
+    mp_lock_give(&wait.lock);
+    mp_wait_destroy(&wait);
+}
+
 CASE(a_wait_ends_in_its_time_all_the_same) {
     mp_wait wait;
     CHECK(mp_wait_init(&wait) == MP_OK);
@@ -86,6 +127,9 @@ int main(void) {
     RUN(the_coarse_clock_knows_what_was_slept_before);
     RUN(what_the_machine_slept_has_passed);
     RUN(the_coarse_clock_goes_with_it);
+    RUN(the_coarse_clock_finds_a_sleep_by_itself);
+    RUN(a_wall_clock_that_is_set_is_no_sleep);
+    RUN(a_wait_that_is_over_ends);
     RUN(a_wait_ends_in_its_time_all_the_same);
     RUN(a_machine_that_does_not_know_never_sleeps);
     return unit_result();

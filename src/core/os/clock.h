@@ -16,12 +16,12 @@ int64_t mp_clock_mono_ms(void);
  * the machine sleeps; as mp_clock_mono_ms saw it last. */
 int64_t mp_clock_slept_ms(void);
 
-/* The same, behind by up to a tick of the scheduler (10 ms), at a quarter of
- * the price. */
+/* mp_clock_mono_ms, behind by up to a tick of the scheduler (10 ms), at a
+ * fraction of the price. */
 int64_t mp_clock_coarse_ms(void);
 
-/* mp_clock_wall_ms in the same way. */
-int64_t mp_clock_coarse_wall_ms(void);
+/* The same, and *wall_ms is mp_clock_wall_ms as of then. */
+int64_t mp_clock_coarse(int64_t *wall_ms);
 
 static inline int64_t mp_clock_earlier(int64_t a_ms, int64_t b_ms) {
     return a_ms < b_ms ? a_ms : b_ms;

@@ -3,7 +3,6 @@
 
 #include "core/os/clock.h"
 
-#include <errno.h>
 #include <time.h>
 
 static mp_err init_changed(mp_wait *wait) {
@@ -32,13 +31,15 @@ void mp_wait_destroy(mp_wait *wait) {
 }
 
 bool mp_wait_until(mp_wait *wait, int64_t deadline_ms) {
-    deadline_ms -= mp_clock_slept_ms();
+    int64_t slept_ms = mp_clock_slept_ms();
+    /* What is below 0 is no time for the call. */
+    deadline_ms = deadline_ms > slept_ms ? deadline_ms - slept_ms : 0;
     struct timespec until = {
         .tv_sec = (time_t)(deadline_ms / 1000),
         .tv_nsec = (long)(deadline_ms % 1000) * 1000000,
     };
-    return pthread_cond_timedwait(&wait->changed, &wait->lock.mutex, &until) !=
-           ETIMEDOUT;
+    return pthread_cond_timedwait(&wait->changed, &wait->lock.mutex, &until) ==
+           0;
 }
 
 void mp_wait_changed(mp_wait *wait) {

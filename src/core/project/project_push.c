@@ -142,7 +142,7 @@ static void free_writes(writes *w) {
 
 mp_err mp_project_push(mp_project *project, mp_lane_id id,
                        const mp_record *records, size_t n, bool *wake) {
-    int64_t now_ms = mp_clock_coarse_ms(), due_ms = INT64_MAX;
+    int64_t wall_ms, now_ms = mp_clock_coarse(&wall_ms), due_ms = INT64_MAX;
     writes w = {.all = NULL};
     mp_project_lock(project);
     mp_err err = project->lanes_n > 0 ? MP_OK : mp_project_make_lanes(project);
@@ -154,7 +154,7 @@ mp_err mp_project_push(mp_project *project, mp_lane_id id,
     bool full = false;
     if (err == MP_OK) {
         if (mp_endpoints[id].max_age_ms > 0)
-            mp_lane_set_ahead(lane, mp_clock_coarse_wall_ms() - now_ms);
+            mp_lane_set_ahead(lane, wall_ms - now_ms);
         full = add_all(project, lane, records, n, w.all, now_ms);
     }
     if (full || (err == MP_QUEUE_FULL && project->spool))
