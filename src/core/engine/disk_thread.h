@@ -16,9 +16,9 @@ int mp_disk_thread_start(mp_projects *projects, mp_handover *handover,
 
 /* Ends the thread, waiting at most until `deadline_ms` (mp_clock_mono_ms): once
  * there is no sender, or at `alone_ms`, it takes the replies that came, writes
- * all state files, and finishes the projects with a spool. False: it is left to
+ * all state files, and finishes the projects with a spool. Later it is left to
  * itself. The struct stays: other threads may be about to wake it. */
-bool mp_disk_thread_stop(mp_disk_thread *disk, int64_t alone_ms,
+void mp_disk_thread_stop(mp_disk_thread *disk, int64_t alone_ms,
                          int64_t deadline_ms);
 
 /* In a forked child: as mp_sender_in_child. */

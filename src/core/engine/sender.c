@@ -15,24 +15,19 @@
 #include "core/engine/sender.h"
 
 #include "core/engine/round.h"
+#include "core/engine/worker.h"
 #include "core/os/clock.h"
-#include "core/os/thread.h"
-#include "core/os/wait.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 struct mp_sender {
-    mp_thread thread;
+    mp_worker worker;
     mp_round round;
-    mp_handover *handover;
     atomic_bool *succeeded;
     atomic_bool stop;
     mp_transport *transport;
-    struct mp_sender *before; /* in a forked child: abandoned earlier */
-    mp_wait wait;             /* for what follows */
-    bool ended;               /* the thread touches nothing any more */
 };
 
 static mp_turns *turns_of(const mp_sender *sender) {
@@ -41,12 +36,12 @@ static mp_turns *turns_of(const mp_sender *sender) {
 
 /* Its place at its host was given back. */
 static void end(mp_sender *sender, mp_job *job, const mp_reply *reply) {
-    mp_handover_give_place(sender->handover, job->role);
+    mp_handover_give_place(sender->round.handover, job->role);
     if (job->role == MP_SENDER) {
         mp_round_end(&sender->round, job, reply);
     } else {
         mp_job_keep(job, reply);
-        mp_handover_put_reply(sender->handover, job);
+        mp_handover_put_reply(sender->round.handover, job);
     }
 }
 
@@ -71,7 +66,7 @@ static void submit(void *user, mp_job *job) {
 
 static void submit_ready(mp_sender *sender) {
     mp_job *job;
-    while ((job = mp_handover_take_ready(sender->handover)))
+    while ((job = mp_handover_take_ready(sender->round.handover)))
         submit(sender, job);
 }
 
@@ -110,20 +105,16 @@ static void abort_all(mp_sender *sender) {
     mp_job *job;
     while ((job = sender->transport->abort(sender->transport, &reply)))
         end_reply(sender, job, &reply);
-    mp_handover_close(sender->handover, "the process ends");
+    mp_handover_close(sender->round.handover, "the process ends");
     sender->transport->close(sender->transport);
 }
 
 static void run(void *user) {
     mp_sender *sender = user;
-    mp_handover_open(sender->handover, sender->transport);
+    mp_handover_open(sender->round.handover, sender->transport);
     while (!atomic_load(&sender->stop))
         make_round(sender);
     abort_all(sender);
-    mp_lock_take(&sender->wait.lock);
-    sender->ended = true;
-    mp_wait_changed(&sender->wait);
-    mp_lock_give(&sender->wait.lock);
 }
 
 /* ---- for the supervisor ---- */
@@ -133,17 +124,13 @@ int mp_sender_start(mp_projects *projects, mp_transport *transport,
                     mp_sender **out) {
     *out = NULL;
     mp_sender *sender = calloc(1, sizeof *sender);
-    if (!sender || mp_wait_init(&sender->wait) != MP_OK) {
-        free(sender);
+    if (!sender)
         return ENOMEM;
-    }
     sender->round = (mp_round){projects, handover, MP_SENDER, submit, sender};
-    sender->handover = handover;
     sender->transport = transport;
     sender->succeeded = succeeded;
-    int err = mp_thread_start(&sender->thread, "mixpanel-send", run, sender);
+    int err = mp_worker_start(&sender->worker, "mixpanel-send", run, sender);
     if (err != 0) {
-        mp_wait_destroy(&sender->wait);
         free(sender);
         return err;
     }
@@ -162,18 +149,10 @@ void mp_sender_begin_stop(mp_sender *sender) {
 
 bool mp_sender_stop(mp_sender *sender, int64_t deadline_ms) {
     mp_sender_begin_stop(sender);
-    mp_lock_take(&sender->wait.lock);
-    while (!sender->ended && mp_wait_until(&sender->wait, deadline_ms))
-        continue;
-    bool ended = sender->ended;
-    mp_lock_give(&sender->wait.lock);
-    if (ended) {
-        mp_thread_join(&sender->thread);
-        return true;
-    }
-    sender->transport->lock_out(sender->transport);
-    mp_thread_leave(&sender->thread);
-    return false;
+    bool ended = mp_worker_await(&sender->worker, deadline_ms);
+    if (!ended)
+        sender->transport->lock_out(sender->transport);
+    return ended;
 }
 
 /* ---- fork ---- */
@@ -187,6 +166,6 @@ void mp_sender_in_parent(mp_sender *sender) {
 }
 
 void mp_sender_in_child(mp_sender *sender, mp_sender *before) {
-    sender->before = before;
+    mp_worker_abandon(&sender->worker, before ? &before->worker : NULL);
     sender->transport->in_child(sender->transport);
 }
