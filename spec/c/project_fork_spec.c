@@ -16,7 +16,8 @@ static mp_project *open_one(const char *token, bool manual) {
                         .base_url = strdup("http://127.0.0.1:9"),
                         .name = strdup(""),
                         .manual = manual};
-    return mp_projects_open(projects, &config, mp_overrides_new());
+    return mp_projects_open(projects, &config, mp_overrides_new(),
+                            &(unsigned){0});
 }
 
 static mp_err push(mp_project *project) {

@@ -156,7 +156,8 @@ static void open_scene(int status) {
     atomic_store(&succeeded, false);
     projects = mp_projects_new();
     kept[keeps++] = projects;
-    project = mp_projects_open(projects, &config, mp_overrides_new());
+    project =
+        mp_projects_open(projects, &config, mp_overrides_new(), &(unsigned){0});
     CHECK(project != NULL);
 }
 
@@ -253,7 +254,8 @@ CASE(what_is_under_way_at_the_end_counts_as_queued) {
 static mp_project *open_another(const char *token, const char *url) {
     mp_config config = {
         .token = strdup(token), .base_url = strdup(url), .name = strdup("")};
-    return mp_projects_open(projects, &config, mp_overrides_new());
+    return mp_projects_open(projects, &config, mp_overrides_new(),
+                            &(unsigned){0});
 }
 
 CASE(a_host_that_does_not_answer_leaves_places_to_others) {

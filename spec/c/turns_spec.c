@@ -24,7 +24,8 @@ static mp_project *open_one(int n) {
     mp_config config = {.token = strdup(token),
                         .base_url = strdup("http://127.0.0.1:9"),
                         .name = strdup("")};
-    return mp_projects_open(projects, &config, mp_overrides_new());
+    return mp_projects_open(projects, &config, mp_overrides_new(),
+                            &(unsigned){0});
 }
 
 /* Ends the turns that there are, and returns how many there were. */

@@ -12,7 +12,6 @@
 #include "core/user/state_file.h"
 
 #include <stdatomic.h>
-#include <stdio.h>
 
 /* DESIGN
  *
@@ -191,12 +190,10 @@ mp_err mp_engine_open(mp_config *config, mp_overrides *client,
         mp_config_free(config);
         return engine.once_err;
     }
-    *out = mp_projects_open(engine.projects, config, client);
-    if (!*out)
-        return MP_MEMORY;
-    /* One that was open has new settings. */
-    mp_supervisor_wake(MP_THREAD(MP_SENDER) | MP_THREAD(MP_DISK));
-    return MP_OK;
+    unsigned threads; /* for one that was open has new settings */
+    *out = mp_projects_open(engine.projects, config, client, &threads);
+    mp_supervisor_wake(threads);
+    return *out ? MP_OK : MP_MEMORY;
 }
 
 mp_err mp_engine_configure(mp_project *project, mp_overrides *client,
@@ -246,8 +243,11 @@ mp_err mp_engine_push(mp_project *project, mp_lane_id lane,
     bool wake;
     mp_err err = mp_project_push(project, lane, records, n, &wake);
     /* A full queue needs the thread more than any. */
-    if ((err == MP_OK || err == MP_QUEUE_FULL) && !mp_engine_is_manual(project))
-        mp_engine_keep_running(project, mp_project_threads(project), wake);
+    if ((err != MP_OK && err != MP_QUEUE_FULL) || mp_engine_is_manual(project))
+        return err;
+    if (wake)
+        mp_supervisor_wake(mp_projects_mark_records(engine.projects, project));
+    mp_engine_keep_running(project, mp_project_threads(project), false);
     return err;
 }
 
@@ -303,8 +303,7 @@ mp_err mp_engine_check(mp_project *project, int64_t timeout_ms,
                        char message[MP_MESSAGE]) {
     int64_t deadline_ms = mp_clock_mono_ms() + timeout_ms;
     uint64_t check = mp_project_check(project);
-    mp_err err = mp_engine_start(
-        project, mp_project_threads(project) | MP_THREAD(MP_SENDER), message);
+    mp_err err = mp_engine_start(project, mp_project_threads(project), message);
     if (err != MP_OK)
         return err;
     return mp_project_await_check(project, check, deadline_ms, message);

@@ -8,12 +8,10 @@
 #include <stdlib.h>
 
 enum {
-    ADOPT_MS = 60 * 1000, /* between two looks for the dead, at the most */
-    SOON_MS = 1000,       /* and at the least */
-    ADOPTED = 256,        /* batches at a time */
-    SYNCED = 32,          /* segments at a time */
-    SPILLED = 16,         /* segments before another project gets a turn */
-    NO_MEMORY_MS = 1000   /* before a spare is tried again */
+    ADOPTED = 256,      /* batches at a time */
+    SYNCED = 32,        /* segments at a time */
+    SPILLED = 16,       /* segments before another project gets a turn */
+    NO_MEMORY_MS = 1000 /* before a spare is tried again */
 };
 
 /* Below it a clock is taken for one that was never set: 2025-01-01. */
@@ -57,16 +55,13 @@ static void adopt(mp_project *project, const mp_settings *settings,
     mp_adopted got;
     uint64_t newer = 0;
     mp_reporter reporter = {mp_project_report_once, project, &newer};
-    /* Soon at first: a process that this one replaces may still be ending. */
-    project->adopt_pause_ms = 2 * project->adopt_pause_ms + SOON_MS;
-    if (project->adopt_pause_ms > ADOPT_MS)
-        project->adopt_pause_ms = ADOPT_MS;
+    project->adopt_pause_ms = mp_project_next_look(project->adopt_pause_ms);
     if (mp_spool_adopt(project->spool, room_for_adopted(project, settings),
                        &reporter, &got, message) != 0)
         mp_project_report_once(project, message);
     if (got.left || got.more ||
         got.waits) /* there is room once some of it was sent */
-        project->adopt_pause_ms = SOON_MS;
+        project->adopt_pause_ms = MP_LOOK_SOON_MS;
     project->adopt_ms = now_ms + (got.more ? 0 : project->adopt_pause_ms);
     for (mp_batch_file *s = got.list; s; s = s->next)
         s->last_ms = mono_of(s->wall_ms);
@@ -84,41 +79,44 @@ static void adopt(mp_project *project, const mp_settings *settings,
     mp_project_unlock(project);
 }
 
+/* With the lock held: the lanes that want a spare segment, a bit for each. */
+static unsigned lanes_without_spare(const mp_project *project) {
+    unsigned lanes = 0;
+    for (int i = 0; i < project->lanes_n; i++)
+        lanes |= mp_lane_wants_spare(project->lanes[i]) ? 1U << i : 0;
+    return lanes;
+}
+
+/* False: there is no memory for it now. */
+static bool give_spare(mp_project *project, mp_lane_id id, int64_t now_ms) {
+    mp_lane *lane = project->lanes[id];
+    uint32_t records;
+    size_t bytes;
+    mp_project_lock(project);
+    mp_lane_expects(lane, &records, &bytes);
+    mp_project_unlock(project);
+    mp_segment *spare = mp_project_new_segment(project, id);
+    if (spare)
+        mp_segment_warm(spare, records, bytes);
+    mp_project_lock(project);
+    if (spare)
+        mp_lane_give_spare(lane, spare);
+    else
+        project->spare_ms = now_ms + NO_MEMORY_MS;
+    mp_project_unlock(project);
+    return spare != NULL;
+}
+
 /* A busy lane has its next segment at hand, pages touched, so that no call that
  * tracks has to make one. */
 static void give_spares(mp_project *project, int64_t now_ms) {
     mp_project_lock(project);
-    int n = project->lanes_n;
+    unsigned lanes =
+        now_ms >= project->spare_ms ? lanes_without_spare(project) : 0;
     mp_project_unlock(project);
-    for (int i = 0; i < n; i++) {
-        uint32_t records;
-        size_t bytes;
-        mp_project_lock(project);
-        bool wants = now_ms >= project->spare_ms &&
-                     mp_lane_wants_spare(project->lanes[i]);
-        mp_lane_expects(project->lanes[i], &records, &bytes);
-        mp_project_unlock(project);
-        mp_segment *spare =
-            wants ? mp_project_new_segment(project, (mp_lane_id)i) : NULL;
-        if (!wants)
-            continue;
-        if (spare)
-            mp_segment_warm(spare, records, bytes);
-        mp_project_lock(project);
-        if (spare)
-            mp_lane_give_spare(project->lanes[i], spare);
-        else
-            project->spare_ms = now_ms + NO_MEMORY_MS;
-        mp_project_unlock(project);
-    }
-}
-
-/* With the lock held. */
-static bool wants_spares(const mp_project *project) {
-    bool wants = false;
-    for (int i = 0; i < project->lanes_n; i++)
-        wants |= mp_lane_wants_spare(project->lanes[i]);
-    return wants;
+    for (int i = 0; i < MP_LANES; i++)
+        if (lanes >> i & 1 && !give_spare(project, (mp_lane_id)i, now_ms))
+            return;
 }
 
 /* Segments to be synced, each with a reference. */
@@ -210,17 +208,23 @@ static void keep_rejected(mp_project *project) {
     mp_buf_free(&lines);
 }
 
-void mp_project_prepare(mp_project *project, int64_t now_ms) {
-    mp_settings *settings = mp_project_settings(project);
+/* What is done for the dead, by the project that adopts. */
+static void look_for_dead(mp_project *project, int64_t now_ms) {
     mp_project_lock(project);
-    bool adopts =
-        project->spool && project->adopts && now_ms >= project->adopt_ms;
+    bool adopts = project->adopts;
+    mp_settings *settings = mp_settings_retain(project->settings);
     mp_project_unlock(project);
-    if (adopts)
+    if (adopts && now_ms >= project->adopt_ms)
         adopt(project, settings, now_ms);
-    mp_project_bound(project, settings, now_ms);
-    give_spares(project, now_ms);
+    if (adopts)
+        mp_project_bound(project, settings, now_ms);
     mp_settings_release(settings);
+}
+
+void mp_project_prepare(mp_project *project, int64_t now_ms) {
+    if (project->spool)
+        look_for_dead(project, now_ms);
+    give_spares(project, now_ms);
 }
 
 /* True: some segments were spilled. There may be more, and what stands on disk
@@ -242,7 +246,7 @@ static int64_t next_due(mp_project *project, const mp_settings *settings,
     release_synced(project, &waiting, (bool[SYNCED]){false});
     if (waiting.n > 0)
         next_ms = project->sync_ms;
-    if (wants_spares(project))
+    if (lanes_without_spare(project) != 0)
         next_ms = mp_clock_earlier(
             next_ms, project->spare_ms > now_ms ? project->spare_ms : now_ms);
     if (project->store_ms > now_ms)

@@ -2,13 +2,10 @@
 #include "core/project/project_state.h"
 
 #include "core/os/clock.h"
-#include "core/os/syserr.h"
 #include "core/wire/request.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum {
     NO_MEMORY_MS = 1000, /* before a check is tried again */

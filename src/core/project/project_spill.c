@@ -175,20 +175,29 @@ static bool is_too_much(mp_project *project, const mp_settings *settings,
     return too_much;
 }
 
+uint32_t mp_project_evict_file(mp_project *project, mp_lane *lane,
+                               mp_batch_file *file) {
+    char message[MP_MESSAGE];
+    uint32_t count = file->count;
+    mp_project_lock(project);
+    mp_lane_evict(lane, file);
+    mp_wait_changed(&project->wait);
+    mp_project_unlock(project);
+    if (mp_spool_remove(file, message) != 0)
+        mp_project_report_disk(project, message);
+    mp_batch_file_free(file);
+    return count;
+}
+
 void mp_project_evict(mp_project *project, const mp_settings *settings,
                       int64_t now_ms) {
-    char message[MP_MESSAGE];
     while (is_too_much(project, settings, now_ms)) {
         mp_lane *lane = NULL;
         mp_batch_file *file = find_oldest(project, &lane);
+        uint32_t count = mp_project_evict_file(project, lane, file);
         mp_project_lock(project);
-        mp_lane_evict(lane, file);
-        report_evicted(project, file->count, now_ms);
-        mp_wait_changed(&project->wait);
+        report_evicted(project, count, now_ms);
         mp_project_unlock(project);
-        if (mp_spool_remove(file, message) != 0)
-            mp_project_report_disk(project, message);
-        mp_batch_file_free(file);
     }
 }
 

@@ -269,8 +269,26 @@ void mp_project_evict(mp_project *project, const mp_settings *settings,
 void mp_project_report_evicted(mp_project *project, mp_evictions *evictions,
                                mp_fate fate, int64_t now_ms);
 
+/* Between two looks at what dead processes left: soon at first, since one that
+ * this replaces may still be ending, then after 1, 3, 7 ... seconds. */
+enum {
+    MP_LOOK_SOON_MS = 1000,
+    MP_LOOK_LATE_MS = 60 * 1000
+};
+
+static inline int64_t mp_project_next_look(int64_t pause_ms) {
+    int64_t next_ms = 2 * pause_ms + MP_LOOK_SOON_MS;
+    return next_ms < MP_LOOK_LATE_MS ? next_ms : MP_LOOK_LATE_MS;
+}
+
+/* Evicts a batch that is on disk only, of that lane. Returns how many records
+ * that were. No lock held. */
+uint32_t mp_project_evict_file(mp_project *project, mp_lane *lane,
+                               mp_batch_file *file);
+
 /* When it is due: looks at what waits in other runs, and removes the oldest
- * batches of dead ones beyond spool_total_bytes. No lock held. */
+ * batches of dead ones beyond spool_total_bytes. The project adopts, and no
+ * lock is held. */
 void mp_project_bound(mp_project *project, const mp_settings *settings,
                       int64_t now_ms);
 

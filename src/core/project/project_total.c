@@ -5,10 +5,8 @@
 #include "core/spool/spool_total.h"
 
 enum {
-    PAUSE_MS = 60 * 1000, /* between two looks at all runs, at the most */
-    SOON_MS = 1000,       /* and at the least */
-    SHARE = 20            /* but so many times as long as the last one took, all
-                           * its calls: a million files take seconds */
+    SHARE = 20 /* the pause is so many times as long as the last look took, all
+                * its calls, at the least: a million files take seconds */
 };
 
 /* The oldest adopted batch that is on disk only, and in *lane whose it is;
@@ -33,18 +31,10 @@ static int64_t oldest_ms(void *user) {
 
 static uint64_t evict(void *user) {
     mp_project *project = user;
-    char message[MP_MESSAGE];
     mp_lane *lane = NULL;
     mp_batch_file *file = find_oldest(project, &lane);
     uint64_t bytes = file->bytes;
-    mp_project_lock(project);
-    mp_lane_evict(lane, file);
-    project->bound_evicted += file->count;
-    mp_wait_changed(&project->wait);
-    mp_project_unlock(project);
-    if (mp_spool_remove(file, message) != 0)
-        mp_project_report_disk(project, message);
-    mp_batch_file_free(file);
+    project->bound_evicted += mp_project_evict_file(project, lane, file);
     return bytes;
 }
 
@@ -70,11 +60,10 @@ static void plan_next(mp_project *project, const mp_bound *got,
         project->bound_ms = now_ms;
         return;
     }
-    /* Soon at first, as for adoption, and after what changed the sums. */
+    /* Soon after what changed the sums. */
     project->bound_pause_ms =
-        got->evicted ? SOON_MS : 2 * project->bound_pause_ms + SOON_MS;
-    if (project->bound_pause_ms > PAUSE_MS)
-        project->bound_pause_ms = PAUSE_MS;
+        got->evicted ? MP_LOOK_SOON_MS
+                     : mp_project_next_look(project->bound_pause_ms);
     int64_t pause_ms = project->bound_pause_ms;
     if (pause_ms < SHARE * spent_ms)
         pause_ms = SHARE * spent_ms;
@@ -88,10 +77,7 @@ void mp_project_bound(mp_project *project, const mp_settings *settings,
     mp_bound got;
     const mp_adopter adopter = {oldest_ms, evict, project};
     const mp_reporter reporter = {mp_project_report_once, project, NULL};
-    mp_project_lock(project);
-    bool due = project->spool && project->adopts && now_ms >= project->bound_ms;
-    mp_project_unlock(project);
-    if (!due)
+    if (now_ms < project->bound_ms)
         return;
     int64_t start_ms = mp_clock_mono_ms();
     if (mp_spool_bound(project->spool, settings->spool_total_bytes, &adopter,

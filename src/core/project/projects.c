@@ -6,8 +6,9 @@
 
 #include <stdlib.h>
 
-/* Order of locks: this one, those of the turns, the sender's first, a
- * project's; that of the hosts comes behind the turns. */
+/* Order of locks: this one, those of the turns, the sender's first, then that
+ * of project_fork.c and a project's; that of the hosts comes behind the turns.
+ */
 struct mp_projects {
     mp_lock lock;
     mp_table by_key; /* those with one directory have one hash */
@@ -62,6 +63,12 @@ unsigned mp_projects_mark(mp_projects *projects, mp_project *project) {
     return marked;
 }
 
+unsigned mp_projects_mark_records(mp_projects *projects, mp_project *project) {
+    mp_role role = mp_project_role(project);
+    mp_turns_mark(projects->turns[role], project);
+    return MP_THREAD(role);
+}
+
 /* ---- the list, with its lock held ---- */
 
 static mp_project *find(const mp_projects *projects, const mp_config *config,
@@ -114,17 +121,18 @@ static mp_project *find_adopter(const mp_projects *projects,
 }
 
 /* Of several projects with one directory the first that is open adopts; or one
- * that is closed, as at the end of a script, while it still has records. */
-static void choose_adopter(mp_projects *projects, mp_project *project) {
+ * that is closed, as at the end of a script, while it still has records.
+ * Returns as mp_projects_mark. */
+static unsigned choose_adopter(mp_projects *projects, mp_project *project) {
     if (!mp_project_on_disk(project))
-        return;
+        return 0;
     mp_project *adopter = find_adopter(projects, project);
     mp_project_adopts(project, project == adopter ||
                                    (!adopter && !mp_project_idle(project)));
     if (!adopter || adopter == project)
-        return;
+        return 0;
     mp_project_adopts(adopter, true);
-    mp_projects_mark(projects, adopter);
+    return mp_projects_mark(projects, adopter);
 }
 
 /* ---- life ---- */
@@ -141,8 +149,9 @@ static mp_project *get_or_add(mp_projects *projects, mp_config *config,
 }
 
 mp_project *mp_projects_open(mp_projects *projects, mp_config *config,
-                             mp_overrides *client) {
+                             mp_overrides *client, unsigned *threads) {
     mp_project *unused = NULL;
+    *threads = 0;
     mp_lock_take(&projects->lock);
     bool is_new;
     mp_project *project = get_or_add(projects, config, &is_new);
@@ -156,9 +165,9 @@ mp_project *mp_projects_open(mp_projects *projects, mp_config *config,
     if (project) {
         project->holders++;
         mp_project_retain(project);
-        choose_adopter(projects, project);
+        *threads = choose_adopter(projects, project);
         if (!is_new || mp_project_on_disk(project))
-            mp_projects_mark(projects, project);
+            *threads |= mp_projects_mark(projects, project);
     }
     mp_lock_give(&projects->lock);
     if (unused)
@@ -230,9 +239,9 @@ void mp_projects_finish(mp_projects *projects) {
 
 void mp_projects_before_fork(mp_projects *projects) {
     mp_lock_take(&projects->lock);
-    mp_project_begin_fork();
     for (int i = 0; i < MP_THREADS; i++)
         mp_turns_before_fork(projects->turns[i]);
+    mp_project_begin_fork();
     for (int i = 0; i < MP_THREADS; i++)
         mp_turns_hold_busy(projects->turns[i]);
     mp_hosts_before_fork(&projects->hosts);

@@ -18,12 +18,15 @@ mp_turns *mp_projects_turns(mp_projects *projects, mp_role role);
  * have to do something about it. The caller wakes these, which are returned. */
 unsigned mp_projects_mark(mp_projects *projects, mp_project *project);
 
+/* The same where records came, and nothing else. */
+unsigned mp_projects_mark_records(mp_projects *projects, mp_project *project);
+
 /* The project of this config, there already or new, with what this client
  * says of its settings in force and one holder more. Takes over the config
  * and, if it goes well, `client`. NULL: out of memory. Ensures: it gets a
- * turn, if there is anything to do. */
+ * turn, if there is anything to do; *threads: as mp_projects_mark. */
 mp_project *mp_projects_open(mp_projects *projects, mp_config *config,
-                             mp_overrides *client);
+                             mp_overrides *client, unsigned *threads);
 
 /* One holder less. Does not wait for the disk: a project with a spool is freed
  * by a later mp_projects_sweep, for which it gets a turn; and so does another
