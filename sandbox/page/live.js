@@ -103,7 +103,10 @@ function filter() {
 
 on("filters", "input", filter);
 on("filters", "submit", (event) => event.preventDefault());
-on("filters", "reset", () => setTimeout(filter));
+on("unfilter", "click", () => {
+  $("filters").reset();
+  filter();
+});
 
 // ---- the list: only the rows in sight are elements ----
 
@@ -178,10 +181,16 @@ function drawRow(element, index) {
   element.setAttribute("aria-selected", row === chosen);
 }
 
-function drawRows() {
+// Gives the list the height of all its rows. To be called before a scroll to
+// one of them: the browser scrolls no further than the list is high.
+function sizeRows() {
   rowHeight = parseFloat(getComputedStyle($("rows")).getPropertyValue("--row")) *
     parseFloat(getComputedStyle(document.documentElement).fontSize);
   $("rows").style.height = shown.length * rowHeight + "px";
+}
+
+function drawRows() {
+  sizeRows();
   if (following()) grid.scrollTop = grid.scrollHeight;
   const first = Math.max(0, Math.floor(grid.scrollTop / rowHeight) - 2);
   const count = Math.ceil(grid.clientHeight / rowHeight) + 5;
@@ -337,6 +346,7 @@ const MOVES = {
 function moveTo(index) {
   const at = Math.max(0, Math.min(index, shown.length - 1));
   choose(shown[at]);
+  sizeRows();
   const top = at * rowHeight;
   const height = grid.clientHeight - $("rows").offsetTop - rowHeight;
   grid.scrollTop = Math.min(top, Math.max(grid.scrollTop, top - height));

@@ -122,6 +122,20 @@ describe("the live view", () => {
     await until(async () => (await view.page.textContent("#shown")) === "All 64 rows", "all");
   });
 
+  test("goes to the last row though the list was not yet drawn as long as it is", async () => {
+    await post(view.sandbox, "/track", Array.from({ length: 200 }, (_, i) => event("Event " + i)));
+    await until(async () => (await view.names()).at(-1) === "Event 199", "the end");
+    await view.page.fill("[name=name]", "event 77");
+    await until(async () => (await view.names()).join() === "Event 77", "one of them");
+    // In one step, so that nothing is drawn in between.
+    await view.page.evaluate(() => {
+      document.getElementById("unfilter").click();
+      document.getElementById("grid").dispatchEvent(new KeyboardEvent("keydown", { key: "End" }));
+    });
+    await until(async () => (await view.names()).at(-1) === "Event 199", "the last row");
+    assert.strictEqual(await view.page.textContent("#chosen-name"), "Event 199");
+  });
+
   test("counts events per second", async () => {
     const rate = async () => Number(await view.page.textContent("#rate"));
     await until(async () => (await rate()) === 0, "silence", 8000);
