@@ -1,47 +1,9 @@
 /* What a project makes of a disk that fails: only what was read and is wrong is
  * set aside; what cannot be read comes later, behind the others. */
+#include "failing_reads.h"
 #include "project_helper.h"
 
 #include "core/os/thread.h"
-
-/* ---- files whose reading fails ---- */
-
-static mp_file_calls faulty;
-static const char *bad_name; /* part of it */
-static int bad_error;        /* 0: nothing fails */
-static bool fails_open;      /* else reading does */
-static bool is_bad[1024];    /* descriptors of such files */
-
-static int open_or_fail(int dir, const char *path, unsigned flags) {
-    bool bad = bad_error != 0 && strstr(path, bad_name) != NULL &&
-               !(flags & MP_FILE_WRITE);
-    if (bad && fails_open) {
-        errno = bad_error;
-        return -1;
-    }
-    int fd = mp_file_system.open(dir, path, flags);
-    if (fd >= 0 && fd < 1024)
-        is_bad[fd] = bad;
-    return fd;
-}
-
-static int64_t read_or_fail(int fd, void *bytes, size_t n) {
-    if (fd < 1024 && is_bad[fd]) {
-        errno = bad_error;
-        return -1;
-    }
-    return mp_file_system.read(fd, bytes, n);
-}
-
-static void let_fail(const char *name, int err, bool open) {
-    faulty = mp_file_system;
-    faulty.open = open_or_fail;
-    faulty.read = read_or_fail;
-    bad_name = name;
-    bad_error = err;
-    fails_open = open;
-    mp_file_use(&faulty);
-}
 
 /* ---- lives ---- */
 
@@ -85,18 +47,6 @@ CASE(half_a_second_of_errors_sets_nothing_aside) {
         close_project(project);
         leave();
     }
-}
-
-/* The name of the n-th sealed file, or a part of it that no other has. */
-static void find_file(int which, char name[MP_BATCH_FILE_NAME]) {
-    char command[256];
-    snprintf(command, sizeof command,
-             "find %s -name '*.json.gz' -printf '%%f\\n' | sort | sed -n %dp",
-             home, which);
-    FILE *pipe = popen(command, "r");
-    CHECK(fgets(name, MP_BATCH_FILE_NAME, pipe) != NULL);
-    name[strcspn(name, "\n")] = '\0';
-    pclose(pipe);
 }
 
 CASE(one_unreadable_file_does_not_stop_the_profiles) {
@@ -307,26 +257,10 @@ enum {
     MANY = 300 /* more than one look takes over */
 };
 
-/* Leaves a sealed batch for each. */
 static void leave_updates(mp_project *project, int n) {
-    char json[128], message[MP_MESSAGE];
     (void)n;
-    for (int i = 1; i <= MANY; i++) {
-        mp_segment *segment;
-        mp_batch_file *file;
-        snprintf(json, sizeof json,
-                 "{\"$token\":\"token\",\"$distinct_id\":\"u\",\"$set\":{"
-                 "\"n\":%d}}",
-                 i);
-        mp_record record = {.head = json, .head_len = strlen(json)};
-        CHECK(mp_spool_segment(project->spool, MP_LANE_PEOPLE, &segment,
-                               message) == 0);
-        mp_segment_add(segment, &record, project->base + (uint64_t)i);
-        CHECK(mp_spool_seal(project->spool, MP_LANE_PEOPLE, segment, NULL,
-                            mp_clock_wall_ms(), &file, message) == 0);
-        mp_segment_free(segment);
-        free(file);
-    }
+    for (int i = 1; i <= MANY; i++)
+        leave_sealed(project, MP_LANE_PEOPLE, i);
 }
 
 CASE(newer_updates_wait_for_all_that_was_left) {

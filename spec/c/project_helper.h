@@ -7,6 +7,7 @@
 #include "core/os/clock.h"
 #include "core/os/file.h"
 #include "core/project/project_state.h"
+#include "core/record/line.h"
 #include "remove_tree.h"
 #include "unit.h"
 
@@ -60,20 +61,54 @@ static inline void push_json(mp_project *project, mp_lane_id lane,
     CHECK(mp_project_push(project, lane, &record, 1, &wake) == MP_OK);
 }
 
-/* Accepts one record, number n. */
-static inline void push(mp_project *project, mp_lane_id lane, int n) {
-    char json[256];
+enum {
+    RECORD = 256
+};
+
+/* The JSON of record number n. */
+static inline void write_record(mp_lane_id lane, int n, char json[RECORD]) {
     if (mp_endpoints[lane].profiles)
-        snprintf(json, sizeof json,
+        snprintf(json, RECORD,
                  "{\"$token\":\"token\",\"$distinct_id\":\"u\",\"$set\":{\"n\":"
                  "%d}}",
                  n);
     else
-        snprintf(json, sizeof json,
+        snprintf(json, RECORD,
                  "{\"event\":\"E\",\"properties\":{\"token\":\"token\","
                  "\"$insert_id\":\"%d\"}}",
                  n);
+}
+
+/* Accepts one record, number n. */
+static inline void push(mp_project *project, mp_lane_id lane, int n) {
+    char json[RECORD];
+    write_record(lane, n, json);
     push_json(project, lane, json);
+}
+
+/* Leaves a sealed batch of this record, whose number within the project is n.
+ */
+static inline void leave_sealed_json(mp_project *project, mp_lane_id lane,
+                                     const char *json, int n) {
+    char message[MP_MESSAGE];
+    mp_segment *segment;
+    mp_batch_file *file;
+    mp_record record;
+    bool foreign;
+    CHECK(mp_line_read(json, strlen(json), &mp_endpoints[lane], NULL, &record,
+                       &foreign) == MP_OK);
+    CHECK(mp_spool_segment(project->spool, lane, &segment, message) == 0);
+    mp_segment_add(segment, &record, project->base + (uint64_t)n);
+    CHECK(mp_spool_seal(project->spool, lane, segment, NULL, mp_clock_wall_ms(),
+                        &file, message) == 0);
+    mp_segment_free(segment);
+    free(file);
+}
+
+static inline void leave_sealed(mp_project *project, mp_lane_id lane, int n) {
+    char json[RECORD];
+    write_record(lane, n, json);
+    leave_sealed_json(project, lane, json, n);
 }
 
 /* In a process that dies: whatever `life` does. */
@@ -93,6 +128,7 @@ enum {
     SENT = 4096
 };
 static int sent[SENT], sent_n;
+static int requests_n; /* that sent them */
 
 static inline void note_sent(const mp_batch *batch) {
     for (uint32_t i = 0; i < batch->count && sent_n < SENT; i++) {
@@ -140,6 +176,7 @@ static inline void send_all(mp_project *project, int64_t now_ms) {
                 mp_project_next_request(project, MP_HOST, now_ms, &next_ms))) {
         check_body((mp_flight *)request);
         note_sent(((mp_flight *)request)->batch);
+        requests_n++;
         mp_project_handle_reply(project, request, &reply, now_ms);
     }
     mp_project_maintain(project, now_ms);

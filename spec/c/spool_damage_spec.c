@@ -1,6 +1,6 @@
 #include "spool_helper.h"
 
-#include "core/spool/batch_file.h"
+#include "core/record/batch_file.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>

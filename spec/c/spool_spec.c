@@ -1,7 +1,7 @@
 #include "spool_helper.h"
 
 #include "core/base/gzip.h"
-#include "core/spool/batch_file.h"
+#include "core/record/batch_file.h"
 
 #include <sys/stat.h>
 #include <sys/wait.h>

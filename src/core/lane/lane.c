@@ -98,7 +98,10 @@ static void free_contents(mp_lane *lane, void (*drop)(mp_segment *)) {
     free_batches(lane->sent, drop);
     free_files(&lane->by_age);
     free_files(&lane->adopted_by_age);
-    free(lane->reading);
+    for (mp_batch_file *file = lane->reading, *next; file; file = next) {
+        next = file->next;
+        free(file);
+    }
     if (lane->writing)
         drop(lane->writing);
     for (mp_segment *s = lane->garbage, *next; s; s = next) {
@@ -282,87 +285,6 @@ bool mp_lane_empty(const mp_lane *lane) {
            !lane->by_age.root && !lane->adopted_by_age.root && !lane->reading &&
            !lane->writing && !queue->sealed &&
            (!queue->open || queue->open->count == 0);
-}
-
-/* Sequence numbers rise within a batch and within a segment, so mostly their
- * ends say it all: a flush asks this after every reply, with the lock held. */
-
-static uint64_t left_in_batches(const mp_batch *batch, uint64_t seq) {
-    uint64_t left = 0;
-    for (; batch; batch = batch->next) {
-        uint32_t n = batch->count;
-        while (n > 0 && mp_batch_entry(batch, n - 1)->seq > seq)
-            n = mp_batch_seq(batch) > seq ? 0 : n - 1;
-        left += n;
-    }
-    return left;
-}
-
-static uint64_t left_in_segments(const mp_segment *segment, uint64_t seq) {
-    uint64_t left = 0;
-    for (; segment; segment = segment->next) {
-        uint32_t n = segment->count;
-        while (n > 0 && segment->entries[n - 1].seq > seq)
-            n = segment->entries[0].seq > seq ? 0 : n - 1;
-        left += n;
-    }
-    return left;
-}
-
-/* The sequence numbers between the first and the last of a batch on disk are
- * not known: at most so many. */
-static uint64_t left_of_file(const mp_batch_file *file, uint64_t seq) {
-    if (!file || file->first > seq)
-        return 0;
-    uint64_t most = seq - file->first + 1;
-    return file->last > seq && most < file->count ? most : file->count;
-}
-
-static uint64_t left_on_disk(const mp_lane *lane, uint64_t seq) {
-    uint64_t left = mp_tree_weight(&lane->files, seq);
-    const mp_batch_file *last =
-        MP_TREE_THING(mp_tree_last(&lane->files, seq), mp_batch_file, order);
-    if (last)
-        left -= last->count - left_of_file(last, seq);
-    for (const mp_node *node = mp_tree_first(&lane->later); node;
-         node = mp_tree_next(node))
-        left += left_of_file(MP_TREE_THING(node, mp_batch_file, order), seq);
-    return left + left_of_file(lane->reading, seq);
-}
-
-uint64_t mp_lane_left(const mp_lane *lane, uint64_t seq) {
-    return left_on_disk(lane, seq) + left_in_segments(lane->writing, seq) +
-           left_in_batches(lane->ready, seq) +
-           left_in_batches(lane->deferred, seq) +
-           left_in_batches(lane->sent, seq) +
-           left_in_segments(lane->queue.sealed, seq) +
-           left_in_segments(lane->queue.open, seq);
-}
-
-static int64_t oldest_batch(const mp_batch *batch) {
-    int64_t oldest = INT64_MAX;
-    for (; batch; batch = batch->next)
-        oldest = mp_clock_earlier(oldest, batch->segment->born_ms);
-    return oldest;
-}
-
-int64_t mp_lane_oldest(const mp_lane *lane) {
-    const mp_segment *open = lane->queue.open;
-    const mp_batch_file *file = mp_lane_oldest_file(lane);
-    int64_t candidates[] = {
-        oldest_batch(lane->ready),
-        oldest_batch(lane->deferred),
-        oldest_batch(lane->sent),
-        lane->queue.sealed ? lane->queue.sealed->born_ms : INT64_MAX,
-        open && open->count > 0 ? open->born_ms : INT64_MAX,
-        file ? file->last_ms : INT64_MAX,
-        lane->reading ? lane->reading->last_ms : INT64_MAX,
-        lane->writing ? lane->writing->born_ms : INT64_MAX,
-    };
-    int64_t oldest = INT64_MAX;
-    for (size_t i = 0; i < sizeof candidates / sizeof *candidates; i++)
-        oldest = mp_clock_earlier(oldest, candidates[i]);
-    return oldest;
 }
 
 bool mp_lane_wants_spare(const mp_lane *lane) {

@@ -12,8 +12,8 @@
 #include "core/lane/fate.h"
 #include "core/lane/report.h"
 #include "core/record/batch.h"
+#include "core/record/batch_file.h"
 #include "core/record/queue.h"
-#include "core/spool/batch_file.h"
 #include "core/wire/response.h"
 
 typedef struct mp_lane mp_lane;
@@ -104,14 +104,27 @@ void mp_lane_adopt(mp_lane *lane, mp_batch_file *file);
 void mp_lane_add_file(mp_lane *lane, mp_batch_file *file);
 
 /* The batch that must be read before mp_lane_next, which has just returned
- * NULL, can go on; NULL: none. It still counts as the lane's; one of the next
- * four must follow. */
+ * NULL, can go on; NULL: none. It still counts as the lane's; mp_lane_restore,
+ * mp_lane_put_back, mp_lane_put_off or mp_lane_lose must follow. */
 mp_batch_file *mp_lane_wanted(mp_lane *lane);
 
-/* It was read: takes over the segment. `in_doubt` and `bytes`: of the batch.
- * False: out of memory, and nothing changed. */
+/* Of small batches, as of many short processes, several share a request.
+ *
+ * The next one to be read into the segment, that of what was wanted; NULL:
+ * none. It is wanted too from then on. mp_lane_joins says whether, once read,
+ * its records may go into the segment, by mp_segment_join; else
+ * mp_lane_unwanted must follow: it keeps its place. */
+mp_batch_file *mp_lane_wanted_too(mp_lane *lane, const mp_settings *settings,
+                                  const mp_segment *segment, int64_t now_ms);
+bool mp_lane_joins(const mp_lane *lane, const mp_settings *settings,
+                   const mp_segment *segment, const mp_segment *other,
+                   int64_t now_ms);
+void mp_lane_unwanted(mp_lane *lane, mp_batch_file *file);
+
+/* What is wanted was read: takes over the segment. False: out of memory, and
+ * nothing changed. */
 bool mp_lane_restore(mp_lane *lane, const mp_settings *settings,
-                     mp_segment *segment, mp_in_doubt in_doubt, uint64_t bytes);
+                     mp_segment *segment);
 
 /* Nothing can be read now: nothing is sent before `until_ms`. */
 void mp_lane_put_back(mp_lane *lane, int64_t until_ms);

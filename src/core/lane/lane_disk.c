@@ -28,7 +28,7 @@ static mp_tree *ages_of(mp_lane *lane, const mp_batch_file *file) {
     return file->users ? &lane->adopted_by_age : &lane->by_age;
 }
 
-static void keep_file(mp_lane *lane, mp_batch_file *file) {
+void mp_lane_keep_file(mp_lane *lane, mp_batch_file *file) {
     file->age.key = age_key(file->last_ms);
     file->order.key = file->first;
     file->order.weight = file->count;
@@ -37,12 +37,12 @@ static void keep_file(mp_lane *lane, mp_batch_file *file) {
 }
 
 void mp_lane_add_file(mp_lane *lane, mp_batch_file *file) {
-    keep_file(lane, file);
+    mp_lane_keep_file(lane, file);
     lane->stats->spooled += file->count;
     lane->stats->spooled_bytes += file->bytes;
 }
 
-static void take_file(mp_lane *lane, mp_batch_file *file) {
+void mp_lane_take_file(mp_lane *lane, mp_batch_file *file) {
     mp_tree_remove(ages_of(lane, file), &file->age);
     mp_tree_remove(file->later ? &lane->later : &lane->files, &file->order);
     file->later = false;
@@ -103,9 +103,11 @@ mp_batch_file *mp_lane_wanted(mp_lane *lane) {
     if (!lane->wants_disk)
         return NULL;
     lane->wants_disk = false;
-    lane->reading = mp_lane_first_file(lane);
-    take_file(lane, lane->reading);
-    return lane->reading;
+    mp_batch_file *file = mp_lane_first_file(lane);
+    mp_lane_take_file(lane, file);
+    file->next = NULL;
+    lane->reading = file;
+    return file;
 }
 
 /* A process that died sent these and may not be sent twice. */
@@ -121,24 +123,24 @@ static void resolve_in_doubt(mp_lane *lane, const mp_settings *settings,
 }
 
 bool mp_lane_restore(mp_lane *lane, const mp_settings *settings,
-                     mp_segment *segment, mp_in_doubt in_doubt,
-                     uint64_t bytes) {
+                     mp_segment *segment) {
     mp_batch *batch = mp_batch_new(segment), *part = NULL;
+    mp_batch_file *first = lane->reading;
     if (!batch)
         return false;
-    uint32_t foreign = lane->reading->count - segment->count;
-    batch->sends = lane->reading->sends;
-    batch->server_errors = lane->reading->server_errors;
-    lane->reading->failures = 0;
-    if (segment->adopted && in_doubt == MP_IN_DOUBT_NON_IDEMPOTENT &&
+    batch->sends = first->sends;
+    batch->server_errors = first->server_errors;
+    first->failures = 0;
+    if (segment->adopted && first->in_doubt == MP_IN_DOUBT_NON_IDEMPOTENT &&
         !mp_batch_part_non_idempotent(&batch, &part)) {
         mp_segment_retain(segment); /* the caller's, which the batch has */
         mp_batch_free(batch);
         return false;
     }
     lane->reading = NULL;
-    lane->stats->spooled -= segment->count + foreign;
-    lane->stats->spooled_bytes -= bytes;
+    uint32_t foreign = mp_lane_count_files(first) - segment->count;
+    for (const mp_batch_file *file = first; file; file = file->next)
+        count_out(lane, file);
     if (foreign > 0)
         mp_lane_end_unread(lane, MP_FATE_QUARANTINED, foreign);
     lane->stats->queued += segment->count;
@@ -153,7 +155,8 @@ bool mp_lane_restore(mp_lane *lane, const mp_settings *settings,
 void mp_lane_put_back(mp_lane *lane, int64_t until_ms) {
     mp_batch_file *file = lane->reading;
     lane->reading = NULL;
-    keep_file(lane, file);
+    for (; file; file = file->next)
+        mp_lane_keep_file(lane, file);
     mp_lane_back_off(lane, until_ms);
 }
 
@@ -185,8 +188,8 @@ void mp_lane_bring_back(mp_lane *lane, int64_t now_ms, int64_t *next_ms) {
             *next_ms = (int64_t)node->key;
             return;
         }
-        take_file(lane, file);
-        keep_file(lane, file);
+        mp_lane_take_file(lane, file);
+        mp_lane_keep_file(lane, file);
     }
     *next_ms = INT64_MAX;
 }
@@ -218,91 +221,6 @@ void mp_lane_spilled(mp_lane *lane, mp_batch_file *file) {
         mp_lane_retire(lane, segment);
 }
 
-/* The last of a list that its file could bring back. What once was said of a
- * single batch must not be said again, nor its own pause forgotten. */
-static mp_batch *find_whole(mp_batch *list) {
-    mp_batch *last = NULL;
-    for (mp_batch *b = list; b; b = b->next)
-        if (b->segment->place.sealed && b->segment->refs == 1 &&
-            !b->bisection && b->count == b->segment->place.sealed->count &&
-            !b->reported_deferred)
-            last = b;
-    return last;
-}
-
-/* Adds up those parts of a segment that its file could bring back. */
-static void count_parts(const mp_batch *list, const mp_segment *segment,
-                        uint32_t *parts, uint32_t *records) {
-    for (; list; list = list->next) {
-        if (list->segment != segment || list->bisection ||
-            list->reported_deferred)
-            continue;
-        *parts += 1;
-        *records += list->count;
-    }
-}
-
-static bool waits_in_parts(const mp_lane *lane, const mp_segment *segment) {
-    uint32_t parts = 0, records = 0;
-    count_parts(lane->ready, segment, &parts, &records);
-    count_parts(lane->deferred, segment, &parts, &records);
-    return segment->place.sealed && parts > 1 && parts == segment->refs &&
-           records == segment->count;
-}
-
-/* Joins to *whole all parts of its segment that are in the list. False: out of
- * memory. */
-static bool join_parts(mp_lane *lane, mp_batch **list, mp_batch **whole) {
-    for (mp_batch *b = *list, *next; b; b = next) {
-        next = b->next;
-        if (b->segment != (*whole)->segment)
-            continue;
-        mp_lane_take_out(lane, list, b);
-        if (!mp_batch_join(whole, b)) {
-            mp_lane_insert(lane, list, b);
-            return false;
-        }
-    }
-    return true;
-}
-
-/* Makes one batch of the parts into which probes cut a segment, so that its
- * file can stand for it. */
-static void join_one(mp_lane *lane) {
-    mp_batch *b = lane->deferred;
-    while (b && !waits_in_parts(lane, b->segment))
-        b = b->next;
-    if (!b)
-        return;
-    mp_lane_take_out(lane, &lane->deferred, b);
-    if (join_parts(lane, &lane->ready, &b))
-        join_parts(lane, &lane->deferred, &b);
-    mp_lane_insert(lane, &lane->deferred, b);
-}
-
-bool mp_lane_unload(mp_lane *lane) {
-    mp_batch *last = find_whole(lane->ready);
-    mp_batch **list = last ? &lane->ready : &lane->deferred;
-    if (!last)
-        last = find_whole(lane->deferred);
-    if (!last) {
-        join_one(lane);
-        last = find_whole(lane->deferred);
-    }
-    if (!last)
-        return false;
-    mp_lane_take_out(lane, list, last);
-    mp_batch_file *file = last->segment->place.sealed;
-    last->segment->place.sealed = NULL;
-    /* Or what always draws a 5xx would never be halved. */
-    file->sends = last->sends;
-    file->server_errors = last->server_errors;
-    lane->stats->queued -= last->count;
-    mp_lane_retire(lane, mp_batch_free(last));
-    mp_lane_add_file(lane, file);
-    return true;
-}
-
 void mp_lane_seal(mp_lane *lane) {
     mp_queue_seal(&lane->queue);
 }
@@ -324,7 +242,7 @@ mp_batch_file *mp_lane_oldest_adopted(const mp_lane *lane) {
 }
 
 void mp_lane_evict(mp_lane *lane, mp_batch_file *oldest) {
-    take_file(lane, oldest);
+    mp_lane_take_file(lane, oldest);
     count_out(lane, oldest);
     mp_fate_count(MP_FATE_EVICTED, lane->stats, oldest->count);
 }

@@ -61,7 +61,7 @@ struct mp_lane {
     mp_tree later;    /* those that could not be read: by when to try again */
     mp_tree by_age;   /* all of both, but for: */
     mp_tree adopted_by_age; /* those in adopted runs */
-    mp_batch_file *reading;
+    mp_batch_file *reading; /* a list, as mp_place's `sealed` */
     mp_segment *writing;
     uint64_t adopted; /* records so far */
 };
@@ -85,6 +85,14 @@ void mp_lane_unlink(mp_batch **list, mp_batch *batch);
  * be read since memory holds nothing that may travel. */
 bool mp_lane_disk_first(const mp_lane *lane);
 bool mp_lane_disk_next(const mp_lane *lane);
+
+/* The lane owns it no longer: it is in none of the trees. */
+void mp_lane_take_file(mp_lane *lane, mp_batch_file *file);
+/* The opposite. */
+void mp_lane_keep_file(mp_lane *lane, mp_batch_file *file);
+
+/* How many records the files of a list have. */
+uint32_t mp_lane_count_files(const mp_batch_file *list);
 
 /* True if some on disk, which nobody read yet, may come before that record. */
 bool mp_lane_is_disk_before(const mp_lane *lane, uint64_t seq);

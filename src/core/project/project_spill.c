@@ -252,6 +252,44 @@ static bool is_expired(const mp_batch_file *file, const mp_settings *settings,
            file->last_ms <= now_ms - settings->max_age_ms;
 }
 
+static int load(mp_project *project, mp_batch_file *file, mp_segment **out,
+                char message[MP_MESSAGE]) {
+    int err = mp_spool_load(project->spool, file, out, message);
+    if (err != 0)
+        return err;
+    (*out)->born_ms = (*out)->last_ms = file->last_ms;
+    mp_segment_shift_times(*out, file->wall_ms - file->last_ms);
+    return 0;
+}
+
+/* Reads what may share a request with the records of the segment. A batch that
+ * cannot be read now says so when it is the first one. */
+static void gather(mp_project *project, mp_lane *lane, mp_segment *segment,
+                   const mp_settings *settings, int64_t now_ms) {
+    char message[MP_MESSAGE];
+    bool joins = true;
+    while (joins) {
+        mp_segment *other = NULL;
+        mp_project_lock(project);
+        mp_batch_file *file =
+            mp_lane_wanted_too(lane, settings, segment, now_ms);
+        mp_project_unlock(project);
+        if (!file)
+            return;
+        int err = load(project, file, &other, message);
+        mp_project_lock(project);
+        joins =
+            err == 0 && mp_lane_joins(lane, settings, segment, other, now_ms);
+        if (joins)
+            mp_segment_join(segment, other);
+        else
+            mp_lane_unwanted(lane, file);
+        mp_project_unlock(project);
+        if (other)
+            mp_spool_forget(other);
+    }
+}
+
 void mp_project_fetch(mp_project *project, mp_lane_id id, mp_batch_file *file,
                       const mp_settings *settings, int64_t now_ms) {
     char message[MP_MESSAGE];
@@ -263,27 +301,19 @@ void mp_project_fetch(mp_project *project, mp_lane_id id, mp_batch_file *file,
         lose(project, lane, file, MP_FATE_EXPIRED);
         return;
     }
-    mp_in_doubt in_doubt = file->in_doubt;
-    uint64_t bytes = file->bytes;
-    int64_t last_ms = file->last_ms, ahead_ms = file->wall_ms - last_ms;
-    uint32_t count = file->count;
-    int err = mp_spool_load(project->spool, file, &segment, message);
+    int err = load(project, file, &segment, message);
     if (is_proof(err)) {
         give_up(project, lane, file, err, message);
         return;
     }
-    if (err != 0) {
+    bool cut = err == 0 && segment->count < file->count;
+    if (err != 0 || cut)
         mp_project_report_disk(project, message);
-    } else {
-        segment->born_ms = segment->last_ms = last_ms;
-        mp_segment_shift_times(segment, ahead_ms);
-        if (segment->count < count)
-            mp_project_report_disk(project, message);
-    }
+    if (err == 0)
+        gather(project, lane, segment, settings, now_ms);
     mp_project_lock(project);
-    bool restored =
-        err == 0 && mp_lane_restore(lane, settings, segment, in_doubt, bytes);
-    project->stats.quarantined += restored && segment->count < count;
+    bool restored = err == 0 && mp_lane_restore(lane, settings, segment);
+    project->stats.quarantined += restored && cut;
     mp_project_unlock(project);
     if (!restored)
         put_off(project, lane, err, now_ms);

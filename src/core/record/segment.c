@@ -70,6 +70,15 @@ void mp_segment_reset(mp_segment *segment) {
     mp_buf_free(&segment->gzip);
 }
 
+/* What runs they are in is not counted any more. */
+static void free_files(mp_segment *segment) {
+    for (mp_batch_file *file = segment->place.sealed, *next; file;
+         file = next) {
+        next = file->next;
+        free(file);
+    }
+}
+
 void mp_segment_free(mp_segment *segment) {
     if (!segment)
         return;
@@ -78,7 +87,7 @@ void mp_segment_free(mp_segment *segment) {
     else if (!segment->small)
         mp_pages_free(segment->data, MP_SEGMENT_BYTES);
     mp_file_close(segment->place.fd);
-    free(segment->place.sealed);
+    free_files(segment);
     mp_buf_free(&segment->gzip);
     free(segment);
 }
@@ -87,7 +96,7 @@ void mp_segment_free(mp_segment *segment) {
 void mp_segment_abandon(mp_segment *segment) {
     if (!segment)
         return;
-    free(segment->place.sealed);
+    free_files(segment);
     mp_buf_free(&segment->gzip);
     free(segment);
 }
@@ -172,4 +181,23 @@ const mp_entry *mp_segment_copy(mp_segment *segment, const mp_segment *from,
            mp_entry_bytes(entry));
     segment->used += mp_entry_bytes(entry);
     return copy;
+}
+
+void mp_segment_join(mp_segment *segment, const mp_segment *other) {
+    for (uint32_t i = 0; i < other->count; i++)
+        mp_segment_copy(segment, other, &other->entries[i]);
+    if (other->oldest_ms < segment->oldest_ms)
+        segment->oldest_ms = other->oldest_ms;
+    if (other->born_ms < segment->born_ms)
+        segment->born_ms = other->born_ms;
+    if (other->last_ms > segment->last_ms)
+        segment->last_ms = other->last_ms;
+    mp_buf_free(&segment->gzip);
+}
+
+bool mp_segment_has_kind(const mp_segment *segment, mp_kind kind) {
+    for (uint32_t i = 0; i < segment->count; i++)
+        if (segment->entries[i].kind == kind)
+            return true;
+    return false;
 }

@@ -10,7 +10,7 @@
 #define MP_SEGMENT_H
 
 #include "core/base/buf.h"
-#include "core/record/endpoint.h"
+#include "core/record/batch_file.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -65,8 +65,10 @@ typedef struct mp_place {
     bool named;        /* the open one's name is on the disk for sure */
     bool torn;         /* some record could not be written to the open one's
                         * file, or synced; guarded by the project's lock */
-    /* The file of the sealed one, the segment's; NULL: it is not sealed. */
-    struct mp_batch_file *_Atomic sealed;
+    /* The files of the sealed one, the segment's: a list by rising sequence
+     * number, of more than one after mp_segment_join; NULL: it is not sealed.
+     */
+    mp_batch_file *_Atomic sealed;
 } mp_place;
 
 /* True if every record is in a file. The project's lock is held. */
@@ -145,6 +147,14 @@ mp_segment *mp_segment_small(const mp_segment *from, uint32_t count,
                              size_t bytes);
 const mp_entry *mp_segment_copy(mp_segment *segment, const mp_segment *from,
                                 const mp_entry *entry);
+
+/* Copies all records of `other`, which come after those of the segment, to its
+ * end. They fit; both were read back from the disk, and their times are of one
+ * clock. */
+void mp_segment_join(mp_segment *segment, const mp_segment *other);
+
+/* True if some record is of that kind. */
+bool mp_segment_has_kind(const mp_segment *segment, mp_kind kind);
 
 void mp_segment_retain(mp_segment *segment);
 /* Gives up a reference; true when it was the last: the caller then owns the

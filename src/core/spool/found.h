@@ -4,7 +4,7 @@
 #ifndef MP_FOUND_H
 #define MP_FOUND_H
 
-#include "core/spool/batch_file.h"
+#include "core/record/batch_file.h"
 #include "core/spool/held.h"
 
 #include <stddef.h>

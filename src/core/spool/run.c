@@ -5,7 +5,7 @@
 #include "core/os/locker.h"
 #include "core/os/random.h"
 #include "core/os/syserr.h"
-#include "core/spool/batch_file.h"
+#include "core/record/batch_file.h"
 
 #include <errno.h>
 #include <stdio.h>

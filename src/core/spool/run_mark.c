@@ -1,6 +1,6 @@
 /* The marks of adopted runs with records whose order matters. */
 #include "core/os/file.h"
-#include "core/spool/batch_file.h"
+#include "core/record/batch_file.h"
 #include "core/spool/run.h"
 
 #include <errno.h>

@@ -10,8 +10,8 @@
 
 #include "core/base/buf.h"
 #include "core/config/config.h"
+#include "core/record/batch_file.h"
 #include "core/record/segment.h"
-#include "core/spool/batch_file.h"
 #include "core/spool/run.h"
 
 typedef struct mp_spool mp_spool;
@@ -85,12 +85,12 @@ int mp_spool_mark_start(mp_segment *segment, mp_in_doubt in_doubt, bool synced,
 int mp_spool_mark_end(mp_segment *segment, mp_in_doubt in_doubt,
                       char message[MP_MESSAGE]);
 
-/* Reads a batch back into a segment with the sequence numbers that the batch
- * says. The batch is the segment's then, unless it still was the file of an
- * open segment. EBADMSG: the file is damaged, or nothing in it is this
- * project's. The segment has fewer records than the batch if others were in it
- * that name another project's token; those are in a file *.bad then, which
- * `message` names. */
+/* Reads a batch, which is in no list, back into a segment with the sequence
+ * numbers that the batch says. The batch is the segment's then, unless it still
+ * was the file of an open segment. EBADMSG: the file is damaged, or nothing in
+ * it is this project's. The segment has fewer records than the batch if others
+ * were in it that name another project's token; those are in a file *.bad then,
+ * which `message` names. */
 int mp_spool_load(const mp_spool *spool, mp_batch_file *file, mp_segment **out,
                   char message[MP_MESSAGE]);
 

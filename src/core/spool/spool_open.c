@@ -204,13 +204,17 @@ static int discard_open(mp_segment *segment, char message[MP_MESSAGE]) {
 
 int mp_spool_discard(mp_segment *segment, char message[MP_MESSAGE]) {
     int err = discard_open(segment, message);
-    mp_batch_file *sealed = segment->place.sealed;
+    mp_batch_file *files = segment->place.sealed;
     segment->place.sealed = NULL;
-    if (!sealed)
-        return err;
-    int other = mp_spool_remove(sealed, message);
-    mp_batch_file_free(sealed);
-    return err != 0 ? err : other;
+    for (const mp_batch_file *file = files; file; file = file->next) {
+        char own[MP_MESSAGE];
+        int other = mp_spool_remove(file, own);
+        if (err == 0 && other != 0)
+            memcpy(message, own, MP_MESSAGE);
+        err = err != 0 ? err : other;
+    }
+    mp_batch_file_free_all(&files);
+    return err;
 }
 
 void mp_spool_forget(mp_segment *segment) {

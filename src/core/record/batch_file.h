@@ -26,7 +26,8 @@ typedef enum mp_in_doubt {
 } mp_in_doubt;
 
 /* A sealed batch on disk. It has one owner at a time: the lane, a segment, or
- * the function that moves it between them. */
+ * the function that moves it between them. Those that are read together are one
+ * list, the lane's and then the segment's. */
 typedef struct mp_batch_file mp_batch_file;
 struct mp_batch_file {
     mp_batch_file *next; /* for its owner's list */

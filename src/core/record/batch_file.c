@@ -1,4 +1,4 @@
-#include "core/spool/batch_file.h"
+#include "core/record/batch_file.h"
 
 #include <errno.h>
 #include <inttypes.h>

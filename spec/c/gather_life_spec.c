@@ -1,0 +1,247 @@
+/* Batches that were read together, after that: their marks, their memory, their
+ * age. */
+#include "failing.h"
+#include "gather_helper.h"
+
+/* ---- marks ---- */
+
+/* Of the file names: how many are in doubt. */
+static int in_doubt(void) {
+    return count_found("*-1-2-*.json.gz");
+}
+
+static mp_request *send_one(mp_project *project, int64_t now_ms) {
+    int64_t next_ms;
+    mp_project_prepare(project, now_ms);
+    return mp_project_next_request(project, MP_HOST, now_ms, &next_ms);
+}
+
+static void die_sending(mp_project *project, int n) {
+    own_settings(project)->report_ambiguous = n == 0;
+    CHECK(send_one(project, mp_clock_mono_ms()) != NULL);
+}
+
+CASE(all_files_of_a_request_are_in_doubt_while_it_is_under_way) {
+    begin();
+    leave_all(leave_increment, 1, 5);
+    mp_project *project = open_project();
+    int64_t now_ms = mp_clock_mono_ms();
+    mp_request *request = send_one(project, now_ms);
+    CHECK(((mp_flight *)request)->batch->count == 5 && in_doubt() == 5);
+    mp_reply reply = {.status = 429}; /* it says that nothing was taken */
+    mp_project_handle_reply(project, request, &reply, now_ms);
+    CHECK(in_doubt() == 0 && count_found("*.json.gz") == 5);
+    CHECK(stats_of(project).queued == 5);
+    end(project);
+}
+
+CASE(what_died_in_doubt_is_sent_again_or_reported_by_each_file) {
+    begin();
+    leave_all(leave_increment, 1, 5);
+    die_after(die_sending, 1);
+    CHECK(in_doubt() == 5);
+    leave_all(leave_increment, 6, 9);
+    mp_project *project = open_project();
+    deliver(project, 4);
+    mp_stats stats = stats_of(project);
+    CHECK(stats.delivered == 9 && stats.ambiguous == 5);
+    CHECK(requests_n == 6); /* what is in doubt travels by itself */
+    end(project);
+}
+
+/* With "report", only what was under way is uncertain. */
+CASE(with_report_increments_of_several_files_travel_apart) {
+    begin();
+    leave_all(leave_increment, 1, 3);
+    die_after(die_sending, 0);
+    CHECK(in_doubt() == 1);
+    leave_all(leave_update, 4, 8);
+    mp_project *project = open_project();
+    own_settings(project)->report_ambiguous = true;
+    deliver(project, 4);
+    mp_stats stats = stats_of(project);
+    CHECK(stats.delivered == 7 && stats.rejected == 1);
+    CHECK(requests_n == 3); /* two of one increment, one of five updates */
+    end(project);
+}
+
+CASE(with_report_no_more_is_in_doubt_than_is_under_way) {
+    for (int i = 0; i < 2; i++) {
+        begin();
+        die_after(i == 0 ? leave_increment : leave_update, 1);
+        die_after(i == 0 ? leave_update : leave_increment, 2);
+        mp_project *project = open_project();
+        own_settings(project)->report_ambiguous = true;
+        int64_t now_ms = mp_clock_mono_ms();
+        mp_request *request = send_one(project, now_ms);
+        CHECK(((mp_flight *)request)->batch->segment->count == 1);
+        CHECK(in_doubt() == 1 - i);
+        mp_project_fail_request(project, request, now_ms);
+        end(project);
+    }
+}
+
+/* ---- memory ---- */
+
+CASE(memory_is_given_back_and_the_files_stand_for_it) {
+    begin();
+    leave_all(leave_update, 1, 5);
+    mp_project *project = open_project();
+    int64_t now_ms = mp_clock_mono_ms();
+    mp_request *request = send_one(project, now_ms);
+    mp_reply reply = {.status = 503};
+    mp_project_handle_reply(project, request, &reply, now_ms);
+    mp_stats stats = stats_of(project);
+    CHECK(stats.queued == 5 && stats.spooled == 0);
+    mp_project_lock(project);
+    CHECK(mp_lane_unload(project->lanes[MP_LANE_PEOPLE]));
+    CHECK(mp_lane_left(project->lanes[MP_LANE_PEOPLE], UINT64_MAX) == 5);
+    mp_project_unlock(project);
+    stats = stats_of(project);
+    CHECK(stats.queued == 0 && stats.spooled == 5);
+    mp_project_free_segments(project, mp_project_garbage(project));
+    CHECK(count_found("*.json.gz") == 5);
+    for (int i = 0; i < 100; i++)
+        send_all(project, now_ms + 1000 * i);
+    CHECK(stats_of(project).delivered == 5 && rises());
+    CHECK(requests_n == 5); /* each may be what draws the 503 */
+    CHECK(count_found("*.json.gz") == 0);
+    end(project);
+}
+
+static mp_project *failing_project;
+
+static void fetch_with_failures(int64_t now_ms) {
+    int64_t next_ms;
+    mp_request *request =
+        mp_project_next_request(failing_project, MP_HOST, now_ms, &next_ms);
+    long failed = failing_in;
+    failing_in = FAILING_NONE;
+    if (request) {
+        static const char ok[] = "{\"status\":1,\"error\":null}";
+        mp_reply reply = {.status = 200, .body = ok, .len = sizeof ok - 1};
+        note_sent(((mp_flight *)request)->batch);
+        mp_project_handle_reply(failing_project, request, &reply, now_ms);
+    }
+    failing_in = (int)failed;
+}
+
+/* Each allocation on the way from the files to the request fails once. */
+CASE(out_of_memory_nothing_is_lost) {
+    bool failed = true;
+    long first = 1;
+    for (; failed && first < 1000; first++) {
+        begin();
+        die_after(leave_update, 1);
+        die_after(leave_update, 2);
+        die_after(leave_update, 3);
+        failing_project = open_project();
+        int64_t now_ms = mp_clock_mono_ms();
+        mp_project_prepare(failing_project, now_ms);
+        failing_arm(FAILING_OWN, first, 1);
+        fetch_with_failures(now_ms);
+        failed = failing_disarm();
+        stats_of(failing_project); /* the balance */
+        for (int i = 1; i < 10; i++)
+            send_all(failing_project, now_ms + 1000 * i);
+        CHECK(stats_of(failing_project).delivered == 3);
+        CHECK(sent_n == 3 && rises());
+        end(failing_project);
+    }
+    CHECK(first > 10 && first < 1000);
+}
+
+/* ---- age ---- */
+
+/* Gives the four batches that were left these ages. */
+static void age(mp_project *project, const int *minutes, int64_t now_ms) {
+    mp_lane *lane = project->lanes[MP_LANE_EVENTS];
+    int n = 0;
+    for (mp_node *node = mp_tree_first(&lane->files); node;
+         node = mp_tree_next(node)) {
+        mp_batch_file *file = MP_TREE_THING(node, mp_batch_file, order);
+        file->last_ms = now_ms - minutes[n++] * 60000;
+    }
+    CHECK(n == 4);
+}
+
+/* max_age is judged by the youngest of a segment. */
+CASE(batches_of_different_ages_travel_apart) {
+    static const int minutes[2][4] = {{490, 450, 120, 60}, {60, 120, 450, 490}};
+    for (int i = 0; i < 2; i++) {
+        begin();
+        leave_all(leave_event, 1, 4);
+        mp_project *project = open_project();
+        int64_t now_ms = mp_clock_mono_ms();
+        own_settings(project)->max_age_ms = 480 * 60000;
+        mp_project_prepare(project, now_ms);
+        age(project, minutes[i], now_ms);
+        send_all(project, now_ms);
+        mp_stats stats = stats_of(project);
+        CHECK(stats.delivered == 3 && stats.dropped_expired == 1);
+        CHECK(requests_n == 2);
+        end(project);
+    }
+}
+
+/* ---- parts ---- */
+
+static mp_segment *make_segment(const char *name, int64_t time_ms,
+                                int64_t last_ms) {
+    mp_record record = {.head = name, .head_len = 5, .time_ms = time_ms};
+    mp_segment *segment = mp_segment_new();
+    mp_segment_add(segment, &record, (uint64_t)last_ms);
+    segment->born_ms = segment->last_ms = last_ms;
+    return segment;
+}
+
+CASE(a_segment_that_is_joined_has_the_ages_of_all) {
+    mp_segment *a = make_segment("\"one\"", 2000, 300),
+               *b = make_segment("\"two\"", 1000, 400),
+               *c = make_segment("\"six\"", 3000, 200);
+    mp_segment_join(a, b);
+    mp_segment_join(a, c);
+    CHECK(a->count == 3 && a->used == 21);
+    CHECK(memcmp(a->data, "\"one\",\n\"two\",\n\"six\",\n", 21) == 0);
+    CHECK(a->oldest_ms == 1000 && a->born_ms == 200 && a->last_ms == 400);
+    CHECK(a->entries[1].seq == 400 && a->entries[1].time_ms == 1000);
+    CHECK(a->entries[2].offset == 14 && a->entries[2].length == 5);
+    mp_segment_free(a);
+    mp_segment_free(b);
+    mp_segment_free(c);
+}
+
+/* Somebody may ask while the files are read. */
+CASE(what_is_being_read_counts_as_the_lanes) {
+    begin();
+    die_after(leave_many, 3);
+    mp_project *project = open_project();
+    int64_t now_ms = mp_clock_mono_ms(), next_ms;
+    mp_project_prepare(project, now_ms);
+    mp_lane *lane = project->lanes[MP_LANE_PEOPLE];
+    mp_segment *segment = make_segment("\"one\"", 0, now_ms);
+    CHECK(!mp_lane_next(lane, project->settings, now_ms, 1, &next_ms));
+    mp_batch_file *first = mp_lane_wanted(lane);
+    mp_batch_file *next =
+        mp_lane_wanted_too(lane, project->settings, segment, now_ms);
+    CHECK(first && next && first->next == next);
+    first->last_ms = 20;
+    next->last_ms = 10;
+    CHECK(mp_lane_left(lane, UINT64_MAX) == 3 && mp_lane_left(lane, 2) == 2);
+    CHECK(mp_lane_oldest(lane) == 10 && stats_of(project).spooled == 3);
+    mp_segment_free(segment);
+    end(project); /* as an exit may find it */
+}
+
+int main(void) {
+    RUN(all_files_of_a_request_are_in_doubt_while_it_is_under_way);
+    RUN(what_died_in_doubt_is_sent_again_or_reported_by_each_file);
+    RUN(with_report_increments_of_several_files_travel_apart);
+    RUN(with_report_no_more_is_in_doubt_than_is_under_way);
+    RUN(memory_is_given_back_and_the_files_stand_for_it);
+    RUN(out_of_memory_nothing_is_lost);
+    RUN(batches_of_different_ages_travel_apart);
+    RUN(a_segment_that_is_joined_has_the_ages_of_all);
+    RUN(what_is_being_read_counts_as_the_lanes);
+    return unit_result();
+}
