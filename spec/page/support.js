@@ -92,7 +92,7 @@ async function browse(allowed = () => false) {
     args: FLAGS,
     viewport: { width: 1280, height: 800 },
   });
-  context.setDefaultTimeout(10000);
+  context.setDefaultTimeout(60000);
   const troubles = [];
   context.on("request", (asked) => {
     if (new URL(asked.url()).hostname !== "127.0.0.1") troubles.push("asked for " + asked.url());
@@ -147,7 +147,7 @@ async function meter(page) {
 }
 
 // Waits until `condition` returns something true, and returns that.
-async function until(condition, what, ms = 10000) {
+async function until(condition, what, ms = 60000) {
   const deadline = Date.now() + ms;
   for (;;) {
     const value = await condition();
