@@ -21,7 +21,7 @@ end
 -- a table too. Where records are left, the sender is still at work: what is
 -- expected has some time to come.
 function outcome.check(mp, expected)
-  local stats, deadline = mp:stats(), socket.gettime() + 10
+  local stats, deadline = mp:stats(), socket.gettime() + 60
   while expected.queued and not is_so(stats, expected) and socket.gettime() < deadline do
     socket.sleep(0.001)
     stats = mp:stats()

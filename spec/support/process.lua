@@ -51,7 +51,7 @@ end
 
 -- Waits until `condition` returns something true and returns that.
 function process.wait_for(condition, what, timeout)
-  local deadline = socket.gettime() + (timeout or 20)
+  local deadline = socket.gettime() + (timeout or 60)
   while true do
     local value = condition()
     if value then

@@ -104,7 +104,7 @@ end
 
 -- Waits until at least `n` requests have arrived.
 function Sandbox:wait(n, timeout)
-  local deadline = socket.gettime() + (timeout or 10)
+  local deadline = socket.gettime() + (timeout or 60)
   repeat
     if call(self, "GET", "/health").requests >= n then
       return true
