@@ -79,4 +79,15 @@ static inline void check_all_sent(mp_project *project, int n) {
     CHECK(stats.queue_bytes == 0);
 }
 
+/* Of the file names: how many are in doubt. */
+static inline int in_doubt(void) {
+    return count_found("*-1-2-*.json.gz");
+}
+
+static inline mp_request *send_one(mp_project *project, int64_t now_ms) {
+    int64_t next_ms;
+    mp_project_prepare(project, now_ms);
+    return mp_project_next_request(project, MP_HOST, now_ms, &next_ms);
+}
+
 #endif

@@ -37,7 +37,7 @@ static int skip_sync(int fd) {
     return 0;
 }
 
-static int number_of(const mp_segment *segment, uint32_t i) {
+static int number_in(const mp_segment *segment, uint32_t i) {
     const mp_entry *entry = &segment->entries[i];
     const char *json = segment->data + entry->offset;
     const char *at = memmem(json, entry->length, "rt_id\":\"", 8);
@@ -50,6 +50,7 @@ static int number_of(const mp_segment *segment, uint32_t i) {
 static void note_batch(const mp_spool *spool, mp_batch_file *file) {
     char ignored[MP_MESSAGE];
     mp_segment *segment = NULL;
+    file->next = NULL;
     file->first = 1;
     file->last = RECORDS;
     mp_in_doubt doubt = file->in_doubt;
@@ -62,7 +63,7 @@ static void note_batch(const mp_spool *spool, mp_batch_file *file) {
     for (uint32_t i = 0; i < segment->count; i++) {
         bool doubted = doubt == MP_IN_DOUBT_NON_IDEMPOTENT &&
                        segment->entries[i].kind == MP_NON_IDEMPOTENT;
-        (doubted ? in_doubt : found)[number_of(segment, i)]++;
+        (doubted ? in_doubt : found)[number_in(segment, i)]++;
     }
     mp_spool_discard(segment, ignored);
     mp_segment_free(segment);
@@ -169,7 +170,7 @@ static bool send_one(mp_project *project, int64_t now_ms, int status) {
         return false;
     const mp_batch *batch = ((mp_flight *)request)->batch;
     for (uint32_t i = 0; i < batch->count; i++) {
-        int n = number_of(batch->segment, (uint32_t)(batch->items[i].entry -
+        int n = number_in(batch->segment, (uint32_t)(batch->items[i].entry -
                                                      batch->segment->entries));
         gone_out[n] = true;
         ended[n] |= status == 200 || adds[n]; /* else it is uncertain */

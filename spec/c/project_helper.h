@@ -130,16 +130,19 @@ enum {
 static int sent[SENT], sent_n;
 static int requests_n; /* that sent them */
 
+static inline int number_of(const mp_batch *batch, uint32_t i) {
+    const mp_entry *entry = mp_batch_entry(batch, i);
+    const char *json = batch->segment->data + entry->offset;
+    const char *at = memmem(json, entry->length, "rt_id\":\"", 8);
+    if (!at)
+        at = memmem(json, entry->length, "{\"n\":", 5);
+    CHECK(at != NULL);
+    return at ? atoi(at + strcspn(at, "0123456789")) : 0;
+}
+
 static inline void note_sent(const mp_batch *batch) {
-    for (uint32_t i = 0; i < batch->count && sent_n < SENT; i++) {
-        const mp_entry *entry = mp_batch_entry(batch, i);
-        const char *json = batch->segment->data + entry->offset;
-        const char *at = memmem(json, entry->length, "rt_id\":\"", 8);
-        if (!at)
-            at = memmem(json, entry->length, "{\"n\":", 5);
-        CHECK(at != NULL);
-        sent[sent_n++] = at ? atoi(at + strcspn(at, "0123456789")) : 0;
-    }
+    for (uint32_t i = 0; i < batch->count && sent_n < SENT; i++)
+        sent[sent_n++] = number_of(batch, i);
 }
 
 static inline bool was_sent(int n) {

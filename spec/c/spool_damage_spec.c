@@ -271,6 +271,7 @@ CASE(what_0_1_wrote_is_read) {
     CHECK(length(list) == 2 && reports == 0 && newer == 0);
     for (mp_batch_file *s = list, *next; s; s = next) {
         next = s->next;
+        s->next = NULL;
         s->first = 1;
         s->last = 2;
         bool people = s->lane == MP_LANE_PEOPLE;

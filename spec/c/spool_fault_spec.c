@@ -140,6 +140,7 @@ static void inherit(mp_spool *spool) {
     fine(mp_spool_adopt(spool, UINT64_MAX, &reporter, &got, why));
     for (mp_batch_file *s = got.list, *next; s; s = next) {
         next = s->next;
+        s->next = NULL;
         s->first = 1;
         s->last = 9;
         mp_segment *read = NULL;
@@ -166,6 +167,7 @@ static void collect(mp_spool *spool) {
     CHECK(reports == 0 && got.quarantined == 0);
     for (mp_batch_file *s = got.list, *next; s; s = next) {
         next = s->next;
+        s->next = NULL;
         s->first = 1;
         s->last = 9;
         mp_segment *read = NULL;

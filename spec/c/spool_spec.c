@@ -174,6 +174,7 @@ CASE(what_a_dead_process_left_is_adopted_in_order) {
     for (mp_batch_file *s = first, *next; s; s = next) {
         mp_segment *read = NULL;
         next = s->next;
+        s->next = NULL;
         s->first = s == first ? 1 : 4;
         s->last = 9;
         CHECK(mp_spool_load(spool, s, &read, why) == 0);

@@ -35,6 +35,10 @@ static void drop_old_of(mp_lane *lane, mp_batch **list, mp_batch *batch,
         return;
     mp_batch *part = batch;
     mp_lane_take_out(lane, list, batch);
+    if (mp_lane_is_gathered(batch)) {
+        mp_lane_scatter(lane, batch);
+        return;
+    }
     if (n < batch->count) {
         part = mp_batch_split(batch, old, n);
         mp_lane_insert(lane, list, batch);

@@ -130,8 +130,8 @@ bool mp_lane_restore(mp_lane *lane, const mp_settings *settings,
         return false;
     batch->sends = first->sends;
     batch->server_errors = first->server_errors;
-    first->failures = 0;
-    if (segment->adopted && first->in_doubt == MP_IN_DOUBT_NON_IDEMPOTENT &&
+    if (segment->adopted && first->sends == 0 && /* else it is known here */
+        first->in_doubt == MP_IN_DOUBT_NON_IDEMPOTENT &&
         !mp_batch_part_non_idempotent(&batch, &part)) {
         mp_segment_retain(segment); /* the caller's, which the batch has */
         mp_batch_free(batch);
@@ -139,8 +139,10 @@ bool mp_lane_restore(mp_lane *lane, const mp_settings *settings,
     }
     lane->reading = NULL;
     uint32_t foreign = mp_lane_count_files(first) - segment->count;
-    for (const mp_batch_file *file = first; file; file = file->next)
+    for (mp_batch_file *file = first; file; file = file->next) {
+        file->failures = 0;
         count_out(lane, file);
+    }
     if (foreign > 0)
         mp_lane_end_unread(lane, MP_FATE_QUARANTINED, foreign);
     lane->stats->queued += segment->count;

@@ -4,13 +4,15 @@
  * has, and what it costs to deliver is a request. So the next ones are read
  * into the same segment, as far as one request has room. Only such as nobody
  * sent yet: what is known of a batch, that it may have been applied or draws
- * errors, must not become that of others. */
+ * errors, must not become that of others. Together they are delivered; any
+ * other answer, and a request for some of them, has each travel by itself:
+ * see mp_lane_scatter. */
 #include "core/lane/lane_state.h"
 
 enum {
     FILES_MOST = 64, /* each is renamed and removed by itself */
-    AGE_PARTS = 8    /* max_age is judged by the youngest of a segment: so many
-                      * of these spans may another be older */
+    AGE_PARTS = 8    /* max_age is judged by the youngest of a segment: another
+                      * may be older by one of so many parts of it */
 };
 
 uint32_t mp_lane_count_files(const mp_batch_file *list) {
@@ -35,7 +37,7 @@ static uint32_t length(const mp_batch_file *list) {
 
 /* An open segment has no file that could stay beside others. */
 static bool is_untouched(const mp_batch_file *file) {
-    return file->number == 0 && file->sends == 0 &&
+    return file->number == 0 && !file->alone &&
            file->in_doubt == MP_IN_DOUBT_NONE;
 }
 
@@ -49,7 +51,8 @@ static bool travels_apart(const mp_settings *settings,
 
 static bool may_grow(const mp_lane *lane, const mp_settings *settings,
                      const mp_segment *segment) {
-    return is_untouched(lane->reading) && length(lane->reading) < FILES_MOST &&
+    return !lane->own.probing && is_untouched(lane->reading) &&
+           length(lane->reading) < FILES_MOST &&
            !travels_apart(settings, segment);
 }
 
@@ -59,7 +62,7 @@ static bool is_of_an_age(const mp_settings *settings, const mp_segment *segment,
     return settings->max_age_ms == 0 ||
            (file->last_ms > now_ms - settings->max_age_ms &&
             file->last_ms >= segment->last_ms - span_ms &&
-            file->last_ms <= segment->last_ms + span_ms);
+            file->last_ms <= segment->born_ms + span_ms);
 }
 
 static size_t most_bytes(const mp_lane *lane, int64_t now_ms) {

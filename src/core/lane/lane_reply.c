@@ -197,6 +197,16 @@ static void defer_alone(mp_lane *lane, mp_route *route, mp_batch *batch,
     defer(lane, batch, resume_ms);
 }
 
+/* What was answered says nothing of any of them by itself. */
+static void follow_apart(mp_lane *lane, mp_route *route, mp_batch *batch,
+                         const mp_response *response,
+                         const mp_decision *decision) {
+    if (decision->action == MP_DO_PAUSE)
+        mp_lane_report_pause(lane, route, batch, response->status,
+                             response->text);
+    mp_lane_scatter(lane, batch);
+}
+
 static void follow(mp_lane *lane, mp_route *route, mp_batch *batch,
                    const mp_response *response, const mp_decision *decision,
                    bool alone, int64_t now_ms) {
@@ -351,7 +361,12 @@ void mp_lane_handle_reply(mp_lane *lane, const mp_settings *settings,
     bool alone = batch->count == 1;
     if (is_in_doubt(batch, response, &decision))
         batch = end_uncertain(lane, settings, batch, response);
-    if (batch)
+    if (!batch)
+        return;
+    if (mp_lane_is_gathered(batch) && decision.action != MP_DO_DELIVER &&
+        decision.action != MP_DO_DELIVER_PARTLY)
+        follow_apart(lane, route, batch, response, &decision);
+    else
         follow(lane, route, batch, response, &decision, alone, now_ms);
 }
 
@@ -371,7 +386,10 @@ bool mp_lane_fits(mp_lane *lane, mp_batch *batch, size_t bytes,
     if (batch->count == 1 || !mp_route_is_too_large(route, bytes, now_ms))
         return true;
     undo(lane, batch);
-    split_in_middle(lane, batch);
+    if (mp_lane_is_gathered(batch))
+        mp_lane_scatter(lane, batch);
+    else
+        split_in_middle(lane, batch);
     return false;
 }
 

@@ -157,8 +157,12 @@ static mp_batch *cut(mp_lane *lane, const mp_settings *settings,
             batch->held_since = lane->releases;
         return NULL;
     }
-    lane->fresh_next = fit.kept < batch->count && !fit.full;
     mp_lane_take_out(lane, &lane->ready, batch);
+    if (fit.kept < batch->count && mp_lane_is_gathered(batch)) {
+        mp_lane_scatter(lane, batch);
+        return NULL;
+    }
+    lane->fresh_next = fit.kept < batch->count && !fit.full;
     return part_off(lane, batch, &fit, now_ms);
 }
 

@@ -94,6 +94,15 @@ void mp_lane_keep_file(mp_lane *lane, mp_batch_file *file);
 /* How many records the files of a list have. */
 uint32_t mp_lane_count_files(const mp_batch_file *list);
 
+/* True for what was read from several files and is whole. It is sent and ends
+ * as a whole, or each of its files by itself: what is the matter with one must
+ * not be the others', nor keep their files. */
+bool mp_lane_is_gathered(const mp_batch *batch);
+
+/* Puts such a batch, which is queued and in no list, back on the disk; each of
+ * its files travels by itself then. */
+void mp_lane_scatter(mp_lane *lane, mp_batch *batch);
+
 /* True if some on disk, which nobody read yet, may come before that record. */
 bool mp_lane_is_disk_before(const mp_lane *lane, uint64_t seq);
 

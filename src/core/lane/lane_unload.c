@@ -1,15 +1,26 @@
-/* Batches whose memory goes, since their files can bring them back. */
+/* Batches whose memory goes, since their files can bring them back: where
+ * memory is short, and where what was read together must travel apart. */
 #include "core/lane/lane_state.h"
 
-/* The last of a list that its files could bring back. What once was said of a
- * single batch must not be said again, nor its own pause forgotten. */
+/* True if its files could bring it back. What once was said of a single batch
+ * must not be said again, nor its own pause forgotten. */
+static bool is_whole(const mp_batch *batch) {
+    const mp_batch_file *files = batch->segment->place.sealed;
+    return files && batch->segment->refs == 1 && !batch->bisection &&
+           batch->count == mp_lane_count_files(files) &&
+           !batch->reported_deferred;
+}
+
+bool mp_lane_is_gathered(const mp_batch *batch) {
+    const mp_batch_file *files = batch->segment->place.sealed;
+    return files && files->next && is_whole(batch);
+}
+
+/* The last of a list. */
 static mp_batch *find_whole(mp_batch *list) {
     mp_batch *last = NULL;
     for (mp_batch *b = list; b; b = b->next)
-        if (b->segment->place.sealed && b->segment->refs == 1 &&
-            !b->bisection &&
-            b->count == mp_lane_count_files(b->segment->place.sealed) &&
-            !b->reported_deferred)
+        if (is_whole(b))
             last = b;
     return last;
 }
@@ -64,6 +75,25 @@ static void join_one(mp_lane *lane) {
     mp_lane_insert(lane, &lane->deferred, b);
 }
 
+/* The files of a whole batch, which is queued and in no list, stand for it. */
+static void put_on_disk(mp_lane *lane, mp_batch *batch, bool alone) {
+    mp_batch_file *files = batch->segment->place.sealed;
+    batch->segment->place.sealed = NULL;
+    lane->stats->queued -= batch->count;
+    for (mp_batch_file *file = files; file; file = file->next) {
+        /* Or what always draws a 5xx would never be halved. */
+        file->sends = batch->sends;
+        file->server_errors = batch->server_errors;
+        file->alone |= alone;
+        mp_lane_add_file(lane, file);
+    }
+    mp_lane_retire(lane, mp_batch_free(batch));
+}
+
+void mp_lane_scatter(mp_lane *lane, mp_batch *batch) {
+    put_on_disk(lane, batch, true);
+}
+
 bool mp_lane_unload(mp_lane *lane) {
     mp_batch *last = find_whole(lane->ready);
     mp_batch **list = last ? &lane->ready : &lane->deferred;
@@ -76,15 +106,6 @@ bool mp_lane_unload(mp_lane *lane) {
     if (!last)
         return false;
     mp_lane_take_out(lane, list, last);
-    mp_batch_file *files = last->segment->place.sealed;
-    last->segment->place.sealed = NULL;
-    lane->stats->queued -= last->count;
-    for (mp_batch_file *file = files; file; file = file->next) {
-        /* Or what always draws a 5xx would never be halved. */
-        file->sends = last->sends;
-        file->server_errors = last->server_errors;
-        mp_lane_add_file(lane, file);
-    }
-    mp_lane_retire(lane, mp_batch_free(last));
+    put_on_disk(lane, last, last->sends > 0);
     return true;
 }

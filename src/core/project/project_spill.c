@@ -280,11 +280,11 @@ static void gather(mp_project *project, mp_lane *lane, mp_segment *segment,
         mp_project_lock(project);
         joins =
             err == 0 && mp_lane_joins(lane, settings, segment, other, now_ms);
-        if (joins)
-            mp_segment_join(segment, other);
-        else
+        if (!joins)
             mp_lane_unwanted(lane, file);
         mp_project_unlock(project);
+        if (joins)
+            mp_segment_join(segment, other);
         if (other)
             mp_spool_forget(other);
     }

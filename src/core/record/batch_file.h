@@ -51,6 +51,7 @@ struct mp_batch_file {
     uint32_t failures; /* to read it, in a row */
     /* what its lane knows of it: see batch.h */
     uint32_t sends, server_errors;
+    bool alone;      /* it shares no request with others */
     int dir;         /* in which the file is */
     uint32_t *users; /* of an adopted run's `dir`, this batch among them: see
                       * held.h; NULL: the run is this process's own */

@@ -85,7 +85,7 @@ int mp_spool_mark_start(mp_segment *segment, mp_in_doubt in_doubt, bool synced,
 int mp_spool_mark_end(mp_segment *segment, mp_in_doubt in_doubt,
                       char message[MP_MESSAGE]);
 
-/* Reads a batch, which is in no list, back into a segment with the sequence
+/* Reads a batch, which has no `next`, back into a segment with the sequence
  * numbers that the batch says. The batch is the segment's then, unless it still
  * was the file of an open segment. EBADMSG: the file is damaged, or nothing in
  * it is this project's. The segment has fewer records than the batch if others

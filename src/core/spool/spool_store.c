@@ -271,7 +271,6 @@ static int load_sealed(mp_batch_file *file, mp_segment **out, mp_lines *lines,
     }
     mp_buf_free(&content);
     if (err == 0) {
-        file->next = NULL;
         segment->place.sealed = file;
         *out = segment;
         return 0;
