@@ -2,8 +2,9 @@
 #include "core/os/library.h"
 
 #include <dlfcn.h>
-#include <stddef.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* C has no conversion between the two kinds of pointers; POSIX ensures that
  * they have one form. */
@@ -36,4 +37,25 @@ mp_library_function mp_library_find(mp_library_function inside,
     void *address = dlsym(RTLD_DEFAULT, name);
     return function_at(address ? address
                                : find_in_library(address_of(inside), name));
+}
+
+mp_library *mp_library_open(const char *path, char *why, size_t size) {
+    void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (!library) {
+        const char *text = dlerror();
+        snprintf(why, size, "%s", text ? text : "unknown error");
+    }
+    return library;
+}
+
+const void *mp_library_symbol(mp_library *library, const char *name) {
+    return dlsym(library, name);
+}
+
+void mp_library_close(mp_library *library) {
+    dlclose(library);
+}
+
+bool mp_library_exists(const char *path) {
+    return access(path, R_OK) == 0;
 }
