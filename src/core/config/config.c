@@ -45,6 +45,7 @@ void mp_config_free(mp_config *config) {
     free(config->secret);
     free(config->project_id);
     free(config->spool);
+    mp_bus_config_release(config->bus);
     memset(config, 0, sizeof *config);
 }
 
@@ -59,6 +60,7 @@ bool mp_config_same(const mp_config *a, const mp_config *b) {
            same_text(a->secret, b->secret) &&
            same_text(a->project_id, b->project_id) &&
            same_text(a->spool, b->spool) &&
+           mp_bus_config_same(a->bus, b->bus) &&
            a->events_via_import == b->events_via_import &&
            a->manual == b->manual;
 }
@@ -242,6 +244,8 @@ mp_err mp_config_spool(mp_config *config, const char *path,
 }
 
 mp_host_kind mp_config_host_kind(const mp_config *config) {
+    if (config->bus)
+        return MP_HOST_BUS;
     return mp_text_begins(config->base_url, "https://api") &&
                    strstr(config->base_url, ".mixpanel.com")
                ? MP_HOST_MIXPANEL
@@ -250,7 +254,9 @@ mp_host_kind mp_config_host_kind(const mp_config *config) {
 
 mp_err mp_config_finish(mp_config *config, char message[MP_MESSAGE]) {
     mp_err err = MP_OK;
-    if (!config->base_url)
+    if (config->bus)
+        err = set_text(&config->base_url, config->bus->name);
+    else if (!config->base_url)
         err = mp_config_residency(config, "us", message);
     if (err == MP_OK && !config->name)
         err = set_text(&config->name, "");

@@ -6,6 +6,7 @@
 #define MP_CONFIG_H
 
 #include "core/base/err.h"
+#include "core/config/bus_config.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -13,12 +14,14 @@
 
 typedef struct mp_config {
     char *token;
-    char *base_url;   /* "https://api.mixpanel.com": no slash at the end */
+    char *base_url;   /* "https://api.mixpanel.com": no slash at the end; with a
+                       * bus the name of the transport */
     char *name;       /* "" unless given */
     char *username;   /* of a service account; NULL: none */
     char *secret;     /* never shown to anyone */
     char *project_id; /* digits, given with a service account */
     char *spool;      /* an absolute path; NULL: records are in memory only */
+    mp_bus_config *bus; /* a reference; NULL: requests go over HTTP */
     bool events_via_import;
     bool manual; /* transport = "manual": the host carries the requests */
 } mp_config;
@@ -34,7 +37,8 @@ uint64_t mp_config_hash(const mp_config *config, uint64_t seed);
 
 typedef enum mp_host_kind {
     MP_HOST_MIXPANEL,
-    MP_HOST_CUSTOM /* a proxy or a stand-in, which may lack endpoints */
+    MP_HOST_CUSTOM, /* a proxy or a stand-in, which may lack endpoints */
+    MP_HOST_BUS     /* takes any record, and leaves it to others to judge */
 } mp_host_kind;
 
 mp_host_kind mp_config_host_kind(const mp_config *config);
@@ -63,8 +67,8 @@ mp_err mp_config_account(mp_config *config, const char *username,
 mp_err mp_config_spool(mp_config *config, const char *path,
                        char message[MP_MESSAGE]);
 
-/* What can only be judged when all is known: fills in the US host if none
- * was chosen, refuses a secret over plain http. */
+/* What can only be judged when all is known: fills in the US host, or the name
+ * of the bus, if none was chosen; refuses a secret over plain http. */
 mp_err mp_config_finish(mp_config *config, char message[MP_MESSAGE]);
 
 #endif

@@ -32,8 +32,8 @@ enum {
 
 /* The order is that of the manual. */
 const mp_setting mp_setting_table[MP_SETTINGS] = {
-    {"geolocate", MP_SETTING_BOOLEAN, 0, FIELD(geolocate), 0, 0, 0, NULL,
-     "true or false"},
+    {"geolocate", MP_SETTING_BOOLEAN, MP_SETTING_NO_BUS, FIELD(geolocate), 0, 0,
+     0, NULL, "true or false"},
     {"profile_time", MP_SETTING_BOOLEAN, 0, FIELD(profile_time), 1, 0, 0, NULL,
      "true or false"},
     {"flush_interval", MP_SETTING_SECONDS, 0, FIELD(flush_interval_ms), 5, 0,
@@ -82,12 +82,12 @@ const mp_setting mp_setting_table[MP_SETTINGS] = {
      FIELD(debug), TEXT, "the path of a file, true or false"},
     {"on_invalid", MP_SETTING_EITHER, 0, FIELD(reject_invalid), 0, 0, 0,
      WORDS("repair", "reject"), "\"repair\" or \"reject\""},
-    {"proxy", MP_SETTING_URL, MP_SETTING_OR_FALSE, FIELD(proxy), TEXT,
-     "a URL such as \"http://proxy:3128\", or false"},
-    {"ca_file", MP_SETTING_PEM, MP_SETTING_OR_FALSE, FIELD(ca_file), TEXT,
-     "the path of a PEM file, or false"},
-    {"ca_path", MP_SETTING_PATH, MP_SETTING_OR_FALSE, FIELD(ca_path), TEXT,
-     "the path of a directory, or false"},
+    {"proxy", MP_SETTING_URL, MP_SETTING_OR_FALSE | MP_SETTING_NO_BUS,
+     FIELD(proxy), TEXT, "a URL such as \"http://proxy:3128\", or false"},
+    {"ca_file", MP_SETTING_PEM, MP_SETTING_OR_FALSE | MP_SETTING_NO_BUS,
+     FIELD(ca_file), TEXT, "the path of a PEM file, or false"},
+    {"ca_path", MP_SETTING_PATH, MP_SETTING_OR_FALSE | MP_SETTING_NO_BUS,
+     FIELD(ca_path), TEXT, "the path of a directory, or false"},
 };
 
 /* Records in a spool outlive their process, but not for ever. */

@@ -73,7 +73,8 @@ typedef enum mp_setting_kind {
 enum {                          /* flags of a setting */
     MP_SETTING_OR_FALSE = 1,    /* `false` stands for none */
     MP_SETTING_NEEDS_SPOOL = 2, /* an error without the option `spool` */
-    MP_SETTING_OR_STDERR = 4    /* `true` stands for MP_SETTINGS_STDERR */
+    MP_SETTING_OR_STDERR = 4,   /* `true` stands for MP_SETTINGS_STDERR */
+    MP_SETTING_NO_BUS = 8       /* an error where a bus carries the records */
 };
 
 typedef struct mp_setting {

@@ -6,7 +6,7 @@
 #include "core/os/clock.h"
 #include "core/os/lock.h"
 #include "core/os/syserr.h"
-#include "core/transport/transport.h"
+#include "core/transport/transport_bus.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -47,11 +47,17 @@ mp_err mp_supervisor_set_up(mp_projects *projects) {
 /* With the lock held. Each returns 0 or an errno value. */
 
 static int start_sender(mp_handover *handover) {
-    mp_transport *transport;
+    mp_transport *http, *transport;
     mp_sender *sender;
-    int err = mp_transport_new(&transport);
+    int err = mp_transport_new(&http);
     if (err != 0)
         return err;
+    err = mp_transport_bus_new(http, &transport);
+    if (err != 0) {
+        http->close(http);
+        http->free(http);
+        return err;
+    }
     err = mp_sender_start(supervisor.projects, transport, handover,
                           &supervisor.succeeded, &sender);
     if (err != 0) {

@@ -10,6 +10,8 @@ static void start(mp_lane *lane, uint64_t seed) {
         .endpoint = lane->endpoint,
         .stats = lane->stats,
         .host = lane->host,
+        .batch_limit = lane->host == MP_HOST_BUS ? MP_SEGMENT_RECORDS
+                                                 : lane->endpoint->batch_limit,
         .reports = lane->reports,
         .on_disk = lane->on_disk,
         .rejected = lane->rejected,
@@ -21,7 +23,8 @@ static void start(mp_lane *lane, uint64_t seed) {
         .queue = {.records = MP_SEGMENT_RECORDS, .bytes = MP_SEGMENT_BYTES},
     };
     const mp_endpoint *older = &mp_endpoints[lane->endpoint->older_lane];
-    bool parts = lane->endpoint->max_age_ms > 0 && older != lane->endpoint;
+    bool parts = lane->endpoint->max_age_ms > 0 && older != lane->endpoint &&
+                 lane->host != MP_HOST_BUS;
     mp_route_start(&lane->own, lane->endpoint);
     mp_route_start(&lane->detour, parts ? older : NULL);
 }
@@ -132,7 +135,7 @@ mp_route *mp_lane_route(mp_lane *lane, const mp_batch *batch) {
 /* ---- records in ---- */
 
 uint32_t mp_lane_batch_limit(const mp_lane *lane, const mp_settings *settings) {
-    uint32_t limit = lane->endpoint->batch_limit;
+    uint32_t limit = lane->batch_limit;
     return settings->max_batch_size < limit ? settings->max_batch_size : limit;
 }
 

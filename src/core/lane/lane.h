@@ -3,8 +3,9 @@
  *
  * mp_lane_next gives the next batch to send, or when to ask again;
  * mp_lane_handle_reply takes what the API said of it. In between the batch
- * belongs to the caller, who only reads it. The lane counts in the mp_stats it
- * was made with. The project's lock is held for every call. */
+ * belongs to the caller, who only reads it, but for its origin. The lane counts
+ * in the mp_stats it was made with. The project's lock is held for every call.
+ */
 #ifndef MP_LANE_H
 #define MP_LANE_H
 

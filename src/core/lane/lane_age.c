@@ -52,7 +52,7 @@ static void drop_old_of(mp_lane *lane, mp_batch **list, mp_batch *batch,
 
 /* Old events of a lane that sends them nowhere else. */
 static void drop_old(mp_lane *lane, mp_batch **list, int64_t now_ms) {
-    if (lane->endpoint->max_age_ms == 0 ||
+    if (lane->endpoint->max_age_ms == 0 || lane->host == MP_HOST_BUS ||
         &mp_endpoints[lane->endpoint->older_lane] != lane->endpoint)
         return;
     for (mp_batch *batch = *list, *next; batch; batch = next) {

@@ -33,9 +33,12 @@ static bool is_backing_off(const mp_lane *lane, int64_t now_ms) {
 }
 
 /* Two records may share a request only if their classes are equal. What may be
- * sent twice anyway need not travel apart. */
+ * sent twice anyway need not travel apart. A bus takes all alike, and whoever
+ * forwards from it parts them. */
 static int class_of(const mp_lane *lane, const mp_settings *settings,
                     const mp_entry *entry, int64_t now_ms) {
+    if (lane->host == MP_HOST_BUS)
+        return MP_PLAIN;
     if (lane->endpoint->max_age_ms > 0)
         return mp_lane_is_old(lane, entry, now_ms);
     if (entry->kind == MP_NON_IDEMPOTENT && !settings->report_ambiguous)

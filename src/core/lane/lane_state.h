@@ -26,6 +26,7 @@ enum {
 struct mp_lane {
     const mp_endpoint *endpoint;
     mp_host_kind host;
+    uint32_t batch_limit; /* the endpoint's; a bus takes whole segments */
     mp_route own, detour; /* detour: of older events; without endpoint if they
                            * go nowhere else */
     bool filled;          /* a segment ran full and the spares it took were not

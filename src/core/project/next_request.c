@@ -81,10 +81,14 @@ static mp_batch *next_batch(mp_project *project, int64_t now_ms, mp_lane_id *id,
     return batch;
 }
 
-/* Out of memory for a compressor the body goes as it is. */
+/* Out of memory for a compressor the body goes as it is. Over a bus it is
+ * always compressed. */
 static mp_err make_request(mp_project *project, mp_request *request,
                            const mp_batch *batch, mp_settings *settings) {
-    mp_gzip *gzip = settings->gzip > 0 ? mp_gzip_borrow(settings->gzip) : NULL;
+    int level = settings->gzip;
+    if (project->config.bus && level == 0)
+        level = MP_GZIP_MIN;
+    mp_gzip *gzip = level > 0 ? mp_gzip_borrow(level) : NULL;
     mp_err err =
         mp_request_make(request, batch, &project->config, settings, gzip);
     mp_gzip_give_back(gzip);
@@ -205,6 +209,8 @@ static mp_request *launch(mp_project *project, mp_lane_id id, mp_batch *batch,
         return NULL;
     under_way->first = mp_project_before_request(
         project, id, batch, &under_way->request.body, settings);
+    if (project->config.bus)
+        mp_project_name_message(project, id, batch, &under_way->request);
     return &under_way->request;
 }
 

@@ -48,6 +48,7 @@ static void start_anew(mp_project *project) {
     project->held = false;
     memset(&project->stats, 0, sizeof project->stats);
     project->seq = 0;
+    mp_project_begin_run(project);
     project->looks_ms = INT64_MAX;
     mp_project_disk_in_child(project);
     project->checks_wanted = project->sent = project->checks_done = 0;

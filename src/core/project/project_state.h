@@ -131,6 +131,7 @@ struct mp_project {
     int64_t bound_spent_ms;              /* on the look under way */
     uint64_t bound_evicted;              /* records, in the look under way */
     uint64_t flights;                    /* made so far */
+    uint64_t run;                        /* see project_bus.c; 0: no bus */
     mp_lock sending;
     mp_transport_manual manual; /* the tags are flights */
 };
@@ -308,5 +309,15 @@ void mp_project_clear_in_doubt(mp_project *project, mp_segment *segment);
 /* With the lock held: true if every record is in a file and nothing is or
  * will be under way before the deadline. */
 bool mp_project_safe_until(mp_project *project, int64_t deadline_ms);
+
+/* ---- project_bus.c ---- */
+
+/* Sequence numbers begin: from now on names of messages are other ones. */
+void mp_project_begin_run(mp_project *project);
+
+/* Writes the message's id into the request. Its segment was sealed, if it can
+ * be. */
+void mp_project_name_message(const mp_project *project, mp_lane_id lane,
+                             mp_batch *batch, mp_request *request);
 
 #endif

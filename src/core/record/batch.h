@@ -31,6 +31,15 @@ struct mp_item {
     bool listed;
 };
 
+/* What a batch, or the one that it is a part of, was called on its first way:
+ * by where its segment's records were accepted. */
+typedef struct mp_origin {
+    uint64_t run, seq; /* as in the name of a file of a spool; run 0: it has
+                        * not been on its way */
+    uint64_t first;    /* sequence number of the segment's first record */
+    uint32_t count;    /* of all of them */
+} mp_origin;
+
 typedef struct mp_batch mp_batch;
 struct mp_batch {
     mp_batch *next; /* for the list of its holder */
@@ -49,6 +58,7 @@ struct mp_batch {
     uint64_t forbidden_since; /* the same for a 403; anew with each */
     bool reported_deferred;   /* a report named it */
     bool plain;               /* of the last request: without compression */
+    mp_origin origin;         /* of what goes over a bus */
     uint64_t held_since;      /* its holder's, see core/lane/lane_send.c */
     bool is_old;              /* all are too old for the lane's own endpoint */
     const mp_endpoint *endpoint; /* of the last request; NULL: none was made */

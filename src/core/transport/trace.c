@@ -6,6 +6,7 @@
 #include "core/os/clock.h"
 #include "core/os/file.h"
 #include "core/os/stderr.h"
+#include "core/transport/bus_head.h"
 #include "core/wire/http_head.h"
 
 #include <errno.h>
@@ -122,26 +123,50 @@ static int put(const mp_trace *trace, mp_buf *entry) {
     return err;
 }
 
+/* The request but for its body. MP_MEMORY. */
+static mp_err print_http(mp_buf *out, const mp_request *request) {
+    mp_http_head head = {.url = {0}};
+    mp_err err = mp_http_head_make(&head, request);
+    if (err == MP_OK) {
+        mp_buf_puts(out, head.method);
+        mp_buf_puts(out, " ");
+        print_escaped(out, head.url.data, strlen(head.url.data));
+        mp_buf_puts(out, "\n");
+        for (int i = 0; i < MP_HEADERS; i++)
+            if (head.headers[i].len > 0)
+                print_header(out, head.headers[i].data);
+    }
+    mp_http_head_free(&head);
+    return err;
+}
+
+static void print_message(mp_buf *out, const mp_request *request) {
+    mp_bus_head head;
+    mp_bus_head_make(&head, request);
+    mp_buf_puts(out, request->config->bus->name);
+    mp_buf_puts(out, " ");
+    mp_buf_puts(out, head.subject);
+    mp_buf_puts(out, "\n");
+    for (int i = 0; i < MP_BUS_HEADERS; i++) {
+        mp_buf_puts(out, "  ");
+        mp_buf_puts(out, head.headers[i].name);
+        mp_buf_puts(out, ": ");
+        mp_buf_puts(out, head.headers[i].value);
+        mp_buf_puts(out, "\n");
+    }
+}
+
 int mp_trace_request(const mp_trace *trace, uint64_t number,
                      const mp_request *request, const char *body, size_t len) {
     mp_buf entry = {0};
-    mp_http_head head = {.url = {0}};
     if (!trace->path)
         return 0;
-    if (mp_http_head_make(&head, request) == MP_OK) {
-        print_time(&entry, number);
-        mp_buf_puts(&entry, head.method);
-        mp_buf_puts(&entry, " ");
-        print_escaped(&entry, head.url.data, strlen(head.url.data));
-        mp_buf_puts(&entry, "\n");
-        for (int i = 0; i < MP_HEADERS; i++)
-            if (head.headers[i].len > 0)
-                print_header(&entry, head.headers[i].data);
-        print_records(&entry, body, len);
-    } else {
+    print_time(&entry, number);
+    if (request->config->bus)
+        print_message(&entry, request);
+    else if (print_http(&entry, request) != MP_OK)
         mp_buf_fail(&entry, MP_MEMORY);
-    }
-    mp_http_head_free(&head);
+    print_records(&entry, body, len);
     return put(trace, &entry);
 }
 
@@ -151,7 +176,11 @@ int mp_trace_reply(const mp_trace *trace, uint64_t number,
     if (!trace->path)
         return 0;
     print_time(&entry, number);
-    if (reply->status > 0) {
+    if (reply->by_bus && reply->status > 0) {
+        print(&entry, "reply %d ", reply->status);
+        print_escaped(&entry, reply->failure, strlen(reply->failure));
+        mp_buf_puts(&entry, "\n");
+    } else if (reply->status > 0) {
         print(&entry, "HTTP %d\n", reply->status);
         print_escaped(&entry, reply->body, reply->len);
     } else {

@@ -15,7 +15,8 @@
 
 enum {
     MP_ETAG =
-        512 /* bytes of an entity tag, NUL included; no longer one is used */
+        512, /* bytes of an entity tag, NUL included; no longer one is used */
+    MP_MESSAGE_ID = 96
 };
 
 /* What is asked for where no records go: a GET, in the words of HTTP. */
@@ -40,11 +41,16 @@ typedef struct mp_request {
     bool gzip;                   /* the body is compressed */
     bool no_resend; /* may apply twice if it is sent twice: a transport that
                      * repeats requests by itself must not repeat this one */
+    /* Of what goes over a bus: */
+    uint32_t records;
+    char message_id[MP_MESSAGE_ID]; /* see core/project/project_bus.c */
 } mp_request;
 
 /* A transport that is not HTTP gives the status that HTTP would have. */
 typedef struct mp_reply {
     int status;             /* 0: no reply, see `failure` */
+    bool by_bus;            /* a driver of a bus gave the status, which means
+                             * what bus_driver.h says, and `failure` why */
     bool sent;              /* without a reply: the request may have been
                              * received whole and acted on */
     bool begun;             /* without a reply: some of the request left */

@@ -35,8 +35,12 @@ mp_err mp_request_make(mp_request *request, const mp_batch *batch,
                        const mp_config *config, mp_settings *settings,
                        mp_gzip *gzip) {
     start(request, batch->endpoint, config, settings);
-    request->gzip = gzip && batch->endpoint->gzip && !batch->plain;
+    request->gzip =
+        gzip && (config->bus || (batch->endpoint->gzip && !batch->plain));
+    if (config->bus && !gzip)
+        return MP_MEMORY;
     make_body(request, batch, request->gzip ? gzip : NULL);
+    request->records = batch->count;
     request->no_resend = mp_batch_has_non_idempotent(batch);
     return request->body.err;
 }

@@ -8,8 +8,8 @@
 #include "core/wire/exchange.h"
 
 /* Fills an all-zero request to the batch's endpoint. `gzip` may be NULL: the
- * body goes as it is, which some endpoints demand anyway. MP_MEMORY; free it
- * in any case. */
+ * body goes as it is, which some endpoints demand anyway; but not over a bus.
+ * MP_MEMORY; free it in any case. */
 mp_err mp_request_make(mp_request *request, const mp_batch *batch,
                        const mp_config *config, mp_settings *settings,
                        mp_gzip *gzip);

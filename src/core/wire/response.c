@@ -200,10 +200,35 @@ static mp_result read_status(int status, bool foreign) {
     return MP_RESULT_UNREADABLE;
 }
 
+/* Nobody on a bus looks at records, so none is ever refused by itself: what is
+ * wrong is wrong with the bus or with who may use it. */
+static mp_result read_bus(const mp_reply *reply) {
+    switch (reply->status) {
+    case 200:
+        return MP_RESULT_DELIVERED;
+    case 401:
+    case 404:
+        return MP_RESULT_UNAUTHORIZED;
+    case 413:
+        return MP_RESULT_TOO_LARGE;
+    case 503:
+        return MP_RESULT_BUSY;
+    default:
+        return reply->status > 0 || reply->sent ? MP_RESULT_LOST
+                                                : MP_RESULT_NOTHING;
+    }
+}
+
 mp_err mp_response_read(mp_response *response, const mp_reply *reply,
                         const mp_endpoint *endpoint, uint32_t count) {
     mp_err err = MP_OK;
     *response = (mp_response){.status = reply->status};
+    if (reply->by_bus) {
+        response->result = read_bus(reply);
+        set_text(response->text, MP_MESSAGE, reply->failure,
+                 strlen(reply->failure));
+        return MP_OK;
+    }
     if (reply->status == 0) {
         response->begun = reply->begun;
         response->result = reply->misconfigured ? MP_RESULT_UNAUTHORIZED

@@ -1,6 +1,7 @@
 /* What the API said of the records of a request, read from status and body
  * (jansson). Knows the shapes of Mixpanel's replies and expects none: any
- * body may be HTML, cut short or empty. */
+ * body may be HTML, cut short or empty. Of what came by a bus the status says
+ * all. */
 #ifndef MP_RESPONSE_H
 #define MP_RESPONSE_H
 

@@ -1,0 +1,33 @@
+#include "core/transport/bus_head.h"
+
+#include "core/base/sha256.h"
+#include "core/base/version.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    SHOWN_BYTES = 8 /* of the hash of a token, in a subject */
+};
+
+/* A token may hold dots and stars, which mean something in a subject; and who
+ * reads names of subjects need not learn it. */
+static void make_subject(char out[MP_BUS_SUBJECT], const mp_request *request) {
+    const char *token = request->config->token;
+    uint8_t digest[MP_SHA256];
+    char hex[2 * SHOWN_BYTES + 1];
+    mp_sha256(token, strlen(token), digest);
+    for (size_t i = 0; i < SHOWN_BYTES; i++)
+        snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+    snprintf(out, MP_BUS_SUBJECT, "mp.%s.%s", hex, request->endpoint->name);
+}
+
+void mp_bus_head_make(mp_bus_head *head, const mp_request *request) {
+    make_subject(head->subject, request);
+    snprintf(head->count, sizeof head->count, "%" PRIu32, request->records);
+    head->headers[0] = (mp_bus_header){"Nats-Msg-Id", request->message_id};
+    head->headers[1] = (mp_bus_header){"Mp-Format", "1"};
+    head->headers[2] = (mp_bus_header){"Mp-Count", head->count};
+    head->headers[3] = (mp_bus_header){"Mp-Lib", "lua/" MP_VERSION};
+}
