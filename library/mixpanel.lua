@@ -21,8 +21,8 @@ mixpanel._VERSION = nil
 mixpanel.null = nil
 
 ---Makes a client of the project with this token. Clients of one token, host,
----account, `events_via`, `spool`, `transport` and `name` share one queue. Of each
----setting what was said last is in force, by `new` or `set_config` of a client
+---account, `events_via`, `spool`, `transport`, `bus` and `name` share one queue. Of
+---each setting what was said last is in force, by `new` or `set_config` of a client
 ---that is open; what a closed one said lapses once another is open. `new`
 ---starts no thread and sends nothing: that begins with the first record, so a client may be made before a fork.
 ---@param token string the project token: project settings, access keys. It identifies a project and is no secret
@@ -72,7 +72,8 @@ function mixpanel.date(seconds) end
 ---@field service_account? mixpanel.ServiceAccount *key*; credentials for `/import` instead of the token
 ---@field events_via? "track"|"import" *key*; `"import"` sends events through `/import`, which validates and reports each; `"track"` by default
 ---@field spool? string *key*; a directory that keeps records until they are delivered, also when the process is killed: see the guide to the spool. A relative path is taken from the present working directory; its parent must exist. None by default
----@field transport? "curl"|"manual" *key*; `"manual"`: the host carries the requests, by `next_request` and `answer`, and no thread is started; `"curl"` by default
+---@field transport? "curl"|"manual"|string *key*; `"manual"`: the host carries the requests, by `next_request` and `answer`, and no thread is started; another name: that of the driver of a [message bus](bus.md), `mixpanel_NAME.so` on `package.cpath`; `"curl"` by default
+---@field bus? mixpanel.BusOptions *key*; where the bus of `transport` is
 ---@field geolocate? boolean let Mixpanel place users by the address the request comes from; `false` by default
 ---@field profile_time? boolean whether updates of user profiles carry `$time`, the milliseconds of the call, unless `time` or `ignore_time` is among the modifiers; `true` by default. Mixpanel applies updates in the order of their times
 ---@field properties? table|fun(event: string): table? on every event of this client; an event's own properties win. A function is called for each event, with its name, before the event is encoded, and may not yield; `nil` adds nothing. If it fails, or what it returns is no table of properties, the event goes without them: `stats().properties_failed` counts, and the first time is reported. What it tracks itself does not call it again
@@ -113,6 +114,14 @@ function mixpanel.date(seconds) end
 ---@field timeout? number seconds that a call waits for one, 0 to 3600; 10 by default. Not with mode `"local"`
 ---@field contexts? integer contexts whose answers are remembered, 1 to 1000000; 10000 by default. Not with mode `"local"`
 ---@field exposure? "once"|"always"|"never" which exposures are reported: once in 24 hours (default), each, or none
+
+---Where a message bus is that carries records instead of HTTP: see the guide to
+---a [message bus](bus.md).
+---@class mixpanel.BusOptions
+---@field servers string[] URLs such as `"tls://n1:4222"`, without user and password
+---@field credentials? string path of the file that says who may connect
+---@field ca_file? string path of a PEM file of the authorities to trust instead of the system's
+---@field stream? string where messages are kept, for drivers that ask
 
 ---A service account of Mixpanel with the role admin or owner, for `/import`
 ---(Mixpanel docs, service accounts). The secret is never shown and never sent

@@ -8,7 +8,7 @@
 local testing = {}
 
 ---Makes a client that records. It has a queue of its own, whatever its `name`;
----`transport`, `spool` with its settings, `gzip`, `max_retry_delay` and the path
+---`transport`, `bus`, `spool` with its settings, `gzip`, `max_retry_delay` and the path
 ---of a file as `debug` have no effect.
 ---@param token? string `"projecttoken"` by default
 ---@param options? mixpanel.Options

@@ -239,7 +239,7 @@ describe("manual transport", function()
     end
     local ok, message = pcall(mixpanel.new, "t", { transport = "pigeon" })
     assert.is_false(ok)
-    assert.matches('got "pigeon", expected "curl" or "manual"', message)
+    assert.matches('"pigeon" is neither "curl" nor "manual", and no driver', message)
   end)
 
   it("starts no thread", function()

@@ -320,6 +320,7 @@ describe("a test client", function()
     local path = os.tmpname()
     os.remove(path)
     local options = { spool = path, durability = "power", spool_max_bytes = 5e6, name = "same" }
+    options.transport, options.bus = "nats", { servers = { "tls://n1:4222" } }
     local one, other = testing.new("t", options), testing.new("t", options)
     one:set_config { debug = path }
     one:track "A"

@@ -187,7 +187,7 @@ local function new_client(records, token, options)
   if type(options) == "table" or options == nil then
     made = made + 1
     own = adapt(options)
-    own.transport, own.name = "manual", prefix .. made
+    own.transport, own.bus, own.name = "manual", nil, prefix .. made
   end
   local client = call(3, "new", original, token, own)[2]
   local stand_in = setmetatable({}, client_type)

@@ -169,8 +169,7 @@ int mp_client_new(lua_State *L) {
     int self = lua_gettop(L);
     check(L, mp_config_token(&d->config, token, len, message), 1, message);
     if (lua_istable(L, 2)) {
-        mp_options_read(L, 2, &d->config, d->overrides, &d->flags,
-                        MP_IN_MEMORY);
+        mp_options_read(L, 2, &d->config, d->overrides, &d->flags, NULL);
         mp_client_defaults_read(L, 2, self, rejects_invalid(d, false));
         mp_client_defaults_use(L, self, client);
     }
@@ -194,8 +193,7 @@ static int set_config(lua_State *L) {
     if (client->closed)
         return mp_fail_closed(L);
     mp_options_read(L, 2, NULL, d->overrides, NULL,
-                    mp_project_on_disk(client->project) ? MP_SPOOLED
-                                                        : MP_IN_MEMORY);
+                    mp_project_config(client->project));
     mp_client_defaults_read(
         L, 2, 1,
         rejects_invalid(d, mp_project_reject_invalid(client->project)));

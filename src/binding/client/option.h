@@ -22,8 +22,10 @@ typedef struct mp_option_reader {
     mp_overrides *overrides;
     struct mp_flag_choice *flags; /* NULL: the option is not allowed */
     bool residency, allow_http;
-    const char *needs_spool; /* an option that was given; NULL: none */
-    const char *api_host;    /* NULL: not given */
+    const char *needs_spool;  /* an option that was given; NULL: none */
+    const char *not_over_bus; /* the same */
+    const char *transport;    /* the name of a bus's driver; NULL: none */
+    const char *api_host;     /* NULL: not given */
 } mp_option_reader;
 
 typedef struct mp_option {

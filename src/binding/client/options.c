@@ -1,6 +1,7 @@
 #include "binding/client/options.h"
 
 #include "binding/client/option_account.h"
+#include "binding/client/option_bus.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -35,8 +36,13 @@ static void read_events_via(mp_option_reader *r, const mp_option *o) {
 }
 
 static void read_transport(mp_option_reader *r, const mp_option *o) {
-    static const char *const words[] = {"curl", "manual", NULL};
-    r->config->manual = mp_option_get_word(r, o, words) == 1;
+    const char *name = mp_option_get_text(r, o);
+    r->config->manual = strcmp(name, "manual") == 0;
+    if (r->config->manual || strcmp(name, "curl") == 0)
+        return;
+    if (!mp_option_is_driver(name))
+        mp_option_fail(r, o);
+    r->transport = name;
 }
 
 static void read_spool(mp_option_reader *r, const mp_option *o) {
@@ -67,7 +73,9 @@ static const mp_option of_key[] = {
     {"service_account", mp_option_account,
      "{ username =, secret =, project_id = }"},
     {"events_via", read_events_via, "\"track\" or \"import\""},
-    {"transport", read_transport, "\"curl\" or \"manual\""},
+    {"transport", read_transport,
+     "\"curl\", \"manual\" or the name of a bus's driver"},
+    {"bus", mp_option_bus, "{ servers =, credentials =, ca_file =, stream = }"},
     {"spool", read_spool, "the path of a directory"},
 };
 
@@ -164,6 +172,19 @@ static void read_setting(mp_option_reader *r, const mp_setting *setting) {
     mp_option_setting(r, setting);
     if (setting->flags & MP_SETTING_NEEDS_SPOOL)
         r->needs_spool = setting->name;
+    if (setting->flags & MP_SETTING_NO_BUS)
+        r->not_over_bus = setting->name;
+}
+
+/* Of those that are no settings: what is said of the way to Mixpanel. */
+static bool is_not_over_bus(const char *name) {
+    static const char *const names[] = {"residency",  "api_host",
+                                        "allow_http", "service_account",
+                                        "events_via", "flags"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(names[i], name) == 0)
+            return true;
+    return false;
 }
 
 /* Reads the option whose value is at the top. */
@@ -184,13 +205,13 @@ static void read_option(mp_option_reader *r) {
         option->read(r, option);
     else
         fail_unknown(r, name);
+    if (is_not_over_bus(name))
+        r->not_over_bus = name;
 }
 
 /* What depends on whether the client has a spool. */
-static void check_spool(const mp_option_reader *r, mp_storage storage) {
-    bool spool = storage == MP_SPOOLED;
-    if (r->config)
-        spool = r->config->spool != NULL;
+static void check_spool(const mp_option_reader *r, const mp_config *present) {
+    bool spool = (r->config ? r->config : present)->spool != NULL;
     if (r->needs_spool && !spool)
         mp_raise(r->L, r->arg,
                  "option '%s' needs option 'spool': without it records are in "
@@ -232,7 +253,7 @@ static void check_total(const mp_option_reader *r) {
 
 void mp_options_read(lua_State *L, int arg, mp_config *config,
                      mp_overrides *overrides, mp_flag_choice *flags,
-                     mp_storage storage) {
+                     const mp_config *present) {
     mp_option_reader r = {.L = L,
                           .arg = arg,
                           .config = config,
@@ -244,8 +265,12 @@ void mp_options_read(lua_State *L, int arg, mp_config *config,
         read_option(&r);
         lua_pop(L, 1);
     }
-    check_spool(&r, storage);
+    check_spool(&r, present);
     check_total(&r);
+    if (config)
+        mp_option_bus_finish(&r);
+    else
+        mp_option_bus_check(&r, present->bus);
     if (!r.api_host)
         return;
     if (r.residency)

@@ -12,11 +12,11 @@
 
 /* Reads the table at argument `arg` into `overrides` and, for `new`, the
  * config, which has its token, and `flags`; these are NULL when the options of
- * the key are not allowed. `properties` is only checked to be a table. Raises a
- * bad argument for anything unknown or wrong; the caller frees what was read
- * even then. */
+ * the key are not allowed, and `present` is the client's config. `properties`
+ * is only checked to be a table. Raises a bad argument for anything unknown or
+ * wrong; the caller frees what was read even then. */
 void mp_options_read(lua_State *L, int arg, mp_config *config,
                      mp_overrides *overrides, mp_flag_choice *flags,
-                     mp_storage storage);
+                     const mp_config *present);
 
 #endif
