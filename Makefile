@@ -150,6 +150,17 @@ $(BUILD)/spec/stuck_sync.so: spec/support/stuck_sync.c
 	@mkdir -p $(@D)
 	$(CC) $(SPEC_FLAGS) -fvisibility=default -MMD -MP -shared -o $@ $<
 
+# A driver of a bus, and some with which something is wrong.
+DRIVERS = fake old new empty broken
+FAKE_old    = -DSYMBOL=mp_bus_driver_old -DABI=0
+FAKE_new    = -DSYMBOL=mp_bus_driver_new -DABI=2
+FAKE_empty  = -DSYMBOL=mp_bus_driver_another
+FAKE_broken = -DSYMBOL=mp_bus_driver_broken -DNEEDS=no_library_has_this
+
+$(BUILD)/spec/drivers/mixpanel_%.so: spec/support/mixpanel_fake.c
+	@mkdir -p $(@D)
+	$(CC) $(SPEC_FLAGS) $(FAKE_$*) $(LDFLAGS) -MMD -MP -shared -o $@ $<
+
 flags: # for .ci/lint
 	@echo '$(FLAGS)'
 
@@ -162,7 +173,8 @@ units: unit-programs $(BUILD)/spec/threads $(BUILD)/spec/embedder \
     $(BUILD)/spec/blackhole $(BUILD)/spec/stuck_sync.so $(BUILD)/spec/luas \
     $(BUILD)/spec/shut_down \
     $(BUILD)/spec/unpinned/mixpanel.so \
-    $(BUILD)/spec/5.4/spec_posix.so $(BUILD)/spec/5.1/spec_posix.so
+    $(BUILD)/spec/5.4/spec_posix.so $(BUILD)/spec/5.1/spec_posix.so \
+    $(DRIVERS:%=$(BUILD)/spec/drivers/mixpanel_%.so)
 
 # Fuzz targets: see .ci/suites/fuzz for the flags that make them so.
 FUZZ = $(patsubst spec/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard spec/fuzz/*.c))

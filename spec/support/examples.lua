@@ -63,6 +63,9 @@ function examples.runner(mixpanel, server)
     end
     own.name = own.name or self.folder -- counters of its own
     own.ca_path, own.proxy = nil, nil
+    if own.bus then
+      own.transport, own.bus = nil, nil
+    end
     if own.spool then
       own.spool = self.folder .. "/spool"
     end
