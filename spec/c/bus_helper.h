@@ -124,7 +124,7 @@ static void *bus_abort(mp_bus *b, mp_bus_reply *reply) {
 }
 
 static bool bus_close(mp_bus *b, int64_t timeout_ms) {
-    CHECK(b->n == 0 && timeout_ms >= 0);
+    CHECK(b->n == 0 && timeout_ms >= 0 && timeout_ms <= 100);
     bus.closed++;
     if (!bus.stuck)
         free(b);
