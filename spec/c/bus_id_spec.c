@@ -171,11 +171,12 @@ static bool names_file(const char *id) {
     return system(command) == 0;
 }
 
-static void is_sent_by_the_next(void) {
+/* The process that adopts, until it has sent so many messages. */
+static mp_project *send_what_was_left(int messages) {
     open_scene();
     mp_project *project = open_bus_project("a", home);
     mp_project_adopts(project, true);
-    for (int i = 0; i < 20 && bus.puts == 0; i++) {
+    for (int i = 0; i < 20 && bus.puts < messages; i++) {
         int64_t next_ms;
         mp_project_prepare(project, now_ms);
         mp_request *request =
@@ -187,10 +188,7 @@ static void is_sent_by_the_next(void) {
         mp_project_maintain(project, now_ms);
         now_ms += 1000;
     }
-    CHECK(strcmp(bus.last_id, life->ids[0]) == 0);
-    CHECK(stats_of(project).delivered == 3 && bus.stored_n == 1);
-    mp_project_finish(project);
-    finish(project);
+    return project;
 }
 
 CASE(a_name_outlives_the_process) {
@@ -199,7 +197,25 @@ CASE(a_name_outlives_the_process) {
     die_after_life();
     CHECK(strcmp(life->ids[0], life->ids[1]) == 0);
     CHECK(names_file(life->ids[0]));
-    is_sent_by_the_next();
+    mp_project *project = send_what_was_left(1);
+    CHECK(strcmp(bus.last_id, life->ids[0]) == 0);
+    CHECK(stats_of(project).delivered == 3 && bus.stored_n == 1);
+    mp_project_finish(project);
+    finish(project);
+    remove_tree(home);
+}
+
+/* Over HTTP they would be read together, and share a request. */
+CASE(what_several_processes_left_keeps_its_names) {
+    strcpy(home, "/tmp/mp_bus_XXXXXX");
+    CHECK(mkdtemp(home) != NULL);
+    for (int i = 0; i < 3; i++)
+        die_after_life();
+    mp_project *project = send_what_was_left(3);
+    CHECK(strcmp(bus.last_id, life->ids[0]) == 0);
+    CHECK(stats_of(project).delivered == 9 && bus.stored_n == 3);
+    mp_project_finish(project);
+    finish(project);
     remove_tree(home);
 }
 
@@ -212,5 +228,6 @@ int main(void) {
     RUN(parts_with_holes_are_named_by_these_too);
     RUN(a_forked_child_has_names_of_its_own);
     RUN(a_name_outlives_the_process);
+    RUN(what_several_processes_left_keeps_its_names);
     return unit_result();
 }

@@ -49,10 +49,12 @@ static bool travels_apart(const mp_settings *settings,
            mp_segment_has_kind(segment, MP_NON_IDEMPOTENT);
 }
 
+/* On a bus the name of a file is that of a message, and stands for what is in
+ * this one. */
 static bool may_grow(const mp_lane *lane, const mp_settings *settings,
                      const mp_segment *segment) {
-    return !lane->own.probing && is_untouched(lane->reading) &&
-           length(lane->reading) < FILES_MOST &&
+    return lane->host != MP_HOST_BUS && !lane->own.probing &&
+           is_untouched(lane->reading) && length(lane->reading) < FILES_MOST &&
            !travels_apart(settings, segment);
 }
 
