@@ -5,67 +5,22 @@
 
 /* ---- marks ---- */
 
-static void die_sending(mp_project *project, int n) {
-    own_settings(project)->report_ambiguous = n == 0;
-    CHECK(send_one(project, mp_clock_mono_ms()) != NULL);
-}
-
-CASE(all_files_of_a_request_are_in_doubt_while_it_is_under_way) {
-    begin();
-    leave_all(leave_increment, 1, 5);
-    mp_project *project = open_project();
-    int64_t now_ms = mp_clock_mono_ms();
-    mp_request *request = send_one(project, now_ms);
-    CHECK(((mp_flight *)request)->batch->count == 5 && in_doubt() == 5);
-    mp_reply reply = {.status = 429}; /* it says that nothing was taken */
-    mp_project_handle_reply(project, request, &reply, now_ms);
-    CHECK(in_doubt() == 0 && count_found("*.json.gz") == 5);
-    CHECK(stats_of(project).spooled == 5);
-    end(project);
-}
-
-CASE(what_died_in_doubt_is_sent_again_or_reported_by_each_file) {
-    begin();
-    leave_all(leave_increment, 1, 5);
-    die_after(die_sending, 1);
-    CHECK(in_doubt() == 5);
-    leave_all(leave_increment, 6, 9);
-    mp_project *project = open_project();
-    deliver(project, 4);
-    mp_stats stats = stats_of(project);
-    CHECK(stats.delivered == 9 && stats.ambiguous == 5);
-    CHECK(requests_n == 6); /* what is in doubt travels by itself */
-    end(project);
-}
-
-/* With "report", only what was under way is uncertain. */
-CASE(with_report_increments_of_several_files_travel_apart) {
-    begin();
-    leave_all(leave_increment, 1, 3);
-    die_after(die_sending, 0);
-    CHECK(in_doubt() == 1);
-    leave_all(leave_update, 4, 8);
-    mp_project *project = open_project();
-    own_settings(project)->report_ambiguous = true;
-    deliver(project, 4);
-    mp_stats stats = stats_of(project);
-    CHECK(stats.delivered == 7 && stats.rejected == 1);
-    CHECK(requests_n == 3); /* two of one increment, one of five updates */
-    end(project);
-}
-
-CASE(with_report_no_more_is_in_doubt_than_is_under_way) {
-    for (int i = 0; i < 2; i++) {
+/* Whatever is to become of those in doubt. */
+CASE(increments_travel_by_themselves) {
+    for (int report = 0; report < 2; report++) {
         begin();
-        die_after(i == 0 ? leave_increment : leave_update, 1);
-        die_after(i == 0 ? leave_update : leave_increment, 2);
+        leave_all(leave_increment, 1, 3);
+        leave_all(leave_update, 4, 8);
+        leave_all(leave_increment, 9, 9);
         mp_project *project = open_project();
-        own_settings(project)->report_ambiguous = true;
-        int64_t now_ms = mp_clock_mono_ms();
-        mp_request *request = send_one(project, now_ms);
-        CHECK(((mp_flight *)request)->batch->segment->count == 1);
-        CHECK(in_doubt() == 1 - i);
-        mp_project_fail_request(project, request, now_ms);
+        own_settings(project)->report_ambiguous = report;
+        mp_request *request = send_one(project, mp_clock_mono_ms());
+        CHECK(((mp_flight *)request)->batch->count == 1 && in_doubt() == 1);
+        mp_project_fail_request(project, request, mp_clock_mono_ms());
+        CHECK(in_doubt() == 0);
+        deliver(project, 10);
+        CHECK(stats_of(project).delivered == 9);
+        CHECK(requests_n == 5); /* that of five updates, and four */
         end(project);
     }
 }
@@ -93,6 +48,24 @@ CASE(memory_is_given_back_and_the_files_stand_for_it) {
     CHECK(stats_of(project).delivered == 5 && rises());
     CHECK(requests_n == 1); /* nothing speaks against them */
     CHECK(count_found("*.json.gz") == 0);
+    end(project);
+}
+
+CASE(overflow_drops_nothing_that_is_on_disk) {
+    begin();
+    leave_all(leave_update, 1, 5);
+    mp_project *project = open_project();
+    int64_t now_ms = mp_clock_mono_ms();
+    mp_request *request = send_one(project, now_ms);
+    mp_lane *lane = project->lanes[MP_LANE_PEOPLE];
+    mp_lane_undo(lane, ((mp_flight *)request)->batch, now_ms);
+    mp_flight_free((mp_flight *)request);
+    CHECK(mp_lane_drop_oldest(lane, now_ms));
+    mp_stats stats = stats_of(project);
+    CHECK(stats.dropped_overflow == 0 && stats.spooled == 5);
+    CHECK(stats.queue_bytes == 0);
+    deliver(project, 10);
+    check_all_sent(project, 5);
     end(project);
 }
 
@@ -235,10 +208,8 @@ CASE(what_is_being_read_counts_as_the_lanes) {
 }
 
 int main(void) {
-    RUN(all_files_of_a_request_are_in_doubt_while_it_is_under_way);
-    RUN(what_died_in_doubt_is_sent_again_or_reported_by_each_file);
-    RUN(with_report_increments_of_several_files_travel_apart);
-    RUN(with_report_no_more_is_in_doubt_than_is_under_way);
+    RUN(increments_travel_by_themselves);
+    RUN(overflow_drops_nothing_that_is_on_disk);
     RUN(memory_is_given_back_and_the_files_stand_for_it);
     RUN(out_of_memory_nothing_is_lost);
     RUN(batches_of_different_ages_travel_apart);

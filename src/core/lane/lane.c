@@ -228,6 +228,10 @@ bool mp_lane_drop_oldest(mp_lane *lane, int64_t now_ms) {
     if (list) {
         mp_batch *batch = *list;
         mp_lane_take_out(lane, list, batch);
+        if (mp_lane_is_gathered(batch)) { /* its files are on disk still */
+            mp_lane_scatter(lane, batch);
+            return true;
+        }
         mp_lane_count_overflow(lane, batch->count, now_ms);
         mp_lane_forget(lane, batch);
         return true;

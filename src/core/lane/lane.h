@@ -50,7 +50,8 @@ bool mp_lane_add(mp_lane *lane, const mp_settings *settings,
 void mp_lane_set_ahead(mp_lane *lane, int64_t ahead_ms);
 
 /* Drops the oldest records that are not in a request: what is left of their
- * batch, or a whole segment. False: there are none. */
+ * batch, or a whole segment; or has what was read together leave memory. False:
+ * there are none. */
 bool mp_lane_drop_oldest(mp_lane *lane, int64_t now_ms);
 
 /* The sequence number of the record that mp_lane_drop_oldest would drop first;
@@ -117,9 +118,8 @@ mp_batch_file *mp_lane_wanted(mp_lane *lane);
  * mp_lane_unwanted must follow: it keeps its place. */
 mp_batch_file *mp_lane_wanted_too(mp_lane *lane, const mp_settings *settings,
                                   const mp_segment *segment, int64_t now_ms);
-bool mp_lane_joins(const mp_lane *lane, const mp_settings *settings,
-                   const mp_segment *segment, const mp_segment *other,
-                   int64_t now_ms);
+bool mp_lane_joins(const mp_lane *lane, const mp_segment *segment,
+                   const mp_segment *other, int64_t now_ms);
 void mp_lane_unwanted(mp_lane *lane, mp_batch_file *file);
 
 /* What is wanted was read: takes over the segment. False: out of memory, and

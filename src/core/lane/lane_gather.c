@@ -2,11 +2,10 @@
  *
  * Each process that ends leaves a batch of its own, however few records it
  * has, and what it costs to deliver is a request. So the next ones are read
- * into the same segment, as far as one request has room. Only such as nobody
- * sent yet: what is known of a batch, that it may have been applied or draws
- * errors, must not become that of others. Together they are delivered; any
- * other answer, and a request for some of them, has each travel by itself:
- * see mp_lane_scatter. */
+ * into the same segment, as far as one request has room. Only such as this
+ * process has not sent yet: what is known of a batch must not become that of
+ * others. Together they are delivered; any other answer, and a request for some
+ * of them, has each travel by itself: see mp_lane_scatter. */
 #include "core/lane/lane_state.h"
 
 enum {
@@ -37,25 +36,21 @@ static uint32_t length(const mp_batch_file *list) {
 
 /* An open segment has no file that could stay beside others. */
 static bool is_untouched(const mp_batch_file *file) {
-    return file->number == 0 && !file->alone &&
-           file->in_doubt == MP_IN_DOUBT_NONE;
+    return file->number == 0 && !file->alone;
 }
 
-/* With "report" what is in doubt after a crash is not sent again, and a mark is
- * of a whole file: more of them would be marked than were sent. */
-static bool travels_apart(const mp_settings *settings,
-                          const mp_segment *segment) {
-    return settings->report_ambiguous &&
-           mp_segment_has_kind(segment, MP_NON_IDEMPOTENT);
+/* A lost reply, or a refusal that names none, leaves all of a request in doubt:
+ * it must not have those applied twice that others would be sent without. */
+static bool travels_apart(const mp_segment *segment) {
+    return mp_segment_has_kind(segment, MP_NON_IDEMPOTENT);
 }
 
 /* On a bus the name of a file is that of a message, and stands for what is in
  * this one. */
-static bool may_grow(const mp_lane *lane, const mp_settings *settings,
-                     const mp_segment *segment) {
+static bool may_grow(const mp_lane *lane, const mp_segment *segment) {
     return lane->host != MP_HOST_BUS && !lane->own.probing &&
            is_untouched(lane->reading) && length(lane->reading) < FILES_MOST &&
-           !travels_apart(settings, segment);
+           !travels_apart(segment);
 }
 
 static bool is_of_an_age(const mp_settings *settings, const mp_segment *segment,
@@ -84,7 +79,7 @@ static bool has_room(const mp_lane *lane, const mp_settings *settings,
 mp_batch_file *mp_lane_wanted_too(mp_lane *lane, const mp_settings *settings,
                                   const mp_segment *segment, int64_t now_ms) {
     mp_batch_file *file = mp_lane_first_file(lane);
-    if (!file || !may_grow(lane, settings, segment) || !is_untouched(file) ||
+    if (!file || !may_grow(lane, segment) || !is_untouched(file) ||
         !is_of_an_age(settings, segment, file, now_ms) ||
         !has_room(lane, settings, segment, file, now_ms))
         return NULL;
@@ -94,13 +89,12 @@ mp_batch_file *mp_lane_wanted_too(mp_lane *lane, const mp_settings *settings,
     return file;
 }
 
-bool mp_lane_joins(const mp_lane *lane, const mp_settings *settings,
-                   const mp_segment *segment, const mp_segment *other,
-                   int64_t now_ms) {
+bool mp_lane_joins(const mp_lane *lane, const mp_segment *segment,
+                   const mp_segment *other, int64_t now_ms) {
     return segment->count + other->count ==
                mp_lane_count_files(lane->reading) &&
            segment->used + other->used <= most_bytes(lane, now_ms) &&
-           !travels_apart(settings, other);
+           !travels_apart(other);
 }
 
 void mp_lane_unwanted(mp_lane *lane, mp_batch_file *file) {

@@ -265,11 +265,13 @@ static void note_response(mp_lane *lane, mp_route *route, mp_batch *batch,
     }
 }
 
-/* Twice may be chance; then the link may be too slow for so much. */
+/* Twice may be chance; then the link may be too slow for so much. What was read
+ * together is not sent a second time. */
 static void note_broken(mp_route *route, mp_batch *batch,
                         const mp_response *response) {
+    uint32_t most = mp_lane_is_gathered(batch) ? 1 : BROKEN_MOST;
     batch->broken = response->begun ? batch->broken + 1 : 0;
-    if (batch->broken >= BROKEN_MOST)
+    if (batch->broken >= most)
         mp_route_shrink(route, batch->body_bytes);
 }
 

@@ -328,6 +328,12 @@ static void handle_check_reply(mp_project *project, const mp_flight *under_way,
     mp_project_unlock(project);
 }
 
+static bool is_in(const mp_segment *list, const mp_segment *segment) {
+    while (list && list != segment)
+        list = list->next;
+    return list != NULL;
+}
+
 /* What was taken stays in the file too, as long as others of it wait, and
  * must not be sent again either. */
 static bool was_not_taken(mp_result outcome) {
@@ -341,18 +347,20 @@ static bool was_not_taken(mp_result outcome) {
 static void handle_batch_reply(mp_project *project, const mp_flight *under_way,
                                const mp_reply *reply, int64_t now_ms) {
     mp_batch *batch = under_way->batch;
+    mp_segment *segment = batch->segment;
     mp_lane_id id = under_way->lane;
     mp_response response;
     /* Out of memory the answer says less, and is still safe to follow. */
     mp_response_read(&response, reply, batch->endpoint, batch->count);
-    if (under_way->first && was_not_taken(response.result))
-        mp_project_clear_in_doubt(project, batch->segment);
     mp_project_lock(project);
     mp_lane_handle_reply(project->lanes[id], project->settings, batch,
                          &response, reply->retry_after_ms, now_ms);
     mp_segment *garbage = mp_project_garbage(project);
     mp_wait_changed(&project->wait);
     mp_project_unlock(project);
+    if (under_way->first && was_not_taken(response.result) &&
+        !is_in(garbage, segment))
+        mp_project_clear_in_doubt(project, segment);
     mp_project_free_segments(project, garbage);
     mp_response_free(&response);
 }

@@ -278,8 +278,7 @@ static void gather(mp_project *project, mp_lane *lane, mp_segment *segment,
             return;
         int err = load(project, file, &other, message);
         mp_project_lock(project);
-        joins =
-            err == 0 && mp_lane_joins(lane, settings, segment, other, now_ms);
+        joins = err == 0 && mp_lane_joins(lane, segment, other, now_ms);
         if (!joins)
             mp_lane_unwanted(lane, file);
         mp_project_unlock(project);

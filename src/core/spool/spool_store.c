@@ -164,32 +164,16 @@ static int rename_to(const mp_batch_file *from, const mp_batch_file *to,
 
 /* Brings the mark to the disk. */
 static int sync_mark(const mp_place *place, char message[MP_MESSAGE]) {
-    int err = 0, synced = -1;
-    const mp_batch_file *file = place->sealed;
-    if (!file && place->header)
+    int err = 0;
+    if (place->sealed)
+        err = mp_file_sync_dir(place->sealed->dir);
+    else if (place->header)
         err = mp_file_sync_map((char *)place->header, MP_SEGMENT_HEADER);
-    for (; file && err == 0; file = file->next) {
-        if (file->dir != synced)
-            err = mp_file_sync_dir(file->dir);
-        synced = file->dir;
-    }
     if (err == 0)
         return 0;
     return mp_spool_error(message, "cannot sync", "what is in doubt", err);
 }
 
-static int mark_file(mp_batch_file *file, uint32_t attempts,
-                     mp_in_doubt in_doubt, char message[MP_MESSAGE]) {
-    mp_batch_file marked = *file;
-    marked.in_doubt = in_doubt;
-    marked.attempt += attempts;
-    int err = rename_to(file, &marked, "", message);
-    if (err == 0)
-        *file = marked;
-    return err;
-}
-
-/* One that cannot be renamed does not keep the others from it. */
 static int mark(mp_segment *segment, uint32_t attempts, mp_in_doubt in_doubt,
                 char message[MP_MESSAGE]) {
     mp_place *place = &segment->place;
@@ -199,11 +183,12 @@ static int mark(mp_segment *segment, uint32_t attempts, mp_in_doubt in_doubt,
             place->header->in_doubt = in_doubt;
         return 0;
     }
-    int err = 0;
-    for (mp_batch_file *file = place->sealed; file; file = file->next) {
-        int other = mark_file(file, attempts, in_doubt, message);
-        err = err != 0 ? err : other;
-    }
+    mp_batch_file marked = *place->sealed;
+    marked.in_doubt = in_doubt;
+    marked.attempt += attempts;
+    int err = rename_to(place->sealed, &marked, "", message);
+    if (err == 0)
+        *place->sealed = marked;
     return err;
 }
 
