@@ -161,6 +161,27 @@ $(BUILD)/spec/drivers/mixpanel_%.so: spec/support/mixpanel_fake.c
 	@mkdir -p $(@D)
 	$(CC) $(SPEC_FLAGS) $(FAKE_$*) $(LDFLAGS) -MMD -MP -shared -o $@ $<
 
+# The driver of NATS, which knows no Lua: one file serves all. NATS_ROOT is a
+# directory below which libnats was unpacked instead of installed.
+NATS      = $(BUILD)/mixpanel_nats.so
+NATS_LIBS = -lnats -lpthread
+ifdef NATS_ROOT
+NATS_FLAGS = -isystem $(NATS_ROOT)/usr/include
+# Also for what libnats itself needs, unlike the newer tag.
+NATS_LIBS := $(foreach dir,$(abspath $(wildcard $(NATS_ROOT)/usr/lib/*/)),\
+    -L$(dir) -Wl,--disable-new-dtags,-rpath,$(dir)) $(NATS_LIBS)
+endif
+
+$(BUILD)/obj/nats/%.o: src/nats/%.c
+	@mkdir -p $(@D)
+	$(CC) $(FLAGS) $(NATS_FLAGS) -MMD -MP -c -o $@ $<
+
+$(NATS): $(patsubst src/nats/%.c,$(BUILD)/obj/nats/%.o,$(wildcard src/nats/*.c))
+	@mkdir -p $(@D)
+	$(CC) $(SHARED) -o $@ $^ $(NATS_LIBS)
+
+nats: $(NATS) ## the driver of NATS JetStream; needs libnats-dev
+
 flags: # for .ci/lint
 	@echo '$(FLAGS)'
 
@@ -243,7 +264,7 @@ coverage: test-deps ## which lines the tests reach
 	@.ci/coverage
 
 format: ## mend how the code reads
-	clang-format -i src/*/*/*.[ch] spec/*/*.[ch] \
+	clang-format -i src/*/*/*.[ch] src/nats/*.[ch] spec/*/*.[ch] \
 	    bench/*.c
 	@.ci/stylua .
 
@@ -297,6 +318,9 @@ install: $(MODULE) ## install for Lua ABI, or linked with LINK, under PREFIX
 	$(install_bin)
 	@$(install_generated)
 
+install-nats: $(NATS) ## install the driver beside the module of Lua ABI
+	install -D -m 755 $(NATS) $(DESTDIR)$(PREFIX)/lib/lua/$(ABI)/mixpanel_nats.so
+
 # For LuaRocks, which knows where its Lua's headers are and where files go.
 rock:
 	rm -rf $(BUILD)/rock
@@ -317,6 +341,6 @@ help: ## this list
 
 .PHONY: build all luajit $(ABIS) unit-programs units demo test deps test-deps \
         sandbox lint asan tsan valgrind fuzz fuzz-targets flags spec-flags \
-        coverage format docs bench bench-gate install rock rock-install clean \
-        help check FORCE
+        coverage format docs bench bench-gate install nats install-nats rock \
+        rock-install clean help check FORCE
 .SECONDARY:

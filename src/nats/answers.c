@@ -1,0 +1,161 @@
+#define _GNU_SOURCE
+#include "nats/bus.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    ANSWER = 1024, /* bytes that are looked at; JetStream's have about 150 */
+    SHOWN = 120    /* of a server's words */
+};
+
+/* What JetStream says in numbers of its own. */
+enum {
+    TOO_LARGE = 10054,     /* for the stream's limit, or */
+    STORE_FAILED = 10077,  /* it is full: with discard new, or the disk is */
+    ANOTHER_STREAM = 10060 /* than the one expected has the subject */
+};
+
+/* ---- what an answer means ---- */
+
+/* The number behind a name of its JSON, "name": 12; -1: it is not there. */
+static long number_of(const char *json, const char *name) {
+    const char *at = strstr(json, name);
+    if (!at)
+        return -1;
+    at += strlen(name);
+    at += strspn(at, "\": ");
+    return isdigit((unsigned char)*at) ? strtol(at, NULL, 10) : -1;
+}
+
+/* The words behind "description", as far as they are fit to be shown. */
+static void words_of(char out[SHOWN], const char *json) {
+    const char *at = strstr(json, "\"description\"");
+    size_t len = 0;
+    at = at ? at + sizeof "\"description\"" - 1 : "";
+    at += strspn(at, "\": ");
+    for (; *at && *at != '"' && len + 1 < SHOWN; at++)
+        out[len++] = (char)(isprint((unsigned char)*at) ? *at : '?');
+    out[len] = '\0';
+}
+
+static void judge_error(mp_bus_reply *reply, const char *json) {
+    long code = number_of(json, "\"code\"");
+    long which = number_of(json, "\"err_code\"");
+    char words[SHOWN];
+    words_of(words, json);
+    if (which == ANOTHER_STREAM)
+        snprintf(reply->text, MP_BUS_TEXT,
+                 "nats: another stream than option 'bus.stream' names has the "
+                 "subject");
+    else if (which == STORE_FAILED)
+        snprintf(reply->text, MP_BUS_TEXT,
+                 "nats: the stream is full, or its disk: %s", words);
+    else
+        snprintf(reply->text, MP_BUS_TEXT, "nats: JetStream says: %s (%ld)",
+                 words, which);
+    reply->status = 503;
+    if (which == ANOTHER_STREAM || code == 404)
+        reply->status = 404;
+    else if (which == TOO_LARGE)
+        reply->status = 413;
+}
+
+static void judge(mp_bus_reply *reply, natsMsg *msg) {
+    char json[ANSWER];
+    size_t len = (size_t)natsMsg_GetDataLength(msg);
+    if (natsMsg_IsNoResponders(msg)) {
+        /* A publisher cannot tell these two from each other. */
+        reply->status = 503;
+        snprintf(reply->text, MP_BUS_TEXT,
+                 "nats: no stream takes this subject, or its stream has no "
+                 "leader now");
+        return;
+    }
+    if (len >= sizeof json)
+        len = sizeof json - 1;
+    if (len > 0)
+        memcpy(json, natsMsg_GetData(msg), len);
+    json[len] = '\0';
+    if (strstr(json, "\"error\"")) {
+        judge_error(reply, json);
+    } else if (strstr(json, "\"stream\"") && number_of(json, "\"seq\"") > 0) {
+        reply->status = 200; /* also for one that it had, "duplicate" */
+    } else {
+        reply->status = 503;
+        snprintf(reply->text, MP_BUS_TEXT,
+                 "nats: somebody else than JetStream answers on the subject");
+    }
+}
+
+/* ---- callbacks, in threads of libnats ---- */
+
+/* Nothing is sent again from here. With no leader the answer is there at once,
+ * so that would be a loop without a pause; the lane waits first. */
+void mp_nats_on_answer(natsConnection *nc, natsSubscription *sub, natsMsg *msg,
+                       void *number) {
+    (void)nc;
+    (void)sub;
+    mp_bus_reply reply = {.status = 0};
+    const char *dot = strrchr(natsMsg_GetSubject(msg), '.');
+    uint64_t which = dot ? strtoull(dot + 1, NULL, 10) : 0;
+    judge(&reply, msg);
+    natsMsg_Destroy(msg);
+    mp_nats_lock();
+    mp_bus *bus = mp_nats_bus_of(mp_nats_number(number));
+    for (mp_nats_letter *l = bus ? bus->letters : NULL; l; l = l->next)
+        if (l->number == which && l->stage == MP_NATS_SENT)
+            mp_nats_end(bus, l, reply.status, false, reply.text);
+    mp_nats_unlock();
+}
+
+/* A server says what is not permitted on the connection, and names a subject,
+ * but no message; so each that is under way there gets it. Without answers none
+ * will ever be, and the connection is of no use. */
+static void refuse(mp_bus *bus, const char *words) {
+    bool publishing = strstr(words, " Publish to ") != NULL;
+    for (mp_nats_letter *l = bus->letters; publishing && l; l = l->next)
+        if (l->stage == MP_NATS_SENT && strstr(words, l->of->subject))
+            mp_nats_end(bus, l, 401, false,
+                        "nats: the credentials do not permit to publish on the "
+                        "project's subject");
+    if (!publishing) {
+        static const char why[] =
+            "nats: the credentials do not permit to subscribe to _INBOX.>, "
+            "where answers come";
+        mp_nats_end_all(bus, MP_NATS_WAITS, 401, false, why);
+        mp_nats_end_all(bus, MP_NATS_SENT, 401, false, why);
+        bus->link.lost = true;
+    }
+}
+
+void mp_nats_on_error(natsConnection *nc, natsSubscription *sub, natsStatus err,
+                      void *number) {
+    (void)nc;
+    (void)sub;
+    natsStatus last = NATS_OK;
+    const char *words = nats_GetLastError(&last);
+    if (err != NATS_NOT_PERMITTED)
+        return;
+    mp_nats_lock();
+    mp_bus *bus = mp_nats_bus_of(mp_nats_number(number));
+    if (bus) {
+        refuse(bus, words ? words : "");
+        pthread_cond_broadcast(&bus->changed);
+    }
+    mp_nats_unlock();
+}
+
+/* One that an attempt is just handing over is asked there whether it closed. */
+void mp_nats_on_closed(natsConnection *nc, void *number) {
+    (void)nc;
+    mp_nats_lock();
+    mp_bus *bus = mp_nats_bus_of(mp_nats_number(number));
+    if (bus) {
+        bus->link.lost = true;
+        pthread_cond_broadcast(&bus->changed);
+    }
+    mp_nats_unlock();
+}

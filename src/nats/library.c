@@ -1,0 +1,57 @@
+#define _GNU_SOURCE
+#include "nats/library.h"
+
+#include <nats/nats.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+/* libnats does not need the headers of OpenSSL, and neither does this. */
+__attribute__((weak)) extern int OPENSSL_init_crypto(uint64_t options,
+                                                     const void *settings);
+static const uint64_t NO_ATEXIT = 0x00080000; /* OPENSSL_INIT_NO_ATEXIT */
+
+/* The process that uses it; a copy of this in a forked child tells who did. */
+static atomic_int used_by;
+
+/* At the end of a process what was registered last runs first, so libnats and,
+ * if nobody used it before, OpenSSL would be torn down before the module has
+ * sent what waits. OpenSSL is asked not to; libnats tears itself down only once
+ * it was closed, so it never is: its threads hold references until the process
+ * ends. */
+static natsStatus open_once(void) {
+    struct sigaction before;
+    if (OPENSSL_init_crypto)
+        OPENSSL_init_crypto(NO_ATEXIT, NULL);
+    /* It has the process ignore SIGPIPE, which is the program's to decide. It
+     * does not need it: it sends without that signal, or, over TLS, in threads
+     * that have all signals blocked, as the one that calls this has. */
+    bool known = sigaction(SIGPIPE, NULL, &before) == 0;
+    natsStatus s = nats_Open(-1);
+    if (known)
+        sigaction(SIGPIPE, &before, NULL);
+    return s;
+}
+
+bool mp_nats_library_open(char text[MP_BUS_TEXT]) {
+    int self = (int)getpid(), user = atomic_load(&used_by);
+    if (user != 0 && user != self) {
+        /* Its threads are not here. Publishing would say yes and send nothing,
+         * a new connection would have no time-outs, and closing would crash. */
+        snprintf(text, MP_BUS_TEXT,
+                 "nats: this process was forked from one that had used the "
+                 "bus, which libnats does not survive: make the client before "
+                 "a fork, and use it only after it");
+        return false;
+    }
+    natsStatus s = user == 0 ? open_once() : NATS_OK;
+    if (s != NATS_OK) {
+        snprintf(text, MP_BUS_TEXT, "nats: libnats cannot be used: %s",
+                 natsStatus_GetText(s));
+        return false;
+    }
+    atomic_store(&used_by, self);
+    return true;
+}

@@ -1,0 +1,10 @@
+/* The one libnats of this process. */
+#ifndef MP_NATS_LIBRARY_H
+#define MP_NATS_LIBRARY_H
+
+#include "core/transport/bus_driver.h"
+
+/* Opens it with the first call, and for good. False: *text says why not. */
+bool mp_nats_library_open(char text[MP_BUS_TEXT]);
+
+#endif

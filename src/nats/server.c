@@ -1,0 +1,61 @@
+#define _GNU_SOURCE
+#include "nats/server.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+static const char DEFAULT_PORT[] = "4222";
+
+/* Numbers are looked at as such: "127.example.com" is anybody's name. */
+static bool is_loopback(const char *host) {
+    struct in_addr four;
+    struct in6_addr six;
+    if (inet_pton(AF_INET, host, &four) == 1)
+        return ntohl(four.s_addr) >> 24 == 127;
+    if (inet_pton(AF_INET6, host, &six) == 1)
+        return IN6_IS_ADDR_LOOPBACK(&six);
+    return strcasecmp(host, "localhost") == 0;
+}
+
+/* What follows the scheme: the host, and where what follows it begins. */
+static const char *read_host(char host[MP_NATS_HOST], const char *at) {
+    bool six = *at == '[';
+    at += six;
+    size_t len = strcspn(at, six ? "]" : ":/?#@[] ");
+    if (len == 0 || len >= MP_NATS_HOST)
+        return NULL;
+    memcpy(host, at, len);
+    host[len] = '\0';
+    at += len;
+    if (six && *at++ != ']')
+        return NULL;
+    return at;
+}
+
+static const char *read_port(const char *at) {
+    if (*at == '\0')
+        return DEFAULT_PORT;
+    if (*at++ != ':')
+        return NULL;
+    size_t len = strspn(at, "0123456789");
+    return len > 0 && len < 6 && at[len] == '\0' ? at : NULL;
+}
+
+bool mp_nats_server_read(mp_nats_server *server, const char *url) {
+    bool tls = strncasecmp(url, "tls://", 6) == 0;
+    if (!tls && strncasecmp(url, "nats://", 7) != 0)
+        return false;
+    const char *at = read_host(server->host, url + (tls ? 6 : 7));
+    const char *port = at ? read_port(at) : NULL;
+    if (!port)
+        return false;
+    bool six = strchr(server->host, ':') != NULL;
+    snprintf(server->url, sizeof server->url, "nats://%s%s%s:%s",
+             six ? "[" : "", server->host, six ? "]" : "", port);
+    /* libnats takes tls:// for nats://, and gives the password in clear to a
+     * server that asks for no TLS. So it is not left to either of them. */
+    server->secure = tls || !is_loopback(server->host);
+    return true;
+}
