@@ -1,0 +1,85 @@
+-- Which servers a driver trusts, and that nothing goes to others.
+local nats = require "spec.support.nats"
+local process = require "spec.support.process"
+
+describe("NATS over TLS", function()
+  local servers, cpath, dir, port
+  local clients = 0
+
+  setup(function()
+    cpath = package.cpath
+    package.cpath = cpath .. ";" .. nats.drivers
+    servers = nats.start()
+    servers:create_stream()
+    port = servers.nodes[1].port
+    dir = servers.dir
+    nats.write(dir .. "/names", "subjectAltName=DNS:localhost\n")
+    process.run("cd " .. dir .. [[ && exec >certificates.log 2>&1
+        for name in ca other; do
+          openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=$name \
+            -keyout $name.key -out $name.pem || exit
+        done
+        openssl req -newkey rsa:2048 -nodes -subj /CN=server -keyout server.key -out server.csr &&
+        openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -set_serial 1 \
+          -extfile names -out server.pem]])
+    servers:restart(
+      ('tls { cert_file: "%s/server.pem", key_file: "%s/server.key" }'):format(dir, dir)
+    )
+  end)
+
+  teardown(function()
+    servers:stop()
+    package.cpath = cpath
+  end)
+
+  local function client(host, ca_file)
+    clients = clients + 1
+    local mp = servers:client({
+      bus = {
+        servers = { ("tls://%s:%d"):format(host, port) },
+        ca_file = ca_file and dir .. "/" .. ca_file,
+      },
+    }, "token" .. clients)
+    mp:track "Secret"
+    return mp
+  end
+
+  local function refused(mp, pattern)
+    local why = nats.until_done("an error", function()
+      return mp:stats().last_error
+    end)
+    assert.matches("^nats: not connected to [%w.]+:%d+: %w", why)
+    assert.matches(pattern, why)
+    assert.equal(0, mp:stats().delivered)
+    assert.equal(0, mp:stats().ambiguous)
+    assert.equal(1, mp:stats().queued + mp:stats().in_flight)
+    mp:close(0)
+  end
+
+  it("refuses an authority that it does not know", function()
+    refused(client "localhost", "certificate")
+    refused(client("localhost", "other.pem"), "certificate")
+  end)
+
+  it("refuses another's name", function()
+    refused(client("127.0.0.1", "ca.pem"), "mismatch")
+  end)
+
+  it("says that the file of authorities cannot be read, without its path", function()
+    refused(client("localhost", "missing.pem"), "the certificates of option 'bus.ca_file' cannot")
+  end)
+
+  it("delivers to a server that can be trusted", function()
+    local mp = client("localhost", "ca.pem")
+    nats.drain(mp)
+    assert.equal(1, mp:stats().delivered)
+    mp:close(20)
+    servers:restart ""
+    assert.equal(1, servers:count())
+  end)
+
+  it("sends nothing to a server without TLS", function()
+    servers:restart ""
+    refused(client("localhost", "ca.pem"), "it offers no TLS")
+  end)
+end)
