@@ -93,7 +93,7 @@ describe("NATS with credentials", function()
     assert.is_nil(message:find("another_secret", 1, true))
     mp:flush(1) -- is refused again, many times
     assert.same({}, mp:poll())
-    assert.equal(1, mp:stats().queued + mp:stats().in_flight)
+    assert.equal(1, nats.waiting(mp))
     credentials "host\r\npass_word\r\n"
     delivered(mp)
   end)

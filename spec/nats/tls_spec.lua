@@ -52,7 +52,7 @@ describe("NATS over TLS", function()
     assert.matches(pattern, why)
     assert.equal(0, mp:stats().delivered)
     assert.equal(0, mp:stats().ambiguous)
-    assert.equal(1, mp:stats().queued + mp:stats().in_flight)
+    assert.equal(1, nats.waiting(mp))
     mp:close(0)
   end
 

@@ -321,6 +321,12 @@ end
 
 -- ---- clients ----
 
+-- How many of its records wait: of one look, as they may leave between two.
+function nats.waiting(mp)
+  local s = mp:stats()
+  return s.queued + s.in_flight
+end
+
 function Servers:client(options, token)
   options = options or {}
   options.transport = "nats"
