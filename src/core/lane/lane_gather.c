@@ -9,7 +9,7 @@
 #include "core/lane/lane_state.h"
 
 enum {
-    FILES_MOST = 64, /* each is renamed and removed by itself */
+    FILES_MOST = 64, /* each is read and removed by itself */
     AGE_PARTS = 8    /* max_age is judged by the youngest of a segment: another
                       * may be older by one of so many parts of it */
 };

@@ -145,7 +145,8 @@ static mp_batch *part_off(mp_lane *lane, mp_batch *batch, const fitting *fit,
 }
 
 /* Takes from a batch in `ready` what may travel in one request. NULL: all of
- * it is held up, or memory ran out and the lane backs off. */
+ * it is held up, it was read from several files of which only some may travel
+ * and is on disk again, or memory ran out and the lane backs off. */
 static mp_batch *cut(mp_lane *lane, const mp_settings *settings,
                      mp_batch *batch, int64_t now_ms) {
     fitting fit;
