@@ -1,6 +1,7 @@
-/* Files whose reading fails, and sealed ones by their place among others. */
-#ifndef MP_FAILING_READS_H
-#define MP_FAILING_READS_H
+/* Files whose reading or sealing fails, and sealed ones by their place among
+ * others. */
+#ifndef MP_FAILING_DISK_H
+#define MP_FAILING_DISK_H
 
 #include "project_helper.h"
 
@@ -51,6 +52,21 @@ static inline void find_file(int which, char name[MP_BATCH_FILE_NAME]) {
     CHECK(fgets(name, MP_BATCH_FILE_NAME, pipe) != NULL);
     name[strcspn(name, "\n")] = '\0';
     pclose(pipe);
+}
+
+static inline int open_no_batch(int dir, const char *path, unsigned flags) {
+    if (strstr(path, ".json.gz") && (flags & MP_FILE_NEW)) {
+        errno = ENOSPC;
+        return -1;
+    }
+    return mp_file_system.open(dir, path, flags);
+}
+
+/* As on a full disk. */
+static inline void let_sealing_fail(void) {
+    faulty = mp_file_system;
+    faulty.open = open_no_batch;
+    mp_file_use(&faulty);
 }
 
 #endif

@@ -48,25 +48,10 @@ static mp_reply refusal(void) {
 
 /* ---- blame ---- */
 
-/* A sealed batch of so many updates, from number 1 on. */
+/* So many updates, from number 1 on, which whoever adopts them seals. */
 static void leave_together(mp_project *project, int n) {
-    char message[MP_MESSAGE], json[RECORD];
-    mp_segment *segment;
-    mp_batch_file *file;
-    CHECK(mp_spool_segment(project->spool, MP_LANE_PEOPLE, &segment, message) ==
-          0);
-    for (int i = 1; i <= n; i++) {
-        mp_record record;
-        bool foreign;
-        write_record(MP_LANE_PEOPLE, i, json);
-        CHECK(mp_line_read(json, strlen(json), &mp_endpoints[MP_LANE_PEOPLE],
-                           NULL, &record, &foreign) == MP_OK);
-        mp_segment_add(segment, &record, project->base + (uint64_t)i);
-    }
-    CHECK(mp_spool_seal(project->spool, MP_LANE_PEOPLE, segment, NULL,
-                        mp_clock_wall_ms(), &file, message) == 0);
-    mp_segment_free(segment);
-    free(file);
+    for (int i = 1; i <= n; i++)
+        push(project, MP_LANE_PEOPLE, i);
 }
 
 /* A search may end before it found all of them, and what it has not found is

@@ -3,7 +3,7 @@
 #ifndef MP_GATHER_HELPER_H
 #define MP_GATHER_HELPER_H
 
-#include "failing_reads.h"
+#include "failing_disk.h"
 
 #include "core/lane/lane_state.h"
 

@@ -27,15 +27,21 @@ CASE(increments_travel_by_themselves) {
 
 /* ---- memory ---- */
 
+/* Into memory, but nothing is sent. */
+static mp_lane *read_back(mp_project *project, int64_t now_ms) {
+    mp_flight *under_way = (mp_flight *)send_one(project, now_ms);
+    mp_lane *lane = project->lanes[under_way->lane];
+    mp_lane_undo(lane, under_way->batch, now_ms);
+    mp_flight_free(under_way);
+    return lane;
+}
+
 CASE(memory_is_given_back_and_the_files_stand_for_it) {
     begin();
     leave_all(leave_update, 1, 5);
     mp_project *project = open_project();
     int64_t now_ms = mp_clock_mono_ms();
-    mp_request *request = send_one(project, now_ms);
-    mp_lane *lane = project->lanes[MP_LANE_PEOPLE];
-    mp_lane_undo(lane, ((mp_flight *)request)->batch, now_ms);
-    mp_flight_free((mp_flight *)request);
+    mp_lane *lane = read_back(project, now_ms);
     CHECK(stats_of(project).queued == 5 && stats_of(project).spooled == 0);
     mp_project_lock(project);
     CHECK(mp_lane_unload(lane) && mp_lane_left(lane, UINT64_MAX) == 5);
@@ -56,10 +62,7 @@ CASE(overflow_drops_nothing_that_is_on_disk) {
     leave_all(leave_update, 1, 5);
     mp_project *project = open_project();
     int64_t now_ms = mp_clock_mono_ms();
-    mp_request *request = send_one(project, now_ms);
-    mp_lane *lane = project->lanes[MP_LANE_PEOPLE];
-    mp_lane_undo(lane, ((mp_flight *)request)->batch, now_ms);
-    mp_flight_free((mp_flight *)request);
+    mp_lane *lane = read_back(project, now_ms);
     CHECK(mp_lane_drop_oldest(lane, now_ms));
     mp_stats stats = stats_of(project);
     CHECK(stats.dropped_overflow == 0 && stats.spooled == 5);

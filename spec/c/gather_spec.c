@@ -176,14 +176,6 @@ static void leave_open_event(mp_project *project, int n) {
     push(project, MP_LANE_EVENTS, n);
 }
 
-static int open_no_batch(int dir, const char *path, unsigned flags) {
-    if (strstr(path, ".json.gz") && (flags & MP_FILE_NEW)) {
-        errno = ENOSPC;
-        return -1;
-    }
-    return mp_file_system.open(dir, path, flags);
-}
-
 /* They cannot be sealed on a full disk. A mark of theirs is in the file, and
  * not in its name. */
 CASE(open_segments_are_read_alone_and_go_with_their_files) {
@@ -192,9 +184,7 @@ CASE(open_segments_are_read_alone_and_go_with_their_files) {
     leave_all(leave_open_event, 3, 4);
     leave_all(leave_event, 5, 6);
     mp_project *project = open_project();
-    faulty = mp_file_system;
-    faulty.open = open_no_batch;
-    mp_file_use(&faulty);
+    let_sealing_fail();
     deliver(project, 10);
     check_all_sent(project, 6);
     CHECK(requests_n == 4); /* of 2, 1, 1 and 2 files */

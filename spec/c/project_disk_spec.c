@@ -1,6 +1,6 @@
 /* What a project makes of a disk that fails: only what was read and is wrong is
  * set aside; what cannot be read comes later, behind the others. */
-#include "failing_reads.h"
+#include "failing_disk.h"
 #include "project_helper.h"
 
 #include "core/os/thread.h"
@@ -199,14 +199,6 @@ CASE(a_record_of_another_token_is_set_aside_and_the_rest_is_sent) {
     }
 }
 
-static int open_no_batch(int dir, const char *path, unsigned flags) {
-    if (strstr(path, ".json.gz") && (flags & MP_FILE_NEW)) {
-        errno = ENOSPC;
-        return -1;
-    }
-    return mp_file_system.open(dir, path, flags);
-}
-
 /* It cannot be kept elsewhere, so its batch waits. */
 CASE(a_record_of_another_token_is_not_lost_on_a_full_disk) {
     enter();
@@ -214,9 +206,7 @@ CASE(a_record_of_another_token_is_not_lost_on_a_full_disk) {
     die_after(mix, MP_LANE_EVENTS);
     mp_project *project = open_project();
     int64_t now_ms = mp_clock_mono_ms();
-    faulty = mp_file_system;
-    faulty.open = open_no_batch;
-    mp_file_use(&faulty);
+    let_sealing_fail();
     for (int i = 0; i < 4; i++)
         send_all(project, now_ms += 1000);
     CHECK(stats_of(project).spooled == 3 && sent_n == 0);
