@@ -176,11 +176,28 @@ $(BUILD)/obj/nats/%.o: src/nats/%.c
 	@mkdir -p $(@D)
 	$(CC) $(FLAGS) $(NATS_FLAGS) -MMD -MP -c -o $@ $<
 
-$(NATS): $(patsubst src/nats/%.c,$(BUILD)/obj/nats/%.o,$(wildcard src/nats/*.c))
+NATS_OBJ = $(patsubst src/nats/%.c,$(BUILD)/obj/nats/%.o,$(wildcard src/nats/*.c))
+
+$(NATS): $(NATS_OBJ)
 	@mkdir -p $(@D)
 	$(CC) $(SHARED) -o $@ $^ $(NATS_LIBS)
 
-nats: $(NATS) ## the driver of NATS JetStream; needs libnats-dev
+# The same connections for a program in Lua: require "mixpanel.nats".
+define nats_rules
+$(BUILD)/obj/$(1)/nats/%.o: src/nats/lua/%.c
+	@mkdir -p $$(@D)
+	$$(CC) $$(FLAGS) $$(NATS_FLAGS) -isystem $$(INC_$(1)) -MMD -MP -c -o $$@ $$<
+
+$(BUILD)/$(1)/mixpanel/nats.so: $$(filter-out %/driver.o,$$(NATS_OBJ)) \
+    $(patsubst src/nats/lua/%.c,$(BUILD)/obj/$(1)/nats/%.o,$(wildcard src/nats/lua/*.c))
+	@mkdir -p $$(@D)
+	$$(CC) $$(SHARED) -o $$@ $$^ $$(NATS_LIBS) -lm
+endef
+$(foreach abi,$(ABIS),$(eval $(call nats_rules,$(abi))))
+
+NATS_LUA = $(BUILD)/$(ABI)/mixpanel/nats.so
+
+nats: $(NATS) $(NATS_LUA) ## driver and link of NATS JetStream; needs libnats-dev
 
 flags: # for .ci/lint
 	@echo '$(FLAGS)'
@@ -318,8 +335,9 @@ install: $(MODULE) ## install for Lua ABI, or linked with LINK, under PREFIX
 	$(install_bin)
 	@$(install_generated)
 
-install-nats: $(NATS) ## install the driver beside the module of Lua ABI
+install-nats: $(NATS) $(NATS_LUA) ## install both beside the module of Lua ABI
 	install -D -m 755 $(NATS) $(DESTDIR)$(PREFIX)/lib/lua/$(ABI)/mixpanel_nats.so
+	install -D -m 755 $(NATS_LUA) $(DESTDIR)$(PREFIX)/lib/lua/$(ABI)/mixpanel/nats.so
 
 # For LuaRocks, which knows where its Lua's headers are and where files go.
 rock:

@@ -92,42 +92,126 @@ static void judge(mp_bus_reply *reply, natsMsg *msg) {
 
 /* ---- callbacks, in threads of libnats ---- */
 
+static void keep(mp_bus *bus, mp_nats_letter *l, natsMsg *msg) {
+    if (natsMsg_IsNoResponders(msg)) {
+        natsMsg_Destroy(msg);
+        mp_nats_end(bus, l, 503, false, "nats: nobody answers on the subject");
+    } else if (mp_nats_content_read(&l->content, msg)) {
+        mp_nats_end(bus, l, 200, true, "");
+    } else {
+        mp_nats_end(bus, l, 0, true, "nats: out of memory");
+    }
+}
+
 /* Nothing is sent again from here. With no leader the answer is there at once,
  * so that would be a loop without a pause; the lane waits first. */
 void mp_nats_on_answer(natsConnection *nc, natsSubscription *sub, natsMsg *msg,
                        void *number) {
     (void)nc;
     (void)sub;
-    mp_bus_reply reply = {.status = 0};
     const char *dot = strrchr(natsMsg_GetSubject(msg), '.');
     uint64_t which = dot ? strtoull(dot + 1, NULL, 10) : 0;
-    judge(&reply, msg);
-    natsMsg_Destroy(msg);
     mp_nats_lock();
     mp_bus *bus = mp_nats_bus_of(mp_nats_number(number));
-    for (mp_nats_letter *l = bus ? bus->letters : NULL; l; l = l->next)
-        if (l->number == which && l->stage == MP_NATS_SENT)
-            mp_nats_end(bus, l, reply.status, false, reply.text);
+    mp_nats_letter *l = bus ? mp_nats_sent(bus, which) : NULL;
+    if (l && l->kind == MP_NATS_ASKED) {
+        keep(bus, l, msg);
+        msg = NULL;
+    } else if (l && l->kind == MP_NATS_JUDGED) {
+        mp_bus_reply reply = {.status = 0};
+        judge(&reply, msg);
+        mp_nats_end(bus, l, reply.status, false, reply.text);
+    }
     mp_nats_unlock();
+    natsMsg_Destroy(msg);
+}
+
+/* One that cannot be kept was pulled for nothing, as with a lost connection. */
+void mp_nats_on_delivery(natsConnection *nc, natsSubscription *sub,
+                         natsMsg *msg, void *number) {
+    (void)nc;
+    (void)sub;
+    mp_nats_letter *fresh = calloc(1, sizeof *fresh);
+    if (fresh) {
+        fresh->kind = MP_NATS_DELIVERY;
+        if (!mp_nats_content_read(&fresh->content, msg)) {
+            mp_nats_letter_free(fresh);
+            fresh = NULL;
+        }
+    } else {
+        natsMsg_Destroy(msg);
+    }
+    mp_nats_lock();
+    mp_bus *bus = mp_nats_bus_of(mp_nats_number(number));
+    if (bus && !bus->closing && fresh) {
+        mp_nats_arrive(bus, fresh);
+        fresh = NULL;
+    } else if (bus && !fresh) {
+        mp_nats_lose(bus, "nats: out of memory");
+    }
+    mp_nats_unlock();
+    mp_nats_letter_free(fresh);
+}
+
+/* ---- what is not permitted ---- */
+
+/* True: the words name this subject. */
+static bool is_about(const char *words, const char *subject) {
+    size_t len = strlen(subject);
+    for (const char *at = words; (at = strstr(at, subject)); at++)
+        if (at > words && at[-1] == '"' && at[len] == '"')
+            return true;
+    return false;
+}
+
+static void refuse_letter(mp_bus *bus, mp_nats_letter *l) {
+    char text[MP_BUS_TEXT] =
+        "nats: the credentials do not permit to publish on the project's "
+        "subject";
+    if (l->kind != MP_NATS_JUDGED)
+        snprintf(text, sizeof text,
+                 "nats: the credentials do not permit to publish on %.150s",
+                 l->of->subject);
+    mp_nats_end(bus, l, 401, false, text);
+}
+
+/* One that was posted, or pulled with, and is no letter any more: who did it
+ * would wait for deliveries. */
+static void refuse_post(mp_bus *bus, const char *words) {
+    char subject[MP_NATS_SUBJECT + 1] = "";
+    const mp_bus_message message = {.subject = subject};
+    const char *at = strchr(words, '"');
+    size_t len = at ? strcspn(at + 1, "\"") : 0;
+    if (len == 0 || len > MP_NATS_SUBJECT)
+        return;
+    memcpy(subject, at + 1, len);
+    mp_nats_letter *l = mp_nats_letter_copy(MP_NATS_POSTED, &message);
+    if (l)
+        refuse_letter(bus, l);
+    else
+        mp_nats_lose(bus, "nats: out of memory");
 }
 
 /* A server says what is not permitted on the connection, and names a subject,
  * but no message; so each that is under way there gets it. Without answers none
  * will ever be, and the connection is of no use. */
 static void refuse(mp_bus *bus, const char *words) {
-    bool publishing = strstr(words, " Publish to ") != NULL;
-    for (mp_nats_letter *l = bus->letters; publishing && l; l = l->next)
-        if (l->stage == MP_NATS_SENT && strstr(words, l->of->subject))
-            mp_nats_end(bus, l, 401, false,
-                        "nats: the credentials do not permit to publish on the "
-                        "project's subject");
+    bool publishing = strstr(words, " Publish to ") != NULL, told = false;
+    for (mp_nats_letter *l = bus->letters; publishing && l; l = l->next) {
+        if (l->stage == MP_NATS_SENT && is_about(words, l->of->subject)) {
+            refuse_letter(bus, l);
+            told = true;
+        }
+    }
+    if (publishing && !told && bus->delivers)
+        refuse_post(bus, words);
     if (!publishing) {
         static const char why[] =
             "nats: the credentials do not permit to subscribe to _INBOX.>, "
             "where answers come";
         mp_nats_end_all(bus, MP_NATS_WAITS, 401, false, why);
         mp_nats_end_all(bus, MP_NATS_SENT, 401, false, why);
-        bus->link.lost = true;
+        mp_nats_lose(bus, why);
     }
 }
 
@@ -141,10 +225,8 @@ void mp_nats_on_error(natsConnection *nc, natsSubscription *sub, natsStatus err,
         return;
     mp_nats_lock();
     mp_bus *bus = mp_nats_bus_of(mp_nats_number(number));
-    if (bus) {
+    if (bus)
         refuse(bus, words ? words : "");
-        pthread_cond_broadcast(&bus->changed);
-    }
     mp_nats_unlock();
 }
 
@@ -153,9 +235,7 @@ void mp_nats_on_closed(natsConnection *nc, void *number) {
     (void)nc;
     mp_nats_lock();
     mp_bus *bus = mp_nats_bus_of(mp_nats_number(number));
-    if (bus) {
-        bus->link.lost = true;
-        pthread_cond_broadcast(&bus->changed);
-    }
+    if (bus)
+        mp_nats_lose(bus, mp_nats_lost);
     mp_nats_unlock();
 }

@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
 #include "nats/bus.h"
+#include "nats/library.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -51,12 +52,15 @@ static bool read_servers(mp_bus *bus, char text[MP_BUS_TEXT]) {
     return true;
 }
 
-mp_bus *mp_nats_bus_new(const mp_bus_options *options, char text[MP_BUS_TEXT]) {
+/* NULL: out of memory, or *text says what is wrong with the options. */
+static mp_bus *make(const mp_bus_options *options, char text[MP_BUS_TEXT]) {
     mp_bus *bus = calloc(1, sizeof *bus);
     snprintf(text, MP_BUS_TEXT, "nats: out of memory");
     if (!bus)
         return NULL;
     bus->options = options;
+    bus->letters_end = &bus->letters;
+    bus->came_end = &bus->came;
     bus->servers = calloc(options->servers_count, sizeof *bus->servers);
     if (!bus->servers || !read_servers(bus, text) ||
         !init_condition(&bus->changed)) {
@@ -72,14 +76,79 @@ mp_bus *mp_nats_bus_new(const mp_bus_options *options, char text[MP_BUS_TEXT]) {
     return bus;
 }
 
-void mp_nats_bus_free(mp_bus *bus) {
+static void free_letters(mp_bus *bus) {
+    mp_nats_letter *l;
+    while ((l = bus->came ? bus->came : bus->letters)) {
+        mp_nats_remove(bus, l);
+        mp_nats_letter_free(l);
+    }
+}
+
+/* No thread of it is left. */
+static void free_bus(mp_bus *bus) {
     mp_bus **at = &all;
     while (*at != bus)
         at = &(*at)->next;
     *at = bus->next;
+    free_letters(bus);
     pthread_cond_destroy(&bus->changed);
     free(bus->servers);
+    free(bus->owned);
     free(bus);
+}
+
+mp_bus *mp_nats_open(const mp_bus_options *options, bool delivers,
+                     void (*wake)(void *user), void *user,
+                     char text[MP_BUS_TEXT]) {
+    /* In a forked child the lock may be taken for ever: this comes first. */
+    if (!mp_nats_library_open(text))
+        return NULL;
+    mp_nats_lock();
+    mp_bus *bus = make(options, text);
+    if (bus) {
+        bus->delivers = delivers;
+        bus->wake = wake;
+        bus->user = user;
+        if (!mp_nats_thread_start(bus, mp_nats_keeper, bus)) {
+            snprintf(text, MP_BUS_TEXT, "nats: no thread can be started");
+            free_bus(bus);
+            bus = NULL;
+        }
+    }
+    mp_nats_unlock();
+    return bus;
+}
+
+/* An attempt to connect may never end: the caller goes on without it. */
+static bool end(mp_bus *bus, int64_t timeout_ms, bool abandoned) {
+    int64_t until_ms = mp_nats_now_ms() + timeout_ms;
+    mp_nats_lock();
+    bus->closing = true;
+    if (abandoned)
+        free_letters(bus);
+    pthread_cond_broadcast(&bus->changed);
+    while (bus->threads > 0 && mp_nats_now_ms() < until_ms)
+        mp_nats_wait(bus, until_ms);
+    bool ended = bus->threads == 0;
+    if (ended)
+        free_bus(bus);
+    else
+        bus->abandoned = abandoned;
+    mp_nats_unlock();
+    return ended;
+}
+
+bool mp_nats_close(mp_bus *bus, int64_t timeout_ms) {
+    return end(bus, timeout_ms, false);
+}
+
+bool mp_nats_abandon(mp_bus *bus, int64_t timeout_ms) {
+    return end(bus, timeout_ms, true);
+}
+
+/* The server would take the copy for the connection, after the parent died. */
+void mp_nats_forget(mp_bus *bus) {
+    mp_nats_socket_close_copy(&bus->link.socket);
 }
 
 mp_bus *mp_nats_bus_of(uint64_t link) {
@@ -104,22 +173,13 @@ uint64_t mp_nats_number(const void *closure) {
     return (uintptr_t)closure;
 }
 
-/* ---- letters ---- */
+const char mp_nats_lost[] = "nats: the connection was lost";
 
-void mp_nats_end(mp_bus *bus, mp_nats_letter *letter, int status, bool sent,
-                 const char *text) {
-    letter->stage = MP_NATS_ENDED;
-    letter->reply.status = status;
-    letter->reply.sent = sent;
-    snprintf(letter->reply.text, MP_BUS_TEXT, "%s", text);
-    bus->wake(bus->user);
-}
-
-void mp_nats_end_all(mp_bus *bus, mp_nats_stage stage, int status, bool sent,
-                     const char *text) {
-    for (mp_nats_letter *l = bus->letters; l; l = l->next)
-        if (l->stage == stage)
-            mp_nats_end(bus, l, status, sent, text);
+void mp_nats_lose(mp_bus *bus, const char *why) {
+    if (!bus->link.lost)
+        snprintf(bus->why, sizeof bus->why, "%s", why);
+    bus->link.lost = true;
+    pthread_cond_broadcast(&bus->changed);
 }
 
 /* ---- threads ---- */
@@ -128,6 +188,13 @@ void mp_nats_wait(mp_bus *bus, int64_t until_ms) {
     struct timespec until = {.tv_sec = (time_t)(until_ms / 1000),
                              .tv_nsec = (long)(until_ms % 1000) * 1000000L};
     pthread_cond_timedwait(&bus->changed, &lock, &until);
+}
+
+void mp_nats_wake(mp_bus *bus) {
+    if (bus->wake)
+        bus->wake(bus->user);
+    else
+        pthread_cond_broadcast(&bus->changed);
 }
 
 bool mp_nats_thread_start(mp_bus *bus, void *(*run)(void *arg), void *arg) {
@@ -141,5 +208,8 @@ bool mp_nats_thread_start(mp_bus *bus, void *(*run)(void *arg), void *arg) {
 
 void mp_nats_thread_ends(mp_bus *bus) {
     bus->threads--;
-    pthread_cond_broadcast(&bus->changed);
+    if (bus->threads == 0 && bus->abandoned)
+        free_bus(bus);
+    else
+        pthread_cond_broadcast(&bus->changed);
 }

@@ -107,18 +107,41 @@ static void explain(result *r, natsStatus s, const mp_nats_server *server) {
              server->url + sizeof "nats://" - 1, more);
 }
 
-static natsStatus subscribe(mp_nats_link *link) {
-    char subject[NATS_INBOX + 2];
+static natsStatus make_inbox(char out[NATS_INBOX]) {
     natsInbox *inbox = NULL;
     natsStatus s = natsInbox_Create(&inbox);
-    if (s != NATS_OK)
-        return s;
-    snprintf(link->inbox, sizeof link->inbox, "%s", inbox);
+    if (s == NATS_OK)
+        snprintf(out, NATS_INBOX, "%s", inbox);
     natsInbox_Destroy(inbox);
+    return s;
+}
+
+static natsStatus subscribe(mp_nats_link *link) {
+    char subject[NATS_INBOX + 2];
+    natsStatus s = make_inbox(link->inbox);
     snprintf(subject, sizeof subject, "%s.*", link->inbox);
-    return natsConnection_Subscribe(&link->answers, link->nc, subject,
-                                    mp_nats_on_answer,
-                                    mp_nats_closure(link->number));
+    if (s == NATS_OK)
+        s = natsConnection_Subscribe(&link->answers, link->nc, subject,
+                                     mp_nats_on_answer,
+                                     mp_nats_closure(link->number));
+    return s;
+}
+
+/* libnats drops what comes while much waits in it, without a word to whoever
+ * pulled. No more comes than was pulled, so it need not. */
+static natsStatus subscribe_deliveries(mp_nats_link *link) {
+    natsStatus s = make_inbox(link->deliveries_inbox);
+    link->loss = calloc(1, sizeof *link->loss);
+    if (!link->loss)
+        return NATS_NO_MEMORY;
+    link->loss->kind = MP_NATS_LOSS;
+    if (s == NATS_OK)
+        s = natsConnection_Subscribe(
+            &link->deliveries, link->nc, link->deliveries_inbox,
+            mp_nats_on_delivery, mp_nats_closure(link->number));
+    if (s == NATS_OK)
+        s = natsSubscription_SetPendingLimits(link->deliveries, -1, -1);
+    return s;
 }
 
 static void dial(const mp_nats_attempt *a, natsOptions *o, result *r) {
@@ -135,6 +158,8 @@ static void dial(const mp_nats_attempt *a, natsOptions *o, result *r) {
         s = natsConnection_Connect(&r->link.nc, o);
     if (s == NATS_OK)
         s = subscribe(&r->link);
+    if (s == NATS_OK && a->bus->delivers)
+        s = subscribe_deliveries(&r->link);
     if (s == NATS_OK) {
         mp_nats_socket_find(&r->link.socket, r->link.nc);
         return;
@@ -176,8 +201,10 @@ static bool hand_over(mp_bus *bus, const mp_nats_link *link) {
     if (bus->closing || bus->link.number != 0)
         return false;
     bus->link = *link;
-    bus->link.lost = natsConnection_IsClosed(link->nc);
     bus->failed = 0;
+    bus->why[0] = '\0';
+    if (natsConnection_IsClosed(link->nc))
+        mp_nats_lose(bus, mp_nats_lost);
     return true;
 }
 

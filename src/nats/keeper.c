@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 enum {
     REPLY = NATS_INBOX + 24,
@@ -14,7 +15,9 @@ void mp_nats_link_destroy(const mp_nats_link *link) {
     if (link->nc)
         mp_nats_socket_cut(&link->socket);
     natsSubscription_Destroy(link->answers);
+    natsSubscription_Destroy(link->deliveries);
     natsConnection_Destroy(link->nc);
+    free(link->loss);
 }
 
 /* The bus has no connection then; the caller destroys the one it had. */
@@ -25,10 +28,26 @@ static mp_nats_link let_go(mp_bus *bus) {
     return link;
 }
 
+/* They were meant for the connection. */
+static void drop_posts(mp_bus *bus) {
+    mp_nats_letter *next = NULL;
+    for (mp_nats_letter *l = bus->letters; l; l = next) {
+        next = l->next;
+        if (l->kind >= MP_NATS_PULLED && l->stage != MP_NATS_ENDED) {
+            mp_nats_remove(bus, l);
+            mp_nats_letter_free(l);
+        }
+    }
+}
+
 static void drop_link(mp_bus *bus) {
     mp_nats_link link = let_go(bus);
+    drop_posts(bus);
     mp_nats_end_all(bus, MP_NATS_SENT, 0, true,
                     "nats: the connection was lost before the answer came");
+    if (link.loss)
+        mp_nats_arrive(bus, link.loss);
+    link.loss = NULL;
     mp_nats_connect_later(bus);
     mp_nats_unlock();
     mp_nats_link_destroy(&link);
@@ -73,13 +92,17 @@ static natsStatus add_headers(natsMsg *msg, const mp_bus_message *of,
 /* A copy: the letter's own bytes may be given back while it is published. */
 static natsStatus copy_of(natsMsg **out, const mp_bus *bus,
                           const mp_nats_letter *l) {
-    char reply[REPLY];
+    char reply[REPLY] = "";
     natsMsg *msg = NULL;
     if (l->of->len > INT32_MAX)
         return NATS_MAX_PAYLOAD;
-    snprintf(reply, sizeof reply, "%s.%" PRIu64, bus->link.inbox, l->number);
-    natsStatus s = natsMsg_Create(&msg, l->of->subject, reply, l->of->body,
-                                  (int)l->of->len);
+    if (l->kind == MP_NATS_PULLED)
+        snprintf(reply, sizeof reply, "%s", bus->link.deliveries_inbox);
+    else if (l->kind != MP_NATS_POSTED)
+        snprintf(reply, sizeof reply, "%s.%" PRIu64, bus->link.inbox,
+                 l->number);
+    natsStatus s = natsMsg_Create(&msg, l->of->subject, reply[0] ? reply : NULL,
+                                  l->of->body, (int)l->of->len);
     if (s == NATS_OK)
         s = add_headers(msg, l->of, bus->options->stream);
     if (s == NATS_OK)
@@ -99,27 +122,23 @@ static void fail(mp_bus *bus, mp_nats_letter *l, natsStatus s) {
         mp_nats_end(bus, l, 503, false, text);
 }
 
-static mp_nats_letter *find(const mp_bus *bus, uint64_t number) {
-    mp_nats_letter *l = bus->letters;
-    while (l && (l->number != number || l->stage != MP_NATS_SENT))
-        l = l->next;
-    return l;
-}
-
 /* It may have been answered, or broken off, meanwhile. */
 static void settle(mp_bus *bus, uint64_t number, natsStatus s) {
-    mp_nats_letter *l = find(bus, number);
-    if (s == NATS_OK)
-        return;
-    if (s == NATS_CONNECTION_CLOSED) { /* before anything was written */
-        bus->link.lost = true;
+    mp_nats_letter *l = mp_nats_sent(bus, number);
+    if (s == NATS_OK) {
+        if (l && l->kind >= MP_NATS_PULLED) { /* that is all of it */
+            mp_nats_remove(bus, l);
+            mp_nats_letter_free(l);
+        }
+    } else if (s == NATS_CONNECTION_CLOSED) { /* before anything was written */
+        mp_nats_lose(bus, mp_nats_lost);
         if (l)
             l->stage = MP_NATS_WAITS;
     } else if (s == NATS_MAX_PAYLOAD || s == NATS_NO_SERVER_SUPPORT) {
         if (l)
             fail(bus, l, s);
     } else { /* a part of it may be written, so nothing can follow there */
-        bus->link.lost = true;
+        mp_nats_lose(bus, mp_nats_lost);
     }
 }
 

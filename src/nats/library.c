@@ -35,23 +35,27 @@ static natsStatus open_once(void) {
     return s;
 }
 
+/* Its threads are not here. Publishing would say yes and send nothing, a new
+ * connection would have no time-outs, and closing would crash. */
+bool mp_nats_library_is_forked(void) {
+    int user = atomic_load(&used_by);
+    return user != 0 && user != (int)getpid();
+}
+
 bool mp_nats_library_open(char text[MP_BUS_TEXT]) {
-    int self = (int)getpid(), user = atomic_load(&used_by);
-    if (user != 0 && user != self) {
-        /* Its threads are not here. Publishing would say yes and send nothing,
-         * a new connection would have no time-outs, and closing would crash. */
+    if (mp_nats_library_is_forked()) {
         snprintf(text, MP_BUS_TEXT,
                  "nats: this process was forked from one that had used the "
                  "bus, which libnats does not survive: make the client before "
                  "a fork, and use it only after it");
         return false;
     }
-    natsStatus s = user == 0 ? open_once() : NATS_OK;
+    natsStatus s = atomic_load(&used_by) == 0 ? open_once() : NATS_OK;
     if (s != NATS_OK) {
         snprintf(text, MP_BUS_TEXT, "nats: libnats cannot be used: %s",
                  natsStatus_GetText(s));
         return false;
     }
-    atomic_store(&used_by, self);
+    atomic_store(&used_by, (int)getpid());
     return true;
 }

@@ -7,4 +7,8 @@
 /* Opens it with the first call, and for good. False: *text says why not. */
 bool mp_nats_library_open(char text[MP_BUS_TEXT]);
 
+/* This process was forked from one that had used it, so it is of no use here.
+ * Takes no lock. */
+bool mp_nats_library_is_forked(void);
+
 #endif
