@@ -21,9 +21,10 @@ static const char *push_shown(lua_State *L, int index) {
     int type = lua_type(L, index);
     if (type == LUA_TBOOLEAN)
         return lua_pushfstring(L, lua_toboolean(L, index) ? "true" : "false");
+    if (type <= LUA_TNIL) /* or none */
+        return lua_pushfstring(L, "nil");
     if (type != LUA_TSTRING && type != LUA_TNUMBER)
-        return lua_pushfstring(L, type <= LUA_TNIL ? "%s" : "a %s",
-                               luaL_typename(L, index));
+        return lua_pushfstring(L, "a %s", luaL_typename(L, index));
     lua_pushvalue(L, index); /* lua_tolstring makes a number a text */
     const char *all = lua_tolstring(L, -1, &len);
     size_t shown = len < SHOWN ? len : SHOWN;

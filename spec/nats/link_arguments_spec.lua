@@ -1,0 +1,132 @@
+-- What a link to NATS takes. No server is needed: none is asked for anything.
+local nats = require "mixpanel.nats"
+local raises = require "spec.support.raises"
+
+describe("A link to NATS", function()
+  local link
+
+  before_each(function()
+    link = assert(nats.open { servers = { "nats://127.0.0.1:1" } })
+  end)
+
+  after_each(function()
+    link:close(20)
+  end)
+
+  it("raises for options that are not right, without what may be secret", function()
+    local list = 'expected a list of URLs such as "tls://n1:4222")'
+    raises("bad argument #1 to 'open' (options: got 5, expected a table)", function()
+      nats.open(5)
+    end)
+    raises("bad argument #1 to 'open' (option 'servers': " .. list, function()
+      nats.open {}
+    end)
+    raises("bad argument #1 to 'open' (option 'servers': " .. list, function()
+      nats.open { servers = { "nats://a", 5 } }
+    end)
+    raises(
+      "bad argument #1 to 'open' (option \"stream\" is none of servers, credentials and ca_file)",
+      function()
+        nats.open { servers = { "nats://a" }, stream = "S" }
+      end
+    )
+    for name, what in pairs { credentials = "a file", ca_file = "a PEM file" } do
+      local text = ("bad argument #1 to 'open' (option '%s': expected the path of %s)"):format(
+        name,
+        what
+      )
+      raises(text, function()
+        nats.open { servers = { "nats://a" }, [name] = "" }
+      end)
+    end
+    assert.same(
+      { nil, 'nats: server 2 is none such as "tls://host:4222", or holds a user' },
+      { nats.open { servers = { "nats://a", "nats://u:pass_word@a" } } }
+    )
+  end)
+
+  it("raises for subjects and bodies that are not right", function()
+    local words = 'expected words with dots between them, such as "mp.events", without wildcards)'
+    for subject, shown in pairs {
+      ["a b"] = '"a b"',
+      [""] = '""',
+      ["a.*"] = '"a.*"',
+      [">"] = '">"',
+      ["a..b"] = '"a..b"',
+      [".a"] = '".a"',
+      ["a.b."] = '"a.b."',
+      ["a\r\nPUB b"] = '"a??PUB b"',
+      [("a"):rep(1025)] = '"' .. ("a"):rep(60) .. '"...',
+      [7] = "7",
+      [false] = "false",
+    } do
+      raises(("bad argument #1 to 'publish' (subject: got %s, %s"):format(shown, words), function()
+        link:publish(subject, "")
+      end)
+    end
+    raises("bad argument #2 to 'pull' (body: got nil, expected a string)", function()
+      link:pull "a"
+    end)
+  end)
+
+  it("raises for headers that are not right", function()
+    raises(
+      "bad argument #3 to 'request' (headers: got \"x\", expected a table { name = text }, or nil)",
+      function()
+        link:request("a", "", "x", 1)
+      end
+    )
+    local line = "expected a string of one line, not empty)"
+    for _, value in ipairs { 5, "", "a\nb", "a\0" } do
+      local shown = value == 5 and "5" or ('"%s"'):format((value:gsub("%c", "?")))
+      raises(
+        ("bad argument #3 to 'request' (headers: A: got %s, %s"):format(shown, line),
+        function()
+          link:request("a", "", { A = value }, 1)
+        end
+      )
+    end
+    for _, name in ipairs { "", "a b", "a:", "ä" } do
+      raises(
+        ("bad argument #3 to 'request' (headers: name: got \"%s\", %s)"):format(
+          name,
+          "expected printable ASCII without spaces and colons"
+        ),
+        function()
+          link:request("a", "", { [name] = "x" }, 1)
+        end
+      )
+    end
+  end)
+
+  it("raises for times that are not right", function()
+    local seconds =
+      "bad argument #4 to 'request' (timeout: got %s, expected seconds from 0.001 to 1e9)"
+    raises(seconds:format "0", function()
+      link:request("a", "", nil, 0)
+    end)
+    raises(seconds:format "nil", function()
+      link:request("a", "")
+    end)
+    raises("bad argument #1 to 'wait' (timeout: got -1, expected seconds from 0 to 1e9)", function()
+      link:wait(-1)
+    end)
+    raises(
+      "bad argument #1 to 'close' (timeout: got nil, expected seconds from 0 to 1e9)",
+      function()
+        link:close()
+      end
+    )
+  end)
+
+  it("that is closed says so", function()
+    assert.is_true(link:close(20))
+    assert.is_true(link:close(20))
+    local closed = { nil, "nats: the link is closed" }
+    assert.same(closed, { link:request("a", "", nil, 1) })
+    assert.same(closed, { link:pull("a", "") })
+    assert.same(closed, { link:publish("a", "") })
+    assert.same(closed, { link:wait(1) })
+    assert.same({ false, "nats: the link is closed" }, { link:connected() })
+  end)
+end)
