@@ -65,6 +65,20 @@ describe("A link to NATS that is not permitted", function()
     assert.is_true(link:connected())
   end)
 
+  it("to publish on a subject goes on with others that are part of its name", function()
+    start "_INBOX"
+    open "host\npass_word\n"
+    local listener = socket.connect("127.0.0.1", servers.nodes[1].port)
+    listener:send 'CONNECT {"verbose":false,"user":"admin","pass":"all"}\r\n'
+    listener:send "SUB mp.x.y 1\r\nPING\r\n"
+    while listener:receive "*l" ~= "PONG" do
+    end
+    local id = assert(link:request("mp.x.y", "", nil, 1))
+    assert.equal(401, links.ask(link, "amp.x.y", "").status)
+    assert.equal("nats: no answer came in time", links.answer(link, id).text)
+    listener:close()
+  end)
+
   it("to have answers says so", function()
     start "another"
     open "host\npass_word\n"

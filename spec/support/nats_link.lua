@@ -25,6 +25,7 @@ function links.deliveries(link, count)
   local list = {}
   nats.until_done("deliveries", function()
     for _, event in ipairs(assert(link:wait(0.02))) do
+      assert(not event.lost, "the connection was lost")
       if event.body and not event.id then
         list[#list + 1] = event
       end
