@@ -97,7 +97,7 @@ function mixpanel.date(seconds) end
 ---@field spool_total_bytes? integer bytes of batches that all dead processes of the project may leave, at least `spool_max_bytes`; the oldest make room, counted as `evicted`; four times `spool_max_bytes` by default. Needs `spool`
 ---@field overflow? "drop_newest"|"drop_oldest" at `max_queue_bytes` a call returns `queue_full` (default), or the oldest records that are in no request make room
 ---@field on_ambiguous? "retry"|"report" what becomes of `$add` and `$append` updates that may have been applied: sent again (default), or rejected as `uncertain`
----@field reports? "failures"|"all"|"none"|"every" which reports `poll` finds; `"failures"` by default. `"every"`: those, each with all of its records, however many; for programs that poll often
+---@field reports? "failures"|"all"|"none"|"every" which reports `poll` finds; `"failures"` by default. `"every"`: those, each with all of its records, however many, also of what was dropped or is stuck; for programs that poll often
 ---@field debug? string|boolean path of a file that gets every request and reply as text, credentials left out, or true for standard error; if it cannot be written, `stats().last_error` says so
 ---@field on_invalid? "repair"|"reject" what becomes of NaN, infinities and invalid UTF-8: repaired and counted (default), or the record is refused
 ---@field proxy? string|false `scheme://[user:password@]host[:port]` of a proxy for libcurl, never shown; `false` (default) for none; the environment, `NO_PROXY` too, is ignored
@@ -306,8 +306,8 @@ function Client:collect(endpoint, body, options) end
 ---@param options? mixpanel.IngestOptions
 ---@return mixpanel.Collected? ingested
 ---@return string? message
----@return mixpanel.ErrorCode? code
----@return integer? done with `items`: how many records are queued already, for `skip`
+---@return mixpanel.ErrorCode? code `invalid`: no JSON, or damaged gzip; `too_large`: it holds more than 64 MiB, inflated
+---@return integer? done how many records are queued already, for `skip`
 function Client:ingest(endpoint, json, options) end
 
 ---Changes settings for every client of the project; `properties` of this client
@@ -383,11 +383,16 @@ function Client:spool_read(path) end
 ---@field tokens? table<string, string> tokens to take beside the client's own, and those to send instead; at most 64. Records with others are refused
 ---@field describe? fun(record: table): boolean? gets each record that would be taken, complete and with `mixpanel.null` for null; what it changes is sent so and judged again, `false` drops the record, an error refuses it. What it leaves alone stays as it was written, to the last digit. May not yield
 
----How `ingest` reads a part of a file. Each record is then judged by itself, also
+---How `ingest` reads a text, and what becomes of its records. With `items` other
+---than `"text"` it is a part of a file: each record is then judged by itself, also
 ---where it is no JSON, and one that is not whole at the end of the text is left
 ---for the next. `$insert_id` depends on the position, so equal records stay two.
 ---@class mixpanel.IngestOptions
----@field items "text"|"lines"|"values"|"rows" `"text"`: as without options; one a line; objects in a list or one behind the other; rows of CSV
+---@field items? "text"|"lines"|"values"|"rows" `"text"`, the default: JSON as without options; one a line; objects in a list or one behind the other; rows of CSV
+---@field content_encoding? "gzip" the text is compressed: at most 64 MiB inflated, and what stands in it is told of the inflated text
+---@field collected? boolean with `"track"`: others sent these events, so they have the rights of those that `collect` takes
+---@field complete? boolean clients of this module made the records, as a message of a [bus](bus.md) has them: they are sent byte for byte, without a `$time` or address that they lack
+---@field in_doubt? boolean updates that add up are refused: they may have been applied
 ---@field position? integer offset of the text in its file, in bytes; 0 by default
 ---@field last? boolean nothing follows the text
 ---@field dates? boolean the `time` of an event may be a date: `2026-01-02T03:04:05Z`
@@ -395,7 +400,7 @@ function Client:spool_read(path) end
 ---@field split? boolean take nothing: all come back in `refusals`, those that can be read without a `message`
 ---@field places? boolean say where the records begin that are taken
 ---@field skip? integer records of this text that are queued already
----@field doubt_end? integer updates that add up and begin before this offset are refused: they may have been applied
+---@field doubt_end? integer with `items`: the same for those that begin before this offset
 ---@field csv? table with `"rows"`: `columns`, each with its `name` as JSON with a colon, and what stands around them; as `mixpanel import` makes it
 
 ---What became of the records of a text.
@@ -407,7 +412,7 @@ function Client:spool_read(path) end
 ---@field refusals mixpanel.Refusal[] of `collect` the first ten, of `ingest` all
 ---@field verbose? boolean of `collect`: the SDK asks for a reply in JSON
 ---@field consumed? integer of `ingest` with `items`: bytes of the text that were read
----@field mark? integer of `ingest` with `items`: for `done`, as `mark` returns it. Each record that is taken has a mark, the last one this
+---@field mark integer for `done`, as `mark` returns it, also when nothing was queued. Each record that is taken has a mark, the last one this
 ---@field places? string of `ingest` with `places`: for each record that is taken 4 bytes, the lowest first: where it begins in the text, from 0
 
 ---@class mixpanel.Refusal
@@ -416,4 +421,4 @@ function Client:spool_read(path) end
 ---@field last integer
 ---@field field? string path to what is wrong; none for the record as a whole
 ---@field message string why; none with `split`
----@field json? string what a row of CSV became
+---@field json? string what a row of CSV became; with `content_encoding` the record as it stands in the inflated text

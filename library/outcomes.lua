@@ -71,9 +71,9 @@
 ---@field status? integer of the HTTP reply; none without one
 ---@field message? string why, in the API's words where it had any
 ---@field uncertain boolean the records may have been applied all the same
----@field records mixpanel.ReportRecord[] of a rejection, 20 at most; else empty
+---@field records mixpanel.ReportRecord[] of a rejection, 20 at most; else empty. With `reports = "every"` all of them, and those of `"dropped"` and `"stuck"`, but for what was dropped unread or for an overflow
 
----A record that was rejected.
+---A record that was rejected, or another that a report shows.
 ---@class mixpanel.ReportRecord
 ---@field mark? integer by which `done` of what `mark` returned tells it from others
 ---@field json? string the record as it was sent; left out beyond 64 KiB in one report

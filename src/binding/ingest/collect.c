@@ -71,7 +71,7 @@ static mp_err read_body(mp_intake_call *call, const mp_collect_options *options,
             : mp_body_read(body, bytes, len, options->gzip, BODY_MAX);
     if (err != MP_OK)
         snprintf(message, MP_MESSAGE, "body: %s",
-                 err == MP_INVALID ? body->reason : "out of memory");
+                 err == MP_MEMORY ? "out of memory" : body->reason);
     return err;
 }
 
@@ -170,11 +170,13 @@ static int collect_body(mp_intake_call *call, mp_collect_options *options) {
         err = push_collected(call, options);
     if (err != MP_OK)
         return mp_intake_fail_push(call, err);
-    if (result->taken == 0)
-        return 1;
-    err = mp_engine_push(call->client->project, call->rules.lane,
-                         result->records, result->taken);
-    return err != MP_OK ? mp_intake_fail_push(call, err) : 1;
+    if (result->taken > 0)
+        err = mp_engine_push(call->client->project, call->rules.lane,
+                             result->records, result->taken);
+    if (err != MP_OK)
+        return mp_intake_fail_push(call, err);
+    mp_intake_set_mark(call);
+    return 1;
 }
 
 static int collect(lua_State *L) {

@@ -6,6 +6,34 @@
 
 static const char *const kinds[] = {"text", "lines", "values", "rows"};
 
+static const char *const names[] = {
+    "collected", "complete", "content_encoding",
+    "csv",       "dates",    "doubt_end",
+    "dry",       "in_doubt", "items",
+    "last",      "places",   "position",
+    "skip",      "split",
+};
+
+/* A name that nobody knows would be a rule that nobody keeps. */
+static void check_names(lua_State *L, int arg) {
+    char shown[MP_SHOWN];
+    lua_pushnil(L);
+    while (lua_next(L, arg)) {
+        const char *name =
+            lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "";
+        size_t i = 0;
+        while (i < sizeof names / sizeof *names && strcmp(names[i], name) != 0)
+            i++;
+        if (i == sizeof names / sizeof *names)
+            mp_raise(L, arg,
+                     "unknown option %s: expected collected, complete, "
+                     "content_encoding, csv, dates, doubt_end, dry, in_doubt, "
+                     "items, last, places, position, skip or split",
+                     mp_fault_show(L, -2, shown));
+        lua_pop(L, 1);
+    }
+}
+
 /* Each reads a field of the table at the top; nil: what it was before. */
 static void read_flag(lua_State *L, const char *name, bool *out) {
     lua_getfield(L, -1, name);
@@ -79,6 +107,10 @@ static void read_csv(lua_State *L, int arg, mp_ingest_options *out) {
 static mp_ingest_items read_items(lua_State *L, int arg) {
     char shown[MP_SHOWN];
     lua_getfield(L, -1, "items");
+    if (lua_isnil(L, -1)) {
+        lua_pop(L, 1);
+        return MP_INGEST_TEXT;
+    }
     const char *name =
         lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "";
     for (int i = 0; i < (int)(sizeof kinds / sizeof *kinds); i++) {
@@ -93,6 +125,17 @@ static mp_ingest_items read_items(lua_State *L, int arg) {
              mp_fault_show(L, -1, shown));
 }
 
+static void read_encoding(lua_State *L, int arg, mp_ingest_options *out) {
+    char shown[MP_SHOWN];
+    lua_getfield(L, -1, "content_encoding");
+    out->gzip = !lua_isnil(L, -1);
+    if (out->gzip && (lua_type(L, -1) != LUA_TSTRING ||
+                      strcmp(lua_tostring(L, -1), "gzip") != 0))
+        mp_raise(L, arg, "option 'content_encoding': got %s, expected \"gzip\"",
+                 mp_fault_show(L, -1, shown));
+    lua_pop(L, 1);
+}
+
 void mp_ingest_options_read(lua_State *L, int arg, mp_ingest_options *out) {
     uint64_t skip;
     out->items = MP_INGEST_TEXT;
@@ -100,6 +143,7 @@ void mp_ingest_options_read(lua_State *L, int arg, mp_ingest_options *out) {
         return;
     if (lua_type(L, arg) != LUA_TTABLE)
         mp_raise_type(L, arg, "options: table");
+    check_names(L, arg);
     lua_pushvalue(L, arg);
     out->items = read_items(L, arg);
     read_flag(L, "last", &out->last);
@@ -107,6 +151,10 @@ void mp_ingest_options_read(lua_State *L, int arg, mp_ingest_options *out) {
     read_flag(L, "split", &out->split);
     read_flag(L, "dry", &out->dry);
     read_flag(L, "places", &out->places);
+    read_flag(L, "collected", &out->collected);
+    read_flag(L, "complete", &out->complete);
+    read_flag(L, "in_doubt", &out->in_doubt);
+    read_encoding(L, arg, out);
     read_count(L, arg, "skip", &skip);
     out->skip = (size_t)skip;
     read_count(L, arg, "position", &out->position);
@@ -119,13 +167,18 @@ void mp_ingest_options_read(lua_State *L, int arg, mp_ingest_options *out) {
 void mp_ingest_options_set(const mp_ingest_options *options,
                            mp_ingest_rules *rules) {
     rules->items = options->items;
+    rules->complete = options->complete;
+    rules->doubt_end = options->in_doubt ? UINT64_MAX : 0;
+    if (options->complete)
+        rules->profile_time = rules->no_address = false;
     if (options->items == MP_INGEST_TEXT)
         return;
     rules->last = options->last;
     rules->split = options->split;
     rules->time_text = options->time_text;
     rules->position = options->position;
-    rules->doubt_end = options->doubt_end;
+    if (!options->in_doubt)
+        rules->doubt_end = options->doubt_end;
     rules->keep_equal = true;
     rules->csv = &options->csv;
 }

@@ -13,7 +13,11 @@ typedef struct mp_ingest_options {
     bool split;  /* see ingest.h */
     bool dry;    /* queue nothing */
     bool places; /* say where the records stand */
-    size_t skip; /* records that are queued already */
+    bool gzip;
+    bool collected; /* they go the way of collect's */
+    bool complete;  /* see ingest.h */
+    bool in_doubt;  /* refuse what may not be sent twice */
+    size_t skip;    /* records that are queued already */
     uint64_t position, doubt_end;
     mp_csv csv;
     mp_csv_column columns[MP_CSV_COLUMNS];

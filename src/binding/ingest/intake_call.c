@@ -57,11 +57,12 @@ mp_err mp_intake_push_result(const mp_intake_call *call, size_t shown) {
     lua_State *L = call->L;
     const mp_ingest_result *result = &call->result;
     size_t n = result->refused < shown ? result->refused : shown;
-    lua_createtable(L, 0, 6);
+    lua_createtable(L, 0, 7);
     mp_intake_set_count(L, "taken", result->taken);
     mp_intake_set_count(L, "refused", result->refused);
     mp_intake_set_count(L, "expired", count_expired(result));
     mp_intake_set_count(L, "left_out", result->left_out);
+    mp_intake_set_count(L, "mark", 0); /* its place */
     lua_createtable(L, (int)n, 0);
     for (size_t i = 0; i < n; i++) {
         push_refusal(L, &result->refusals[i]);
@@ -69,6 +70,12 @@ mp_err mp_intake_push_result(const mp_intake_call *call, size_t shown) {
     }
     lua_setfield(L, -2, "refusals");
     return call->client->closed ? MP_CLOSED : MP_OK;
+}
+
+/* Allocates nothing: the name is there. */
+void mp_intake_set_mark(const mp_intake_call *call) {
+    mp_intake_set_count(call->L, "mark",
+                        mp_project_mark(call->client->project));
 }
 
 static int fail_too_many(mp_intake_call *call) {

@@ -38,6 +38,10 @@ mp_ingest_token mp_intake_own_token(const mp_client *client);
 mp_err mp_intake_push_result(const mp_intake_call *call, size_t shown);
 void mp_intake_set_count(lua_State *L, const char *field, uint64_t value);
 
+/* After all was queued, into that table: up to which record `done` asks. Raises
+ * nothing. */
+void mp_intake_set_mark(const mp_intake_call *call);
+
 /* Push nil, a message and a code; return how many. */
 int mp_intake_fail_json(mp_intake_call *call, const char *argument);
 int mp_intake_fail_push(const mp_intake_call *call, mp_err err);

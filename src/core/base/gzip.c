@@ -50,29 +50,46 @@ mp_err mp_gzip_add(mp_gzip *gzip, mp_buf *out, const char *in, size_t len) {
     return MP_OK;
 }
 
-/* The last four bytes say how long the contents are (RFC 1952), and are not
+/* How long the contents are by the last four bytes (RFC 1952), which are not
  * to be trusted. */
+static size_t said_size(const char *in, size_t len) {
+    size_t size = 0;
+    for (size_t i = 0; i < 4; i++)
+        size |= (size_t)(unsigned char)in[len - 4 + i] << (8 * i);
+    return size;
+}
+
+/* Appends at most `room` bytes. MP_TOO_LARGE: there are more. */
+static mp_err inflate(struct libdeflate_decompressor *gunzip, mp_buf *out,
+                      const char *in, size_t len, size_t room) {
+    size_t n;
+    if (!mp_buf_reserve(out, room + 1)) /* so that it has data */
+        return MP_MEMORY;
+    enum libdeflate_result result = libdeflate_gzip_decompress(
+        gunzip, in, len, out->data + out->len, room, &n);
+    if (result != LIBDEFLATE_SUCCESS)
+        return result == LIBDEFLATE_INSUFFICIENT_SPACE ? MP_TOO_LARGE
+                                                       : MP_INVALID;
+    out->len += n;
+    return MP_OK;
+}
+
 mp_err mp_gunzip_add(mp_buf *out, const char *in, size_t len, size_t most) {
     enum {
         SMALLEST = 18
     };
     if (len < SMALLEST)
         return mp_buf_fail(out, MP_INVALID);
-    size_t size = 0, n;
-    for (size_t i = 0; i < 4; i++)
-        size |= (size_t)(unsigned char)in[len - 4 + i] << (8 * i);
-    if (size > most)
-        return mp_buf_fail(out, MP_INVALID);
-    if (!mp_buf_reserve(out, size + 1)) /* so that it has data */
-        return out->err;
     struct libdeflate_decompressor *gunzip = libdeflate_alloc_decompressor();
     if (!gunzip)
         return mp_buf_fail(out, MP_MEMORY);
-    enum libdeflate_result result = libdeflate_gzip_decompress(
-        gunzip, in, len, out->data + out->len, size, &n);
+    size_t size = said_size(in, len), room = size < most ? size : most,
+           start = out->len;
+    mp_err err = inflate(gunzip, out, in, len, room);
+    if (err == MP_TOO_LARGE && room < most) /* than it says: is it damaged? */
+        err = inflate(gunzip, out, in, len, most);
     libdeflate_free_decompressor(gunzip);
-    if (result != LIBDEFLATE_SUCCESS || n != size)
-        return mp_buf_fail(out, MP_INVALID);
-    out->len += n;
-    return MP_OK;
+    if (err == MP_OK && out->len - start != size) /* more follows its end */
+        err = MP_INVALID;
+    return err == MP_OK ? MP_OK : mp_buf_fail(out, err);
 }

@@ -21,8 +21,8 @@ void mp_gzip_give_back(mp_gzip *gzip); /* NULL is allowed */
 mp_err mp_gzip_add(mp_gzip *gzip, mp_buf *out, const char *in, size_t len);
 
 /* Appends what a gzip file holds. Fails the buffer and returns its error:
- * MP_INVALID when this is no such file, is damaged, or holds more than `most`
- * bytes; MP_MEMORY. */
+ * MP_INVALID when this is no such file or is damaged; MP_TOO_LARGE when it
+ * holds more than `most` bytes, of which no more are made; MP_MEMORY. */
 mp_err mp_gunzip_add(mp_buf *out, const char *in, size_t len, size_t most);
 
 #endif

@@ -13,6 +13,11 @@ static mp_err refuse(mp_body *body, const char *reason) {
     return MP_INVALID;
 }
 
+static mp_err refuse_size(mp_body *body) {
+    body->reason = "it holds more than is taken at once";
+    return MP_TOO_LARGE;
+}
+
 static void empty(mp_buf *buf) {
     if (buf->cap > KEPT)
         mp_buf_free(buf);
@@ -63,24 +68,40 @@ static mp_err read_form(mp_body *body, const char *bytes, size_t len) {
                : read_base64(body);
 }
 
-mp_err mp_body_read(mp_body *body, const char *bytes, size_t len, bool gzip,
-                    size_t most) {
+static void start(mp_body *body) {
     body->reason = NULL;
     body->form = (mp_span){NULL, 0};
     empty(&body->inflated);
     empty(&body->value);
     empty(&body->decoded);
+}
+
+mp_err mp_body_inflate(mp_body *body, const char *bytes, size_t len,
+                       size_t most) {
+    start(body);
+    mp_err err = mp_gunzip_add(&body->inflated, bytes, len, most);
+    if (err == MP_TOO_LARGE)
+        return refuse_size(body);
+    if (err == MP_INVALID)
+        return refuse(body, "the gzip is damaged");
+    return err == MP_OK
+               ? set_json(body, body->inflated.data, body->inflated.len)
+               : err;
+}
+
+mp_err mp_body_read(mp_body *body, const char *bytes, size_t len, bool gzip,
+                    size_t most) {
     if (gzip) {
-        mp_err err = mp_gunzip_add(&body->inflated, bytes, len, most);
-        if (err == MP_INVALID)
-            return refuse(body, "the gzip is damaged, or holds too much");
+        mp_err err = mp_body_inflate(body, bytes, len, most);
         if (err != MP_OK)
             return err;
-        bytes = body->inflated.data;
-        len = body->inflated.len;
+        bytes = body->json;
+        len = body->len;
+    } else {
+        start(body);
     }
     if (len > most)
-        return refuse(body, "the body is too large");
+        return refuse_size(body);
     return is_json(bytes, len) ? set_json(body, bytes, len)
                                : read_form(body, bytes, len);
 }

@@ -17,10 +17,15 @@ typedef struct mp_body {
     mp_buf inflated, value, decoded;
 } mp_body;
 
-/* Reads a body. `gzip`: it is compressed, of at most `most` bytes. MP_INVALID
- * with a reason; MP_MEMORY. The bytes outlive the use of what was read. */
+/* Reads a body. `gzip`: it is compressed. MP_TOO_LARGE: it has more than `most`
+ * bytes, inflated; MP_INVALID. Both with a reason; MP_MEMORY. The bytes outlive
+ * the use of what was read. */
 mp_err mp_body_read(mp_body *body, const char *bytes, size_t len, bool gzip,
                     size_t most);
+
+/* Inflates what is JSON and nothing else. The same errors. */
+mp_err mp_body_inflate(mp_body *body, const char *bytes, size_t len,
+                       size_t most);
 void mp_body_free(mp_body *body);
 
 /* A parameter of the form: its first byte, '\0' when there is none. Enough to

@@ -57,6 +57,15 @@ static void start(mp_ingest *in, const mp_ingest_rules *rules, const char *text,
 
 /* ---- records ---- */
 
+static mp_err check_doubt(mp_ingest *in) {
+    if (in->record.kind != MP_NON_IDEMPOTENT ||
+        in->position >= in->rules->doubt_end)
+        return MP_OK;
+    mp_fault_start(&in->copier.fault, "");
+    return mp_fault_set(&in->copier.fault,
+                        "may have been applied before the interruption");
+}
+
 mp_err mp_ingest_record(mp_ingest *in) {
     mp_copier *c = &in->copier;
     size_t begin = c->out.len;
@@ -66,8 +75,10 @@ mp_err mp_ingest_record(mp_ingest *in) {
     c->list_max = profiles ? SIZE_MAX : MP_LIST_MAX;
     mp_err err = profiles ? mp_ingest_profile(in) : mp_ingest_event(in);
     size_t len = c->out.len - begin;
-    if (err != MP_OK || len <= MP_RECORD_MAX)
+    if (err != MP_OK)
         return err;
+    if (len <= MP_RECORD_MAX)
+        return check_doubt(in);
     mp_fault_start(&c->fault, "");
     return mp_fault_set(&c->fault,
                         "the record is %zu bytes of JSON; Mixpanel takes at "

@@ -45,6 +45,10 @@ typedef struct mp_ingest_rules {
     bool profile_time;       /* give updates of profiles a $time */
     bool no_address;         /* a record without an address gets none from
                               * where it is sent: "ip":0 */
+    bool complete;           /* clients of this module made the records: they
+                              * get neither an address nor a $time, and come
+                              * out byte for byte; see record/line.h for how a
+                              * time reads */
     mp_ingest_items items;   /* how the text is made of records */
     const mp_csv *csv;       /* what rows become, with MP_INGEST_ROWS */
     bool last;               /* nothing follows the text, with items */
@@ -52,7 +56,7 @@ typedef struct mp_ingest_rules {
                               * those that could be read without a reason */
     bool time_text;          /* the time of an event may be a date */
     uint64_t doubt_end;      /* updates before this position that may not be
-                              * sent twice are refused */
+                              * sent twice are refused; UINT64_MAX: all */
     const char *address;     /* of whoever sent the records, instead of what
                               * they say; NULL: none */
     const mp_dict *excluded; /* properties that are left out, as JSON without
@@ -67,8 +71,9 @@ typedef struct mp_ingest_rules {
 typedef struct mp_ingest_mark {
     uint32_t index;  /* in the text, from 0 */
     uint32_t token;  /* index of the rule's */
-    mp_lane_id lane; /* the rule's, but for events that say who somebody is:
-                      * Mixpanel takes them at one endpoint only */
+    mp_lane_id lane; /* the rule's, but for events that say who somebody is,
+                      * unless they were collected: Mixpanel takes them at one
+                      * endpoint only */
     uint32_t offset; /* in the text, with items */
 } mp_ingest_mark;
 

@@ -118,7 +118,8 @@ static mp_err complete(mp_ingest *in, event *e, size_t start,
         mp_fault_name(&in->copier.fault, "token", 5);
         return err;
     }
-    mp_ingest_put_text(in, "token", mp_ingest_token_sent(in));
+    if (!e->has_token)
+        mp_ingest_put_text(in, "token", mp_ingest_token_sent(in));
     if (!e->has_insert_id)
         put_insert_id(in, raw);
     e->has_time = in->record.time_ms != 0;
@@ -173,7 +174,8 @@ static mp_err copy_event_name(mp_ingest *in, event *e) {
         return mp_fault_set(&c->fault, "$merge is not taken here");
     if (mp_event_name_is_identity(name.data, name.len)) {
         in->record.kind = MP_IDENTITY;
-        in->mark.lane = is_merge ? MP_LANE_IMPORT : MP_LANE_EVENTS;
+        if (in->rules->lane != MP_LANE_COLLECTED)
+            in->mark.lane = is_merge ? MP_LANE_IMPORT : MP_LANE_EVENTS;
     }
     e->named = true;
     return MP_OK;

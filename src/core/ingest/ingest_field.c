@@ -81,7 +81,11 @@ mp_err mp_ingest_read_token(mp_ingest *in, bool *given) {
     if (text.len == 0)
         return MP_OK;
     *given = clean && find_token(in, &text);
-    return *given ? MP_OK : mp_fault_set(fault, "the token of another project");
+    if (!*given)
+        return mp_fault_set(fault, "the token of another project");
+    mp_ingest_put(in, "\"");
+    mp_ingest_put(in, mp_ingest_token_sent(in));
+    return mp_ingest_put(in, "\"");
 }
 
 mp_err mp_ingest_check_token(mp_ingest *in, bool given) {
@@ -154,7 +158,7 @@ mp_err mp_ingest_address(mp_ingest *in, bool *given) {
         return err;
     const mp_span value = {c->out.data + start, c->out.len - start};
     *given = !mp_span_is(&value, "null");
-    if (!*given)
+    if (!*given && !in->rules->complete)
         c->out.len = start;
     return MP_OK;
 }
@@ -166,8 +170,8 @@ mp_err mp_ingest_address(mp_ingest *in, bool *given) {
 static mp_err put_time(mp_ingest *in, const mp_span *text, double value,
                        int64_t time_ms) {
     char digits[MP_NUM_MAX];
-    bool is_clear =
-        value < MP_EVENT_TIME_MIN_MS || value >= MP_EVENT_TIME_FIRST_MS;
+    bool is_clear = value < MP_EVENT_TIME_MIN_MS ||
+                    value >= MP_EVENT_TIME_FIRST_MS || in->rules->complete;
     if (is_clear && in->rules->lane != MP_LANE_IMPORT)
         return mp_buf_add(&in->copier.out, text->data, text->len);
     size_t len = (size_t)(mp_num_int64(digits, time_ms) - digits);
@@ -207,7 +211,9 @@ mp_err mp_ingest_time(mp_ingest *in, int64_t *time_ms) {
     if (!mp_reader_number(&c->reader, &text))
         return MP_INVALID;
     double value = mp_number_value(text.data, text.len);
-    const char *wrong = mp_event_time_read(value, time_ms);
+    bool is_ms = in->rules->complete && value >= MP_EVENT_TIME_MIN_MS;
+    const char *wrong = is_ms ? mp_event_time_read_ms(value, time_ms)
+                              : mp_event_time_read(value, time_ms);
     if (wrong)
         return mp_fault_set(&c->fault,
                             "the time %s: expected seconds or milliseconds "

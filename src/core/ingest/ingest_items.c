@@ -143,15 +143,6 @@ static mp_err split_off(mp_ingest *in, const mp_span *item, size_t from) {
     return err == MP_MEMORY ? err : refuse(in, item, from);
 }
 
-static mp_err check_doubt(mp_ingest *in) {
-    if (in->record.kind != MP_NON_IDEMPOTENT ||
-        in->position >= in->rules->doubt_end)
-        return MP_OK;
-    mp_fault_start(&in->copier.fault, "");
-    return mp_fault_set(&in->copier.fault,
-                        "may have been applied before the interruption");
-}
-
 static mp_err read_item(mp_ingest *in, const mp_span *item, size_t from) {
     size_t begin = in->copier.out.len;
     mp_ingest_begin(in);
@@ -159,8 +150,6 @@ static mp_err read_item(mp_ingest *in, const mp_span *item, size_t from) {
     in->mark.offset = (uint32_t)from;
     in->position = in->rules->position + from;
     mp_err err = read_record(in, item);
-    if (err == MP_OK)
-        err = check_doubt(in);
     if (err == MP_OK)
         return mp_ingest_take(in, begin);
     if (err != MP_INVALID)

@@ -252,7 +252,8 @@ static mp_err finish(mp_ingest *in, const update *u, size_t start) {
     mp_err err = check(in, u);
     if (err != MP_OK)
         return err;
-    mp_ingest_put_text(in, "$token", mp_ingest_token_sent(in));
+    if (!u->has_token)
+        mp_ingest_put_text(in, "$token", mp_ingest_token_sent(in));
     put_address(in, u);
     if (u->people && !u->has_time && in->rules->profile_time)
         mp_ingest_put_number(in, "$time", in->rules->now_ms);

@@ -47,7 +47,7 @@ mp_err mp_ingest_event(mp_ingest *in);
 mp_err mp_ingest_profile(mp_ingest *in);
 
 /* The token that comes next, if it is a token at all: sets *given and the
- * mark. Appends nothing. */
+ * mark, and appends the one that is sent instead. */
 mp_err mp_ingest_read_token(mp_ingest *in, bool *given);
 
 /* MP_INVALID if a token must be given. */

@@ -58,12 +58,9 @@ static void add(mp_lane *lane, mp_report *report) {
 /* ---- the end of records ---- */
 
 /* Every record of the batch, with the same words. */
-static void show_all(const mp_lane *lane, mp_report *report,
-                     const mp_batch *batch) {
-    for (uint32_t i = 0; i < batch->count; i++) {
+static void show_all(mp_report *report, const mp_batch *batch) {
+    for (uint32_t i = 0; i < batch->count; i++)
         show(report, batch, i, "", report->message);
-        note_rejected(lane, batch, i, "", report);
-    }
 }
 
 void mp_lane_forget(mp_lane *lane, mp_batch *batch) {
@@ -78,8 +75,11 @@ void mp_lane_end(mp_lane *lane, mp_batch *batch, mp_fate fate, int status,
     mp_report report =
         mp_fate_report(fate, path_of(lane, batch), batch->count, status, text);
     report.whole = mp_reports_are_whole(lane->reports);
-    if (report.outcome == MP_REPORT_REJECTED)
-        show_all(lane, &report, batch);
+    bool rejected = report.outcome == MP_REPORT_REJECTED;
+    if (rejected || report.whole)
+        show_all(&report, batch);
+    for (uint32_t i = 0; rejected && i < batch->count; i++)
+        note_rejected(lane, batch, i, "", &report);
     add(lane, &report);
     mp_fate_count(fate, lane->stats, batch->count);
     mp_lane_forget(lane, batch);
@@ -152,6 +152,10 @@ void mp_lane_report(mp_lane *lane, const mp_batch *batch,
         .uncertain = outcome == MP_REPORT_AMBIGUOUS,
     };
     snprintf(report.message, MP_MESSAGE, "%s", text);
+    if (outcome == MP_REPORT_STUCK && mp_reports_are_whole(lane->reports)) {
+        report.whole = true;
+        show_all(&report, batch);
+    }
     add(lane, &report);
 }
 

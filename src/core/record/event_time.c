@@ -6,7 +6,11 @@
 static const double year_10000_ms = 253402300800e3;
 
 const char *mp_event_time_read(double value, int64_t *time_ms) {
-    double ms = value < MP_EVENT_TIME_FIRST_MS ? value * 1000 : value;
+    return mp_event_time_read_ms(
+        value < MP_EVENT_TIME_FIRST_MS ? value * 1000 : value, time_ms);
+}
+
+const char *mp_event_time_read_ms(double ms, int64_t *time_ms) {
     if (!isfinite(ms))
         return "is no time";
     if (ms < MP_EVENT_TIME_MIN_MS)

@@ -15,4 +15,7 @@
  * value passed by mistake) or after the year 9999. */
 const char *mp_event_time_read(double value, int64_t *time_ms);
 
+/* The same for milliseconds. */
+const char *mp_event_time_read_ms(double ms, int64_t *time_ms);
+
 #endif
