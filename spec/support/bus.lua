@@ -91,6 +91,21 @@ function bus:records(part)
   return records
 end
 
+-- What is stored, in order of its ids: of each message its `lane`, its `body` as it
+-- stands in the bus, and its `records`, the text of each.
+function bus:messages()
+  local list = {}
+  for i, id in ipairs(self:ids()) do
+    local path = ("%s/%s"):format(self.dir, id)
+    local records = {}
+    for line in process.read("gzip -dc < " .. path):sub(2, -2):gmatch "[^\n]+" do
+      records[#records + 1] = line:gsub(",$", "")
+    end
+    list[i] = { lane = id:match "%-(%l+)%-", body = process.slurp(path), records = records }
+  end
+  return list
+end
+
 function bus:remove()
   process.run("rm -rf " .. self.dir)
 end
