@@ -419,6 +419,11 @@ describe("a collector", function()
         { address = "all" },
       },
       { "options: table expected, got boolean", true },
+      { "options: table expected, got boolean", false },
+      { "option 'confirm': number expected, got string", { confirm = "5" } },
+      { "option 'confirm': got 0, expected seconds above 0, at most 3600", { confirm = 0 } },
+      { "option 'confirm': got 3601, expected", { confirm = 3601 } },
+      { "nan, expected seconds above 0", { confirm = 0 / 0 } },
     }
     for _, row in ipairs(rows) do
       local ok, message = pcall(function()

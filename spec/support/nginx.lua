@@ -14,7 +14,7 @@ worker_processes @WORKERS@;
 pid nginx.pid;
 error_log error.log warn;
 @MAIN@
-events { worker_connections 256; }
+events { worker_connections 1024; }
 http {
   access_log off;
   keepalive_requests 1000000;
@@ -41,11 +41,14 @@ local function is_root()
   return process.read "id -u" == "0"
 end
 
-local function unpack_into(dir)
+local function unpack_into(dir, libraries)
   process.run("chmod 755 " .. dir)
   process.run(("mkdir -m 777 %s/out %s/temp && mkdir %s/lib %s/lua"):format(dir, dir, dir, dir))
   process.run(("cp -r %s/usr/share/lua/5.1/. src/mixpanel %s/lua"):format(ROOT, dir))
   process.run(("cp build/5.1/mixpanel.so %s/usr/lib/*/lua/5.1/cjson.so %s/lib"):format(ROOT, dir))
+  for _, path in ipairs(libraries or {}) do
+    process.run(("cp %s %s/lib"):format(path, dir))
+  end
 end
 
 -- The shell command that is nginx with these arguments.
@@ -69,7 +72,8 @@ end
 
 -- Writes nginx.conf from `main`, `http` and `server` (texts; @DIR@ and @OUT@
 -- stand for directories, the second writable for workers), `lua` (module name
--- -> text), `workers`.
+-- -> text), `workers`. `start` takes `libraries`, too: paths of what package.cpath
+-- is to find.
 function Nginx:configure(settings)
   for name, text in pairs(settings.lua or {}) do
     self:write(("lua/%s.lua"):format(name), (text:gsub("@OUT@", self.dir .. "/out")))
@@ -94,7 +98,7 @@ end
 
 local function start(settings)
   local self = setmetatable({ dir = process.read "mktemp -d" }, Nginx)
-  unpack_into(self.dir)
+  unpack_into(self.dir, settings.libraries)
   for _ = 1, 5 do -- somebody may take the port before nginx does
     self.port = process.free_port()
     self.url = "http://127.0.0.1:" .. self.port

@@ -1,9 +1,11 @@
 --- A first-party collector for nginx with its Lua module (OpenResty): what
 --- Mixpanel's SDKs post to a host of your own becomes records of a client, which
 --- keeps and delivers them. An answer that says "taken" is given once the records
---- are in the client's queue.
+--- are in the client's queue, or, with the option `confirm`, once they have left it.
 local collector = {}
 
+local check_options = require "mixpanel.collector.options"
+local make_confirm = require "mixpanel.collector.confirm"
 local make_snippet = require "mixpanel.collector.snippet"
 
 -- The endpoints of the SDKs, and what a URL may end with.
@@ -17,14 +19,6 @@ local HEADERS = "Authorization, Content-Type, Content-Encoding, traceparent"
 
 -- A transparent pixel, as GIF.
 local PIXEL = "GIF89a\1\0\1\0\128\0\0\0\0\0\0\0\0!\249\4\1\0\0\0\0,\0\0\0\0\1\0\1\0\0\2\2D\1\0;"
-
-local OPTIONS = {
-  origins = "table",
-  tokens = "table",
-  do_not_track = "boolean",
-  address = "string",
-  describe = "function",
-}
 
 -- ---- the request ----
 
@@ -157,9 +151,10 @@ local function report(self, message)
   self.unreported = 0
 end
 
-local function fail(self, counter, status, message)
+-- `detail` is for the error log alone.
+local function fail(self, counter, status, message, detail)
   count(self, counter)
-  report(self, message)
+  report(self, detail and message .. ": " .. detail or message)
   answer(status, false, message, is_set(ngx.var.arg_verbose))
 end
 
@@ -184,6 +179,20 @@ local function make_describe(self, request)
     end
 end
 
+-- False: answered, as the records have no outcome yet.
+local function await(self, result)
+  if not self.confirm or result.taken == 0 then
+    return true
+  elseif self.confirm:wait(result.mark, self.seconds) then
+    count(self, "confirmed")
+    return true
+  end
+  local why = ("not delivered within %g seconds"):format(self.seconds)
+  local stats = self.client:stats()
+  fail(self, "unconfirmed", 503, why, stats and stats.last_error)
+  return false
+end
+
 local function answer_result(self, result, failure)
   count(self, "taken", result.taken)
   count(self, "refused", result.refused)
@@ -192,6 +201,9 @@ local function answer_result(self, result, failure)
   local refusal = result.refusals[1]
   if refusal then
     report(self, failure or explain(refusal))
+  end
+  if not await(self, result) then
+    return
   end
   local ok = result.taken + result.left_out > 0
   local message = refusal and explain(refusal) or "no records"
@@ -208,6 +220,8 @@ end
 --- network, or none
 ---@field describe? fun(record: table, request: mixpanel.CollectorRequest): boolean? gets each
 --- record that would be taken, changes it, or drops it by `false`; may not yield
+---@field confirm? number seconds in which the records of a request must have an outcome; it is
+--- answered only then, or with 503. Without it, once they are queued
 
 ---@class mixpanel.CollectorRequest
 ---@field endpoint "track"|"engage"|"groups"
@@ -220,8 +234,10 @@ end
 ---@field expired integer of those refused: too old
 ---@field failed integer of those refused: `describe` raised an error
 ---@field left_out integer records that `describe` dropped, or of which nothing was left
----@field unreadable integer requests that were answered 400, 413 or 503
+---@field unreadable integer requests that were answered 400, 413, or 503 for a closed client
 ---@field full integer requests for which the queue had no room
+---@field confirmed integer requests that were answered once their records had an outcome
+---@field unconfirmed integer requests that were answered 503, as theirs had none in time
 ---@field not_tracked integer requests of browsers that do not want to be tracked
 ---@field foreign integer requests of other origins
 
@@ -312,32 +328,6 @@ end
 
 -- ---- new ----
 
-local function check_options(options)
-  for name, value in pairs(options) do
-    local expected = OPTIONS[name]
-    if not expected then
-      return ("unknown option '%s': expected %s"):format(
-        tostring(name),
-        "origins, tokens, do_not_track, address or describe"
-      )
-    elseif type(value) ~= expected then
-      return ("option '%s': %s expected, got %s"):format(name, expected, type(value))
-    end
-  end
-  local address = options.address or "visitor"
-  if address ~= "visitor" and address ~= "cut" and address ~= "never" then
-    return ('option \'address\': got "%s", expected "visitor", "cut" or "never"'):format(address)
-  end
-  for _, origin in pairs(options.origins or {}) do
-    if type(origin) ~= "string" or not origin:find "^https?://[^/]+$" then
-      return ("option 'origins': got %s, expected origins such as \"https://shop.example\""):format(
-        tostring(origin)
-      )
-    end
-  end
-  return nil
-end
-
 local function make_set(list)
   local set = {}
   for _, item in pairs(list or {}) do
@@ -353,9 +343,10 @@ local Collector = { __index = methods }
 ---@param options? mixpanel.CollectorOptions
 ---@return mixpanel.Collector
 function collector.new(client, options)
-  options = options or {}
-  local wrong = type(options) ~= "table" and "options: table expected, got " .. type(options)
-    or check_options(options)
+  if options == nil then
+    options = {}
+  end
+  local wrong = check_options(options)
   if wrong then
     error(("bad argument #2 to 'new' (%s)"):format(wrong), 2)
   end
@@ -367,6 +358,8 @@ function collector.new(client, options)
     do_not_track = options.do_not_track,
     address = options.address or "visitor",
     describe = options.describe,
+    seconds = options.confirm,
+    confirm = options.confirm and make_confirm(client),
     quiet_until = 0,
     unreported = 0,
     counts = {
@@ -378,6 +371,8 @@ function collector.new(client, options)
       left_out = 0,
       unreadable = 0,
       full = 0,
+      confirmed = 0,
+      unconfirmed = 0,
       not_tracked = 0,
       foreign = 0,
     },

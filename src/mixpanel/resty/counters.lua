@@ -17,12 +17,12 @@ return {
   {
     key = "delivered",
     name = "mixpanel_records_delivered_total",
-    help = "Records that the API took",
+    help = "Records that the API, or a bus, took",
   },
   {
     key = "rejected",
     name = "mixpanel_records_rejected_total",
-    help = "Records that the API refused for good",
+    help = "Records that were refused for good",
   },
   {
     key = "dropped",
@@ -40,7 +40,7 @@ return {
     key = "in_flight",
     name = "mixpanel_records_in_flight",
     fold = "sum",
-    help = "Records in a request without a reply",
+    help = "Records in a request or message without a reply",
   },
   {
     key = "spooled",
@@ -91,17 +91,17 @@ return {
   {
     key = "requests",
     name = "mixpanel_requests_total",
-    help = "Requests to the API",
+    help = "Requests to the API, or messages to a bus",
   },
   {
     key = "bytes_raw",
     name = "mixpanel_request_raw_bytes_total",
-    help = "Bytes of request bodies before gzip",
+    help = "Bytes of their bodies before gzip",
   },
   {
     key = "bytes_sent",
     name = "mixpanel_request_sent_bytes_total",
-    help = "Bytes of request bodies as sent",
+    help = "Bytes of their bodies as sent",
   },
   {
     key = "queue_bytes",
