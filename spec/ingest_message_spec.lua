@@ -113,6 +113,7 @@ describe("a message", function()
     mp:close(0)
     mp = posts.client {
       events_via = "import",
+      geolocate = true,
       service_account = { username = "u", secret = "s", project_id = 1 },
     }
     local old = event("Old", (NOW - 6 * DAY) * 1000)
