@@ -82,6 +82,8 @@ function mixpanel.date(seconds) end
 ---@field flush_interval? number seconds that a record lingers at most, for others to join it; 5 by default
 ---@field max_batch_size? integer records in a request, 1 to 2000; 2000 by default
 ---@field max_in_flight? integer requests under way at the same time for events, 1 to 20; 4 by default (10 to 20 for bulk imports)
+---@field max_rate? number|false records a second, from 0.1 to 1e9: in no window of 60 seconds requests with more than 60 times as many are started, retries and failures included; see [limits](delivery.md#limits). `false`, the default, for no such limit. Not beside a bus
+---@field max_byte_rate? number|false bytes of uncompressed JSON a second, from 65536 to 1e9, in the same sense. `false`, the default, for no such limit. Not beside a bus
 ---@field max_queue_bytes? integer bytes of records that may wait in memory, at least 64 KiB; 64 MiB by default
 ---@field gzip? integer|boolean level 1 to 12 of event bodies, `true` (1) or `false`; 1 by default
 ---@field connect_timeout? number seconds; 10 by default

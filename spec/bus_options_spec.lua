@@ -172,6 +172,8 @@ describe("a bus's", function()
         service_account = { username = "u", secret = "secret", project_id = 1 },
         events_via = "import",
         geolocate = false,
+        max_rate = 5,
+        max_byte_rate = 1e6,
         proxy = "http://u:secret@proxy:1",
         ca_file = "/etc/ssl/certs/ca-certificates.crt",
         ca_path = "/etc/ssl/certs",
@@ -182,7 +184,7 @@ describe("a bus's", function()
         fails(options, message:format(name))
       end
       local mp = client()
-      for _, name in ipairs { "geolocate", "proxy", "ca_file", "ca_path" } do
+      for _, name in ipairs { "geolocate", "max_rate", "proxy", "ca_file", "ca_path" } do
         local ok, err = pcall(mp.set_config, mp, { [name] = others[name] })
         assert.is_false(ok)
         assert.truthy(err:find(message:format(name), 1, true), err)

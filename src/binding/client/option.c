@@ -132,7 +132,7 @@ static void store_text(const mp_option_reader *r, const mp_setting *s,
 }
 
 static void store_none(const mp_option_reader *r, const mp_setting *s) {
-    if (s->kind == MP_SETTING_SECONDS)
+    if (s->kind == MP_SETTING_SECONDS || s->kind == MP_SETTING_RATE)
         mp_settings_number(r->overrides->values, s, 0);
     else
         store_text(r, s, NULL);
@@ -167,6 +167,7 @@ static double read_value(const mp_option_reader *r, const mp_setting *s) {
     case MP_SETTING_LEVEL:
         return read_level(r, s);
     case MP_SETTING_SECONDS:
+    case MP_SETTING_RATE:
         return read_number(r, s);
     default:
         return read_integer(r, s);

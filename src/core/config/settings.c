@@ -42,6 +42,12 @@ const mp_setting mp_setting_table[MP_SETTINGS] = {
      2000, NULL, "an integer from 1 to 2000"},
     {"max_in_flight", MP_SETTING_COUNT, 0, FIELD(max_in_flight), 4, 1, 20, NULL,
      "an integer from 1 to 20"},
+    {"max_rate", MP_SETTING_RATE, MP_SETTING_OR_FALSE | MP_SETTING_NO_BUS,
+     FIELD(max_rate), 0, 0.1, 1e9, NULL,
+     "records a second from 0.1 to 1e9, or false"},
+    {"max_byte_rate", MP_SETTING_RATE, MP_SETTING_OR_FALSE | MP_SETTING_NO_BUS,
+     FIELD(max_byte_rate), 0, 64 * KIB, 1e9, NULL,
+     "bytes a second from 65536 to 1e9, or false"},
     {"max_queue_bytes", MP_SETTING_BYTES, 0, FIELD(max_queue_bytes), 64 * MIB,
      64 * KIB, TIB, NULL, "an integer from 65536 to 1099511627776"},
     {"gzip", MP_SETTING_LEVEL, 0, FIELD(gzip), 1, 1, 12, NULL,
@@ -187,6 +193,9 @@ void mp_settings_number(mp_settings *settings, const mp_setting *setting,
         if (value > 0 && *(int64_t *)field == 0)
             *(int64_t *)field = 1;
         break;
+    case MP_SETTING_RATE:
+        *(double *)field = value;
+        break;
     case MP_SETTING_PATH:
     case MP_SETTING_URL:
     case MP_SETTING_PEM:
@@ -243,6 +252,8 @@ static size_t size_of(mp_setting_kind kind) {
         return sizeof(uint64_t);
     case MP_SETTING_SECONDS:
         return sizeof(int64_t);
+    case MP_SETTING_RATE:
+        return sizeof(double);
     case MP_SETTING_PATH:
     case MP_SETTING_URL:
     case MP_SETTING_PEM:

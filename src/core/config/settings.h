@@ -38,8 +38,9 @@ typedef struct mp_settings {
     uint32_t max_in_flight;
     uint64_t max_queue_bytes;
     uint64_t spool_max_bytes;
-    uint64_t spool_total_bytes; /* in force: at least as much */
-    int64_t max_age_ms;         /* 0: none */
+    uint64_t spool_total_bytes;     /* in force: at least as much */
+    double max_rate, max_byte_rate; /* a second; 0: none */
+    int64_t max_age_ms;             /* 0: none */
     int64_t sync_interval_ms;
     int64_t flush_interval_ms;
     int64_t connect_timeout_ms;
@@ -65,6 +66,7 @@ typedef enum mp_setting_kind {
     MP_SETTING_COUNT,   /* uint32_t */
     MP_SETTING_BYTES,   /* uint64_t */
     MP_SETTING_SECONDS, /* int64_t in milliseconds, at least 1 unless zero */
+    MP_SETTING_RATE,    /* double, a second */
     MP_SETTING_PATH,    /* char *, absolute */
     MP_SETTING_URL,     /* char *, without blanks; never shown */
     MP_SETTING_PEM      /* char *: the contents of a file that is named */
@@ -89,7 +91,7 @@ typedef struct mp_setting {
 } mp_setting;
 
 enum {
-    MP_SETTINGS = 26
+    MP_SETTINGS = 28
 };
 extern const mp_setting mp_setting_table[MP_SETTINGS];
 

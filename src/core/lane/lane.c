@@ -12,6 +12,8 @@ static void start(mp_lane *lane, uint64_t seed) {
         .host = lane->host,
         .batch_limit = lane->host == MP_HOST_BUS ? MP_SEGMENT_RECORDS
                                                  : lane->endpoint->batch_limit,
+        .most_records = UINT32_MAX,
+        .most_bytes = SIZE_MAX,
         .reports = lane->reports,
         .on_disk = lane->on_disk,
         .rejected = lane->rejected,
@@ -137,6 +139,23 @@ mp_route *mp_lane_route(mp_lane *lane, const mp_batch *batch) {
 uint32_t mp_lane_batch_limit(const mp_lane *lane, const mp_settings *settings) {
     uint32_t limit = lane->batch_limit;
     return settings->max_batch_size < limit ? settings->max_batch_size : limit;
+}
+
+void mp_lane_limit(mp_lane *lane, uint32_t records, size_t bytes) {
+    lane->most_records = records;
+    lane->most_bytes = bytes;
+}
+
+uint32_t mp_lane_most_records(const mp_lane *lane,
+                              const mp_settings *settings) {
+    uint32_t limit = mp_lane_batch_limit(lane, settings);
+    return lane->most_records < limit ? lane->most_records : limit;
+}
+
+size_t mp_lane_most_bytes(const mp_lane *lane, const mp_route *route,
+                          int64_t now_ms) {
+    size_t most = mp_route_most_bytes(route, now_ms);
+    return lane->most_bytes < most ? lane->most_bytes : most;
 }
 
 uint32_t mp_lane_missing(const mp_lane *lane, const mp_settings *settings,

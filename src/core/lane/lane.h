@@ -66,6 +66,10 @@ uint64_t mp_lane_droppable(const mp_lane *lane);
 mp_batch *mp_lane_next(mp_lane *lane, const mp_settings *settings,
                        int64_t now_ms, uint32_t slots, int64_t *next_ms);
 
+/* From now on no request has more, unless it is a single record: beside what
+ * the endpoint and the settings say. At first there is no such limit. */
+void mp_lane_limit(mp_lane *lane, uint32_t records, size_t bytes);
+
 /* True if the lane is asked again after a reply or a pause and cannot go on
  * before, so that nobody need come to send what is added meanwhile. As the last
  * mp_lane_next found, or as it was set since. */

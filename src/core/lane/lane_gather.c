@@ -63,7 +63,7 @@ static bool is_of_an_age(const mp_settings *settings, const mp_segment *segment,
 }
 
 static size_t most_bytes(const mp_lane *lane, int64_t now_ms) {
-    size_t most = mp_route_most_bytes(&lane->own, now_ms);
+    size_t most = mp_lane_most_bytes(lane, &lane->own, now_ms);
     return most < MP_SEGMENT_BYTES ? most : MP_SEGMENT_BYTES;
 }
 
@@ -72,7 +72,7 @@ static bool has_room(const mp_lane *lane, const mp_settings *settings,
                      const mp_segment *segment, const mp_batch_file *file,
                      int64_t now_ms) {
     uint32_t count = segment->count + file->count;
-    return count <= mp_lane_batch_limit(lane, settings) &&
+    return count <= mp_lane_most_records(lane, settings) &&
            segment->used / segment->count * count <= most_bytes(lane, now_ms);
 }
 

@@ -90,7 +90,7 @@ typedef struct fitting {
 /* What waits for a route does not hold up what takes the other. */
 static void find_fitting(mp_lane *lane, const mp_settings *settings,
                          const mp_batch *batch, int64_t now_ms, fitting *out) {
-    uint32_t most = mp_lane_batch_limit(lane, settings), limit = most;
+    uint32_t most = mp_lane_most_records(lane, settings), limit = most;
     size_t bytes = 0;
     int class = -1;
     key_set behind = {{0}};
@@ -114,7 +114,7 @@ static void find_fitting(mp_lane *lane, const mp_settings *settings,
             continue;
         }
         if (out->kept > 0 && bytes + mp_entry_bytes(entry) >
-                                 mp_route_most_bytes(route, now_ms)) {
+                                 mp_lane_most_bytes(lane, route, now_ms)) {
             out->full = true;
             break;
         }

@@ -26,12 +26,14 @@ enum {
 struct mp_lane {
     const mp_endpoint *endpoint;
     mp_host_kind host;
-    uint32_t batch_limit; /* the endpoint's; a bus takes whole segments */
-    mp_route own, detour; /* detour: of older events; without endpoint if they
-                           * go nowhere else */
-    bool filled;          /* a segment ran full and the spares it took were not
-                           * replaced yet */
-    bool waits;           /* see mp_lane_waits */
+    uint32_t batch_limit;  /* the endpoint's; a bus takes whole segments */
+    mp_route own, detour;  /* detour: of older events; without endpoint if they
+                            * go nowhere else */
+    uint32_t most_records; /* in a request, whatever else limits it */
+    size_t most_bytes;     /* the same, unless it is a single record */
+    bool filled;           /* a segment ran full and the spares it took were not
+                            * replaced yet */
+    bool waits;            /* see mp_lane_waits */
     mp_stats *stats;
     mp_rng rng;
     mp_queue queue;
@@ -116,6 +118,11 @@ void mp_lane_move(mp_lane *lane, mp_batch *batch);
 
 /* How many records fill a batch of this lane. */
 uint32_t mp_lane_batch_limit(const mp_lane *lane, const mp_settings *settings);
+
+/* What one request on this route may have; a single record always may. */
+uint32_t mp_lane_most_records(const mp_lane *lane, const mp_settings *settings);
+size_t mp_lane_most_bytes(const mp_lane *lane, const mp_route *route,
+                          int64_t now_ms);
 
 /* Nothing is sent on any route before `until_ms`; never shortens that. */
 void mp_lane_back_off(mp_lane *lane, int64_t until_ms);

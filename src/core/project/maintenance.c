@@ -368,6 +368,8 @@ static bool has_volatile(const mp_project *project) {
 bool mp_project_safe_until(mp_project *project, int64_t deadline_ms) {
     if (project->stats.in_flight > 0 || project->adopting)
         return false;
+    if (mp_project_opens(project, mp_clock_mono_ms()) > deadline_ms)
+        return !has_volatile(project);
     for (int i = 0; i < project->lanes_n; i++) {
         mp_lane *lane = project->lanes[i];
         if (!mp_lane_empty(lane) && mp_lane_backoff_until(lane) <= deadline_ms)

@@ -8,8 +8,7 @@
 #include <stdlib.h>
 
 enum {
-    NO_MEMORY_MS = 1000, /* before a check is tried again */
-    STAND_BY_MS = 1000   /* between two looks while nothing can be sent */
+    NO_MEMORY_MS = 1000 /* before a check is tried again */
 };
 
 /* Lanes without order share max_in_flight; those with order send one request
@@ -29,12 +28,15 @@ static uint32_t slots_for(const mp_project *project, mp_lane_id id) {
  * dead processes left is there, since it goes first. */
 static mp_batch *next_of_lanes(mp_project *project, int64_t now_ms,
                                mp_lane_id *id, int64_t *next_ms) {
+    uint32_t records = mp_budget_most_records(&project->budget);
+    size_t bytes = mp_budget_most_bytes(&project->budget);
     *next_ms = INT64_MAX;
     for (int i = 0; i < project->lanes_n; i++) {
         *id = (mp_lane_id)((project->next_lane + (unsigned)i) % MP_LANES);
         if (project->adopting && mp_endpoints[*id].ordered)
             continue;
         int64_t ms;
+        mp_lane_limit(project->lanes[*id], records, bytes);
         mp_batch *batch = mp_lane_next(project->lanes[*id], project->settings,
                                        now_ms, slots_for(project, *id), &ms);
         if (batch) {
@@ -78,6 +80,8 @@ static mp_batch *next_batch(mp_project *project, int64_t now_ms, mp_lane_id *id,
     mp_batch *batch = next_of_lanes(project, now_ms, id, next_ms);
     if (without_outcome(project) != before)
         mp_wait_changed(&project->wait);
+    if (batch)
+        mp_budget_take(&project->budget, batch->count, mp_batch_bytes(batch));
     return batch;
 }
 
@@ -179,6 +183,8 @@ static mp_request *next_check(mp_project *project, mp_settings *settings,
 static mp_flight *make_batch_flight(mp_project *project, mp_lane_id id,
                                     mp_batch *batch, mp_settings *settings,
                                     int64_t now_ms) {
+    uint32_t records = batch->count;
+    size_t bytes = mp_batch_bytes(batch);
     mp_flight *under_way = make_flight(project, id, batch, settings);
     bool fits = false;
     mp_project_lock(project);
@@ -191,6 +197,8 @@ static mp_flight *make_batch_flight(mp_project *project, mp_lane_id id,
         project->stats.bytes_raw += under_way->request.raw_bytes;
         project->stats.bytes_sent += under_way->request.body.len;
     }
+    if (!fits)
+        mp_budget_give_back(&project->budget, records, bytes);
     mp_project_unlock(project);
     if (under_way && !fits) {
         mp_flight_free(under_way);
@@ -224,14 +232,25 @@ typedef struct choice {
     mp_batch_file *wanted;
 } choice;
 
+/* With the lock held. */
+static void choose_batch(mp_project *project, choice *next, int64_t now_ms,
+                         int64_t *next_ms) {
+    *next_ms = mp_project_opens(project, now_ms);
+    if (*next_ms > now_ms) {
+        mp_project_hold_back(project);
+        return;
+    }
+    next->batch = next_batch(project, now_ms, &next->id, next_ms);
+    if (!next->batch)
+        next->wanted = wanted_batch(project, &next->id);
+}
+
 static choice choose(mp_project *project, int64_t now_ms, int64_t *next_ms) {
     choice next = {.id = MP_LANE_EVENTS};
     mp_project_lock(project);
     next.is_check = take_check(project, &next.check);
     if (!next.is_check)
-        next.batch = next_batch(project, now_ms, &next.id, next_ms);
-    if (!next.is_check && !next.batch)
-        next.wanted = wanted_batch(project, &next.id);
+        choose_batch(project, &next, now_ms, next_ms);
     project->looks_ms =
         next.is_check || next.batch || next.wanted ? now_ms : *next_ms;
     mp_segment *garbage = mp_project_garbage(project);
@@ -296,19 +315,6 @@ mp_request *mp_project_next_definitions(mp_project *project, int64_t now_ms,
     mp_request *request = next_fetch(project, settings, now_ms, next_ms);
     mp_settings_release(settings);
     return begin(project, request, MP_DISK);
-}
-
-int64_t mp_project_stand_by(mp_project *project, int64_t now_ms) {
-    mp_project_prepare(project, now_ms);
-    mp_project_lock(project);
-    int64_t next_ms = project->spool ? now_ms + STAND_BY_MS : INT64_MAX;
-    project->looks_ms = next_ms;
-    for (int i = 0; i < project->lanes_n; i++)
-        mp_lane_set_waits(project->lanes[i], true);
-    mp_segment *garbage = mp_project_garbage(project);
-    mp_project_unlock(project);
-    mp_project_free_segments(project, garbage);
-    return mp_clock_earlier(next_ms, mp_project_maintain(project, now_ms));
 }
 
 static void handle_check_reply(mp_project *project, const mp_flight *under_way,

@@ -22,6 +22,8 @@ static void use_settings(mp_project *project, mp_settings *settings) {
                           memory_order_relaxed);
     atomic_store_explicit(&project->max_queue_bytes, settings->max_queue_bytes,
                           memory_order_relaxed);
+    mp_budget_set(&project->budget, settings->max_rate, settings->max_byte_rate,
+                  mp_clock_mono_ms());
     mp_project_configure_disk(project);
     mp_reports_keep(project->reports, (mp_report_level)settings->reports);
 }

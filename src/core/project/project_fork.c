@@ -50,6 +50,7 @@ static void start_anew(mp_project *project) {
     project->seq = 0;
     mp_project_begin_run(project);
     project->looks_ms = INT64_MAX;
+    mp_budget_restart(&project->budget, mp_clock_mono_ms());
     mp_project_disk_in_child(project);
     project->checks_wanted = project->sent = project->checks_done = 0;
     project->start_reported = false;

@@ -7,6 +7,7 @@
 #include "core/base/tree.h"
 #include "core/flags/flags.h"
 #include "core/os/wait.h"
+#include "core/project/budget.h"
 #include "core/project/hosts.h"
 #include "core/project/project.h"
 #include "core/project/saves.h"
@@ -104,6 +105,7 @@ struct mp_project {
     uint64_t seq;  /* of the last record accepted */
     int64_t looks_ms;   /* when its thread asks next without being woken */
     int64_t spare_ms;   /* no spare before */
+    mp_budget budget;   /* what may be sent */
     unsigned next_lane; /* the lane that is asked first */
 
     /* Questions to /import: how many were asked, sent and answered, and the
@@ -213,6 +215,15 @@ void mp_project_trace_reply(mp_project *project, const mp_flight *under_way,
 /* Forgets fetches that the host has not answered; what carries records keeps
  * the project alive. */
 void mp_project_abandon_flights(mp_project *project);
+
+/* ---- project_gate.c ---- */
+
+/* With the lock held: when a batch may be sent again, `now_ms` or later. */
+int64_t mp_project_opens(mp_project *project, int64_t now_ms);
+
+/* With the lock held: nothing is sent for now, so that what comes in need not
+ * wake its thread. */
+void mp_project_hold_back(mp_project *project);
 
 /* With the lock held: true if its thread sleeps beyond `due_ms` and must be
  * woken. Ensures: it counts as coming then, so that nobody else wakes it for
