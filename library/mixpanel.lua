@@ -247,6 +247,17 @@ function Client:done(ticket) end
 ---@return mixpanel.ErrorCode? code `unauthorized`, `network`, `timeout` or `thread`
 function Client:check(timeout) end
 
+---Permits requests of the client's project for so many seconds from now, and none
+---behind that, until it is called again: see
+---[a permit](delivery.md#a-permit). It moves the moment, later or earlier, for all
+---clients of the project, and waits for nothing. Raises with `transport =
+---"manual"` and beside a bus.
+---@param seconds number|false 0 to 1e9; 0 ends it now; `false` lifts it: requests may go at any time, as at first
+---@return true? ok
+---@return string? message
+---@return mixpanel.ErrorCode? code `closed`
+function Client:permit(seconds) end
+
 ---The counters of the project, in one snapshot.
 ---@return mixpanel.Stats
 function Client:stats() end

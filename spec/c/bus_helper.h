@@ -175,6 +175,10 @@ static void *below_take(mp_transport *t, mp_reply *reply) {
     return tag;
 }
 
+static void *below_abort(mp_transport *t, const void *tag, mp_reply *reply) {
+    return tag && tag != below.tag ? NULL : below_take(t, reply);
+}
+
 static void below_close(mp_transport *t) {
     (void)t;
     below.closed++;
@@ -208,7 +212,7 @@ static inline void open_scene(void) {
                                 .run = below_run,
                                 .wake = below_wake,
                                 .take = below_take,
-                                .abort = below_take,
+                                .abort = below_abort,
                                 .close = below_close,
                                 .free = below_free,
                                 .lock_out = below_fork,

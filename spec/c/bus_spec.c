@@ -258,10 +258,11 @@ CASE(at_the_end_what_is_under_way_is_broken_off) {
     mp_project *project = open_with(MP_LANE_EVENTS, 4);
     bus.reply.status = -1;
     send(project, 1);
-    mp_request *request = transport->abort(transport, &reply);
+    CHECK(!transport->abort(transport, project, &reply));
+    mp_request *request = transport->abort(transport, NULL, &reply);
     CHECK(request && reply.by_bus && reply.status == 0 && reply.sent);
     mp_project_handle_reply(project, request, &reply, now_ms);
-    CHECK(!transport->abort(transport, &reply));
+    CHECK(!transport->abort(transport, NULL, &reply));
     CHECK(stats_of(project).queued == 4 && stats_of(project).in_flight == 0);
     finish(project);
     CHECK(bus.closed == 1);

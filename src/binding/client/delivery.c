@@ -4,6 +4,7 @@
 #include "binding/lua/handle.h"
 
 #include "core/engine/engine.h"
+#include "core/os/clock.h"
 
 #include <stdio.h>
 
@@ -115,7 +116,48 @@ static int check(lua_State *L) {
     return 1;
 }
 
+/* Raises where no requests of the client's own are to be broken off. */
+static void check_breaks_off(lua_State *L, const mp_client *client) {
+    const mp_config *config = mp_project_config(client->project);
+    if (config->manual)
+        luaL_error(L,
+                   "permit: with transport = \"manual\" the host carries the "
+                   "requests, and breaks them off itself");
+    if (config->bus)
+        luaL_error(L,
+                   "permit: with transport = \"%s\" records go to a bus, which "
+                   "any number of clients may do at once",
+                   config->bus->name);
+}
+
+/* INT64_MAX: for ever. Rounded down, so that it never ends late. */
+static int64_t read_permit(lua_State *L) {
+    static const double longest = 1e9;
+    char shown[MP_SHOWN];
+    lua_Number seconds = lua_tonumber(L, 2);
+    if (lua_isboolean(L, 2) && !lua_toboolean(L, 2))
+        return INT64_MAX;
+    if (lua_type(L, 2) != LUA_TNUMBER)
+        mp_raise_type(L, 2, "seconds: number or false");
+    if (!(seconds >= 0 && seconds <= longest))
+        mp_raise(L, 2,
+                 "seconds: got %s, expected a number from 0 to 1e9, or false",
+                 mp_fault_show(L, 2, shown));
+    return mp_clock_mono_ms() + (int64_t)(seconds * 1000);
+}
+
+static int permit(lua_State *L) {
+    const mp_client *client = mp_handle_client(L);
+    int64_t until_ms = read_permit(L);
+    if (client->closed)
+        return mp_fail_closed(L);
+    check_breaks_off(L, client);
+    mp_engine_permit(client->project, until_ms);
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
 const luaL_Reg mp_delivery_methods[] = {
-    {"flush", flush}, {"close", close_method}, {"mark", mark},
-    {"done", done},   {"check", check},        {NULL, NULL},
+    {"flush", flush}, {"close", close_method}, {"mark", mark}, {"done", done},
+    {"check", check}, {"permit", permit},      {NULL, NULL},
 };

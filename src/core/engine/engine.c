@@ -203,6 +203,13 @@ mp_err mp_engine_configure(mp_project *project, mp_overrides *client,
     return err;
 }
 
+/* The sender carries what the disk thread made, too. */
+void mp_engine_permit(mp_project *project, int64_t until_ms) {
+    mp_project_permit(project, until_ms);
+    wake(project);
+    mp_supervisor_wake(MP_THREAD(MP_SENDER));
+}
+
 void mp_engine_close(mp_project *project) {
     bool on_disk = mp_project_on_disk(project);
     mp_projects_close(engine.projects, project);

@@ -37,6 +37,9 @@ mp_err mp_engine_flush(mp_project *project, int64_t timeout_ms, uint64_t *left,
 mp_err mp_engine_configure(mp_project *project, mp_overrides *client,
                            const mp_overrides *more);
 
+/* As mp_project_permit, and has the threads come for it. */
+void mp_engine_permit(mp_project *project, int64_t until_ms);
+
 /* As mp_engine_flush with timeout 0, and returns a sequence number for
  * mp_project_left. */
 uint64_t mp_engine_mark(mp_project *project);

@@ -8,6 +8,7 @@
 #ifndef MP_HANDOVER_H
 #define MP_HANDOVER_H
 
+#include "core/base/ring.h"
 #include "core/project/project.h"
 #include "core/transport/transport.h"
 
@@ -15,6 +16,7 @@
 typedef struct mp_job mp_job;
 struct mp_job {
     mp_job *next;
+    mp_ring under_way;   /* the sender's */
     mp_project *project; /* a reference */
     mp_request *request;
     mp_role role;   /* who made it, and handles its reply */

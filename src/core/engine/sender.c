@@ -8,10 +8,16 @@
  * age ends; or somebody wakes the thread. A push does so only if what it added
  * is due before that time (mp_project_must_wake), so that a stream of events
  * costs no system call each; flush, close, new settings and the stop always do,
- * and so does the disk thread for each request. Who wakes the thread for a
- * project has marked it before (turns.h), and the transport remembers a wake
- * that comes before the sleep, so none is lost. What a round costs depends on
- * the projects with a turn, never on how many there are. */
+ * and so does the disk thread for each request. While the permit of a project
+ * with a request under way may end there is a fourth: that comes, or a tenth of
+ * a second has passed, as the system's clock for sleeps stands still with the
+ * machine. Before each step of the transport what has no permit any more is
+ * broken off, so that a process that was stopped meanwhile sends nothing first.
+ *
+ * Who wakes the thread for a project has marked it before (turns.h), and the
+ * transport remembers a wake that comes before the sleep, so none is lost. What
+ * a round costs depends on the projects with a turn, never on how many there
+ * are. */
 #include "core/engine/sender.h"
 
 #include "core/engine/round.h"
@@ -22,13 +28,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+enum {
+    LOOK_MS = 100 /* at permits */
+};
+
 struct mp_sender {
     mp_worker worker;
     mp_round round;
     atomic_bool *succeeded;
     atomic_bool stop;
     mp_transport *transport;
+    mp_ring under_way; /* jobs that were submitted */
 };
+
+static const char no_permit[] = "the permit of the client has ended";
 
 static mp_turns *turns_of(const mp_sender *sender) {
     return mp_projects_turns(sender->round.projects, MP_SENDER);
@@ -36,6 +49,7 @@ static mp_turns *turns_of(const mp_sender *sender) {
 
 /* Its place at its host was given back. */
 static void end(mp_sender *sender, mp_job *job, const mp_reply *reply) {
+    mp_ring_remove(&job->under_way);
     mp_handover_give_place(sender->round.handover, job->role);
     if (job->role == MP_SENDER) {
         mp_round_end(&sender->round, job, reply);
@@ -57,10 +71,15 @@ static void fail(mp_sender *sender, mp_job *job, const char *why) {
     end(sender, job, &none);
 }
 
+/* It may have come from a disk that took its time. */
 static void submit(void *user, mp_job *job) {
     mp_sender *sender = user;
     mp_transport *transport = sender->transport;
-    if (transport->submit(transport, job->request, job) != MP_OK)
+    if (!mp_project_may_send(job->project, mp_clock_mono_ms()))
+        fail(sender, job, no_permit);
+    else if (transport->submit(transport, job->request, job) == MP_OK)
+        mp_ring_add(&sender->under_way, &job->under_way);
+    else
         fail(sender, job, "out of memory for a request");
 }
 
@@ -80,8 +99,38 @@ static void take_replies(mp_sender *sender) {
     }
 }
 
-static int64_t time_to_sleep(mp_sender *sender) {
-    int64_t due_ms = mp_round_due(&sender->round);
+static void break_off(mp_sender *sender, mp_job *job) {
+    mp_reply reply;
+    if (!sender->transport->abort(sender->transport, job, &reply))
+        return;
+    if (reply.status == 0)
+        snprintf(reply.failure, MP_MESSAGE, "%s", no_permit);
+    end_reply(sender, job, &reply);
+}
+
+/* Breaks off what has no permit any more. Returns when to look again;
+ * INT64_MAX: none of the others will end. */
+static int64_t look_at_permits(mp_sender *sender) {
+    int64_t next_ms = INT64_MAX;
+    mp_ring *link = mp_ring_first(&sender->under_way), *next;
+    for (; link; link = next) {
+        next = mp_ring_next(&sender->under_way, link);
+        mp_job *job = MP_RING_THING(link, mp_job, under_way);
+        int64_t until_ms = mp_project_permitted_until(job->project);
+        if (until_ms == INT64_MAX)
+            continue;
+        int64_t now_ms = mp_clock_mono_ms();
+        if (now_ms >= until_ms)
+            break_off(sender, job);
+        else
+            next_ms = mp_clock_earlier(
+                next_ms, mp_clock_earlier(until_ms, now_ms + LOOK_MS));
+    }
+    return next_ms;
+}
+
+static int64_t time_to_sleep(mp_sender *sender, int64_t look_ms) {
+    int64_t due_ms = mp_clock_earlier(mp_round_due(&sender->round), look_ms);
     int64_t now_ms = mp_clock_mono_ms();
     if (due_ms == INT64_MAX)
         return INT64_MAX;
@@ -92,8 +141,10 @@ static void make_round(mp_sender *sender) {
     mp_transport *transport = sender->transport;
     submit_ready(sender);
     mp_round_take_turns(&sender->round);
+    int64_t look_ms = look_at_permits(sender);
     if (!transport->run(transport)) {
-        transport->sleep(transport, time_to_sleep(sender));
+        transport->sleep(transport, time_to_sleep(sender, look_ms));
+        look_at_permits(sender);
         transport->run(transport);
     }
     take_replies(sender);
@@ -103,7 +154,7 @@ static void make_round(mp_sender *sender) {
 static void abort_all(mp_sender *sender) {
     mp_reply reply;
     mp_job *job;
-    while ((job = sender->transport->abort(sender->transport, &reply)))
+    while ((job = sender->transport->abort(sender->transport, NULL, &reply)))
         end_reply(sender, job, &reply);
     mp_handover_close(sender->round.handover, "the process ends");
     sender->transport->close(sender->transport);
@@ -126,6 +177,7 @@ int mp_sender_start(mp_projects *projects, mp_transport *transport,
     mp_sender *sender = calloc(1, sizeof *sender);
     if (!sender)
         return ENOMEM;
+    mp_ring_init(&sender->under_way);
     sender->round = (mp_round){projects, handover, MP_SENDER, submit, sender};
     sender->transport = transport;
     sender->succeeded = succeeded;

@@ -6,4 +6,8 @@
 int mp_socket_open(int family, int type, int protocol);
 int mp_socket_close(int fd);
 
+/* Has its close drop what was not sent yet, which the system would go on
+ * sending. */
+void mp_socket_drop(int fd);
+
 #endif

@@ -302,7 +302,9 @@ mp_request *mp_project_next_request(mp_project *project, mp_role role,
     mp_request *request = NULL;
     mp_settings *settings = mp_project_settings(project);
     *next_ms = INT64_MAX;
-    if (role != MP_SENDER || !settings->debug) /* else it is the disk's now */
+    if (!mp_project_may_send(project, now_ms))
+        mp_project_await_permit(project);
+    else if (role != MP_SENDER || !settings->debug) /* else the disk's now */
         request = find_request(project, settings, role, now_ms, next_ms);
     mp_settings_release(settings);
     return begin(project, request, role);
@@ -312,7 +314,9 @@ mp_request *mp_project_next_definitions(mp_project *project, int64_t now_ms,
                                         int64_t *next_ms) {
     mp_settings *settings = mp_project_settings(project);
     *next_ms = INT64_MAX;
-    mp_request *request = next_fetch(project, settings, now_ms, next_ms);
+    mp_request *request = NULL;
+    if (mp_project_may_send(project, now_ms))
+        request = next_fetch(project, settings, now_ms, next_ms);
     mp_settings_release(settings);
     return begin(project, request, MP_DISK);
 }

@@ -49,6 +49,7 @@ mp_project *mp_project_new(mp_config *config) {
     atomic_init(&project->refs, 1);
     atomic_init(&project->forks, atomic_load(&mp_project_forks));
     project->looks_ms = INT64_MAX;
+    atomic_init(&project->permitted_ms, INT64_MAX);
     mp_project_begin_run(project);
     use_settings(project, settings);
     if (mp_project_open_disk(project) != MP_OK) {

@@ -81,6 +81,19 @@ bool mp_project_can_hold(mp_project *project, size_t bytes);
 mp_err mp_project_push(mp_project *project, mp_lane_id lane,
                        const mp_record *records, size_t n, bool *wake);
 
+/* From now on requests are under way only until then (mp_clock_mono_ms):
+ * afterwards none is handed out, and the sender, which must be woken, breaks
+ * off the others. INT64_MAX, as at first: at any time. A forked child goes by
+ * what was said before the fork. */
+void mp_project_permit(mp_project *project, int64_t until_ms);
+int64_t mp_project_permitted_until(const mp_project *project);
+
+static inline bool mp_project_may_send(const mp_project *project,
+                                       int64_t now_ms) {
+    int64_t until_ms = mp_project_permitted_until(project);
+    return until_ms == INT64_MAX || now_ms < until_ms;
+}
+
 /* The sequence number of the last record accepted; 0: none yet. */
 uint64_t mp_project_mark(mp_project *project);
 

@@ -88,6 +88,7 @@ struct mp_project {
     /* copies out of `settings` */
     atomic_bool geolocate, profile_time, reject_invalid, traced;
     atomic_size_t max_queue_bytes;
+    atomic_llong permitted_ms; /* see mp_project_permit */
     _Atomic(mp_flags *) flags; /* NULL: no client ever wanted them */
 
     mp_wait wait; /* its lock guards the rest, but for what belongs to the
@@ -218,12 +219,16 @@ void mp_project_abandon_flights(mp_project *project);
 
 /* ---- project_gate.c ---- */
 
-/* With the lock held: when a batch may be sent again, `now_ms` or later. */
+/* With the lock held: when a batch may be sent again, `now_ms` or later;
+ * INT64_MAX: not before there is a permit. */
 int64_t mp_project_opens(mp_project *project, int64_t now_ms);
 
 /* With the lock held: nothing is sent for now, so that what comes in need not
  * wake its thread. */
 void mp_project_hold_back(mp_project *project);
+
+/* The same, until there is a permit. Takes the lock itself. */
+void mp_project_await_permit(mp_project *project);
 
 /* With the lock held: true if its thread sleeps beyond `due_ms` and must be
  * woken. Ensures: it counts as coming then, so that nobody else wakes it for

@@ -21,6 +21,7 @@ enum {
 void mp_sockets_init(mp_sockets *sockets) {
     for (int i = 0; i < MP_SOCKETS; i++)
         sockets->fds[i] = -1;
+    sockets->drops = false;
 }
 
 void mp_sockets_close(mp_sockets *sockets) {
@@ -53,7 +54,10 @@ static curl_socket_t open_socket(void *user, curlsocktype purpose,
 }
 
 static int close_socket(void *user, curl_socket_t fd) {
+    const mp_sockets *sockets = user;
     replace_socket(user, fd, -1);
+    if (sockets->drops)
+        mp_socket_drop(fd);
     return mp_socket_close(fd);
 }
 

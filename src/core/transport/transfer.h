@@ -15,6 +15,7 @@ enum {
 /* The sockets that libcurl has open, so that a forked child can close them. */
 typedef struct mp_sockets {
     int fds[MP_SOCKETS]; /* -1: none */
+    bool drops;          /* what libcurl closes now drops what was not sent */
 } mp_sockets;
 
 void mp_sockets_init(mp_sockets *sockets);

@@ -39,8 +39,10 @@ struct mp_transport {
      * body is valid until the next call. NULL: none ended. */
     void *(*take)(mp_transport *self, mp_reply *reply);
 
-    /* The same for one that is under way and is broken off. NULL: none is. */
-    void *(*abort)(mp_transport *self, mp_reply *reply);
+    /* The same for one that is under way and is broken off: of this tag, whose
+     * bytes that the system still holds are dropped, too; NULL: any. NULL: none
+     * is. */
+    void *(*abort)(mp_transport *self, const void *tag, mp_reply *reply);
 
     /* Gives back what it holds; nothing is under way any more. Ensures: the
      * struct stays, and calls that other threads may make do nothing. */

@@ -183,12 +183,14 @@ static void *take(mp_transport *transport, mp_reply *reply) {
     return tag ? tag : self->below->take(self->below, reply);
 }
 
-static void *break_off(mp_transport *transport, mp_reply *reply) {
+/* A certain one is none over a bus: whoever uses one has no permit. */
+static void *break_off(mp_transport *transport, const void *which,
+                       mp_reply *reply) {
     buses *self = of(transport);
-    void *tag = take_refused(self, reply);
-    if (!tag)
+    void *tag = which ? NULL : take_refused(self, reply);
+    if (!tag && !which)
         tag = take_any(self, true, reply);
-    return tag ? tag : self->below->abort(self->below, reply);
+    return tag ? tag : self->below->abort(self->below, which, reply);
 }
 
 /* ---- the sending thread ---- */

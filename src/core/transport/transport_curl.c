@@ -135,15 +135,18 @@ static void *take(mp_transport *transport, mp_reply *reply) {
     return tag;
 }
 
-static void *break_off(mp_transport *transport, mp_reply *reply) {
+static void *break_off(mp_transport *transport, const void *which,
+                       mp_reply *reply) {
     http *self = http_of(transport);
     void *tag = NULL;
     mp_lock_take(&self->inside);
+    self->sockets.drops = which != NULL;
     for (int i = 0; i < TRANSFERS && !tag; i++) {
         slot *s = &self->slots[i];
-        if (s->tag)
+        if (s->tag && (!which || s->tag == which))
             tag = finish(self, s, CURLE_ABORTED_BY_CALLBACK, reply);
     }
+    self->sockets.drops = false;
     mp_lock_give(&self->inside);
     return tag;
 }
