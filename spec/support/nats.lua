@@ -262,6 +262,27 @@ function Servers:catch_up()
   end)
 end
 
+-- Waits until each of them holds all messages. A replica that calls itself current
+-- can lack some, which nobody notices before it is the leader.
+function Servers:agree()
+  nats.until_done("replicas that are alike", function()
+    local counts = {}
+    for i, node in ipairs(self.nodes) do
+      local text =
+        http.request(("http://127.0.0.1:%d/jsz?accounts=true&streams=true"):format(node.http_port))
+      local state = (text or ""):match '"state": (%b{})' or ""
+      counts[i] = state:match '"messages": (%d+)' or "none"
+    end
+    local all = ("%d"):format(self:count())
+    for _, count in ipairs(counts) do
+      if count ~= all then
+        return nil, ("%s messages, of them %s"):format(all, table.concat(counts, ", "))
+      end
+    end
+    return true
+  end)
+end
+
 -- The node to which the driver is connected; nothing: to none.
 function Servers:node_of_driver()
   for _, node in ipairs(self.nodes) do
