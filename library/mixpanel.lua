@@ -48,6 +48,12 @@ function mixpanel.object(t) end
 ---@return string
 function mixpanel.date(seconds) end
 
+---Where on a [message bus](bus.md) the records of a project are: the subject
+---without its lane, such as `"mp.0123456789abcdef"`, for permissions and readers.
+---@param token string the project token
+---@return string
+function mixpanel.bus_subject(token) end
+
 ---Why a call returned `nil`: the third result.
 ---@alias mixpanel.ErrorCode
 ---| "invalid"      # the data has no place in a Mixpanel record; the message has the path to it
@@ -235,8 +241,9 @@ function Client:mark() end
 
 ---Whether every record up to a ticket has an outcome.
 ---@param ticket integer what `mark` returned
+---@param kind? "events"|"people"|"groups" of these alone; of all by default
 ---@return boolean
-function Client:done(ticket) end
+function Client:done(ticket, kind) end
 
 ---Asks `/import`, with a record that cannot be accepted, whether it can be
 ---reached and takes the credentials. Blocks. It cannot tell whether a project

@@ -7,6 +7,7 @@
 #include "core/os/clock.h"
 
 #include <stdio.h>
+#include <string.h>
 
 enum {
     DEFAULT_WAIT_MS = 10000
@@ -76,18 +77,47 @@ static int mark(lua_State *L) {
     return 1;
 }
 
+/* The lanes of the argument `kind`, a sum of bits. */
+static unsigned check_kind(lua_State *L) {
+    static const struct {
+        const char *name;
+        unsigned lanes;
+    } kinds[] = {
+        {"events",
+         1u << MP_LANE_EVENTS | 1u << MP_LANE_IMPORT | 1u << MP_LANE_COLLECTED},
+        {"people", 1u << MP_LANE_PEOPLE},
+        {"groups", 1u << MP_LANE_GROUPS},
+    };
+    char shown[MP_SHOWN];
+    const char *given = lua_tostring(L, 3);
+    if (lua_type(L, 3) != LUA_TSTRING)
+        mp_raise_type(L, 3, "kind: string");
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (strcmp(given, kinds[i].name) == 0)
+            return kinds[i].lanes;
+    mp_raise(L, 3,
+             "kind: got %s, expected \"events\", \"people\" or \"groups\"",
+             mp_fault_show(L, 3, shown));
+    return 0;
+}
+
 static int done(lua_State *L) {
     const mp_client *client = mp_handle_client(L);
     char shown[MP_SHOWN];
     lua_Number seq = lua_tonumber(L, 2);
+    bool all = lua_isnoneornil(L, 3);
     if (lua_type(L, 2) != LUA_TNUMBER)
         mp_raise_type(L, 2, "ticket: number");
     if (!(seq >= 0 && seq < 9007199254740992.0)) /* 2^53 */
         mp_raise(L, 2, "ticket: got %s, expected what mark() returned",
                  mp_fault_show(L, 2, shown));
+    unsigned lanes = all ? 0 : check_kind(L);
     if (!client->project)
         return mp_fail_closed(L);
-    lua_pushboolean(L, mp_project_left(client->project, (uint64_t)seq) == 0);
+    uint64_t left =
+        all ? mp_project_left(client->project, (uint64_t)seq)
+            : mp_project_left_on(client->project, (uint64_t)seq, lanes);
+    lua_pushboolean(L, left == 0);
     return 1;
 }
 

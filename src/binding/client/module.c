@@ -16,7 +16,9 @@
 #include "binding/user/user_handle.h"
 
 #include "core/base/version.h"
+#include "core/config/config.h"
 #include "core/os/clock.h"
+#include "core/transport/bus_head.h"
 
 __attribute__((visibility("default"))) int luaopen_mixpanel(lua_State *L);
 
@@ -65,6 +67,21 @@ static int date(lua_State *L) {
                  "in the years 1 to 9999",
                  mp_fault_show(L, 1, shown));
     lua_pushstring(L, text);
+    return 1;
+}
+
+/* mixpanel.bus_subject(token) */
+static int bus_subject(lua_State *L) {
+    check_dot(L, "bus_subject");
+    char subject[MP_BUS_PROJECT], message[MP_MESSAGE];
+    size_t len;
+    if (lua_type(L, 1) != LUA_TSTRING)
+        mp_raise_type(L, 1, "project token: string");
+    const char *token = lua_tolstring(L, 1, &len);
+    if (mp_config_check_token(token, len, message) != MP_OK)
+        mp_raise(L, 1, "%s", message);
+    mp_bus_project_subject(subject, token);
+    lua_pushstring(L, subject);
     return 1;
 }
 
@@ -123,8 +140,9 @@ static void add_flags(lua_State *L, int scratch, mp_type type,
 /* May run any number of times, in any number of states and threads. */
 int luaopen_mixpanel(lua_State *L) {
     static const luaL_Reg functions[] = {
-        {"new", new_client}, {"array", array}, {"object", object},
-        {"date", date},      {NULL, NULL},
+        {"new", new_client},          {"array", array},
+        {"object", object},           {"date", date},
+        {"bus_subject", bus_subject}, {NULL, NULL},
     };
 #if LUA_VERSION_NUM >= 502
     luaL_checkversion(L);

@@ -80,19 +80,25 @@ static bool is_plain(char c) {
            c != '\\';
 }
 
-mp_err mp_config_token(mp_config *config, const char *token, size_t len,
-                       char message[MP_MESSAGE]) {
+mp_err mp_config_check_token(const char *token, size_t len,
+                             char message[MP_MESSAGE]) {
     const char *wrong = len == 0 ? "is empty" : NULL;
     for (size_t i = 0; i < len && !wrong; i++)
         if (!is_plain(token[i]) || token[i] == ':')
             wrong = "has white space or another character no token has";
     if (!wrong)
-        return replace(&config->token, token, len);
+        return MP_OK;
     snprintf(message, MP_MESSAGE,
              "the project token %s; it stands in Mixpanel under project "
              "settings, access keys",
              wrong);
     return MP_INVALID;
+}
+
+mp_err mp_config_token(mp_config *config, const char *token, size_t len,
+                       char message[MP_MESSAGE]) {
+    mp_err err = mp_config_check_token(token, len, message);
+    return err == MP_OK ? replace(&config->token, token, len) : err;
 }
 
 mp_err mp_config_residency(mp_config *config, const char *residency,

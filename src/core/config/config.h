@@ -49,6 +49,10 @@ mp_host_kind mp_config_host_kind(const mp_config *config);
 mp_err mp_config_token(mp_config *config, const char *token, size_t len,
                        char message[MP_MESSAGE]);
 
+/* The same without a copy. */
+mp_err mp_config_check_token(const char *token, size_t len,
+                             char message[MP_MESSAGE]);
+
 mp_err mp_config_name(mp_config *config, const char *name); /* MP_MEMORY */
 
 /* "us", "eu" or "in" (Mixpanel docs, ingestion API overview). */

@@ -250,13 +250,14 @@ uint64_t mp_project_mark(mp_project *project) {
 }
 
 /* With the lock held. */
-static uint64_t count_left(const mp_project *project, uint64_t seq) {
-    if (seq >= project->seq && !project->spool)
-        return project->stats.queued + project->stats.in_flight;
+static uint64_t count_left_on(const mp_project *project, uint64_t seq,
+                              unsigned lanes) {
     if (seq >= MP_LANE_LATER) /* those are adopted, and so are these: */
         seq = MP_LANE_LATER - 1;
     uint64_t left = 0;
     for (int i = 0; i < project->lanes_n; i++) {
+        if (!(lanes & 1u << i))
+            continue;
         left += mp_lane_left(project->lanes[i], seq);
         if (project->base > 0)
             left -= mp_lane_left(project->lanes[i], project->base);
@@ -264,9 +265,23 @@ static uint64_t count_left(const mp_project *project, uint64_t seq) {
     return left;
 }
 
+/* With the lock held. */
+static uint64_t count_left(const mp_project *project, uint64_t seq) {
+    if (seq >= project->seq && !project->spool)
+        return project->stats.queued + project->stats.in_flight;
+    return count_left_on(project, seq, ~0u);
+}
+
 uint64_t mp_project_left(mp_project *project, uint64_t seq) {
     mp_project_lock(project);
     uint64_t left = count_left(project, seq);
+    mp_project_unlock(project);
+    return left;
+}
+
+uint64_t mp_project_left_on(mp_project *project, uint64_t seq, unsigned lanes) {
+    mp_project_lock(project);
+    uint64_t left = count_left_on(project, seq, lanes);
     mp_project_unlock(project);
     return left;
 }

@@ -100,6 +100,9 @@ uint64_t mp_project_mark(mp_project *project);
 /* How many records up to `seq` have no outcome yet. */
 uint64_t mp_project_left(mp_project *project, uint64_t seq);
 
+/* The same for the lanes of `lanes`, a sum of 1 << mp_lane_id. */
+uint64_t mp_project_left_on(mp_project *project, uint64_t seq, unsigned lanes);
+
 /* Makes everything up to `seq` due now, even if it does not fill a request.
  * Never shortens a pause that the API asked for. */
 void mp_project_flush_up_to(mp_project *project, uint64_t seq);

@@ -11,16 +11,18 @@ enum {
     SHOWN_BYTES = 8 /* of the hash of a token, in a subject */
 };
 
-/* A token may hold dots and stars, which mean something in a subject; and who
- * reads names of subjects need not learn it. */
-static void make_subject(char out[MP_BUS_SUBJECT], const mp_request *request) {
-    const char *token = request->config->token;
+void mp_bus_project_subject(char out[MP_BUS_PROJECT], const char *token) {
     uint8_t digest[MP_SHA256];
-    char hex[2 * SHOWN_BYTES + 1];
+    size_t at = (size_t)snprintf(out, MP_BUS_PROJECT, "mp.");
     mp_sha256(token, strlen(token), digest);
-    for (size_t i = 0; i < SHOWN_BYTES; i++)
-        snprintf(hex + 2 * i, 3, "%02x", digest[i]);
-    snprintf(out, MP_BUS_SUBJECT, "mp.%s.%s", hex, request->endpoint->name);
+    for (size_t i = 0; i < SHOWN_BYTES; i++, at += 2)
+        snprintf(out + at, 3, "%02x", digest[i]);
+}
+
+static void make_subject(char out[MP_BUS_SUBJECT], const mp_request *request) {
+    char project[MP_BUS_PROJECT];
+    mp_bus_project_subject(project, request->config->token);
+    snprintf(out, MP_BUS_SUBJECT, "%s.%s", project, request->endpoint->name);
 }
 
 void mp_bus_head_make(mp_bus_head *head, const mp_request *request) {

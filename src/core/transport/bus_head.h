@@ -9,6 +9,7 @@
 
 enum {
     MP_BUS_HEADERS = 4,
+    MP_BUS_PROJECT = 32,
     MP_BUS_SUBJECT = 64
 };
 
@@ -18,6 +19,11 @@ typedef struct mp_bus_head {
     mp_bus_header headers[MP_BUS_HEADERS]; /* they point into the head and the
                                             * request */
 } mp_bus_head;
+
+/* "mp.0123456789abcdef", of which the subjects of a project begin. A token may
+ * hold dots and stars, which mean something in a subject; and who reads names
+ * of subjects need not learn it. */
+void mp_bus_project_subject(char out[MP_BUS_PROJECT], const char *token);
 
 /* Of a request that carries records. */
 void mp_bus_head_make(mp_bus_head *head, const mp_request *request);
