@@ -167,6 +167,22 @@ CASE(a_new_rate_holds_from_then_on) {
     }
 }
 
+/* Each leaves the debt of the last as it was. */
+CASE(rates_that_change_all_the_time_forgive_nothing) {
+    for (int i = 0; i < RATES - 1; i++) {
+        for (int j = 0; j < i; j++) {
+            mp_budget budget = {.ms = 0};
+            begin((uint64_t)(i * RATES + j));
+            for (int64_t ms = 0; ms < 3 * MINUTE_MS; ms += 500) {
+                mp_budget_set(&budget, rates[ms % 1000 ? j : i], 0, ms);
+                run(&budget, ms, ms + 500, true);
+            }
+            CHECK(most_in_a_minute(&records, 0) <= 60 * rates[i]);
+            CHECK(records.count > 0);
+        }
+    }
+}
+
 CASE(where_there_was_none_it_begins_in_debt) {
     mp_budget budget = {.ms = 0};
     mp_budget_set(&budget, 0, 0, 0);
@@ -215,6 +231,7 @@ int main(void) {
     RUN(most_of_it_can_be_used);
     RUN(one_after_another_keep_it_together);
     RUN(a_new_rate_holds_from_then_on);
+    RUN(rates_that_change_all_the_time_forgive_nothing);
     RUN(where_there_was_none_it_begins_in_debt);
     RUN(a_clock_may_stand_go_back_and_jump);
     return unit_result();

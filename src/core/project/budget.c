@@ -26,14 +26,18 @@ static void set_rate(mp_meter *meter, double rate, int64_t least,
         *meter = (mp_meter){.rate = 0};
     if (rate == 0 || rate == meter->rate)
         return;
-    int64_t window = (int64_t)(rate * WINDOW_S * UNIT);
+    int64_t window = (int64_t)(rate * WINDOW_S * UNIT), rise = meter->rise;
     meter->rate = rate;
     meter->largest = clamp(window / UNIT / PARTS, least, most);
     meter->top = window / WINDOW_S;
     meter->rise = (window - meter->top - meter->largest * UNIT) / WINDOW_MS;
-    /* Nor is a debt of large requests paid by small ones for hours. */
-    int64_t debt = -meter->largest * UNIT;
-    meter->level = begins ? debt : clamp(meter->level, debt, meter->top);
+    if (begins)
+        meter->level = -meter->largest * UNIT;
+    else if (meter->level < 0) /* it takes as long as before to be paid */
+        meter->level = (int64_t)((double)meter->level / (double)rise *
+                                 (double)meter->rise);
+    else if (meter->level > meter->top)
+        meter->level = meter->top;
 }
 
 static void advance(mp_meter *meter, int64_t ms) {

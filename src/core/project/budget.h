@@ -6,9 +6,9 @@
  * of the first window: it begins in debt, as if a request that was as large as
  * may be had just been sent, so that a process that takes the place of another,
  * at the same rate, keeps the promise together with it. After a new rate: in
- * windows that begin behind it at most 60 times the new one, in those around it
- * at most 60 times the higher one; where there was none before it begins as
- * above.
+ * windows that begin behind it at most 60 times the new one, in those around
+ * it, or around several, at most 60 times the highest one; where there was none
+ * before it begins as above.
  *
  * The level of a meter rises evenly up to what a second is worth; a request may
  * start when it is not below zero, and is taken off it whole. So a window sees
