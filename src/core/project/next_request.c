@@ -24,34 +24,15 @@ static uint32_t slots_for(const mp_project *project, mp_lane_id id) {
     return most > used ? most - used : 0;
 }
 
-/* The next batch of any lane, asked in turn. Those with order wait until what
- * dead processes left is there, since it goes first. */
-static mp_batch *next_of_lanes(mp_project *project, int64_t now_ms,
-                               mp_lane_id *id, int64_t *next_ms) {
-    uint32_t records = mp_budget_most_records(&project->budget);
-    size_t bytes = mp_budget_most_bytes(&project->budget);
-    *next_ms = INT64_MAX;
-    for (int i = 0; i < project->lanes_n; i++) {
-        *id = (mp_lane_id)((project->next_lane + (unsigned)i) % MP_LANES);
-        if (project->adopting && mp_endpoints[*id].ordered)
-            continue;
-        int64_t ms;
-        mp_lane_limit(project->lanes[*id], records, bytes);
-        mp_batch *batch = mp_lane_next(project->lanes[*id], project->settings,
-                                       now_ms, slots_for(project, *id), &ms);
-        if (batch) {
-            project->next_lane = *id + 1;
-            return batch;
-        }
-        *next_ms = mp_clock_earlier(*next_ms, ms);
-    }
-    return NULL;
-}
-
-static uint64_t without_outcome(const mp_project *project) {
-    return project->stats.queued + project->stats.in_flight +
-           project->stats.spooled;
-}
+/* What comes next: a check, a batch, or a batch on disk to be read first;
+ * else none of them. */
+typedef struct choice {
+    bool is_check;
+    uint64_t check;
+    mp_lane_id id;
+    mp_batch *batch;
+    mp_batch_file *wanted;
+} choice;
 
 /* With the lock held: a backlog on its way leaves half of the memory to what
  * comes in. */
@@ -60,29 +41,42 @@ static bool may_read(const mp_project *project, mp_lane_id id) {
            project->stats.queue_bytes <= project->settings->max_queue_bytes / 2;
 }
 
-/* With the lock held, when there is no next batch: one on disk that must be
- * read first. */
-static mp_batch_file *wanted_batch(mp_project *project, mp_lane_id *id) {
-    mp_batch_file *wanted = NULL;
-    for (int i = 0; i < project->lanes_n && !wanted; i++) {
-        *id = (mp_lane_id)i;
-        if (may_read(project, *id))
-            wanted = mp_lane_wanted(project->lanes[i]);
-    }
-    return wanted;
+static void ask_lane(mp_project *project, choice *next, int64_t now_ms,
+                     int64_t *next_ms) {
+    mp_lane *lane = project->lanes[next->id];
+    mp_lane_limit(lane, mp_budget_most_records(&project->budget),
+                  mp_budget_most_bytes(&project->budget));
+    next->batch = mp_lane_next(lane, project->settings, now_ms,
+                               slots_for(project, next->id), next_ms);
+    if (!next->batch && may_read(project, next->id))
+        next->wanted = mp_lane_wanted(lane);
 }
 
-/* With the lock held: the next batch of any lane. Lanes that are asked also
- * give up what is too old or refused for good. */
-static mp_batch *next_batch(mp_project *project, int64_t now_ms, mp_lane_id *id,
-                            int64_t *next_ms) {
-    uint64_t before = without_outcome(project);
-    mp_batch *batch = next_of_lanes(project, now_ms, id, next_ms);
-    if (without_outcome(project) != before)
-        mp_wait_changed(&project->wait);
-    if (batch)
-        mp_budget_take(&project->budget, batch->count, mp_batch_bytes(batch));
-    return batch;
+/* The next batch of any lane, asked in turn. One whose batch must be read first
+ * had its turn by that: else it would never be read while others always have
+ * some in memory. Those with order wait until what dead processes left is
+ * there, since it goes first. */
+static void ask_lanes(mp_project *project, choice *next, int64_t now_ms,
+                      int64_t *next_ms) {
+    unsigned first = project->next_lane;
+    *next_ms = INT64_MAX;
+    for (int i = 0; i < project->lanes_n; i++) {
+        next->id = (mp_lane_id)((first + (unsigned)i) % MP_LANES);
+        if (project->adopting && mp_endpoints[next->id].ordered)
+            continue;
+        int64_t ms;
+        ask_lane(project, next, now_ms, &ms);
+        if (next->batch || next->wanted) {
+            project->next_lane = next->id + 1;
+            return;
+        }
+        *next_ms = mp_clock_earlier(*next_ms, ms);
+    }
+}
+
+static uint64_t without_outcome(const mp_project *project) {
+    return project->stats.queued + project->stats.in_flight +
+           project->stats.spooled;
 }
 
 /* Out of memory for a compressor the body goes as it is. Over a bus it is
@@ -222,17 +216,8 @@ static mp_request *launch(mp_project *project, mp_lane_id id, mp_batch *batch,
     return &under_way->request;
 }
 
-/* What comes next: a check, a batch, or a batch on disk to be read first;
- * else none of them. */
-typedef struct choice {
-    bool is_check;
-    uint64_t check;
-    mp_lane_id id;
-    mp_batch *batch;
-    mp_batch_file *wanted;
-} choice;
-
-/* With the lock held. */
+/* With the lock held. Lanes that are asked also give up what is too old or
+ * refused for good. */
 static void choose_batch(mp_project *project, choice *next, int64_t now_ms,
                          int64_t *next_ms) {
     *next_ms = mp_project_opens(project, now_ms);
@@ -240,9 +225,13 @@ static void choose_batch(mp_project *project, choice *next, int64_t now_ms,
         mp_project_hold_back(project);
         return;
     }
-    next->batch = next_batch(project, now_ms, &next->id, next_ms);
-    if (!next->batch)
-        next->wanted = wanted_batch(project, &next->id);
+    uint64_t before = without_outcome(project);
+    ask_lanes(project, next, now_ms, next_ms);
+    if (without_outcome(project) != before)
+        mp_wait_changed(&project->wait);
+    if (next->batch)
+        mp_budget_take(&project->budget, next->batch->count,
+                       mp_batch_bytes(next->batch));
 }
 
 static choice choose(mp_project *project, int64_t now_ms, int64_t *next_ms) {
