@@ -26,6 +26,7 @@ typedef struct fake {
     int status;             /* of every reply; 0: none comes */
     int refuses;            /* so many are not started */
     int runs, submitted, aborted;
+    int dropped; /* of those aborted, with what the system holds */
     bool woken, stuck;
     atomic_bool closed, locked_out;
 } fake;
@@ -136,6 +137,7 @@ static inline void *break_off(mp_transport *transport, const void *tag,
     fake *f = of(transport);
     if (tag && !put_last(f, tag))
         return NULL;
+    f->dropped += tag != NULL;
     return end_one(f, true, &f->aborted, reply, 0);
 }
 

@@ -47,6 +47,20 @@ CASE(what_others_have_under_way_goes_on) {
     CHECK(stop(LONG_MS) && transport.aborted == 2);
 }
 
+CASE(at_the_end_of_the_process_what_has_a_permit_is_dropped) {
+    open_scene(0);
+    push(MP_LANE_EVENTS, 5);
+    start();
+    wait_for_requests(1);
+    project = open_another("u", "http://127.0.0.2:9");
+    push(MP_LANE_EVENTS, 3);
+    permit(LONG_MS);
+    wait_for_requests(2);
+    CHECK(stop(LONG_MS) && transport.aborted == 2);
+    CHECK(transport.dropped == 1);
+    CHECK(stats().queued == 3 && stats().in_flight == 0);
+}
+
 /* As on the way from a disk that hung. */
 CASE(what_comes_late_to_the_sender_is_not_submitted) {
     open_scene(200);
@@ -101,6 +115,7 @@ CASE(without_a_permit_nothing_polls) {
 int main(void) {
     RUN(at_the_end_of_its_permit_a_request_is_broken_off);
     RUN(what_others_have_under_way_goes_on);
+    RUN(at_the_end_of_the_process_what_has_a_permit_is_dropped);
     RUN(what_comes_late_to_the_sender_is_not_submitted);
     RUN(without_a_permit_nothing_polls);
     return unit_result();

@@ -150,10 +150,25 @@ static void make_round(mp_sender *sender) {
     take_replies(sender);
 }
 
+/* Of what has a permit the system must not go on sending beyond its end, when
+ * nobody is there to break it off. */
+static void abort_permitted(mp_sender *sender) {
+    mp_reply reply;
+    mp_ring *link = mp_ring_first(&sender->under_way), *next;
+    for (; link; link = next) {
+        next = mp_ring_next(&sender->under_way, link);
+        mp_job *job = MP_RING_THING(link, mp_job, under_way);
+        if (mp_project_permitted_until(job->project) != INT64_MAX &&
+            sender->transport->abort(sender->transport, job, &reply))
+            end_reply(sender, job, &reply);
+    }
+}
+
 /* What is under way counts as queued again: nobody knows whether it came. */
 static void abort_all(mp_sender *sender) {
     mp_reply reply;
     mp_job *job;
+    abort_permitted(sender);
     while ((job = sender->transport->abort(sender->transport, NULL, &reply)))
         end_reply(sender, job, &reply);
     mp_handover_close(sender->round.handover, "the process ends");
