@@ -82,6 +82,18 @@ CASE(bytes_behind_the_end_are_damage) {
     mp_gzip_give_back(gzip);
 }
 
+/* Whose end says the size of what is before it, too. */
+CASE(so_is_another_file) {
+    mp_gzip *gzip = mp_gzip_borrow(1);
+    mp_buf files = {0}, out = {0};
+    CHECK(mp_gzip_add(gzip, &files, "abcabcabc", 9) == MP_OK);
+    CHECK(mp_gzip_add(gzip, &files, "defdefdef", 9) == MP_OK);
+    CHECK(mp_gunzip_add(&out, files.data, files.len, 100) == MP_INVALID);
+    mp_buf_free(&files);
+    mp_buf_free(&out);
+    mp_gzip_give_back(gzip);
+}
+
 CASE(one_of_a_level_is_kept) {
     mp_gzip *first = mp_gzip_borrow(3), *second = mp_gzip_borrow(3);
     CHECK(first != second);
@@ -98,6 +110,7 @@ int main(void) {
     RUN(a_megabyte);
     RUN(one_compressor_many_bodies);
     RUN(bytes_behind_the_end_are_damage);
+    RUN(so_is_another_file);
     RUN(one_of_a_level_is_kept);
     return unit_result();
 }

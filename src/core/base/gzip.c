@@ -59,17 +59,20 @@ static size_t said_size(const char *in, size_t len) {
     return size;
 }
 
-/* Appends at most `room` bytes. MP_TOO_LARGE: there are more. */
+/* Appends at most `room` bytes. MP_TOO_LARGE: there are more. What follows the
+ * end of the file is damage, be it another file: nothing of it would be read.
+ */
 static mp_err inflate(struct libdeflate_decompressor *gunzip, mp_buf *out,
                       const char *in, size_t len, size_t room) {
-    size_t n;
+    size_t n, used;
     if (!mp_buf_reserve(out, room + 1)) /* so that it has data */
         return MP_MEMORY;
-    enum libdeflate_result result = libdeflate_gzip_decompress(
-        gunzip, in, len, out->data + out->len, room, &n);
-    if (result != LIBDEFLATE_SUCCESS)
-        return result == LIBDEFLATE_INSUFFICIENT_SPACE ? MP_TOO_LARGE
-                                                       : MP_INVALID;
+    enum libdeflate_result result = libdeflate_gzip_decompress_ex(
+        gunzip, in, len, out->data + out->len, room, &used, &n);
+    if (result == LIBDEFLATE_INSUFFICIENT_SPACE)
+        return MP_TOO_LARGE;
+    if (result != LIBDEFLATE_SUCCESS || used != len)
+        return MP_INVALID;
     out->len += n;
     return MP_OK;
 }
@@ -83,13 +86,10 @@ mp_err mp_gunzip_add(mp_buf *out, const char *in, size_t len, size_t most) {
     struct libdeflate_decompressor *gunzip = libdeflate_alloc_decompressor();
     if (!gunzip)
         return mp_buf_fail(out, MP_MEMORY);
-    size_t size = said_size(in, len), room = size < most ? size : most,
-           start = out->len;
+    size_t size = said_size(in, len), room = size < most ? size : most;
     mp_err err = inflate(gunzip, out, in, len, room);
     if (err == MP_TOO_LARGE && room < most) /* than it says: is it damaged? */
         err = inflate(gunzip, out, in, len, most);
     libdeflate_free_decompressor(gunzip);
-    if (err == MP_OK && out->len - start != size) /* more follows its end */
-        err = MP_INVALID;
     return err == MP_OK ? MP_OK : mp_buf_fail(out, err);
 }
