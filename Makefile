@@ -153,7 +153,7 @@ $(BUILD)/spec/stuck_sync.so: spec/support/stuck_sync.c
 # A driver of a bus, and some with which something is wrong.
 DRIVERS = fake old new empty broken
 FAKE_old    = -DSYMBOL=mp_bus_driver_old -DABI=0
-FAKE_new    = -DSYMBOL=mp_bus_driver_new -DABI=2
+FAKE_new    = -DSYMBOL=mp_bus_driver_new -DABI=3
 FAKE_empty  = -DSYMBOL=mp_bus_driver_another
 FAKE_broken = -DSYMBOL=mp_bus_driver_broken -DNEEDS=no_library_has_this
 

@@ -63,9 +63,9 @@ function mixpanel.bus_subject(token) end
 ---| "opted_out"    # the user of `mp:user` has opted out; nothing was sent
 ---| "timeout"      # the wait ended before its records did; they stay queued. `check`: no answer yet. `save`: the file is not written yet
 ---| "memory"       # out of memory
----| "unauthorized" # `check`: the API refused the credentials
+---| "unauthorized" # `check`: the API, or the bus, refused the credentials
 ---| "thread"       # `flush`, `close`, `check`, `save`: a thread cannot be started; what was queued waits, and is tried again
----| "network"      # `check`: the API cannot be reached, or did not answer as it should
+---| "network"      # `check`: the API, or the bus, cannot be reached or did not answer as it should, or the bus has no place for records
 ---| "state"        # `save`: the state file cannot be written; it is tried again. `user`: it cannot be read, or is a file of something else or of a newer version
 
 ---What `mixpanel.new` takes besides the token, and `set_config` with the
@@ -248,6 +248,10 @@ function Client:done(ticket, kind) end
 ---Asks `/import`, with a record that cannot be accepted, whether it can be
 ---reached and takes the credentials. Blocks. It cannot tell whether a project
 ---with this token exists: Mixpanel takes any token for `/track`.
+---
+---Beside a bus it asks that, and stores nothing there: whether it can be reached,
+---lets these credentials publish where events of the project go, and would store
+---them; see [a message bus](bus.md). Raises with `transport = "manual"`.
 ---@param timeout? number seconds; 10 by default
 ---@return true? ok
 ---@return string? message

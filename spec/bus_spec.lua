@@ -163,6 +163,66 @@ describe("a bus", function()
     assert.is_nil(trace:find(bus.dir, 1, true))
   end)
 
+  -- ---- a check ----
+
+  it("is asked whether it would store records, and stores none", function()
+    local mp = client()
+    assert.is_true(mp:check(20))
+    local lines = bus:log "probe"
+    assert.equal(1, #lines)
+    assert.matches("^probe %d+ mp%.bb736de14e4f6f19%.events 200$", lines[1])
+    assert.same({}, bus:puts())
+    assert.same({}, bus:ids())
+    assert.equal(0, mp:stats().requests)
+    assert.same({}, mp:poll())
+    mp:close()
+    assert.same({ nil, "this client is closed", "closed" }, { mp:check(1) })
+  end)
+
+  it("says why it would not", function()
+    local mp = client()
+    for reply, answer in pairs {
+      ["401 not permitted"] = { nil, "not permitted", "unauthorized" },
+      ["404 another stream has the subject"] = {
+        nil,
+        "another stream has the subject",
+        "network",
+      },
+      ["503 no leader"] = { nil, "no leader", "network" },
+      lost = { nil, "", "network" },
+    } do
+      bus:reply(reply)
+      assert.same(answer, { mp:check(20) })
+    end
+    assert.same({}, bus:ids())
+    bus:reply "hang"
+    assert.same({ nil, "timeout: the bus has not answered yet", "timeout" }, { mp:check(0.1) })
+    local secret = bus.dir .. "/bus.creds"
+    local another = client { bus = { servers = bus.servers, credentials = secret } }
+    local _, message, code = another:check(20)
+    assert.matches("^fake: credentials cannot be read: ", message)
+    assert.equal("network", code)
+    mp:close(0)
+  end)
+
+  it("is asked while records wait, and as the trace shows", function()
+    local path = os.tmpname()
+    local mp = client { debug = path }
+    bus:reply "503 not now"
+    mp:track "E"
+    assert.is_nil((mp:flush(0.2)))
+    assert.same({ nil, "not now", "network" }, { mp:check(20) })
+    bus:reply "200"
+    assert.is_true(mp:check(20))
+    assert.is_true(mp:flush(20))
+    local trace = process.slurp(path)
+    os.remove(path)
+    assert.truthy(
+      trace:find(" fake mp.bb736de14e4f6f19.events, a check that stores nothing\n\n", 1, true),
+      trace
+    )
+  end)
+
   -- ---- processes ----
 
   it("stores once what a killed process sent, too", function()

@@ -37,7 +37,7 @@ static struct {
     size_t most;         /* bytes of a message; more is 413 */
     const char *refuses; /* to open, for this reason */
     bool stuck;          /* close is in vain */
-    int opened, closed, forgotten, puts, duplicates, clashes;
+    int opened, closed, forgotten, puts, probes, duplicates, clashes;
     char last_id[MP_MESSAGE_ID], subject[MP_BUS_TEXT], head[MP_BUS_TEXT];
     int64_t timeout_ms;
     mp_bus_options options;
@@ -68,6 +68,7 @@ static bool bus_put(mp_bus *b, const mp_bus_message *message, void *tag) {
     b->messages[b->n] = message;
     b->tags[b->n++] = tag;
     bus.puts++;
+    bus.probes += message->probe;
     bus.timeout_ms = message->timeout_ms;
     strcpy(bus.last_id, message->id);
     strcpy(bus.subject, message->subject);
@@ -108,7 +109,7 @@ static void *bus_end(mp_bus *b, bool ends, mp_bus_reply *reply) {
         reply->status = 413;
         strcpy(reply->text, "too large");
     }
-    if (reply->status == 200 || reply->sent)
+    if (!message->probe && (reply->status == 200 || reply->sent))
         bus_store(message);
     return b->tags[b->n];
 }

@@ -239,6 +239,38 @@ CASE(other_requests_go_below) {
     finish(project);
 }
 
+/* The outcome of a check on this reply. */
+static mp_err check(mp_project *project, const char *text) {
+    char message[MP_MESSAGE] = "";
+    uint64_t number = mp_project_check(project);
+    CHECK(step(project));
+    mp_err err =
+        mp_project_await_check(project, number, mp_clock_mono_ms(), message);
+    CHECK(strcmp(message, text) == 0);
+    return err;
+}
+
+CASE(a_check_is_a_probe) {
+    mp_project *project = open_with(MP_LANE_EVENTS, 0);
+    CHECK(check(project, "") == MP_OK);
+    CHECK(bus.puts == 1 && bus.probes == 1 && bus.stored_n == 0);
+    CHECK(bus.head[0] == 0 && bus.last_id[0] == 0);
+    char subject[MP_BUS_TEXT];
+    strcpy(subject, bus.subject);
+    reply_with(401, false, "not allowed");
+    CHECK(check(project, "not allowed") == MP_UNAUTHORIZED);
+    reply_with(503, false, "no leader");
+    CHECK(check(project, "no leader") == MP_NETWORK);
+    reply_with(0, true, "no answer");
+    CHECK(check(project, "no answer") == MP_NETWORK);
+    reply_with(200, false, "");
+    push(project, MP_LANE_EVENTS, 1); /* where the check looked */
+    is_delivered(project, 1, 1);
+    CHECK(strcmp(bus.subject, subject) == 0);
+    CHECK(bus.probes == 4 && stats_of(project).requests == 1);
+    finish(project);
+}
+
 CASE(an_outcome_wakes_what_is_below) {
     mp_project *project = open_with(MP_LANE_EVENTS, 1);
     bus.reply.status = -1;
@@ -348,6 +380,7 @@ int main(void) {
     RUN(a_bus_that_cannot_be_opened_is_tried_again);
     RUN(equal_options_share_a_bus);
     RUN(other_requests_go_below);
+    RUN(a_check_is_a_probe);
     RUN(an_outcome_wakes_what_is_below);
     RUN(at_the_end_what_is_under_way_is_broken_off);
     RUN(a_bus_that_does_not_end_is_left);

@@ -391,6 +391,17 @@ CASE(a_check_is_an_import_that_cannot_succeed) {
     close_scene(&s);
 }
 
+CASE(a_check_over_a_bus_is_a_probe) {
+    mp_bus_config bus = {.name = NULL};
+    scene s = open_scene();
+    s.config.bus = &bus;
+    CHECK(mp_request_check(&s.request, &s.config, s.settings) == MP_OK);
+    CHECK(s.request.probe && s.request.body.len == 0);
+    CHECK(s.request.endpoint == &mp_endpoints[MP_LANE_EVENTS]);
+    s.config.bus = NULL;
+    close_scene(&s);
+}
+
 int main(void) {
     RUN(each_lane_has_its_url);
     RUN(geolocate_asks_for_the_address);
@@ -409,5 +420,6 @@ int main(void) {
     RUN(what_is_compressed_already_is_sent_as_it_is);
     RUN(a_part_of_what_is_compressed_is_not);
     RUN(a_check_is_an_import_that_cannot_succeed);
+    RUN(a_check_over_a_bus_is_a_probe);
     return unit_result();
 }

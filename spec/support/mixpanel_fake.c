@@ -5,8 +5,9 @@
  * knows.
  *
  * What is stored is a file of the message's id. The file `log` gets a line for
- * each message, "put PID ID SUBJECT HEADERS OUTCOME", and for each of "open",
- * "close" and "forget" with the process. With a file `stuck` its thread does
+ * each message, "put PID ID SUBJECT HEADERS OUTCOME", or "probe PID SUBJECT
+ * OUTCOME" where nothing is stored, and for each of "open", "close" and
+ * "forget" with the process. With a file `stuck` its thread does
  * not end. */
 #include "core/transport/bus_driver.h"
 
@@ -83,14 +84,16 @@ static void note(const mp_bus *bus, const char *what, const char *more) {
 
 static void note_put(const mp_bus *bus, const message *m) {
     char more[TEXT / 2];
-    size_t at = (size_t)snprintf(more, sizeof more, " %s %s", m->of->id,
-                                 m->of->subject);
+    size_t at = 0;
+    if (!m->of->probe)
+        at = (size_t)snprintf(more, sizeof more, " %s", m->of->id);
+    at += (size_t)snprintf(more + at, sizeof more - at, " %s", m->of->subject);
     for (size_t i = 0; i < m->of->headers_count; i++)
         at += (size_t)snprintf(more + at, sizeof more - at, " %s=%s",
                                m->of->headers[i].name, m->of->headers[i].value);
     snprintf(more + at, sizeof more - at, " %d%s", m->reply.status,
              m->reply.sent ? "+sent" : "");
-    note(bus, "put", more);
+    note(bus, m->of->probe ? "probe" : "put", more);
 }
 
 static void store(const mp_bus *bus, const mp_bus_message *m) {
@@ -124,7 +127,7 @@ static bool decide(const mp_bus *bus, message *m) {
     m->reply.status = m->reply.sent ? 0 : atoi(line);
     snprintf(m->reply.text, MP_BUS_TEXT, "%s",
              line + strcspn(line, " ") + (strchr(line, ' ') != NULL));
-    if (m->reply.sent || m->reply.status == 200)
+    if (!m->of->probe && (m->reply.sent || m->reply.status == 200))
         store(bus, m->of);
     note_put(bus, m);
     return true;

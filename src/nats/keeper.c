@@ -79,6 +79,10 @@ static int64_t expire(mp_bus *bus, int64_t now_ms) {
 
 /* ---- publishing ---- */
 
+/* A stream that takes the subject, and is none of this name, stores nothing
+ * and says so. No stream can be called this. */
+static const char NO_STREAM[] = "no.stream";
+
 static natsStatus add_headers(natsMsg *msg, const mp_bus_message *of,
                               const char *stream) {
     natsStatus s = NATS_OK;
@@ -104,7 +108,8 @@ static natsStatus copy_of(natsMsg **out, const mp_bus *bus,
     natsStatus s = natsMsg_Create(&msg, l->of->subject, reply[0] ? reply : NULL,
                                   l->of->body, (int)l->of->len);
     if (s == NATS_OK)
-        s = add_headers(msg, l->of, bus->options->stream);
+        s = add_headers(msg, l->of,
+                        l->of->probe ? NO_STREAM : bus->options->stream);
     if (s == NATS_OK)
         *out = msg;
     else

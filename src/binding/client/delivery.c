@@ -133,12 +133,6 @@ static int check(lua_State *L) {
         return mp_fail_closed(L);
     if (mp_project_config(client->project)->manual)
         luaL_error(L, "check: a client with transport = \"manual\" cannot ask");
-    const mp_bus_config *bus = mp_project_config(client->project)->bus;
-    if (bus)
-        luaL_error(L,
-                   "check: a client with transport = \"%s\" does not reach "
-                   "Mixpanel, so it cannot ask",
-                   bus->name);
     mp_err err = mp_engine_check(client->project, timeout_ms, message);
     if (err != MP_OK)
         return mp_fail(L, err, message);

@@ -416,7 +416,8 @@ mp_err mp_project_await_check(mp_project *project, uint64_t check,
     if (project->checks_done >= check)
         err = judge_check(project->check_response, message);
     else
-        snprintf(message, MP_MESSAGE, "timeout: the API has not answered yet");
+        snprintf(message, MP_MESSAGE, "timeout: the %s has not answered yet",
+                 project->config.bus ? "bus" : "API");
     mp_project_unlock(project);
     return err;
 }

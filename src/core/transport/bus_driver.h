@@ -24,7 +24,7 @@
 #include <stdint.h>
 
 enum {
-    MP_BUS_ABI = 1, /* rises with every change of this file */
+    MP_BUS_ABI = 2, /* rises with every change of this file */
     MP_BUS_TEXT = 256
 };
 
@@ -43,7 +43,9 @@ typedef struct mp_bus_header {
     const char *name, *value;
 } mp_bus_header;
 
-/* Records of one kind and one project. It lives until its tag is given back. */
+/* Records of one kind and one project, or a probe: the question whether some
+ * would be stored, which stores nothing itself, and has no id, no headers and
+ * no body. It lives until its tag is given back. */
 typedef struct mp_bus_message {
     const char *subject; /* "mp.0123456789abcdef.events" */
     const char *id;      /* the same whenever these records travel together */
@@ -51,6 +53,7 @@ typedef struct mp_bus_message {
     size_t headers_count;
     const void *body; /* gzip of a JSON array, one record a line */
     size_t len;
+    bool probe;
     int64_t timeout_ms; /* from now on; then there is an outcome */
 } mp_bus_message;
 
@@ -64,7 +67,10 @@ typedef struct mp_bus_message {
  *   0       with `sent`: it left, and nobody knows whether it was stored;
  *           without: it was broken off before it left
  *
- * Nothing else means anything. But for 200 `text` says why. */
+ * Nothing else means anything. But for 200 `text` says why.
+ *
+ * Of a probe the same: 200 if records would be stored, as far as can be told
+ * without storing any. */
 typedef struct mp_bus_reply {
     int status;
     bool sent;

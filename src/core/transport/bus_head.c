@@ -27,6 +27,7 @@ static void make_subject(char out[MP_BUS_SUBJECT], const mp_request *request) {
 
 void mp_bus_head_make(mp_bus_head *head, const mp_request *request) {
     make_subject(head->subject, request);
+    head->headers_count = request->probe ? 0 : MP_BUS_HEADERS;
     snprintf(head->count, sizeof head->count, "%" PRIu32, request->records);
     head->headers[0] = (mp_bus_header){"Nats-Msg-Id", request->message_id};
     head->headers[1] = (mp_bus_header){"Mp-Format", "1"};

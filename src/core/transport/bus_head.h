@@ -18,6 +18,7 @@ typedef struct mp_bus_head {
     char count[16];
     mp_bus_header headers[MP_BUS_HEADERS]; /* they point into the head and the
                                             * request */
+    size_t headers_count;
 } mp_bus_head;
 
 /* "mp.0123456789abcdef", of which the subjects of a project begin. A token may
@@ -25,7 +26,7 @@ typedef struct mp_bus_head {
  * of subjects need not learn it. */
 void mp_bus_project_subject(char out[MP_BUS_PROJECT], const char *token);
 
-/* Of a request that carries records. */
+/* Of a request that carries records, or of a check. */
 void mp_bus_head_make(mp_bus_head *head, const mp_request *request);
 
 #endif

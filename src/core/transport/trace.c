@@ -146,8 +146,8 @@ static void print_message(mp_buf *out, const mp_request *request) {
     mp_buf_puts(out, request->config->bus->name);
     mp_buf_puts(out, " ");
     mp_buf_puts(out, head.subject);
-    mp_buf_puts(out, "\n");
-    for (int i = 0; i < MP_BUS_HEADERS; i++) {
+    mp_buf_puts(out, request->probe ? ", a check that stores nothing\n" : "\n");
+    for (size_t i = 0; i < head.headers_count; i++) {
         mp_buf_puts(out, "  ");
         mp_buf_puts(out, head.headers[i].name);
         mp_buf_puts(out, ": ");

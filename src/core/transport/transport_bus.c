@@ -121,9 +121,10 @@ static mp_err submit(mp_transport *transport, const mp_request *request,
         .subject = f->head.subject,
         .id = request->message_id,
         .headers = f->head.headers,
-        .headers_count = MP_BUS_HEADERS,
+        .headers_count = f->head.headers_count,
         .body = request->body.data,
         .len = request->body.len,
+        .probe = request->probe,
         .timeout_ms = request->settings->request_timeout_ms,
     };
     mp_lock_take(&self->inside);

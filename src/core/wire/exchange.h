@@ -42,6 +42,7 @@ typedef struct mp_request {
     bool no_resend; /* may apply twice if it is sent twice: a transport that
                      * repeats requests by itself must not repeat this one */
     /* Of what goes over a bus: */
+    bool probe; /* a check: see bus_driver.h */
     uint32_t records;
     char message_id[MP_MESSAGE_ID]; /* see core/project/project_bus.c */
 } mp_request;

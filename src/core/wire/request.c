@@ -47,7 +47,12 @@ mp_err mp_request_make(mp_request *request, const mp_batch *batch,
 
 mp_err mp_request_check(mp_request *request, const mp_config *config,
                         mp_settings *settings) {
-    start(request, &mp_endpoints[MP_LANE_IMPORT], config, settings);
+    request->probe = config->bus != NULL;
+    start(request,
+          &mp_endpoints[request->probe ? MP_LANE_EVENTS : MP_LANE_IMPORT],
+          config, settings);
+    if (request->probe)
+        return MP_OK;
     mp_buf_puts(&request->body, "[{\"event\":\"\",\"properties\":{}}]");
     request->raw_bytes = request->body.len;
     return request->body.err;

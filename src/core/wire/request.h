@@ -15,7 +15,8 @@ mp_err mp_request_make(mp_request *request, const mp_batch *batch,
                        mp_gzip *gzip);
 
 /* Fills an all-zero request with a check to /import: a record that cannot
- * be accepted, so that the reply speaks of host and credentials alone. */
+ * be accepted, so that the reply speaks of host and credentials alone. Over a
+ * bus it is a probe of where events go. */
 mp_err mp_request_check(mp_request *request, const mp_config *config,
                         mp_settings *settings);
 
