@@ -1,6 +1,8 @@
 #define _GNU_SOURCE
 #include "nats/bus.h"
 #include "nats/credentials.h"
+#include "nats/fork.h"
+#include "nats/library.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -213,9 +215,11 @@ static void *attempt(void *arg) {
     mp_bus *bus = a->bus;
     result r = {.status = 503, .text = "nats: out of memory"};
     natsOptions *options = NULL;
+    uint64_t ticket = mp_nats_enter();
     if (natsOptions_Create(&options) == NATS_OK)
         dial(a, options, &r);
     natsOptions_Destroy(options);
+    mp_nats_leave(ticket);
     mp_nats_lock();
     leave(a);
     bool taken = r.link.nc && hand_over(bus, &r.link);
@@ -224,9 +228,11 @@ static void *attempt(void *arg) {
     free(a);
     pthread_cond_broadcast(&bus->changed);
     mp_nats_unlock();
+    ticket = mp_nats_enter();
     if (r.link.nc && !taken)
         mp_nats_link_destroy(&r.link);
-    nats_ReleaseThreadMemory();
+    mp_nats_library_leave_thread();
+    mp_nats_leave(ticket);
     mp_nats_lock();
     mp_nats_thread_ends(bus);
     mp_nats_unlock();

@@ -1,5 +1,7 @@
 #define _GNU_SOURCE
 #include "nats/bus.h"
+#include "nats/fork.h"
+#include "nats/library.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -50,7 +52,9 @@ static void drop_link(mp_bus *bus) {
     link.loss = NULL;
     mp_nats_connect_later(bus);
     mp_nats_unlock();
+    uint64_t ticket = mp_nats_enter();
     mp_nats_link_destroy(&link);
+    mp_nats_leave(ticket);
     mp_nats_lock();
 }
 
@@ -203,7 +207,9 @@ void *mp_nats_keeper(void *arg) {
     }
     drop_link(bus);
     mp_nats_unlock();
-    nats_ReleaseThreadMemory();
+    uint64_t ticket = mp_nats_enter();
+    mp_nats_library_leave_thread();
+    mp_nats_leave(ticket);
     mp_nats_lock();
     mp_nats_thread_ends(bus);
     mp_nats_unlock();

@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
 #include "nats/library.h"
+#include "nats/fork.h"
 
 #include <nats/nats.h>
 #include <signal.h>
@@ -11,6 +12,7 @@
 /* libnats does not need the headers of OpenSSL, and neither does this. */
 __attribute__((weak)) extern int OPENSSL_init_crypto(uint64_t options,
                                                      const void *settings);
+__attribute__((weak)) extern void OPENSSL_thread_stop(void);
 static const uint64_t NO_ATEXIT = 0x00080000; /* OPENSSL_INIT_NO_ATEXIT */
 
 /* The process that uses it; a copy of this in a forked child tells who did. */
@@ -23,6 +25,8 @@ static atomic_int used_by;
  * ends. */
 static natsStatus open_once(void) {
     struct sigaction before;
+    if (!mp_nats_fork_watch())
+        return NATS_NO_MEMORY;
     if (OPENSSL_init_crypto)
         OPENSSL_init_crypto(NO_ATEXIT, NULL);
     /* It has the process ignore SIGPIPE, which is the program's to decide. It
@@ -33,6 +37,13 @@ static natsStatus open_once(void) {
     if (known)
         sigaction(SIGPIPE, &before, NULL);
     return s;
+}
+
+/* What OpenSSL would do at the very end of the thread takes a lock, too. */
+void mp_nats_library_leave_thread(void) {
+    nats_ReleaseThreadMemory();
+    if (OPENSSL_thread_stop)
+        OPENSSL_thread_stop();
 }
 
 /* Its threads are not here. Publishing would say yes and send nothing, a new

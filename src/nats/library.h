@@ -7,6 +7,10 @@
 /* Opens it with the first call, and for good. False: *text says why not. */
 bool mp_nats_library_open(char text[MP_BUS_TEXT]);
 
+/* The last that a thread has to do with it. Between mp_nats_enter and
+ * mp_nats_leave. */
+void mp_nats_library_leave_thread(void);
+
 /* This process was forked from one that had used it, so it is of no use here.
  * Takes no lock. */
 bool mp_nats_library_is_forked(void);
