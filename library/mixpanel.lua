@@ -96,6 +96,7 @@ function mixpanel.bus_subject(token) end
 ---@field request_timeout? number seconds; 30 by default
 ---@field exit_timeout? number seconds that the end of the process, or `close` without an argument, may wait; 2 by default
 ---@field max_retry_delay? number seconds between two tries at most, before jitter; 60 by default
+---@field max_stuck? number|false seconds; a record that goes on drawing errors alone for so long while others are taken is rejected; `false`, the default: never
 ---@field max_age? number|false seconds; batches whose youngest record is older are dropped as `expired`; `false`, the default without a spool: never; 30 days with one
 ---@field durability? "process"|"power" what a record in the spool survives: `"process"` (default) the death of the process from the moment the call returned; `"power"` also a loss of power, from `sync_interval` on. Needs `spool`
 ---@field sync_interval? number seconds between two syncs of what came in, with `"power"`; 1 by default. Needs `spool`

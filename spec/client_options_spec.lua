@@ -179,6 +179,7 @@ describe("mixpanel.new", function()
       max_batch_size = { "an integer from 1 to 2000", 0, 2001, 1.5, 0 / 0, "5", {} },
       max_in_flight = { "an integer from 1 to 20", 0, 21, 1 / 0, true },
       max_rate = { "records a second from 0.1 to 1e9, or false", 0, 0.09, 1.1e9, true, "5" },
+      max_stuck = { "seconds above 0, up to 1e9, or false", 0, -1, 1.1e9, true, "5" },
       max_byte_rate = { "bytes a second from 65536 to 1e9, or false", 0, 65535, 1 / 0, true },
       max_queue_bytes = { "an integer from 65536 to 1099511627776", 65535, -1, 2 ^ 41 },
       gzip = { "a level from 1 to 12, true or false", 0, 13, 1.5, "1" },

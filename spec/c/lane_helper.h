@@ -329,6 +329,14 @@ static inline bool is_too_large(const rig *r, const mp_batch *batch) {
            (batch->large_alone || batch->body_bytes > route->most_taken);
 }
 
+/* True if it was stuck for max_stuck, and others were taken since its last try.
+ */
+static inline bool is_given_up(const rig *r, const mp_batch *batch) {
+    return r->settings->max_stuck_ms > 0 && batch->stuck &&
+           r->now_ms - batch->stuck_ms >= r->settings->max_stuck_ms &&
+           mp_lane_route(r->lane, batch)->taken > batch->passed_by;
+}
+
 /* What becomes of one record of a batch by this word. */
 static inline fate rig_judge(const rig *r, const mp_batch *batch, const page *p,
                              const word *reply) {
@@ -357,11 +365,12 @@ static inline fate rig_judge(const rig *r, const mp_batch *batch, const page *p,
             return EXPIRED;
         return alone && trusted && is_singled_out(r, batch) ? REJECTED
                                                             : WAITING;
+    case MP_RESULT_SERVER_ERROR:
+        return alone && is_given_up(r, batch) ? REJECTED : WAITING;
     case MP_RESULT_UNREADABLE:
     case MP_RESULT_FOREIGN:
     case MP_RESULT_UNAUTHORIZED:
     case MP_RESULT_BUSY:
-    case MP_RESULT_SERVER_ERROR:
     case MP_RESULT_NOTHING:
     case MP_RESULT_LOST:
         break;

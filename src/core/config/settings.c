@@ -62,6 +62,8 @@ const mp_setting mp_setting_table[MP_SETTINGS] = {
      SECONDS_UP_TO_AN_HOUR},
     {"max_age", MP_SETTING_SECONDS, MP_SETTING_OR_FALSE, FIELD(max_age_ms), 0,
      DBL_MIN, 1e9, NULL, "seconds above 0, up to 1e9, or false"},
+    {"max_stuck", MP_SETTING_SECONDS, MP_SETTING_OR_FALSE, FIELD(max_stuck_ms),
+     0, DBL_MIN, 1e9, NULL, "seconds above 0, up to 1e9, or false"},
     {"durability", MP_SETTING_EITHER, MP_SETTING_NEEDS_SPOOL, FIELD(fsync), 0,
      0, 0, WORDS("process", "power"), "\"process\" or \"power\""},
     {"sync_interval", MP_SETTING_SECONDS, MP_SETTING_NEEDS_SPOOL,

@@ -41,6 +41,7 @@ typedef struct mp_settings {
     uint64_t spool_total_bytes;     /* in force: at least as much */
     double max_rate, max_byte_rate; /* a second; 0: none */
     int64_t max_age_ms;             /* 0: none */
+    int64_t max_stuck_ms;           /* the same */
     int64_t sync_interval_ms;
     int64_t flush_interval_ms;
     int64_t connect_timeout_ms;
@@ -91,7 +92,7 @@ typedef struct mp_setting {
 } mp_setting;
 
 enum {
-    MP_SETTINGS = 28
+    MP_SETTINGS = 29
 };
 extern const mp_setting mp_setting_table[MP_SETTINGS];
 

@@ -73,12 +73,6 @@ static void halve(mp_lane *lane, const mp_route *route, mp_batch *batch,
     split_in_middle(lane, batch);
 }
 
-static void defer(mp_lane *lane, mp_batch *batch, int64_t resume_ms) {
-    batch->resume_ms = resume_ms;
-    lane->moves = true;
-    mp_lane_insert(lane, &lane->deferred, batch);
-}
-
 /* True if others were taken since a record was too large, alone or, if they are
  * all smaller, as part of more. */
 static bool is_too_large_alone(const mp_route *route, const mp_batch *batch) {
@@ -129,74 +123,6 @@ static bool takes_no_old(const mp_lane *lane, const mp_route *route,
            lane->host == MP_HOST_CUSTOM && response->status == 404;
 }
 
-/* Defers what of a batch in `ready` would take the route. What there is no
- * memory for stays. */
-static void defer_for(mp_lane *lane, const mp_route *route, mp_batch *batch,
-                      int64_t now_ms, int64_t resume_ms) {
-    bool takes[MP_SEGMENT_RECORDS] = {false};
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < batch->count; i++) {
-        const mp_entry *entry = mp_batch_entry(batch, i);
-        takes[i] = mp_lane_route_for(lane, entry, now_ms) == route;
-        n += takes[i];
-    }
-    if (n == 0)
-        return;
-    mp_lane_take_out(lane, &lane->ready, batch);
-    mp_batch *part = n < batch->count ? mp_batch_split(batch, takes, n) : batch;
-    if (part != batch)
-        mp_lane_insert(lane, &lane->ready, batch);
-    if (part)
-        defer(lane, part, resume_ms);
-}
-
-/* With what came with it and takes the same route: the next probe must be of
- * others. */
-static void defer_all(mp_lane *lane, const mp_route *route, mp_batch *batch,
-                      int64_t now_ms, int64_t resume_ms) {
-    for (mp_batch *b = lane->ready, *next; b; b = next) {
-        next = b->next;
-        if (b->segment == batch->segment)
-            defer_for(lane, route, b, now_ms, resume_ms);
-    }
-    defer(lane, batch, resume_ms);
-}
-
-/* Once a record: it may stay so for days. */
-static void report_deferred(mp_lane *lane, mp_batch *batch,
-                            const mp_response *response) {
-    if (!batch->reported_deferred)
-        mp_lane_report(lane, batch, MP_REPORT_STUCK, response->status,
-                       response->text);
-    batch->reported_deferred = true;
-}
-
-/* The door may be closed to all, and in the middle of a search. Once others
- * pass, a record that still does not is at fault: in a search those that are
- * left tell soon. */
-static void defer_forbidden(mp_lane *lane, mp_route *route, mp_batch *batch,
-                            const mp_response *response, int64_t now_ms,
-                            int64_t resume_ms) {
-    bool soon = batch->bisection && batch->bisection->passed;
-    if (!soon) {
-        report_deferred(lane, batch, response);
-        route->trusted = false;
-    }
-    mp_batch_leave_bisection(batch);
-    batch->forbidden_since = route->taken + 1;
-    defer(lane, batch, soon ? now_ms : resume_ms);
-}
-
-static void defer_alone(mp_lane *lane, mp_route *route, mp_batch *batch,
-                        const mp_response *response, int64_t resume_ms) {
-    report_deferred(lane, batch, response);
-    if (response->result == MP_RESULT_TOO_LARGE) {
-        batch->large_since = route->taken + 1;
-        batch->large_alone = true;
-    }
-    defer(lane, batch, resume_ms);
-}
-
 /* What was answered says nothing of any of them by itself. */
 static void follow_apart(mp_lane *lane, mp_route *route, mp_batch *batch,
                          const mp_response *response,
@@ -207,9 +133,9 @@ static void follow_apart(mp_lane *lane, mp_route *route, mp_batch *batch,
     mp_lane_scatter(lane, batch);
 }
 
-static void follow(mp_lane *lane, mp_route *route, mp_batch *batch,
-                   const mp_response *response, const mp_decision *decision,
-                   bool alone, int64_t now_ms) {
+static void follow(mp_lane *lane, const mp_settings *settings, mp_route *route,
+                   mp_batch *batch, const mp_response *response,
+                   const mp_decision *decision, bool alone, int64_t now_ms) {
     switch (decision->action) {
     case MP_DO_DELIVER:
     case MP_DO_DELIVER_PARTLY:
@@ -222,18 +148,20 @@ static void follow(mp_lane *lane, mp_route *route, mp_batch *batch,
         halve(lane, route, batch, response, alone);
         break;
     case MP_DO_DEFER:
-        if (response->result == MP_RESULT_FORBIDDEN)
-            defer_forbidden(lane, route, batch, response, now_ms,
-                            now_ms + decision->defer_ms);
+        if (mp_lane_gives_up(route, settings, batch, now_ms))
+            reject(lane, batch,
+                   decision->ambiguous ? MP_FATE_UNCERTAIN : MP_FATE_REJECTED,
+                   response);
         else
-            defer_alone(lane, route, batch, response,
-                        now_ms + decision->defer_ms);
+            mp_lane_defer_alone(lane, route, batch, response, now_ms,
+                                now_ms + decision->defer_ms);
         break;
     case MP_DO_PAUSE:
         mp_lane_report_pause(lane, route, batch, response->status,
                              response->text);
         if (response->result != MP_RESULT_UNAUTHORIZED) /* maybe the body */
-            defer_all(lane, route, batch, now_ms, now_ms + decision->delay_ms);
+            mp_lane_defer_all(lane, route, batch, now_ms,
+                              now_ms + decision->delay_ms);
         else
             mp_lane_insert(lane, &lane->ready, batch);
         break;
@@ -369,7 +297,8 @@ void mp_lane_handle_reply(mp_lane *lane, const mp_settings *settings,
         decision.action != MP_DO_DELIVER_PARTLY)
         follow_apart(lane, route, batch, response, &decision);
     else
-        follow(lane, route, batch, response, &decision, alone, now_ms);
+        follow(lane, settings, route, batch, response, &decision, alone,
+               now_ms);
 }
 
 static void undo(mp_lane *lane, mp_batch *batch) {

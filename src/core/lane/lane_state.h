@@ -139,6 +139,24 @@ mp_route *mp_lane_route_for(mp_lane *lane, const mp_entry *entry,
 void mp_lane_drop_aged(mp_lane *lane, const mp_settings *settings,
                        mp_batch **list, int64_t now_ms);
 
+/* ---- records that wait behind others ---- */
+
+/* A record that was refused alone waits until `resume_ms`, and a report names
+ * it once. */
+void mp_lane_defer_alone(mp_lane *lane, mp_route *route, mp_batch *batch,
+                         const mp_response *response, int64_t now_ms,
+                         int64_t resume_ms);
+
+/* The batch waits, with what came with it and takes the same route: the next
+ * probe must be of others. */
+void mp_lane_defer_all(mp_lane *lane, const mp_route *route, mp_batch *batch,
+                       int64_t now_ms, int64_t resume_ms);
+
+/* Of a record that would be deferred: true if it was for max_stuck, while
+ * others were taken. */
+bool mp_lane_gives_up(const mp_route *route, const mp_settings *settings,
+                      mp_batch *batch, int64_t now_ms);
+
 /* ---- searches for records at fault ---- */
 
 /* True if its bisection spent its requests: the batch is not sent, but waits

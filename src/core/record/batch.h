@@ -57,6 +57,10 @@ struct mp_batch {
     bool large_alone;         /* it was a single record then */
     uint64_t forbidden_since; /* the same for a 403; anew with each */
     bool reported_deferred;   /* a report named it */
+    bool stuck;               /* others passed it while it waited behind them */
+    int64_t stuck_ms;         /* since when that is known */
+    uint64_t passed_by;       /* requests that its route had taken at its last
+                               * try */
     bool plain;               /* of the last request: without compression */
     mp_origin origin;         /* of what goes over a bus */
     uint64_t held_since;      /* its holder's, see core/lane/lane_send.c */
