@@ -118,6 +118,10 @@ local calls = {
 }
 for n = 1, 3000 do
   litter(finalise)
+  local waste = {} -- or each call meets the collector at the same place
+  for i = 1, n % 31 do
+    waste[i] = {}
+  end
   local call = calls[n % #calls + 1]
   inside = true
   local id = call()
