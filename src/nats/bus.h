@@ -65,7 +65,7 @@ typedef struct mp_nats_link {
     natsSubscription *answers;
     char inbox[NATS_INBOX];       /* answers come to INBOX.NUMBER-OF-LETTER */
     natsSubscription *deliveries; /* NULL: nobody takes them */
-    char deliveries_inbox[NATS_INBOX];
+    char deliveries_inbox[NATS_INBOX]; /* they come to the same below it */
     mp_nats_letter *loss; /* what tells of it; NULL: it is told, or need not */
     mp_nats_socket socket;
     bool lost;

@@ -132,15 +132,17 @@ static natsStatus subscribe(mp_nats_link *link) {
 /* libnats drops what comes while much waits in it, without a word to whoever
  * pulled. No more comes than was pulled, so it need not. */
 static natsStatus subscribe_deliveries(mp_nats_link *link) {
+    char subject[NATS_INBOX + 2];
     natsStatus s = make_inbox(link->deliveries_inbox);
+    snprintf(subject, sizeof subject, "%s.*", link->deliveries_inbox);
     link->loss = calloc(1, sizeof *link->loss);
     if (!link->loss)
         return NATS_NO_MEMORY;
     link->loss->kind = MP_NATS_LOSS;
     if (s == NATS_OK)
-        s = natsConnection_Subscribe(
-            &link->deliveries, link->nc, link->deliveries_inbox,
-            mp_nats_on_delivery, mp_nats_closure(link->number));
+        s = natsConnection_Subscribe(&link->deliveries, link->nc, subject,
+                                     mp_nats_on_delivery,
+                                     mp_nats_closure(link->number));
     if (s == NATS_OK)
         s = natsSubscription_SetPendingLimits(link->deliveries, -1, -1);
     return s;

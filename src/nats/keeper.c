@@ -104,10 +104,10 @@ static natsStatus copy_of(natsMsg **out, const mp_bus *bus,
     natsMsg *msg = NULL;
     if (l->of->len > INT32_MAX)
         return NATS_MAX_PAYLOAD;
-    if (l->kind == MP_NATS_PULLED)
-        snprintf(reply, sizeof reply, "%s", bus->link.deliveries_inbox);
-    else if (l->kind != MP_NATS_POSTED)
-        snprintf(reply, sizeof reply, "%s.%" PRIu64, bus->link.inbox,
+    if (l->kind != MP_NATS_POSTED)
+        snprintf(reply, sizeof reply, "%s.%" PRIu64,
+                 l->kind == MP_NATS_PULLED ? bus->link.deliveries_inbox
+                                           : bus->link.inbox,
                  l->number);
     natsStatus s = natsMsg_Create(&msg, l->of->subject, reply[0] ? reply : NULL,
                                   l->of->body, (int)l->of->len);

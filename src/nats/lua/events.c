@@ -48,13 +48,15 @@ static void push_delivery(lua_State *L, const mp_nats_content *content) {
     const char *status =
         reply ? NULL : mp_nats_content_header(content, "Status");
     lua_createtable(L, 0, 4);
-    set_text(L, "subject", natsMsg_GetSubject(content->msg));
     if (status) {
         const char *text = mp_nats_content_header(content, "Description");
+        const char *dot = strrchr(natsMsg_GetSubject(content->msg), '.');
+        set_number(L, "pull", dot ? strtoll(dot + 1, NULL, 10) : 0);
         set_number(L, "status", strtol(status, NULL, 10));
         set_text(L, "text", text ? text : "");
         return;
     }
+    set_text(L, "subject", natsMsg_GetSubject(content->msg));
     if (reply)
         set_text(L, "reply", reply);
     set_content(L, content);
@@ -73,9 +75,9 @@ static void push_event(lua_State *L, const mp_nats_letter *l) {
     case MP_NATS_PULLED:
     case MP_NATS_POSTED:
         lua_createtable(L, 0, 3);
+        set_text(L, "subject", l->of->subject);
         set_number(L, "status", l->reply.status);
         set_text(L, "text", l->reply.text);
-        set_text(L, "subject", l->of->subject);
         break;
     case MP_NATS_JUDGED:
     case MP_NATS_ASKED:

@@ -3,41 +3,75 @@
  * nothing of records. All times are in seconds. What is wrong with an argument
  * raises; what can fail at run time returns nil and a text.
  *
- *   nats.open { servers = {"tls://n1:4222"}, credentials = PATH, ca_file = PATH
- * } A link. The options are those of `bus` (docs/bus.md). It connects with the
- *     first request, to one server after the other.
- *   link:request(subject, body, headers, timeout)
+ * nats.open {servers = {"tls://n1:4222"}, credentials = PATH, ca_file = PATH}
+ *
+ *     A link. The options are those of `bus` (docs/bus.md). It connects with
+ *     the first request, to one server after the other.
+ *
+ * link:request(subject, body, headers, timeout)
+ *
  *     The id of the one event that comes of it, at the latest after the
- * timeout. `headers` is a table { name = text }, or nil. Waits for a
- * connection, and is sent once. link:pull(subject, body) true: handed over,
- * with the inbox of deliveries as its reply subject. nil: there is no
- * connection now, or `wait` has not told of the last one's loss.
- *   link:publish(subject, body)
- *     The same without any reply subject. Of both, nothing is sent on another
- *     connection than the one of this moment.
- *   link:wait(timeout)
+ *     timeout. `headers` is a table {name = text}, or nil. Waits for a
+ *     connection, and is sent once.
+ *
+ * link:pull(subject, body)
+ *
+ *     A number, by which events tell of this pull: it is handed over, with an
+ *     inbox of deliveries as its reply subject. nil: there is no connection
+ *     now, or `wait` has not told of the last one's loss.
+ *
+ * link:publish(subject, body)
+ *
+ *     true: the same without any reply subject. Of both, nothing is sent on
+ *     another connection than the one of this moment.
+ *
+ * link:wait(timeout)
+ *
  *     The list of events since the last time, in their order; as soon as there
  *     is one, an empty list after the timeout.
- *   link:connected()
+ *
+ * link:connected()
+ *
  *     true, or false and why not.
- *   link:close(timeout)
+ *
+ * link:close(timeout)
+ *
  *     true, or nil after the timeout: then what hangs ends by itself.
- * Collecting a link, and the end of a variable <close>, do the same within 0.1
- * s.
+ *
+ * Collecting a link, and the end of a variable <close>, do the same within
+ * 0.1 s.
  *
  * Events:
  *
- *   { id, status = 200, headers, body }  the answer, whatever it says; of a
- * header that comes several times the last value { id, status, sent, text }
- * there is none: 503 not connected, or nobody answers on the subject; 401 not
- * permitted, or wrong credentials; 413 too large for the server; 0 with `sent`
- * nobody knows what became of it { subject, reply, headers, body }    a
- * delivery. From JetStream the subject is that in the stream, and what is
- * published to `reply` acknowledges it { subject, status, text }            of
- * a pull, in the inbox: JetStream's words, 404 no messages, 408 its time is
- * over, 409 ... Of what was pulled or published, with its own subject: 401 not
- * permitted, 413 too large { lost = true }       the connection was lost: what
- * was pulled and has not come will not come
+ * {id, status = 200, headers, body}
+ *
+ *     The answer, whatever it says; of a header that comes several times the
+ *     last value.
+ *
+ * {id, status, sent, text}
+ *
+ *     There is none: 503 not connected, or nobody answers on the subject; 401
+ *     not permitted, or wrong credentials; 413 too large for the server; 0 with
+ *     `sent`, nobody knows what became of it.
+ *
+ * {subject, reply, headers, body}
+ *
+ *     A delivery. From JetStream the subject is that in the stream, and what is
+ *     published to `reply` acknowledges it.
+ *
+ * {pull, status, text}
+ *
+ *     Of a pull: JetStream's words, 404 no messages, 408 its time is over, 409
+ *     and others.
+ *
+ * {subject, status, text}
+ *
+ *     Of what was pulled or published, with its own subject: 401 not permitted,
+ *     413 too large.
+ *
+ * {lost = true}
+ *
+ *     The connection was lost: what was pulled and has not come will not come.
  *
  * libnats survives no fork: in a child of a process that had opened a link all
  * methods return nil and a text, and so does `open`. */
@@ -97,7 +131,7 @@ static int put(lua_State *L, const lua_link *link, mp_nats_kind kind,
         mp_nats_letter_free(letter);
         return fail(L, text);
     }
-    if (kind == MP_NATS_ASKED)
+    if (kind != MP_NATS_POSTED)
         lua_pushinteger(L, (lua_Integer)number);
     else
         lua_pushboolean(L, 1);
