@@ -63,6 +63,40 @@ CASE(there_are_requests_until_then) {
     mp_project_release(project);
 }
 
+static void set_max_age(mp_project *project, int64_t ms) {
+    mp_overrides *client = mp_overrides_new();
+    CHECK(client != NULL);
+    client->values->max_age_ms = ms;
+    mp_overrides_say(client, mp_setting_find("max_age"));
+    CHECK(mp_project_add_client(project, client) == MP_OK);
+}
+
+CASE(records_grow_too_old_meanwhile) {
+    mp_project *project = open_project();
+    push(project, MP_LANE_EVENTS);
+    push(project, MP_LANE_PEOPLE);
+    mp_project_flush_up_to(project, UINT64_MAX);
+    mp_request *request = next(project);
+    CHECK(request != NULL);
+    push(project, MP_LANE_GROUPS);
+    mp_project_permit(project, now_ms);
+    set_max_age(project, 10000);
+    int64_t pushed_ms = mp_clock_mono_ms();
+    CHECK(!next(project));
+    CHECK(next_ms > now_ms && next_ms <= pushed_ms + 10000);
+    now_ms = pushed_ms + 10000;
+    CHECK(!next(project) && next_ms == INT64_MAX);
+    mp_stats stats;
+    mp_project_stats(project, &stats);
+    CHECK(stats.queued == 0 && stats.in_flight == 1);
+    CHECK(stats.dropped_expired == 2);
+    fail(project, request);
+    CHECK(!next(project));
+    mp_project_stats(project, &stats);
+    CHECK(stats.in_flight == 0 && stats.dropped_expired == 3);
+    mp_project_release(project);
+}
+
 CASE(it_may_end_earlier_and_be_lifted) {
     mp_project *project = open_project();
     push(project, MP_LANE_EVENTS);
@@ -129,6 +163,7 @@ CASE(a_forked_child_has_what_was_said_before) {
 
 int main(void) {
     RUN(there_are_requests_until_then);
+    RUN(records_grow_too_old_meanwhile);
     RUN(it_may_end_earlier_and_be_lifted);
     RUN(nor_is_anything_asked_for_meanwhile);
     RUN(records_wake_nobody_meanwhile);

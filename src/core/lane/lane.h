@@ -66,6 +66,11 @@ uint64_t mp_lane_droppable(const mp_lane *lane);
 mp_batch *mp_lane_next(mp_lane *lane, const mp_settings *settings,
                        int64_t now_ms, uint32_t slots, int64_t *next_ms);
 
+/* Ends what is older than max_age of what waits in memory, as mp_lane_next does.
+ * Returns when to ask again. INT64_MAX: nothing grows too old. */
+int64_t mp_lane_expire(mp_lane *lane, const mp_settings *settings,
+                       int64_t now_ms);
+
 /* From now on no request has more, unless it is a single record: beside what
  * the endpoint and the settings say. At first there is no such limit. */
 void mp_lane_limit(mp_lane *lane, uint32_t records, size_t bytes);

@@ -1,6 +1,8 @@
 /* What has grown too old to be sent. */
 #include "core/lane/lane_state.h"
 
+#include "core/os/clock.h"
+
 /* max_age is judged whenever a request could be made, by the youngest record
  * of a batch's segment. */
 static void drop_expired(mp_lane *lane, const mp_settings *settings,
@@ -65,4 +67,56 @@ void mp_lane_drop_aged(mp_lane *lane, const mp_settings *settings,
                        mp_batch **list, int64_t now_ms) {
     drop_expired(lane, settings, list, now_ms);
     drop_old(lane, list, now_ms);
+}
+
+/* False: it is too young, or memory ran out and the lane backs off. */
+static bool drop_segment(mp_lane *lane, const mp_settings *settings,
+                         mp_segment *segment, int64_t now_ms) {
+    if (segment->last_ms > now_ms - settings->max_age_ms)
+        return false;
+    mp_batch *batch = mp_batch_new(segment);
+    if (!batch) {
+        mp_lane_back_off(lane, now_ms + MP_LANE_NO_MEMORY_MS);
+        return false;
+    }
+    mp_queue_remove(&lane->queue, segment);
+    mp_lane_end(lane, batch, MP_FATE_EXPIRED, 0, NULL);
+    return true;
+}
+
+/* Of the batch whose youngest record is the oldest; INT64_MAX: there is none.
+ */
+static int64_t next_of(const mp_batch *list) {
+    int64_t last_ms = INT64_MAX;
+    for (; list; list = list->next)
+        last_ms = mp_clock_earlier(last_ms, list->segment->last_ms);
+    return last_ms;
+}
+
+static int64_t next_to_expire(const mp_lane *lane) {
+    const mp_queue *queue = &lane->queue;
+    const mp_segment *segment = queue->sealed ? queue->sealed : queue->open;
+    int64_t last_ms =
+        segment && segment->count > 0 ? segment->last_ms : INT64_MAX;
+    last_ms = mp_clock_earlier(last_ms, next_of(lane->ready));
+    return mp_clock_earlier(last_ms, next_of(lane->deferred));
+}
+
+int64_t mp_lane_expire(mp_lane *lane, const mp_settings *settings,
+                       int64_t now_ms) {
+    mp_queue *queue = &lane->queue;
+    if (settings->max_age_ms == 0)
+        return INT64_MAX;
+    drop_expired(lane, settings, &lane->deferred, now_ms);
+    drop_expired(lane, settings, &lane->ready, now_ms);
+    if (queue->open && queue->open->count > 0 &&
+        queue->open->last_ms <= now_ms - settings->max_age_ms)
+        mp_queue_seal(queue);
+    while (queue->sealed && drop_segment(lane, settings, queue->sealed, now_ms))
+        continue;
+    int64_t last_ms = next_to_expire(lane);
+    if (last_ms == INT64_MAX)
+        return INT64_MAX;
+    int64_t due_ms = last_ms + settings->max_age_ms;
+    return due_ms > now_ms ? due_ms : now_ms + MP_LANE_NO_MEMORY_MS;
 }

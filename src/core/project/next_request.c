@@ -292,7 +292,7 @@ mp_request *mp_project_next_request(mp_project *project, mp_role role,
     mp_settings *settings = mp_project_settings(project);
     *next_ms = INT64_MAX;
     if (!mp_project_may_send(project, now_ms))
-        mp_project_await_permit(project);
+        *next_ms = mp_project_await_permit(project, settings, now_ms);
     else if (role != MP_SENDER || !settings->debug) /* else the disk's now */
         request = find_request(project, settings, role, now_ms, next_ms);
     mp_settings_release(settings);

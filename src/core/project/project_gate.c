@@ -18,13 +18,19 @@ void mp_project_hold_back(mp_project *project) {
         mp_lane_set_waits(project->lanes[i], true);
 }
 
-void mp_project_await_permit(mp_project *project) {
+int64_t mp_project_await_permit(mp_project *project,
+                                const mp_settings *settings, int64_t now_ms) {
+    int64_t next_ms = INT64_MAX;
     mp_project_lock(project);
-    project->looks_ms = INT64_MAX;
+    for (int i = 0; i < project->lanes_n; i++)
+        next_ms = mp_clock_earlier(
+            next_ms, mp_lane_expire(project->lanes[i], settings, now_ms));
+    project->looks_ms = next_ms;
     mp_project_hold_back(project);
     mp_segment *garbage = mp_project_garbage(project);
     mp_project_unlock(project);
     mp_project_free_segments(project, garbage);
+    return next_ms;
 }
 
 void mp_project_permit(mp_project *project, int64_t until_ms) {

@@ -227,8 +227,11 @@ int64_t mp_project_opens(mp_project *project, int64_t now_ms);
  * wake its thread. */
 void mp_project_hold_back(mp_project *project);
 
-/* The same, until there is a permit. Takes the lock itself. */
-void mp_project_await_permit(mp_project *project);
+/* The same, until there is a permit; ends what grows too old for max_age
+ * meanwhile. Returns when to come for that again; INT64_MAX: never. Takes the
+ * lock itself. */
+int64_t mp_project_await_permit(mp_project *project,
+                                const mp_settings *settings, int64_t now_ms);
 
 /* With the lock held: true if its thread sleeps beyond `due_ms` and must be
  * woken. Ensures: it counts as coming then, so that nobody else wakes it for
