@@ -18,6 +18,8 @@ cli.commands = {
   "import",
   "send",
   "check",
+  "forward",
+  "dead",
   "spool",
   "lookup-table",
   "flags",

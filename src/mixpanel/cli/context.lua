@@ -80,14 +80,18 @@ function Context.open(path)
 end
 
 -- The converters of options that are numbers.
-function Context.seconds(option)
+function Context.amount(option, unit)
   return function(text)
-    local seconds = tonumber(text)
-    if seconds and seconds > 0 and seconds < 1e9 then
-      return seconds
+    local amount = tonumber(text)
+    if amount and amount > 0 and amount < 1e9 then
+      return amount
     end
-    return nil, ("%s: got '%s', expected seconds, more than 0"):format(option, text)
+    return nil, ("%s: got '%s', expected %s, more than 0"):format(option, text, unit)
   end
+end
+
+function Context.seconds(option)
+  return Context.amount(option, "seconds")
 end
 
 function Context.whole_number(option, least, most)

@@ -1,0 +1,96 @@
+-- What commands that talk to a bus have in common: where it is, and one task at a
+-- time.
+local Context = require "mixpanel.cli.context"
+local exit = require "mixpanel.cli.exit"
+local uv = require "luv"
+
+local bus = {}
+
+local PATIENCE_S = 20
+
+function bus.add(parser)
+  parser
+    :option("--bus", "Servers of NATS, with commas: tls://n1:4222,tls://n2:4222.")
+    :argname "<urls>"
+  parser
+    :option("--credentials", "File of mode 0600: a .creds file of NATS, or user and password.")
+    :argname "<file>"
+  parser
+    :option("--ca-file", "PEM file of the authorities to trust, beside the system's.")
+    :argname "<file>"
+end
+
+-- Seconds that only go forward.
+function bus.clock()
+  return uv.hrtime() / 1e9
+end
+
+-- 16 hexadecimal digits.
+function bus.random_text()
+  local text = uv.random and uv.random(8)
+  if not text then
+    local file = assert(io.open("/dev/urandom", "rb"))
+    text = file:read(8)
+    file:close()
+  end
+  return (text:gsub(".", function(char)
+    return ("%02x"):format(char:byte())
+  end))
+end
+
+function bus.open(args)
+  local ok, nats = pcall(require, "mixpanel.nats")
+  if not ok then
+    Context.fail(
+      exit.usage,
+      "mixpanel.nats cannot be loaded: `make install-nats` installs it, and it needs libnats"
+        .. " (Debian: libnats3.4); %s",
+      tostring(nats):match "^[^\n]*"
+    )
+  elseif not args.bus then
+    Context.fail(exit.usage, "where is the bus? --bus tls://host:4222")
+  end
+  local servers = {}
+  for url in args.bus:gmatch "[^,]+" do
+    servers[#servers + 1] = url
+  end
+  local link, why
+  ok, link, why = pcall(nats.open, {
+    servers = servers,
+    credentials = args.credentials,
+    ca_file = args.ca_file,
+  })
+  if not ok or not link then
+    Context.fail(exit.usage, "%s", ok and why or link)
+  end
+  return link
+end
+
+-- Runs a function as a task, with what asks JetStream; returns what it returned.
+function bus.run(args, run)
+  local JetStream = require "mixpanel.forward.jetstream"
+  local Tasks = require "mixpanel.forward.tasks"
+  local link = bus.open(args)
+  local tasks = Tasks.new(bus.clock)
+  local result
+  tasks:spawn(function()
+    result = { run(JetStream.new(link, tasks), tasks) }
+  end)
+  local deadline = bus.clock() + PATIENCE_S -- without an answer
+  repeat
+    local pause = tasks:step(0.1)
+    for _, event in ipairs(result and {} or link:wait(pause)) do
+      if event.id then
+        tasks:answer(event.id, event)
+        deadline = bus.clock() + PATIENCE_S
+      end
+    end
+  until result or bus.clock() > deadline
+  link:close(1)
+  if not result then
+    Context.fail(exit.network, "the bus does not answer")
+  end
+  return (table.unpack or unpack)(result, 1, 3) -- luacheck: ignore
+end
+
+return bus

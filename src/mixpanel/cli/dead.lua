@@ -1,0 +1,151 @@
+-- What a forwarder could not deliver: records that Mixpanel refused, and messages
+-- that are no batch.
+local Context = require "mixpanel.cli.context"
+local JetStream = require "mixpanel.forward.jetstream"
+local bus = require "mixpanel.cli.bus"
+local exit = require "mixpanel.cli.exit"
+local streams = require "mixpanel.forward.streams"
+
+local dead = { summary = "List what a forwarder could not deliver, or send it again." }
+
+dead.description = dead.summary
+  .. " They are in the stream MIXPANEL_DEAD, where `mixpanel forward` puts them."
+
+function dead.add(parser)
+  parser:command_target "action"
+  parser:require_command(true)
+  local ls = parser:command("list"):summary "List them."
+  bus.add(ls)
+  ls:option("--token", "Only those of the project with this token."):argname "<token>"
+  ls:flag("--records", "Print the records, one a line, and nothing else.")
+  local resend = parser:command("resend"):summary "Put them back, to be forwarded once more."
+  resend:argument("number", "Which ones, as `list` shows them; or all."):args "+"
+  bus.add(resend)
+  resend:option("--token", "With all: those of this project."):argname "<token>"
+end
+
+-- ---- reading them ----
+
+local function filter(args)
+  local mixpanel = require "mixpanel"
+  if not args.token then
+    return "mp-dead.>"
+  end
+  local ok, subject = pcall(mixpanel.bus_subject, args.token)
+  if not ok then
+    Context.fail(exit.usage, "--token: %s", subject:match "%((.*)%)$" or subject)
+  end
+  return subject:gsub("^mp%.", "mp-dead.") .. ".>"
+end
+
+-- The number of the last that there is now. One that comes back while all are sent
+-- again has a higher one.
+local function last_number(js)
+  local info, why, code = js:api("STREAM.INFO." .. streams.DEAD)
+  if code == JetStream.NO_STREAM then
+    Context.fail(exit.network, "%s", streams.missing(streams.DEAD))
+  elseif not info then
+    Context.fail(exit.network, "%s", why)
+  end
+  return info.state.last_seq
+end
+
+-- In a loop: each of these that there is now, in their order.
+local function letters(js, subject)
+  local number, last = 0, last_number(js)
+  return function()
+    local letter, why = js:message(streams.DEAD, { seq = number + 1, next_by_subj = subject })
+    if letter == nil then
+      Context.fail(exit.network, "%s", why)
+    end
+    number = letter and letter.seq
+    return number and number <= last and letter or nil
+  end
+end
+
+local function show(context, letter, records)
+  local headers = letter.headers
+  if records then
+    context:say("%s", letter.body:match "^%[(.*)%]$" or letter.body)
+    return
+  end
+  context:say(
+    "%d  %s  %s: %s%s",
+    letter.seq,
+    letter.subject:gsub("^mp%-dead%.", ""),
+    headers["Nats-Time-Stamp"]:match "^[^.]+",
+    headers["Mp-Dead-Field"] and headers["Mp-Dead-Field"] .. ": " or "",
+    headers["Mp-Dead-Reason"] or "?"
+  )
+end
+
+local ACTIONS = {}
+
+function ACTIONS.list(args, context)
+  local subject = filter(args)
+  return bus.run(args, function(js)
+    for letter in letters(js, subject) do
+      show(context, letter, args.records)
+    end
+    return exit.ok
+  end)
+end
+
+-- ---- sending them again ----
+
+-- Under a name of its own, so that one that is sent twice is stored once.
+local function resend(js, letter)
+  local seq, why = js:publish(letter.subject:gsub("^mp%-dead%.", "mp."), letter.body, {
+    ["Nats-Msg-Id"] = ("dead-%.0f"):format(letter.seq),
+    ["Mp-Format"] = letter.headers["Mp-Format"],
+  })
+  if seq then
+    seq, why = js:api("STREAM.MSG.DELETE." .. streams.DEAD, { seq = letter.seq })
+  end
+  if not seq then
+    Context.fail(exit.network, "%.0f: %s", letter.seq, why)
+  end
+end
+
+local function resend_all(js, subject)
+  local count = 0
+  for letter in letters(js, subject) do
+    resend(js, letter)
+    count = count + 1
+  end
+  return count
+end
+
+local function resend_some(js, numbers)
+  last_number(js) -- the stream is there
+  for i, text in ipairs(numbers) do
+    local number = tonumber(text)
+    if not number or number < 1 or number % 1 ~= 0 then
+      Context.fail(exit.usage, "%s: expected a number as `mixpanel dead list` shows, or all", text)
+    end
+    local letter, why = js:message(streams.DEAD, { seq = number })
+    if letter == nil then
+      Context.fail(exit.network, "%s", why)
+    elseif not letter then
+      Context.fail(exit.input, "there is no dead letter %.0f; %d were sent again", number, i - 1)
+    end
+    resend(js, letter)
+  end
+  return #numbers
+end
+
+function ACTIONS.resend(args, context)
+  local subject = filter(args)
+  local all = #args.number == 1 and args.number[1] == "all"
+  local count = bus.run(args, function(js)
+    return all and resend_all(js, subject) or resend_some(js, args.number)
+  end)
+  context:say("%d sent again.", count)
+  return exit.ok
+end
+
+function dead.run(args, context)
+  return ACTIONS[args.action](args, context)
+end
+
+return dead

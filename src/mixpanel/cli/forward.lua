@@ -1,0 +1,125 @@
+-- Forwards from a message bus to Mixpanel, until it is told to stop.
+local Context = require "mixpanel.cli.context"
+local bus = require "mixpanel.cli.bus"
+local exit = require "mixpanel.cli.exit"
+local uv = require "luv"
+
+local forward = { summary = "Forward from a message bus to Mixpanel." }
+
+forward.description = [[
+Read batches that clients with transport = "nats" put on a bus, and deliver them
+to Mixpanel, until SIGTERM or Ctrl-C. Run two or more: each project is forwarded by
+one of them, and by another soon after that one dies. --create makes the streams
+and ends. Needs mixpanel.nats (make install-nats).]]
+
+local DAY_S = 86400
+local CLOSE_S = 0.1 -- for the threads of the bus; all that matters has been answered
+
+function forward.add(parser)
+  bus.add(parser)
+  parser:option("--projects", "File of Lua with the projects; see docs/fleet.md."):argname "<file>"
+  parser:flag("--create", "Make the streams that are not there, and end.")
+  parser
+    :option("--replicas", "With --create: servers that hold each message.")
+    :default("3")
+    :convert(Context.whole_number("--replicas", 1, 5))
+    :argname "<n>"
+  parser
+    :option("--max-age", "With --create: days that a message is kept.")
+    :default("3")
+    :convert(Context.amount("--max-age", "days"))
+    :argname "<days>"
+  parser
+    :option("--max-gigabytes", "With --create: the most that the stream may hold.")
+    :default("10")
+    :convert(Context.amount("--max-gigabytes", "gigabytes"))
+    :argname "<GB>"
+  parser
+    :option("--exit-timeout", "Seconds to end what is under way when told to stop.")
+    :default("20")
+    :convert(Context.seconds "--exit-timeout")
+    :argname "<s>"
+  parser
+    :option("--metrics", "File to write metrics for Prometheus to, every 5 seconds.")
+    :argname "<file>"
+end
+
+local function create(args, context)
+  local streams = require "mixpanel.forward.streams"
+  local lines, why = bus.run(args, function(js)
+    return streams.create(js, {
+      replicas = args.replicas,
+      max_age = math.floor(args.max_age * DAY_S),
+      max_bytes = math.floor(args.max_gigabytes * 1e9),
+    })
+  end)
+  if not lines then
+    Context.fail(exit.network, "%s", why)
+  end
+  for _, line in ipairs(lines) do
+    context:say("%s", line)
+  end
+  return exit.ok
+end
+
+-- No other process has it, also not one in a container with the same pid.
+local function owner()
+  local host = uv.os_gethostname()
+  return ("%s:%d:%s"):format(host, uv.os_getpid(), bus.random_text())
+end
+
+-- Until the function that it returns is called.
+local function catch_signals(forwarder)
+  local signals = {}
+  for i, name in ipairs { "sigterm", "sigint" } do
+    signals[i] = uv.new_signal()
+    signals[i]:start(name, function()
+      forwarder:stop()
+    end)
+  end
+  return function()
+    for _, signal in ipairs(signals) do
+      signal:close()
+    end
+    uv.run "nowait"
+  end
+end
+
+local function note(text)
+  io.stderr:write(os.date "!%Y-%m-%dT%H:%M:%SZ", " ", text, "\n")
+end
+
+function forward.run(args, context)
+  if args.create then
+    return create(args, context)
+  elseif not args.projects then
+    Context.fail(exit.usage, "which projects? --projects <file>, or --create")
+  end
+  local Forwarder = require "mixpanel.forward.forwarder"
+  local metrics = require "mixpanel.forward.metrics"
+  local projects = require("mixpanel.cli.forward_projects").read(args.projects)
+  local link = bus.open(args)
+  local forwarder = Forwarder.new {
+    link = link,
+    clock = bus.clock,
+    owner = owner(),
+    exit_timeout = args.exit_timeout,
+    note = note,
+    projects = projects,
+  }
+  local release_signals = catch_signals(forwarder)
+  local write = args.metrics and metrics.writer(args.metrics, note) or function() end
+  local ok, why = forwarder:run(function()
+    uv.run "nowait"
+    write(forwarder)
+  end)
+  write(forwarder, true)
+  release_signals()
+  link:close(CLOSE_S)
+  if not ok then
+    Context.fail(exit.usage, "%s", why)
+  end
+  return exit.ok
+end
+
+return forward

@@ -1,0 +1,242 @@
+-- Forwards from a bus to Mixpanel: one process, one connection, any number of
+-- projects, each of which one of several such processes has at a time.
+local Consumer = require "mixpanel.forward.consumer"
+local JetStream = require "mixpanel.forward.jetstream"
+local Project = require "mixpanel.forward.project"
+local Tasks = require "mixpanel.forward.tasks"
+local streams = require "mixpanel.forward.streams"
+
+local Forwarder = {}
+Forwarder.__index = Forwarder
+
+local BUSY_S, IDLE_S = 0.02, 0.25
+local RETRY_S = 1
+local SURVEY_S = 60
+
+-- `options`: link (of mixpanel.nats), clock (seconds that only go forward), owner (a
+-- text that no other process has), exit_timeout in seconds, note (a function that
+-- gets a line for people), projects (as the command line reads them).
+function Forwarder.new(options)
+  local tasks = Tasks.new(options.clock)
+  local self = setmetatable({
+    link = options.link,
+    tasks = tasks,
+    js = JetStream.new(options.link, tasks),
+    owner = options.owner,
+    exit_timeout = options.exit_timeout,
+    note = options.note,
+    projects = {},
+    unknown = {}, -- messages of projects that nobody told of, by their digits
+    told = {}, -- of these
+    lost = 0, -- connections
+  }, Forwarder)
+  for i, entry in ipairs(options.projects) do
+    self.projects[i] = Project.new(entry, self)
+  end
+  return self
+end
+
+-- How many projects this process has.
+function Forwarder:owned()
+  local owned = 0
+  for _, project in ipairs(self.projects) do
+    owned = owned + (project.tenure and 1 or 0)
+  end
+  return owned
+end
+
+-- ---- what comes ----
+
+local function reader_of(self, consumer)
+  for _, project in ipairs(self.projects) do
+    for _, reader in ipairs(project.tenure and project.tenure.readers or {}) do
+      if reader.consumer.name == consumer then
+        return reader
+      end
+    end
+  end
+end
+
+local function each_reader(self, visit)
+  for _, project in ipairs(self.projects) do
+    for _, reader in ipairs(project.tenure and project.tenure.readers or {}) do
+      visit(reader)
+    end
+  end
+end
+
+local function take_delivery(self, event)
+  local consumer, seq, number = Consumer.read_reply(event.reply)
+  local reader = consumer and reader_of(self, consumer)
+  if reader and reader.tenure:reads() then
+    reader:on_delivery(event, seq, number)
+  end
+end
+
+local function take_event(self, event)
+  if event.id then
+    self.tasks:answer(event.id, event)
+  elseif event.lost then
+    self.lost = self.lost + 1
+    each_reader(self, function(reader)
+      reader:on_lost()
+    end)
+  elseif event.reply then
+    take_delivery(self, event)
+  elseif event.pull then
+    each_reader(self, function(reader)
+      if reader.pull == event.pull then
+        reader:on_pull_end(event.status)
+      end
+    end)
+  end
+end
+
+-- ---- what it looks after ----
+
+-- Messages that nobody will forward.
+local function survey(self)
+  local known = {}
+  for _, project in ipairs(self.projects) do
+    known[project.name] = true
+  end
+  local info = self.js:api("STREAM.INFO." .. streams.RECORDS, { subjects_filter = "mp.>" })
+  local subjects = info and info.state.subjects
+  self.unknown = {}
+  for subject, count in pairs(type(subjects) == "table" and subjects or {}) do
+    local name = subject:match "^mp%.([^.]+)"
+    if name and not known[name] then
+      self.unknown[name] = (self.unknown[name] or 0) + count
+    end
+  end
+  return info and info.state
+end
+
+local function tell_unknown(self)
+  for name, count in pairs(self.unknown) do
+    if not self.told[name] then
+      self.told[name] = true
+      self.note(
+        ("%.0f messages of project %s wait, and this forwarder does not know its token"):format(
+          count,
+          name
+        )
+      )
+    end
+  end
+end
+
+local function look_after(self)
+  while not self.stopping do
+    local state = survey(self)
+    tell_unknown(self)
+    each_reader(self, function(reader)
+      if state then
+        reader:survey(state)
+      end
+    end)
+    self.tasks:await(look_after, SURVEY_S)
+  end
+end
+
+-- Waits until the bus is there and set up; false and why: people must mend it.
+local function await_streams(self)
+  local told
+  while not self.stopping do
+    local ok, why = streams.check(self.js)
+    if ok ~= nil then
+      return ok, why
+    elseif told ~= why then
+      told = why
+      self.note("waits for the bus: " .. why)
+    end
+    self.tasks:sleep(RETRY_S)
+  end
+  return true
+end
+
+local function start(self)
+  self.tasks:spawn(function()
+    local ok, why = await_streams(self)
+    if not ok then
+      self.failure = why
+      return
+    end
+    for _, project in ipairs(self.projects) do
+      self.tasks:spawn(function()
+        project:run()
+      end)
+    end
+    self.tasks:spawn(function()
+      look_after(self)
+    end)
+    self.begun = true
+  end)
+end
+
+-- ---- the loop ----
+
+-- Ends what is under way; `run` returns once it is done.
+function Forwarder:stop()
+  self.stopping = true
+  for _, project in ipairs(self.projects) do
+    project:stop()
+  end
+  self.tasks:answer(look_after, "stop")
+end
+
+local function is_stopped(self)
+  if self.failure or self.stopping and not self.begun then
+    return true
+  end
+  for _, project in ipairs(self.projects) do
+    if not project.stopped then
+      return false
+    end
+  end
+  return self.begun
+end
+
+-- Does what there is to do; returns for how long nothing else is.
+local function work(self)
+  local busy = false
+  for _, project in ipairs(self.projects) do
+    project:look()
+    busy = busy or project.tenure and not project.tenure:is_empty()
+  end
+  return self.tasks:step(busy and BUSY_S or IDLE_S)
+end
+
+local function loop(self, between)
+  while true do
+    local pause = work(self)
+    if is_stopped(self) then
+      return
+    end
+    for _, event in ipairs(self.link:wait(pause)) do
+      take_event(self, event)
+    end
+    between(self)
+  end
+end
+
+local function traced(why)
+  local is_traced = type(why) ~= "string" or why:find("\nstack traceback:", 1, true)
+  return is_traced and why or debug.traceback(why, 2)
+end
+
+-- Forwards until `stop`; `between` is called often, for signals. True; or false
+-- and what people must mend. An error anywhere is raised, with where it was: whoever
+-- takes the projects over begins from what is on the bus.
+function Forwarder:run(between)
+  start(self)
+  local ok, why = xpcall(function()
+    loop(self, between)
+  end, traced)
+  if not ok then
+    error(why, 0)
+  end
+  return not self.failure, self.failure
+end
+
+return Forwarder

@@ -1,0 +1,106 @@
+-- What the forwarder asks of NATS JetStream, in tasks: each call waits for its
+-- answer. A failed one returns nil, why, and a code: the number that JetStream
+-- gives to the error, or the status of an answer that did not come (503: nobody
+-- there, 401: not permitted, 0: it may have arrived).
+--
+-- Subjects and forms of the requests: NATS docs, JetStream wire API reference.
+local cjson = require "cjson"
+
+local JetStream = {}
+JetStream.__index = JetStream
+
+local ANSWER_S = 5
+local LEAST_S = 0.001 -- that the link takes
+
+-- JetStream wants whole numbers without an exponent, which nanoseconds of days get
+-- where Lua has no integers.
+local function encode(request)
+  return (
+    cjson.encode(request):gsub("[%d.]+e%+%d+", function(number)
+      return ("%.0f"):format(tonumber(number))
+    end)
+  )
+end
+
+-- Codes of errors.
+JetStream.NO_CONSUMER = 10014
+JetStream.NO_STREAM = 10059
+JetStream.WRONG_SEQUENCE = 10071
+
+function JetStream.new(link, tasks)
+  return setmetatable({ link = link, tasks = tasks }, JetStream)
+end
+
+-- The same as long as `left()`, in seconds, says: afterwards nothing is asked, nor
+-- does a request that waits for a connection leave then.
+function JetStream:as_long_as(left)
+  return setmetatable({ link = self.link, tasks = self.tasks, left = left }, JetStream)
+end
+
+-- The answer as the link gives it, whatever it says.
+function JetStream:ask(subject, body, headers)
+  local patience = math.min(ANSWER_S, self.left and self.left() or ANSWER_S)
+  if patience < LEAST_S then
+    return { status = 0, text = "nats: not asked, as the project may be another's by now" }
+  end
+  local id, why = self.link:request(subject, body, headers, patience)
+  if not id then
+    return { status = 0, text = why }
+  end
+  return self.tasks:await(id, 2 * ANSWER_S)
+    or { status = 0, sent = true, text = "nats: no answer came" }
+end
+
+local function decode(answer)
+  local ok, value = pcall(cjson.decode, answer.body)
+  if not ok or type(value) ~= "table" then
+    return nil, "nats: an answer that is no JSON", 0
+  elseif type(value.error) == "table" then
+    local fault = value.error
+    local code = fault.err_code or fault.code or 0
+    return nil, ("nats: JetStream says: %s (%d)"):format(fault.description or "?", code), code
+  end
+  return value
+end
+
+local function read(answer)
+  if answer.status ~= 200 then
+    return nil, answer.text or "nats: no answer", answer.status
+  end
+  return decode(answer)
+end
+
+-- The answer of the JetStream API, a table.
+function JetStream:api(name, request)
+  return read(self:ask("$JS.API." .. name, request and encode(request) or "", nil))
+end
+
+-- Stores a message. Returns its number in the stream, and whether it was there
+-- already.
+function JetStream:publish(subject, body, headers)
+  local stored, why, code = read(self:ask(subject, body, headers))
+  if stored and not stored.seq then
+    return nil, "nats: somebody else than JetStream answers on the subject", 0
+  end
+  return stored and stored.seq, stored and stored.duplicate or why, code
+end
+
+-- A message of a stream with `allow_direct`, from any replica: subject, seq,
+-- headers, body. `which`: { seq = }, { last_by_subj = } or, the first of a subject
+-- from a number on, { seq =, next_by_subj = }. False: there is none.
+function JetStream:message(stream, which)
+  local answer = self:ask("$JS.API.DIRECT.GET." .. stream, encode(which), nil)
+  if answer.status ~= 200 then
+    return nil, answer.text
+  end
+  local headers = answer.headers
+  return headers["Nats-Sequence"] ~= nil
+    and {
+      subject = headers["Nats-Subject"],
+      seq = tonumber(headers["Nats-Sequence"]),
+      headers = headers,
+      body = answer.body,
+    }
+end
+
+return JetStream

@@ -1,0 +1,314 @@
+-- Reads one lane of a project: pulls its messages, has their records queued, and
+-- acknowledges a message when it and all before it have an outcome.
+local Consumer = require "mixpanel.forward.consumer"
+local Message = require "mixpanel.forward.message"
+local streams = require "mixpanel.forward.streams"
+
+local Reader = {}
+Reader.__index = Reader
+
+local BATCH = 16 -- messages that are pulled at once, of up to 1 MiB each
+local PULL_S = 5
+local HELD_MAX = 4096 -- messages without an outcome
+local ACK_PAUSE_S = 0.2
+local ROOM_S = 0.1 -- between two looks whether there is room
+local IDLE_S = 60
+local RETRY_S = 1
+
+-- `tenure`: what holds as long as the project is this process's, see project.lua.
+function Reader.new(tenure, lane)
+  return setmetatable({
+    tenure = tenure,
+    tasks = tenure.tasks,
+    lane = lane,
+    kind = Message.lanes[lane].kind,
+    consumer = Consumer.new(tenure.js, ("%s.%s"):format(tenure.subject, lane)),
+    to_acknowledge = {}, -- what the task waits for that does
+    incoming = {}, -- messages that no client has yet
+    held = {}, -- taken, in order, from `first` to `last`
+    first = 1,
+    last = 0,
+    finished = 1, -- those before it have an outcome
+    taken = 0, -- the number of the last one
+    position = 0, -- all up to this one is acknowledged
+    clear = 0, -- up to this one none was missed
+    remembered = 0, -- of these, what the consumer knows
+    waiting = 0, -- messages that are not pulled yet, when it was last asked
+  }, Reader)
+end
+
+-- ---- what comes in ----
+
+-- What came and is not taken comes again; the client may have a part of the first.
+-- What is not acknowledged comes again, too: before that it cannot be, since another
+-- consumer takes an acknowledgement that was meant for this one, by the numbers in
+-- it, for some other message's.
+local function forget_consumer(self)
+  local first = self.incoming[1]
+  for i = self.first, self.last do
+    self.held[i].ack = nil
+  end
+  self.settled = nil
+  self.consumer.name = nil
+  self.begun = first and first.queued and first or self.begun
+  self.incoming = {}
+  self.tasks:answer(self, "over")
+end
+
+-- It comes once more, for an acknowledgement that the new consumer understands.
+local function renew_reply(self, seq, reply)
+  for i = self.first, self.last do
+    if self.held[i].seq == seq then
+      self.held[i].ack = reply
+      return
+    end
+  end
+  self.settled = { seq = seq, ack = reply }
+  self.tasks:answer(self.to_acknowledge)
+end
+
+function Reader:on_delivery(delivery, seq, number)
+  if number ~= self.expected then -- one was lost on its way
+    return forget_consumer(self)
+  end
+  self.expected = number + 1
+  self.missing = self.missing - 1
+  if seq <= self.taken then
+    renew_reply(self, seq, delivery.reply)
+  else
+    local message = self.begun
+    if message and message.seq == seq then
+      message.ack, self.begun = delivery.reply, nil
+    else
+      message = Message.new(self.lane, delivery, seq, seq <= self.doubt)
+    end
+    self.incoming[#self.incoming + 1] = message
+    self:take()
+  end
+  if self.missing == 0 then
+    self.tasks:answer(self, "all")
+  end
+end
+
+-- A pull ended before all came; or its consumer is not there.
+function Reader:on_pull_end(status)
+  if status ~= 404 and status ~= 408 then
+    forget_consumer(self)
+  end
+  self.tasks:answer(self, "over")
+end
+
+function Reader:on_lost()
+  forget_consumer(self)
+end
+
+-- Hands over what came, as far as there is room; when nothing is read any more, only
+-- the rest of a message that is queued in part.
+function Reader:take()
+  while self.incoming[1] do
+    local message = self.incoming[1]
+    if not (self.tenure:reads() or message.queued) then
+      return
+    elseif message:is_newer() then
+      return self.tenure:on_newer(message)
+    elseif not self.tenure:hand_over(message) then
+      return
+    end
+    table.remove(self.incoming, 1)
+    self.last = self.last + 1
+    self.held[self.last] = message
+    self.taken = message.seq
+  end
+end
+
+-- ---- what has an outcome ----
+
+-- Looks which messages are done; the reports about them are read after it.
+function Reader:look()
+  local client = self.tenure.client
+  while self.finished <= self.last and client:done(self.held[self.finished].mark, self.kind) do
+    self.finished = self.finished + 1
+  end
+end
+
+-- Lets go of the messages of which each record has arrived somewhere.
+function Reader:settle()
+  while self.first < self.finished and self.held[self.first].open == 0 do
+    local message = self.held[self.first]
+    self.held[self.first] = nil
+    self.first = self.first + 1
+    if message.ack then
+      self.settled = message
+      self.tasks:answer(self.to_acknowledge)
+    end
+    self.tenure:on_settled(message)
+  end
+end
+
+local function has(message, mark)
+  return message
+    and message.mark
+    and message.first_mark <= mark
+    and mark <= message.mark
+    and message
+end
+
+-- The message whose record has this mark: one that is held, or one that is queued in
+-- part.
+function Reader:find(mark)
+  for i = self.first, self.last do
+    if has(self.held[i], mark) then
+      return self.held[i]
+    end
+  end
+  return has(self.incoming[1], mark) or has(self.begun, mark)
+end
+
+-- True if all that a client has of it has an outcome.
+function Reader:is_empty()
+  local next_one = self.incoming[1]
+  return self.first > self.last and not self.begun and not (next_one and next_one.queued)
+end
+
+-- In a task: acknowledges what is settled.
+function Reader:acknowledge()
+  local settled = self.settled
+  self.settled = nil
+  if settled.seq <= self.position then
+    return -- the answer was lost
+  end
+  local name = self.consumer.name
+  if self.consumer:acknowledge(settled.ack) then
+    self.position = math.max(self.position, settled.seq)
+  elseif not self.settled and self.consumer.name == name then
+    self.settled = settled
+  end
+end
+
+-- In a task, when it is empty: whoever reads next begins behind what was taken, and
+-- takes nothing after it for delivered, but for what was when this one began.
+function Reader:leave()
+  if not self.doubt then
+    return -- it never began
+  end
+  local ok, why = self.consumer:leave(math.max(self.taken, self.position), self.doubt)
+  if not ok then
+    self.tenure:note(why)
+  end
+end
+
+-- Up to where no message of the lane can have left the stream unread, now that it has
+-- this state and so many wait.
+local function look_ahead(self, state, pending)
+  if pending == 0 then
+    return state.last_seq
+  end
+  local next_seq = self.consumer:next(math.max(self.taken, self.clear) + 1)
+  return next_seq and next_seq - 1 or self.clear
+end
+
+-- In a task: looks how many messages wait, and whether some left the stream before
+-- they were read. `state` of the stream, of before. A lane that is quiet beside busy
+-- ones remembers where it is, long before the first of the stream's messages is
+-- behind that: else their end would look like a loss of its own.
+function Reader:survey(state)
+  local info = self.consumer:info()
+  if not info then
+    return
+  end
+  local seen = math.max(self.taken, self.clear)
+  if seen > 0 and state.first_seq > seen + 1 then
+    self.tenure:on_gap(seen + 1, state.first_seq - 1)
+    self.clear = state.first_seq - 1
+  end
+  self.waiting = info.num_pending
+  local half = (state.first_seq + state.last_seq) / 2
+  if info.num_pending == 0 or seen < half then
+    self.clear = math.max(self.clear, look_ahead(self, state, info.num_pending))
+  end
+  if self.remembered < half and self.clear > self.remembered then
+    if self.consumer:remember(self.clear) then
+      self.remembered = self.clear
+    end
+  end
+end
+
+-- ---- its tasks ----
+
+local function survey_first(self)
+  local info = self.tenure.js:api("STREAM.INFO." .. streams.RECORDS)
+  if info then
+    self:survey(info.state)
+  end
+end
+
+local function begin(self)
+  local floor, delivered, clear = self.consumer:begin()
+  if not floor then
+    self.tenure:note(delivered)
+    return false
+  end
+  self.position = math.max(self.position, floor)
+  self.expected = 1
+  if not self.doubt then -- of another process; later ones are this one's own
+    self.doubt = delivered
+    self.clear, self.remembered = clear, clear
+    survey_first(self)
+  end
+  return self.consumer.name ~= nil
+end
+
+local function has_room(self)
+  return #self.incoming == 0
+    and self.last - self.first < HELD_MAX
+    and self.tenure.dead:has_room()
+    and self.tenure:has_room()
+end
+
+local function pull(self)
+  self.missing = BATCH
+  self.pull = self.consumer:pull(BATCH, PULL_S)
+  if not self.pull then
+    return self.tasks:sleep(RETRY_S)
+  end
+  if not self.tasks:await(self, PULL_S + RETRY_S) then
+    forget_consumer(self) -- no word of it, nor of the connection
+  end
+end
+
+local function read(self)
+  while self.tenure:reads() do
+    if not self.consumer.name and not begin(self) then
+      self.tasks:sleep(RETRY_S)
+    elseif self.consumer.name and has_room(self) then
+      pull(self)
+    elseif self.consumer.name then
+      self.tasks:sleep(ROOM_S)
+    end
+  end
+end
+
+-- Has its tasks see that the tenure is over.
+function Reader:stop()
+  self.tasks:answer(self, "over")
+  self.tasks:answer(self.to_acknowledge)
+end
+
+-- Starts to read, and to acknowledge, as long as the tenure lasts.
+function Reader:start()
+  self.tasks:spawn(function()
+    read(self)
+  end)
+  self.tasks:spawn(function()
+    while not self.tenure.over do
+      if self.settled then
+        self:acknowledge()
+        self.tasks:sleep(ACK_PAUSE_S)
+      else
+        self.tasks:await(self.to_acknowledge, IDLE_S)
+      end
+    end
+  end)
+end
+
+return Reader

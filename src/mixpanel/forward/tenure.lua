@@ -1,0 +1,262 @@
+-- The time during which a project is this process's: its client, one reader for
+-- each lane, and the dead letters.
+--
+-- A client of its own, with a name of its own: what it has when the project goes
+-- to another process is not delivered any more, since it is the other's to deliver.
+local DeadLetters = require "mixpanel.forward.dead_letters"
+local Reader = require "mixpanel.forward.reader"
+local metrics = require "mixpanel.forward.metrics"
+local mixpanel = require "mixpanel"
+
+local Tenure = {}
+Tenure.__index = Tenure
+
+local LANES = { "events", "import", "collected", "people", "groups" }
+local MAX_QUEUE_BYTES = 64 * 1024 * 1024
+local LINGER_S = 1 -- for records of small messages to join
+local LOOK_S = 0.02
+local BREAK_S = 2 -- for requests to be broken off, which takes no time as a rule
+local IDLE_S = 60
+local tenures = 0
+
+-- `project`: token, options, subject, counts, note(text), see project.lua. `js`
+-- asks as long as the project is this process's.
+function Tenure.new(project, js, tasks)
+  tenures = tenures + 1
+  local options =
+    { name = ("forward-%d"):format(tenures), reports = "every", flush_interval = LINGER_S }
+  for name, value in pairs(project.options) do
+    options[name] = value
+  end
+  options.max_queue_bytes = options.max_queue_bytes or MAX_QUEUE_BYTES
+  local self = setmetatable({
+    project = project,
+    counts = project.counts,
+    js = js,
+    tasks = tasks,
+    subject = project.subject,
+    room = options.max_queue_bytes / 2,
+    client = mixpanel.new(project.token, options),
+    readers = {},
+    gaps = {}, -- the first of messages that are gone, by the last of them
+    over = false, -- nothing of it is done any more
+    stopping = false, -- nothing more is asked for
+  }, Tenure)
+  self.client:permit(0)
+  self.dead = DeadLetters.new(self)
+  for i, lane in ipairs(LANES) do
+    self.readers[i] = Reader.new(self, lane)
+  end
+  return self
+end
+
+function Tenure:start()
+  self.dead:start()
+  for _, reader in ipairs(self.readers) do
+    reader:start()
+  end
+end
+
+-- ---- for the readers ----
+
+function Tenure:note(text)
+  self.project:note(text)
+end
+
+function Tenure:reads()
+  return not self.over and not self.stopping
+end
+
+function Tenure:has_room()
+  return self.client:stats().queue_bytes < self.room
+end
+
+-- Of a message of which the client has a part the rest comes first, so that the
+-- marks of a message are in a row.
+function Tenure:hand_over(message)
+  if self.begun and self.begun ~= message then
+    return false
+  end
+  local refused = 0
+  local ok, why, code = message:hand_over(self.client, function(json, reason, field, place)
+    refused = refused + 1
+    self.dead:add(message, json, reason, field, place)
+  end, function(reason)
+    self.counts.quarantined = self.counts.quarantined + 1
+    self:note(("message %.0f is no batch: %s"):format(message.seq, reason))
+    self.dead:add(message, message.body, reason, nil, 0, true)
+  end)
+  self.begun = not ok and message.queued and message or nil
+  if not ok then
+    if code ~= "queue_full" then
+      self:note(why)
+    end
+    return false
+  end
+  local counts = self.counts
+  counts.messages = counts.messages + 1
+  counts.records = counts.records + message.taken + refused
+  counts.refused = counts.refused + refused
+  if message.in_doubt then
+    counts.redelivered = counts.redelivered + message.taken + refused
+  end
+  return true
+end
+
+-- A newer version may take the project then.
+function Tenure:on_newer(message)
+  if self.aside then
+    return
+  end
+  self:note(
+    ("message %.0f is of format %s, which this version does not know: left to a newer one"):format(
+      message.seq,
+      message.format
+    )
+  )
+  self.counts.newer = self.counts.newer + 1
+  self.aside = true
+  self:stop()
+end
+
+-- Messages of the stream, of all projects and lanes, that nobody can read any more. Each
+-- reader that may have missed some of its own tells it.
+function Tenure:on_gap(first, last)
+  local told = self.gaps[last]
+  self.counts.gaps = self.counts.gaps + (told and 0 or 1)
+  if not told or first < told then
+    self.gaps[last] = first
+    self:note(
+      (
+        "messages %.0f to %.0f left the stream before they were forwarded (its max_age or"
+        .. " max_bytes, or a purge); how many of them were this project's is not known"
+      ):format(first, last)
+    )
+  end
+end
+
+function Tenure:on_settled(message)
+  self.counts.settled = self.counts.settled + 1
+  self.counts.last_settled = message.seq
+end
+
+-- ---- what became of records ----
+
+local function find(self, mark)
+  local last = self.last_found
+  if last and last.first_mark <= mark and mark <= last.mark then
+    return last
+  end
+  for _, reader in ipairs(self.readers) do
+    self.last_found = reader:find(mark)
+    if self.last_found then
+      return self.last_found
+    end
+  end
+end
+
+local function take_report(self, report)
+  if report.outcome ~= "rejected" and report.outcome ~= "dropped" then
+    if report.message and report.outcome ~= "delivered" then
+      self:note(("%s: %s"):format(report.outcome, report.message))
+    end
+    return
+  end
+  local untold = report.count
+  for _, record in ipairs(report.records) do
+    local message = find(self, record.mark)
+    local reason = record.message or report.message or report.outcome
+    if message then
+      local place = message:place_of(record.mark)
+      self.dead:add(message, record.json or "", reason, record.field, place)
+      untold = untold - 1
+    end
+  end
+  if untold > 0 then
+    self.counts.untold = self.counts.untold + untold
+    self:note(("%d records ended as %s and are kept nowhere"):format(untold, report.outcome))
+  end
+end
+
+-- Looks what has ended. Reports come after `done` was asked, so that none of a
+-- message that is done is missing.
+function Tenure:look()
+  for _, reader in ipairs(self.readers) do
+    reader:take()
+    reader:look()
+  end
+  for _, report in ipairs(self.client:poll()) do
+    take_report(self, report)
+  end
+  for _, reader in ipairs(self.readers) do
+    reader:settle()
+  end
+end
+
+-- ---- its end ----
+
+function Tenure:is_empty()
+  for _, reader in ipairs(self.readers) do
+    if not reader:is_empty() then
+      return false
+    end
+  end
+  return true
+end
+
+-- Nothing more is read.
+function Tenure:stop()
+  self.stopping = true
+  self.tasks:answer(self, "stop")
+end
+
+-- It is not this process's any more.
+function Tenure:give_up()
+  self.over = true
+  self.tasks:answer(self, "over")
+end
+
+-- In a task: waits until it is stopped or given up.
+function Tenure:await_end()
+  while not self.over and not self.stopping do
+    self.tasks:await(self, IDLE_S)
+  end
+end
+
+local function wait_while(self, seconds, condition)
+  local deadline = self.tasks.clock() + seconds
+  while condition() and self.tasks.clock() < deadline do
+    self.tasks:sleep(LOOK_S)
+  end
+end
+
+-- In a task: waits until what the client got has an outcome, and leaves word of it for
+-- whoever comes next.
+function Tenure:drain(seconds)
+  wait_while(self, seconds, function()
+    self.client:flush(0)
+    return not self:is_empty() and not self.over
+  end)
+  for _, reader in ipairs(self:is_empty() and self.readers or {}) do
+    reader:leave()
+  end
+end
+
+-- In a task. Nothing is sent, stored or acknowledged any more. What the client still
+-- has is let go of: its messages are read again, by whoever comes next.
+function Tenure:finish()
+  self:give_up()
+  self.tasks:answer(self.dead)
+  for _, reader in ipairs(self.readers) do
+    reader:stop()
+  end
+  self.client:permit(0)
+  self.client:set_config { max_age = 0.001 }
+  wait_while(self, BREAK_S, function()
+    return self.client:stats().in_flight > 0
+  end)
+  metrics.add_ended(self.project.ended, self.client:stats())
+  self.client:close(0)
+end
+
+return Tenure
