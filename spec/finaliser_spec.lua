@@ -118,8 +118,8 @@ local calls = {
 }
 for n = 1, 3000 do
   litter(finalise)
-  local waste = {} -- or each call meets the collector at the same place
-  for i = 1, n % 31 do
+  local waste = {} -- or every cycle may end at the same place, outside of calls
+  for i = 1, math.random(0, 40) do
     waste[i] = {}
   end
   local call = calls[n % #calls + 1]

@@ -294,8 +294,9 @@ function Servers:node_of_driver()
 end
 
 -- All messages, in the order of the stream.
-function Servers:messages()
-  local state = self:api("STREAM.INFO." .. STREAM).state
+function Servers:messages(stream)
+  stream = stream or STREAM
+  local state = self:api("STREAM.INFO." .. stream).state
   local list, number = {}, state.first_seq
   local asker
   while state.messages > 0 and number <= state.last_seq do
@@ -304,7 +305,7 @@ function Servers:messages()
         asker = asker or client.connect(node.port, self.user, self.password)
         local found, why = nil, "no server"
         if asker then
-          found, why = asker:message(STREAM, number)
+          found, why = asker:message(stream, number)
         end
         if found or why:find "10037" then
           return found or "gone"

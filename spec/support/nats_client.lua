@@ -79,11 +79,25 @@ local function receive_message(self, line)
   return subject, bytes:sub(1, head), bytes:sub(head + 1, total)
 end
 
--- The body of the answer; nothing, and why, if there was none.
-function Client:request(subject, body)
+local function publish(self, subject, inbox, body, headers)
+  if not headers then
+    return self.socket:send(("PUB %s %s %d\r\n%s\r\n"):format(subject, inbox, #body, body))
+  end
+  local head = "NATS/1.0\r\n"
+  for name, value in pairs(headers) do
+    head = ("%s%s: %s\r\n"):format(head, name, value)
+  end
+  head = head .. "\r\n"
+  self.socket:send(
+    ("HPUB %s %s %d %d\r\n%s%s\r\n"):format(subject, inbox, #head, #head + #body, head, body)
+  )
+end
+
+-- The body of the answer; nothing, and why, if there was none. `headers` are optional.
+function Client:request(subject, body, headers)
   self.asked = self.asked + 1
   local inbox = self.inbox .. "." .. self.asked
-  self.socket:send(("PUB %s %s %d\r\n%s\r\n"):format(subject, inbox, #body, body))
+  publish(self, subject, inbox, body, headers)
   while true do
     local line, why = next_line(self)
     if not line then
@@ -128,7 +142,7 @@ function Client:message(stream, number)
     subject = answer.message.subject,
     headers = headers,
     head = (mime.unb64(answer.message.hdrs or "")),
-    body = (mime.unb64(answer.message.data or "")),
+    body = mime.unb64(answer.message.data or "") or "", -- of nothing it makes nothing
   }
 end
 

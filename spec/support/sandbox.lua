@@ -57,6 +57,12 @@ function Sandbox:script(replies)
   return call(self, "POST", "/script", replies)
 end
 
+-- The same instead of those that have not come.
+function Sandbox:rescript(replies)
+  call(self, "DELETE", "/script")
+  return self:script(replies)
+end
+
 function Sandbox:config(settings)
   return call(self, "POST", "/config", settings)
 end

@@ -1,0 +1,148 @@
+-- What forwarders cost: with nothing to do, with a queue of many small messages, and
+-- over many times that a project comes and goes.
+local cjson = require "cjson"
+local forwarding = require "spec.support.forwarding"
+local nats = require "spec.support.nats"
+local nats_client = require "spec.support.nats_client"
+local process = require "spec.support.process"
+local socket = require "socket"
+
+local PROJECTS = 50
+local MESSAGES = os.getenv "NATS_STORM" and 100000 or 10000
+local TICKS = 100 -- of CPU a second, in /proc
+
+describe("forwarders", function()
+  local here = forwarding()
+
+  local function cpu(forwarder)
+    local stat = process.slurp(("/proc/%d/stat"):format(forwarder.pid)):match "%) (.*)$"
+    local user, system = stat:match(("%S+ "):rep(11) .. "(%d+) (%d+)")
+    return (tonumber(user) + tonumber(system)) / TICKS
+  end
+
+  local function cpu_in(seconds, forwarder)
+    local before = cpu(forwarder)
+    socket.sleep(seconds)
+    return (cpu(forwarder) - before) / seconds
+  end
+
+  it("use little of a processor for many projects with nothing to do", function()
+    local projects = {}
+    for i = 1, PROJECTS do
+      projects[i] = { token = "token" .. i }
+    end
+    here.fleet:projects(projects)
+    local first = here.fleet:start()
+    nats.until_done("consumers", function()
+      return #here.fleet:consumers() == 5 * PROJECTS
+    end)
+    local second = here.fleet:start { unready = true }
+    assert.is_true(cpu_in(4, first) < 0.05)
+    assert.is_true(cpu_in(4, second) < 0.05)
+    first:stop()
+    nats.until_done("the second", function()
+      return second:count_said "forwards" == PROJECTS
+    end)
+  end)
+
+  -- Puts messages of one event each, faster than one could wait for each.
+  local function put_small(from, to)
+    local asker = nats.until_done("a connection", function()
+      return nats_client.connect(here.servers.nodes[1].port)
+    end)
+    local subject, now = here.subject "events", os.time()
+    for n = from, to do
+      local body = cjson.encode {
+        {
+          event = "E",
+          properties = {
+            token = here.TOKEN,
+            distinct_id = "u",
+            time = now,
+            n = n,
+            ["$insert_id"] = "id" .. n,
+          },
+        },
+      }
+      asker.socket:send(("PUB %s %d\r\n%s\r\n"):format(subject, #body, body))
+      if n % 1000 == 0 then
+        asker:request("$JS.API.INFO", "")
+      end
+    end
+    asker:request("$JS.API.INFO", "")
+    asker:close()
+  end
+
+  -- Of what arrived since the last time.
+  local function take_requests()
+    local seen, count, most, requests = {}, 0, 0, here.server:requests()
+    for _, request in ipairs(requests) do
+      for _, record in ipairs(cjson.decode(request.body)) do
+        assert.is_nil(seen[record.properties.n])
+        seen[record.properties.n] = true
+        count = count + 1
+      end
+      most = math.max(most, request.records)
+    end
+    here.server:reset()
+    return count, #requests, most
+  end
+
+  it("send a queue of small messages in large requests, in the same memory", function()
+    put_small(1, MESSAGES)
+    local forwarder = here.fleet:start()
+    here.fleet:settle()
+    local count, requests, most = take_requests()
+    assert.equal(MESSAGES, count)
+    assert.equal(2000, most)
+    assert.is_true(requests <= MESSAGES / 500, requests)
+    local before = process.status(forwarder.pid, "VmRSS")
+    for round = 1, 3 do
+      put_small(round * MESSAGES + 1, (round + 1) * MESSAGES)
+      here.fleet:settle()
+      assert.equal(MESSAGES, (take_requests()))
+    end
+    local grown = process.status(forwarder.pid, "VmRSS") - before
+    assert.is_true(grown < 16 * 1024, ("grown by %d KiB"):format(grown))
+  end)
+
+  -- Each time with up to 10 MiB that Mixpanel does not take, which are there or just let
+  -- go of when the memory is looked at.
+  it("let go of what they had of a project that another got", function()
+    local text = ("x"):rep(1000)
+    local list = {}
+    for i = 1, 500 do
+      list[i] = here.event("E" .. i, { text = text })
+    end
+    here.server:script { times = 0, status = 503 }
+    for _ = 1, 20 do
+      here.put("events", list)
+    end
+    local options = {
+      environment = { LUA_INIT = "@spec/support/forward_faults.lua", FORWARD_TTL = 2 },
+    }
+    local forwarder = here.fleet:start(options)
+    local sizes = {}
+    for round = 1, 8 do
+      nats.until_done("the project", function()
+        return forwarder:count_said "forwards" == round
+      end)
+      nats.until_done("its records", function()
+        return #here.server:requests() > 0
+      end)
+      nats.kill(here.servers.nodes[1])
+      nats.until_done("its end", function()
+        return forwarder:count_said "given up" == round
+      end)
+      here.server:reset()
+      here.server:script { times = 0, status = 503 }
+      nats.revive(here.servers.nodes[1])
+      sizes[round] = process.status(forwarder.pid, "VmRSS")
+    end
+    local grown = 0
+    for i = 1, 4 do
+      grown = grown + (sizes[i + 4] - sizes[i]) / 4
+    end
+    assert.is_true(grown < 16 * 1024, table.concat(sizes, " "))
+  end)
+end)
