@@ -245,6 +245,12 @@ demo-collector: deps ## a page whose events nginx collects, until Ctrl-C
 	@$(MAKE) --no-print-directory -s luajit
 	@sandbox/sandbox run -- .ci/demo-collector
 
+demo-fleet: deps ## three servers of NATS, two forwarders, a relay, and what befalls them
+	@.ci/nats
+	@$(MAKE) --no-print-directory -s build luajit
+	@$(MAKE) --no-print-directory -s NATS_ROOT=$(BUILD)/nats/root nats
+	@sandbox/sandbox run -- .ci/demo-fleet
+
 test: test-deps ## run every test; SUITE="units lint" only these
 	@$(MAKE) --no-print-directory -j2 -s all units
 	@.ci/test $(SUITE)
@@ -290,6 +296,8 @@ bench: test-deps ## measure everything, against its peers: bench/results.md
 	    $(BUILD)/bench/count_malloc.so \
 	    $(BUILD)/bench/5.4/meter.so $(BUILD)/bench/5.1/meter.so \
 	    $(BUILD)/spec/5.4/spec_posix.so
+	@.ci/nats
+	@$(MAKE) --no-print-directory -s NATS_ROOT=$(BUILD)/nats/root nats
 	@cd bench && npm ci --loglevel error --no-audit --no-fund --ignore-scripts
 	@lua5.4 bench/run.lua
 
@@ -345,6 +353,17 @@ rock:
 	$(MAKE) --no-print-directory BUILD=$(BUILD)/rock ABIS=host \
 	    INC_host='$(LUA_INCDIR)' host
 
+rock-nats:
+	rm -rf $(BUILD)/rock-nats
+	$(MAKE) --no-print-directory BUILD=$(BUILD)/rock-nats ABIS=host ABI=host \
+	    INC_host='$(LUA_INCDIR)' \
+	    NATS_FLAGS='-isystem $(NATS_INCDIR)' \
+	    NATS_LIBS='-L$(NATS_LIBDIR) -lnats -lpthread' nats
+
+rock-nats-install:
+	install -D -m 755 $(BUILD)/rock-nats/mixpanel_nats.so $(LIBDIR)/mixpanel_nats.so
+	install -D -m 755 $(BUILD)/rock-nats/host/mixpanel/nats.so $(LIBDIR)/mixpanel/nats.so
+
 rock-install:
 	install -D -m 755 $(BUILD)/rock/host/mixpanel.so $(LIBDIR)/mixpanel.so
 	$(call install_lua,$(LUADIR))
@@ -360,5 +379,5 @@ help: ## this list
 .PHONY: build all luajit $(ABIS) unit-programs units demo test deps test-deps \
         sandbox lint asan tsan valgrind fuzz fuzz-targets flags spec-flags \
         coverage format docs bench bench-gate install nats install-nats rock \
-        rock-install clean help check FORCE
+        rock-install rock-nats rock-nats-install clean help check FORCE
 .SECONDARY:
