@@ -1,16 +1,20 @@
--- A number of events from Lua to the sink: what the process as a whole needs.
--- Arguments: the sink, how many, the level of gzip or "off", and how many
--- clients; "projects" as a fifth has each client in a project of its own.
+-- A number of events from Lua to the sink, or to a server of NATS whose URL it is:
+-- what the process as a whole needs. Arguments: the sink, how many, the level of
+-- gzip or "off", and how many clients; "projects" as a fifth has each client in a
+-- project of its own.
 package.path = "bench/?.lua"
 local setup = require "setup"
 local meter, shapes = setup.meter, setup.shapes
 local url, n, gzip = assert(arg[1]), tonumber(arg[2]), tonumber(arg[3]) or false
 local clients, apart = tonumber(arg[4] or 1), arg[5] == "projects"
+local bus = url:find "^nats:" and { servers = { url } } or nil
 
 local handles = {}
 for i = 1, clients do
   handles[i] = setup.mixpanel.new(apart and setup.token .. i or setup.token, {
-    api_host = url,
+    api_host = not bus and url or nil,
+    transport = bus and "nats",
+    bus = bus,
     properties = shapes.common,
     gzip = gzip,
   })

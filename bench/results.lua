@@ -215,6 +215,18 @@ local function write_deliveries(m)
     )
   end
   say ""
+  say "By way of a bus, gzip 1: a client that hands its events to a server of NATS, one"
+  say "that sends as many to the sink, in turn with it, and `mixpanel forward`, which"
+  say "brings them from that server to the sink:\n"
+  head("", "CPU per event", "ratio")
+  for _, entry in ipairs {
+    { "by curl", m.bus.curl_ns },
+    { "to the bus", m.bus.bus_ns },
+    { "from the bus to the sink", m.bus.forwarded_ns },
+  } do
+    row(entry[1], us(entry[2]), ratio(entry[2], m.bus.curl_ns))
+  end
+  say ""
   say "How the cost changes with the number of events, gzip 1:\n"
   head("events", "CPU per event", "real time per event", "peak memory", "memory at each tenth, MiB")
   for _, result in ipairs(m.growth) do

@@ -112,6 +112,14 @@ local function deliveries()
   }
 end
 
+local function bus()
+  note "to a bus"
+  local found = results("bench/bus lua5.4 bench/bus_rounds.lua %s %d", sink.url, million / 4)[1]
+  local forwarded = results("bench/bus lua5.4 bench/forward.lua %s %d", sink.url, million)
+  found.forwarded_ns = forwarded[1].cpu_ns
+  return found
+end
+
 -- Nanoseconds of a decision, with a rule and without; the two take turns.
 local function flags()
   note "flags"
@@ -278,6 +286,7 @@ local function measure(counts)
     lua = calls "lua5.4",
     luajit = calls "luajit",
     deliveries = deliveries(),
+    bus = bus(),
     files = files(),
     flags = flags(),
     flags_latency = flags_latency(),

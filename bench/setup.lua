@@ -1,7 +1,7 @@
 -- What every program of the benchmarks begins with: where the modules are,
 -- and how a result is told: one line of JSON.
 local abi = _VERSION:match "%d%.%d"
-package.cpath = ("build/%s/?.so;build/bench/%s/?.so;%s"):format(abi, abi, package.cpath)
+package.cpath = ("build/%s/?.so;build/bench/%s/?.so;build/?.so;%s"):format(abi, abi, package.cpath)
 
 local setup = {
   meter = require "meter",

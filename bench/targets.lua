@@ -60,6 +60,7 @@ function Targets.of(m)
   )
   target("CPU per event without gzip, of the Node SDK's", d.plain.cpu_ns / d.node.cpu_ns, 0.2)
   target("CPU per event with gzip, of mixpanel-import's", d.gzip.cpu_ns / d.import.cpu_ns, 0.25)
+  target("CPU per event with gzip, to a bus, of that by curl", m.bus.bus_ns / m.bus.curl_ns, 1)
   for _, file in ipairs(m.files.files) do
     local name = ("`mixpanel import` of %s, "):format(file.kind)
     local ours, peer = file.ours, file.peer
