@@ -8,6 +8,7 @@ local script = require "spec.support.script"
 local socket = require "socket"
 
 local EVENTS = 30
+local PERMIT = 3 -- seconds of a process, in which it is to be stopped
 
 describe("a permit", function()
   local server, mp
@@ -144,29 +145,24 @@ describe("a permit", function()
 end)
 
 -- A program whose request, of all its records, is under way, and which tells what
--- becomes of it, or ends at once where its permit is a long one.
+-- becomes of it.
 local program = [[
 local url = arg[1]
 local mixpanel = require "mixpanel"
 local mp = mixpanel.new("projecttoken", {
   api_host = url, gzip = false, flush_interval = 60, exit_timeout = 0.5, max_retry_delay = 0.1,
 })
-local function wait_for(in_flight)
-  local start = os.time()
-  while (mp:stats().in_flight > 0) ~= in_flight do
-    assert(os.time() < start + 60)
-  end
-end
+mp:permit(0)
 for i = 1, 10 do
   mp:track("E", { distinct_id = "u", n = i, text = ("x"):rep(100000) })
 end
 mp:permit(tonumber(arg[2]))
-mp:mark() -- all at once
-wait_for(true)
+mp:mark()
+while mp:stats().in_flight == 0 do end
 print "under way"
 io.stdout:flush()
-if arg[2] ~= "2" then os.exit(true, true) end
-wait_for(false)
+if arg[3] then os.exit(true, true) end
+while mp:stats().in_flight > 0 do end
 print(mp:stats().last_error)
 io.stdout:flush()
 ]]
@@ -174,8 +170,17 @@ io.stdout:flush()
 describe("a process that stands still beyond its permit", function()
   local listener, path, pipe, pid
 
+  -- True once somebody has asked the system for a connection to the port, which
+  -- it cannot make yet.
+  local function is_asked_for(port)
+    local file = assert(io.open "/proc/net/tcp")
+    local all = file:read "*a"
+    file:close()
+    return all:find(("%%x+:%%x+ %%x+:%04X 02 "):format(port)) ~= nil
+  end
+
   -- Its request is under way, as far as the listener lets it.
-  local function begin(backlog, seconds)
+  local function begin(backlog, ends)
     listener = assert(socket.bind("127.0.0.1", 0, backlog))
     listener:settimeout(60)
     local _, port = listener:getsockname()
@@ -190,10 +195,17 @@ describe("a process that stands still beyond its permit", function()
       fillers[#fillers + 1] = filler
     end
     path = script.write(program)
-    local command = "echo $$; exec %s %s http://127.0.0.1:%d %d"
-    pipe = assert(io.popen(command:format(script.interpreter, path, port, seconds or 2)))
+    local command = "echo $$; exec %s %s http://127.0.0.1:%d %s"
+    local arguments = ends and "60 ends" or PERMIT
+    pipe = assert(io.popen(command:format(script.interpreter, path, port, arguments)))
     pid = tonumber(pipe:read "*l")
     assert.equal("under way", pipe:read "*l")
+    if backlog == 0 then
+      process.wait_for(function()
+        return is_asked_for(port)
+      end, "a connection that is asked for", 60)
+      socket.sleep(0.1) -- the step of libcurl that did so is over
+    end
     return fillers
   end
 
@@ -206,7 +218,7 @@ describe("a process that stands still beyond its permit", function()
 
   local function stop()
     process.signal(pid, "STOP")
-    socket.sleep(2.3)
+    socket.sleep(PERMIT + 0.3)
   end
 
   local function go_on()
@@ -239,8 +251,8 @@ describe("a process that stands still beyond its permit", function()
     is_over()
   end)
 
-  it("or ends before it, neither", function()
-    begin(32, 60)
+  it("has that dropped where it ends before, too", function()
+    begin(32, true)
     local connection = assert(listener:accept())
     local head = assert(connection:receive(1000))
     local length = tonumber(head:lower():match "content%-length: (%d+)")
@@ -248,19 +260,8 @@ describe("a process that stands still beyond its permit", function()
     assert.is_true(1000 + drain(connection) < length, "the whole body came")
   end)
 
-  -- Until its connection is asked for, and the step of libcurl that did so is over.
-  local function wait_for_knock()
-    local _, port = listener:getsockname()
-    local knock = (" 0100007F:%04X 02 "):format(port) -- SYN_SENT
-    process.wait_for(function()
-      return process.slurp("/proc/net/tcp"):find(knock, 1, true)
-    end, "a connection")
-    socket.sleep(0.1)
-  end
-
   it("sends nothing of what it was about to send, nor at its end", function()
     local fillers = begin(0)
-    wait_for_knock()
     process.signal(pid, "STOP")
     for _, filler in ipairs(fillers) do
       assert(listener:accept()):close()
