@@ -1,7 +1,9 @@
 -- A forwarder that dies at any moment: what another makes of it.
 local Ledger = require "spec.support.forward_ledger"
+local cjson = require "cjson"
 local forwarding = require "spec.support.forwarding"
 local mixpanel = require "mixpanel"
+local nats = require "spec.support.nats"
 
 local TTL_S = 2
 local MESSAGES = 12
@@ -85,6 +87,27 @@ describe("a forwarder that is killed", function()
 
   it("having removed the consumer before", function()
     assert.equal(0, (dies("old consumer", 1)))
+  end)
+
+  -- As a server says that has just become the leader and has not learnt of them.
+  it("and whose consumers are not to be found", function()
+    local first = start()
+    ledger:publish(6)
+    fleet:settle()
+    ledger:publish(6)
+    fleet:settle()
+    nats.until_done("a renewal", function()
+      local lanes = cjson.decode((fleet:lease "projecttoken")).memory
+      return lanes.events.floor == 23 and lanes.people.floor == 24
+    end)
+    first:kill()
+    for _, consumer in ipairs(fleet:consumers()) do
+      here.servers:api("CONSUMER.DELETE.MIXPANEL." .. consumer.name)
+    end
+    ledger:publish(6)
+    local repeats, dead = after()
+    assert.equal(0, repeats)
+    assert.equal(6, dead) -- nobody knows that they were not sent
   end)
 
   it("after it renewed its lease", function()

@@ -2,6 +2,7 @@
 -- host sends.
 local Ledger = require "spec.support.forward_ledger"
 local forward = require "spec.support.forward"
+local http = require "socket.http"
 local nats = require "spec.support.nats"
 local process = require "spec.support.process"
 local sandbox = require "spec.support.sandbox"
@@ -73,6 +74,16 @@ describe("a fleet", function()
         return is_current(servers:api("STREAM.INFO." .. name).cluster)
       end)
     end
+    wait("healthy servers", function()
+      for _, node in ipairs(servers.nodes) do
+        local text = http.request(("http://127.0.0.1:%d/healthz"):format(node.http_port))
+        -- NATS 2.9 says of some consumers for ever that they are not current.
+        if not (text and (text:find '"ok"' or text:find "consumer")) then
+          return false, tostring(text)
+        end
+      end
+      return true
+    end)
     wait("leaders of consumers", function()
       for _, consumer in ipairs(fleet:consumers()) do
         if not (consumer.cluster and consumer.cluster.leader) then
@@ -116,8 +127,7 @@ describe("a fleet", function()
     local how = ENDS[(round - 1) % #ENDS + 1]
     victim:signal(how)
     nats.kill(node)
-    pause(1)
-    goes_on()
+    pause(5)
     nats.revive(node)
     if how == "STOP" then
       victim:signal "CONT"
@@ -142,7 +152,7 @@ describe("a fleet", function()
     return table.concat(parts)
   end
 
-  it("loses nothing while servers and forwarders die", function()
+  local function storm()
     local forwarders = { start() }
     forwarders[1]:until_said "forwards"
     forwarders[2] = start()
@@ -154,7 +164,11 @@ describe("a fleet", function()
     catch_up()
     nats.drain(ledger.client)
     fleet:settle()
-    local ok, why = pcall(ledger.check, ledger)
+    ledger:check()
+  end
+
+  it("loses nothing while servers and forwarders die", function()
+    local ok, why = pcall(storm)
     if not ok then
       error(("%s\n%s"):format(tostring(why), tellings()), 0)
     end

@@ -162,9 +162,13 @@ function nats.kill(node)
   node.pid = nil -- it may become another's
 end
 
+-- Who tries to reach it meanwhile may have its port for a moment: a connection to a
+-- port that nobody listens on can come from that same port.
 function nats.revive(node)
-  launch(node)
-  assert(comes_up(node), "a server did not come back")
+  nats.until_done("a server that comes back", function()
+    launch(node)
+    return comes_up(node)
+  end)
 end
 
 -- Ends the only server, and starts it with another configuration.

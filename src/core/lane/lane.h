@@ -66,8 +66,8 @@ uint64_t mp_lane_droppable(const mp_lane *lane);
 mp_batch *mp_lane_next(mp_lane *lane, const mp_settings *settings,
                        int64_t now_ms, uint32_t slots, int64_t *next_ms);
 
-/* Ends what is older than max_age of what waits in memory, as mp_lane_next does.
- * Returns when to ask again. INT64_MAX: nothing grows too old. */
+/* Ends what is older than max_age of what waits in memory, as mp_lane_next
+ * does. Returns when to ask again. INT64_MAX: nothing grows too old. */
 int64_t mp_lane_expire(mp_lane *lane, const mp_settings *settings,
                        int64_t now_ms);
 

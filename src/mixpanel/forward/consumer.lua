@@ -118,15 +118,39 @@ local function create(self, name, floor, delivered, clear)
   )
 end
 
+-- A server that has just become the leader of the others may not know of a consumer
+-- yet. So what was known before of it counts, too: `before`, of the same stream, has
+-- its name, and floor and delivered as of then. If it is not there, nor another that
+-- took its place, anything may have been delivered. Returns floor and delivered; or nil
+-- and why.
+local function with_memory(self, before, infos, floor, delivered)
+  local stream, why = self.js:api("STREAM.INFO." .. streams.RECORDS)
+  if not stream then
+    return nil, why
+  end
+  self.created = stream.created
+  if not before or before.created ~= stream.created then
+    return floor, delivered
+  end
+  local is_known = infos[before.name] or next(infos) and delivered >= before.delivered
+  return math.max(floor, before.floor),
+    math.max(delivered, is_known and before.delivered or stream.state.last_seq)
+end
+
 -- Makes it anew behind what was acknowledged; or, where `taken` is given, all up to
 -- that has an outcome, and what comes after `doubt` was never looked at. Returns its
 -- name, the number behind which it begins, and the others of `position`; or nil and why.
-local function replace(self, taken, doubt)
+local function replace(self, before, taken, doubt)
   local infos, why = look(self)
   if not infos then
     return nil, why
   end
   local floor, delivered, clear, behind, ahead = position(infos)
+  floor, delivered = with_memory(self, before, infos, floor, delivered)
+  if not floor then
+    return nil, delivered
+  end
+  clear = math.max(clear, floor)
   if taken then
     floor = math.max(floor, taken)
     delivered, clear = math.max(floor, doubt), math.max(floor, clear)
@@ -150,17 +174,27 @@ local function replace(self, taken, doubt)
   return name, floor, delivered, clear
 end
 
--- Begins behind what was acknowledged. Returns that number, the one up to which
--- messages were delivered before, and the one up to which none was missed; or nil
--- and why.
-function Consumer:begin()
+-- Begins behind what was acknowledged; `before`: what `memory` was, of whoever read the
+-- lane last. Returns that number, the one up to which messages were delivered before,
+-- and the one up to which none was missed; or nil and why.
+function Consumer:begin(before)
   self.name = nil
-  local name, floor, delivered, clear = replace(self)
+  local name, floor, delivered, clear = replace(self, before)
   if not name then
     return nil, floor
   end
-  self.name = name
+  self.name, self.last_name = name, name
   return floor, delivered, clear
+end
+
+-- What whoever reads next should know, also where a consumer is not to be found.
+function Consumer:memory(floor, delivered)
+  return {
+    created = self.created,
+    name = self.last_name,
+    floor = floor,
+    delivered = delivered,
+  }
 end
 
 -- In a task: has the consumer remember that no message of the lane up to this number
@@ -185,7 +219,8 @@ end
 -- as delivered. True; or nil and why.
 function Consumer:leave(taken, doubt)
   self.name = nil
-  local name, why = replace(self, taken, doubt)
+  local name, why = replace(self, nil, taken, doubt)
+  self.last_name = name or ""
   return name and true, why
 end
 

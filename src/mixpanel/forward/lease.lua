@@ -29,11 +29,12 @@ function Lease.new(js, project, owner, setup, clock)
     clock = clock,
     seen = 0, -- the key's number when it was last looked at; 0: it is not there
     since = 0, -- when it was first seen under it
+    memory = {}, -- what its holder wanted the next one to know
     valid_until = 0,
   }, Lease)
 end
 
--- The key: owner (nobody where it was given back), setup, seq. False: it is not
+-- The key: owner (nobody where it was given back), setup, memory, seq. False: it is not
 -- there. Nil and why. A replica answers, which may be a moment behind.
 local function read(self)
   local message, why = self.js:message(Lease.STREAM, { last_by_subj = self.subject })
@@ -44,7 +45,8 @@ local function read(self)
   if not ok or type(value) ~= "table" then
     value = { owner = "?" }
   end
-  return { owner = value.owner, setup = value.setup, seq = message.seq }
+  value.seq = message.seq
+  return value
 end
 
 -- Writes the key, if its last number is `expected` (0: it is not there).
@@ -57,7 +59,8 @@ end
 -- True: it is this process's, for a while from when that was asked.
 local function claim(self, expected)
   local asked = self.clock()
-  local seq, why, code = write(self, expected, { owner = self.owner, setup = self.setup })
+  local seq, why, code =
+    write(self, expected, { owner = self.owner, setup = self.setup, memory = self.memory })
   if seq then
     self.seq = seq
     self.valid_until = asked + Lease.TTL_S * 2 / 3
@@ -78,7 +81,7 @@ function Lease:is_free()
   end
   local now = self.clock() -- what was written was asked before
   if key.seq ~= self.seen then
-    self.seen, self.since = key.seq, now
+    self.seen, self.since, self.memory = key.seq, now, key.memory or {}
   end
   if key.owner and key.owner ~= self.owner and now - self.since < Lease.TTL_S then
     return false, key.setup
@@ -96,8 +99,10 @@ function Lease:take()
   return nil, why
 end
 
--- True: it still is. False: another has it. Nil and why: nobody knows.
-function Lease:renew()
+-- True: it still is. False: another has it. Nil and why: nobody knows. `memory`: what
+-- the next one finds under that name, once it took the key.
+function Lease:renew(memory)
+  self.memory = memory
   local ok, why, code = claim(self, self.seq)
   if ok or code ~= JetStream.WRONG_SEQUENCE then
     return ok or nil, why
@@ -120,10 +125,10 @@ function Lease:left()
   return self.valid_until - self.clock()
 end
 
--- Gives it back before its time, unless another has it.
-function Lease:release()
-  self.valid_until = 0
-  return write(self, self.seq, { setup = self.setup })
+-- Gives it back before its time, unless another has it. `memory` as for `renew`.
+function Lease:release(memory)
+  self.valid_until, self.memory = 0, memory
+  return write(self, self.seq, { setup = self.setup, memory = memory })
 end
 
 return Lease

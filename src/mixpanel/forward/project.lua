@@ -103,10 +103,10 @@ local function keep(self, tenure)
   local pause = RENEW_S
   tenure.client:permit(math.max(self.lease:left(), 0))
   while true do
-    self.tasks:sleep(pause)
+    self.tasks:await(tenure.begun_key, pause)
     local ok, why
     if not tenure.over then
-      ok, why = self.lease:renew()
+      ok, why = self.lease:renew(tenure:memory())
     end
     if tenure.over then
       return
@@ -140,7 +140,8 @@ local function forward(self)
     self.forwarder.js:as_long_as(function()
       return lease:left()
     end),
-    self.tasks
+    self.tasks,
+    lease.memory
   )
   self.tenure = tenure
   if self.stopping then
@@ -160,7 +161,7 @@ local function forward(self)
   tenure:finish()
   self.tenure = nil
   if ours then
-    lease:release()
+    lease:release(tenure:memory())
   end
   return tenure.aside
 end

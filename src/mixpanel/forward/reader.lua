@@ -16,7 +16,8 @@ local IDLE_S = 60
 local RETRY_S = 1
 
 -- `tenure`: what holds as long as the project is this process's, see project.lua.
-function Reader.new(tenure, lane)
+-- `before`: the `memory` of who read the lane last; nil: nobody has left any.
+function Reader.new(tenure, lane, before)
   return setmetatable({
     tenure = tenure,
     tasks = tenure.tasks,
@@ -29,7 +30,9 @@ function Reader.new(tenure, lane)
     first = 1,
     last = 0,
     finished = 1, -- those before it have an outcome
+    before = before,
     taken = 0, -- the number of the last one
+    seen = 0, -- the same of those that came
     position = 0, -- all up to this one is acknowledged
     clear = 0, -- up to this one none was missed
     remembered = 0, -- of these, what the consumer knows
@@ -73,6 +76,7 @@ function Reader:on_delivery(delivery, seq, number)
   end
   self.expected = number + 1
   self.missing = self.missing - 1
+  self.seen = math.max(self.seen, seq)
   if seq <= self.taken then
     renew_reply(self, seq, delivery.reply)
   else
@@ -191,10 +195,20 @@ function Reader:leave()
   if not self.doubt then
     return -- it never began
   end
-  local ok, why = self.consumer:leave(math.max(self.taken, self.position), self.doubt)
+  self.position = math.max(self.taken, self.position)
+  self.seen = self.position
+  local ok, why = self.consumer:leave(self.position, self.doubt)
   if not ok then
     self.tenure:note(why)
   end
+end
+
+-- What whoever reads next should know; nil: nothing.
+function Reader:memory()
+  if not self.doubt then
+    return self.before
+  end
+  return self.consumer:memory(self.position, math.max(self.doubt, self.seen))
 end
 
 -- Up to where no message of the lane can have left the stream unread, now that it has
@@ -243,7 +257,7 @@ local function survey_first(self)
 end
 
 local function begin(self)
-  local floor, delivered, clear = self.consumer:begin()
+  local floor, delivered, clear = self.consumer:begin(self:memory())
   if not floor then
     self.tenure:note(delivered)
     return false
@@ -255,6 +269,7 @@ local function begin(self)
     self.clear, self.remembered = clear, clear
     survey_first(self)
   end
+  self.tenure:on_begun()
   return self.consumer.name ~= nil
 end
 

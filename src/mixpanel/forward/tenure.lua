@@ -20,8 +20,9 @@ local IDLE_S = 60
 local tenures = 0
 
 -- `project`: token, options, subject, counts, note(text), see project.lua. `js`
--- asks as long as the project is this process's.
-function Tenure.new(project, js, tasks)
+-- asks as long as the project is this process's. `before`: the `memory` of the last
+-- one, of whatever process.
+function Tenure.new(project, js, tasks, before)
   tenures = tenures + 1
   local options =
     { name = ("forward-%d"):format(tenures), reports = "every", flush_interval = LINGER_S }
@@ -38,6 +39,7 @@ function Tenure.new(project, js, tasks)
     room = options.max_queue_bytes / 2,
     client = mixpanel.new(project.token, options),
     readers = {},
+    begun_key = {}, -- what waits for `on_begun`
     gaps = {}, -- the first of messages that are gone, by the last of them
     over = false, -- nothing of it is done any more
     stopping = false, -- nothing more is asked for
@@ -45,7 +47,7 @@ function Tenure.new(project, js, tasks)
   self.client:permit(0)
   self.dead = DeadLetters.new(self)
   for i, lane in ipairs(LANES) do
-    self.readers[i] = Reader.new(self, lane)
+    self.readers[i] = Reader.new(self, lane, before[lane])
   end
   return self
 end
@@ -57,7 +59,21 @@ function Tenure:start()
   end
 end
 
+-- What is known of each lane, for whoever has the project next.
+function Tenure:memory()
+  local memory = {}
+  for _, reader in ipairs(self.readers) do
+    memory[reader.lane] = reader:memory()
+  end
+  return memory
+end
+
 -- ---- for the readers ----
+
+-- A lane has a new consumer, which the next one should know.
+function Tenure:on_begun()
+  self.tasks:answer(self.begun_key, "begun")
+end
 
 function Tenure:note(text)
   self.project:note(text)
@@ -105,9 +121,6 @@ end
 
 -- A newer version may take the project then.
 function Tenure:on_newer(message)
-  if self.aside then
-    return
-  end
   self:note(
     ("message %.0f is of format %s, which this version does not know: left to a newer one"):format(
       message.seq,
