@@ -178,13 +178,13 @@ end
 function Reader:acknowledge()
   local settled = self.settled
   self.settled = nil
-  if settled.seq <= self.position then
-    return -- the answer was lost
-  end
   local name = self.consumer.name
-  if self.consumer:acknowledge(settled.ack) then
+  local ok = self.consumer:acknowledge(settled.ack)
+  if self.consumer.name ~= name then
+    return -- it comes once more, unless the next one begins behind it
+  elseif ok then
     self.position = math.max(self.position, settled.seq)
-  elseif not self.settled and self.consumer.name == name then
+  elseif not self.settled then
     self.settled = settled
   end
 end
@@ -262,7 +262,7 @@ local function begin(self)
     self.tenure:note(delivered)
     return false
   end
-  self.position = math.max(self.position, floor)
+  self.position = floor -- a server that was killed may have forgotten the last ones
   self.expected = 1
   if not self.doubt then -- of another process; later ones are this one's own
     self.doubt = delivered
