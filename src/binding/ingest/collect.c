@@ -84,8 +84,7 @@ static void collect_rules(mp_intake_call *call,
     rules->profile_time = true;
     rules->records_max = MP_ENDPOINT_RECORDS;
     if (rules->lane == MP_LANE_COLLECTED)
-        rules->oldest_ms =
-            rules->now_ms - mp_endpoints[MP_LANE_COLLECTED].max_age_ms;
+        mp_intake_set_collected(rules);
 }
 
 /* ---- the option describe ---- */

@@ -17,14 +17,6 @@ enum {
                                      * of a bus holds */
 };
 
-/* Of events that others sent, as collect's. */
-static void collected_rules(mp_ingest_rules *rules) {
-    rules->lane = MP_LANE_COLLECTED;
-    rules->may_merge = false;
-    rules->oldest_ms =
-        rules->now_ms - mp_endpoints[MP_LANE_COLLECTED].max_age_ms;
-}
-
 static void ingest_rules(mp_intake_call *call, mp_lane_id lane) {
     mp_project *project = call->client->project;
     mp_ingest_rules *rules = &call->rules;
@@ -138,7 +130,7 @@ static void set_rules(mp_intake_call *call, mp_lane_id lane,
     mp_intake_set_rules(call, &call->token, 1);
     ingest_rules(call, lane);
     if (options->collected)
-        collected_rules(&call->rules);
+        mp_intake_set_collected(&call->rules);
     mp_ingest_options_set(options, &call->rules);
 }
 

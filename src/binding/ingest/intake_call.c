@@ -113,6 +113,13 @@ void mp_intake_set_rules(mp_intake_call *call, const mp_ingest_token *tokens,
     rules->now_ms = mp_clock_wall_ms();
 }
 
+void mp_intake_set_collected(mp_ingest_rules *rules) {
+    rules->lane = MP_LANE_COLLECTED;
+    rules->may_merge = false;
+    rules->oldest_ms =
+        rules->now_ms - mp_endpoints[MP_LANE_COLLECTED].max_age_ms;
+}
+
 mp_ingest_token mp_intake_own_token(const mp_client *client) {
     const char *token = mp_project_config(client->project)->token;
     return (mp_ingest_token){token, token};

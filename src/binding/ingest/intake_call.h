@@ -32,6 +32,9 @@ void mp_intake_set_rules(mp_intake_call *call, const mp_ingest_token *tokens,
                          size_t token_count);
 mp_ingest_token mp_intake_own_token(const mp_client *client);
 
+/* For events that others sent, who have no rights but their own. */
+void mp_intake_set_collected(mp_ingest_rules *rules);
+
 /* Pushes the table that says what was taken, with refusals of at most so
  * many records. It is made before anything is queued: what raises, when out of
  * memory, took nothing. MP_CLOSED: a finaliser closed the client meanwhile. */
