@@ -13,6 +13,19 @@ describe("A link to NATS", function()
     link:close(20)
   end)
 
+  it("has a clock that counts what the machine sleeps", function()
+    local function uptime()
+      local file = assert(io.open "/proc/uptime") -- proc(5): in hundredths of a second
+      local text = file:read "*l"
+      file:close()
+      return tonumber(text:match "^%S+")
+    end
+    local before = uptime()
+    local now = nats.clock()
+    assert.is_true(before - 0.02 < now and now < uptime() + 0.02)
+    assert.is_true(nats.clock() >= now)
+  end)
+
   it("raises for options that are not right, without what may be secret", function()
     local list = 'expected a list of URLs such as "tls://n1:4222")'
     raises("bad argument #1 to 'open' (options: got 5, expected a table)", function()

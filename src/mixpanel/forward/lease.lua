@@ -5,8 +5,9 @@
 -- sends nothing any more, and another takes the key that it has seen unchanged for
 -- the whole of it.
 --
--- Each compares times of its own clock alone, which only goes forward. What the
--- clocks of the machines say of the day, and whether one is set, does not matter,
+-- Each compares times of its own clock alone, which only goes forward, and counts what
+-- the machine sleeps: others do not sleep with it. What the clocks of the machines say
+-- of the day, and whether one is set, does not matter,
 -- nor does how the servers of the bus take time: a key lives for ever.
 local JetStream = require "mixpanel.forward.jetstream"
 local cjson = require "cjson"

@@ -97,8 +97,7 @@ local function give_up(self, why)
   self.tenure:give_up()
 end
 
--- The permit follows from a renewal alone: the client's clock goes on while the
--- machine sleeps, the one that is read here does not.
+-- The permit follows from a renewal alone.
 local function keep(self, tenure)
   local pause = RENEW_S
   tenure.client:permit(math.max(self.lease:left(), 0))

@@ -8,6 +8,10 @@
  *     A link. The options are those of `bus` (docs/bus.md). It connects with
  *     the first request, to one server after the other.
  *
+ * nats.clock()
+ *
+ *     Seconds that only go forward, and count what the machine sleeps.
+ *
  * link:request(subject, body, headers, timeout)
  *
  *     The id of the one event that comes of it, at the latest after the
@@ -84,6 +88,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum {
     COLLECT_MS = 100
@@ -317,6 +322,14 @@ static int open_link(lua_State *L) {
     return link->bus ? 1 : fail(L, text);
 }
 
+static int read_clock(lua_State *L) {
+    struct timespec now;
+    if (clock_gettime(CLOCK_BOOTTIME, &now) != 0) /* an old or other kernel */
+        clock_gettime(CLOCK_MONOTONIC, &now);
+    lua_pushnumber(L, (lua_Number)now.tv_sec + (lua_Number)now.tv_nsec / 1e9);
+    return 1;
+}
+
 static void set(lua_State *L, const char *name, lua_CFunction function) {
     lua_pushcfunction(L, function);
     lua_setfield(L, -2, name);
@@ -338,5 +351,6 @@ __attribute__((visibility("default"))) int luaopen_mixpanel_nats(lua_State *L) {
     lua_setfield(L, -2, "__index");
     lua_newtable(L);
     set(L, "open", open_link);
+    set(L, "clock", read_clock);
     return 1;
 }
