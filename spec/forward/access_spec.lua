@@ -49,6 +49,30 @@ describe("mixpanel forward", function()
     assert.equal("", run(url, "--credentials", path))
   end)
 
+  it("says what it is not permitted to do", function()
+    servers = nats.start(
+      1,
+      [[authorization { users: [
+        { user: "admin", password: "all" },
+        { user: "robot", password: "some",
+          permissions: { publish: { allow: [">"], deny: ["$JS.API.CONSUMER.MSG.NEXT.>"] } } }
+      ] }]]
+    )
+    servers.user, servers.password = "admin", "all"
+    for name, text in pairs { admin = "admin\nall\n", robot = "robot\nsome\n" } do
+      nats.write(servers.dir .. "/" .. name, text)
+      process.run(("chmod 600 %s/%s"):format(servers.dir, name))
+    end
+    assert.equal("", run(servers.urls[1], "--credentials", servers.dir .. "/admin"))
+    local fleet = forward.new(servers, { url = "http://127.0.0.1:1" })
+    fleet:projects { { token = "projecttoken" } }
+    local forwarder = fleet:start {
+      arguments = { "--credentials", servers.dir .. "/robot" },
+    }
+    forwarder:until_said "do not permit to publish on $JS.API.CONSUMER.MSG.NEXT.MIXPANEL."
+    fleet:remove()
+  end)
+
   it("trusts the authorities that it is told of", function()
     servers = nats.start()
     dir = servers.dir

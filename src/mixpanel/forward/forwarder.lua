@@ -27,8 +27,7 @@ function Forwarder.new(options)
     note = options.note,
     projects = {},
     unknown = {}, -- messages of projects that nobody told of, by their digits
-    told = {}, -- of these
-    lost = 0, -- connections
+    told = {}, -- of these, and of what is not permitted
   }, Forwarder)
   for i, entry in ipairs(options.projects) do
     self.projects[i] = Project.new(entry, self)
@@ -73,11 +72,17 @@ local function take_delivery(self, event)
   end
 end
 
+local function tell_once(self, what, text)
+  if not self.told[what] then
+    self.told[what] = true
+    self.note(text)
+  end
+end
+
 local function take_event(self, event)
   if event.id then
     self.tasks:answer(event.id, event)
   elseif event.lost then
-    self.lost = self.lost + 1
     each_reader(self, function(reader)
       reader:on_lost()
     end)
@@ -89,6 +94,8 @@ local function take_event(self, event)
         reader:on_pull_end(event.status)
       end
     end)
+  elseif event.text then -- of a pull that did not get anywhere
+    tell_once(self, event.subject, event.text)
   end
 end
 
@@ -114,15 +121,8 @@ end
 
 local function tell_unknown(self)
   for name, count in pairs(self.unknown) do
-    if not self.told[name] then
-      self.told[name] = true
-      self.note(
-        ("%.0f messages of project %s wait, and this forwarder does not know its token"):format(
-          count,
-          name
-        )
-      )
-    end
+    local text = "%.0f messages of project %s wait, and this forwarder does not know its token"
+    tell_once(self, name, text:format(count, name))
   end
 end
 

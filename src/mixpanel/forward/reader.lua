@@ -145,7 +145,7 @@ function Reader:settle()
       self.settled = message
       self.tasks:answer(self.to_acknowledge)
     end
-    self.tenure:on_settled(message)
+    self.tenure:on_settled()
   end
 end
 

@@ -148,9 +148,8 @@ function Tenure:on_gap(first, last)
   end
 end
 
-function Tenure:on_settled(message)
+function Tenure:on_settled()
   self.counts.settled = self.counts.settled + 1
-  self.counts.last_settled = message.seq
 end
 
 -- ---- what became of records ----
