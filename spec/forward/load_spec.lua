@@ -88,14 +88,17 @@ describe("forwarders", function()
     return count, #requests, most
   end
 
+  -- The first request takes so long that a slow machine reads enough behind it.
   it("send a queue of small messages in large requests, in the same memory", function()
+    here.fleet:projects { { token = here.TOKEN, max_in_flight = 1 } }
+    here.server:script { delay_ms = 8000 }
     put_small(1, MESSAGES)
     local forwarder = here.fleet:start()
     here.fleet:settle()
     local count, requests, most = take_requests()
     assert.equal(MESSAGES, count)
-    assert.is_true(most >= 200 and most <= 2000, most) -- of one message each: 1
-    assert.is_true(requests <= MESSAGES / 100, requests)
+    assert.equal(2000, most)
+    assert.is_true(requests <= MESSAGES / 500, requests)
     local before = process.status(forwarder.pid, "VmRSS")
     for round = 1, 3 do
       put_small(round * MESSAGES + 1, (round + 1) * MESSAGES)
