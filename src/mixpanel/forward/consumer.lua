@@ -128,7 +128,7 @@ local function with_memory(self, before, infos, floor, delivered)
   if not stream then
     return nil, why
   end
-  self.created = stream.created
+  self.found = stream.created
   if not before or before.created ~= stream.created then
     return floor, delivered
   end
@@ -152,6 +152,9 @@ local function replace(self, before, taken, doubt)
   end
   clear = math.max(clear, floor)
   if taken then
+    if self.found ~= self.created then
+      return nil, "the stream was made anew"
+    end
     floor = math.max(floor, taken)
     delivered, clear = math.max(floor, doubt), math.max(floor, clear)
   end
@@ -176,14 +179,15 @@ end
 
 -- Begins behind what was acknowledged; `before`: what `memory` was, of whoever read the
 -- lane last. Returns that number, the one up to which messages were delivered before,
--- and the one up to which none was missed; or nil and why.
+-- and the one up to which none was missed; or nil and why. `created` tells the stream
+-- that they belong to from one that was made anew, which counts from 1 again.
 function Consumer:begin(before)
   self.name = nil
   local name, floor, delivered, clear = replace(self, before)
   if not name then
     return nil, floor
   end
-  self.name, self.last_name = name, name
+  self.name, self.last_name, self.created = name, name, self.found
   return floor, delivered, clear
 end
 

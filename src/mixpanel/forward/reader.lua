@@ -31,6 +31,8 @@ function Reader.new(tenure, lane, before)
     last = 0,
     finished = 1, -- those before it have an outcome
     before = before,
+    created = before and before.created, -- of the stream whose numbers these are
+    renewals = 0, -- how often the consumer was found to be of no use
     taken = 0, -- the number of the last one
     seen = 0, -- the same of those that came
     position = 0, -- all up to this one is acknowledged
@@ -42,7 +44,9 @@ end
 
 -- ---- what comes in ----
 
--- What came and is not taken comes again; the client may have a part of the first.
+-- What came and is not taken comes again. The first stays if the client has a part of
+-- it: as long as the rest is missing nothing else is handed over, and it may have left
+-- the stream.
 -- What is not acknowledged comes again, too: before that it cannot be, since another
 -- consumer takes an acknowledgement that was meant for this one, by the numbers in
 -- it, for some other message's.
@@ -53,15 +57,18 @@ local function forget_consumer(self)
   end
   self.settled = nil
   self.consumer.name = nil
-  self.begun = first and first.queued and first or self.begun
+  self.renewals = self.renewals + 1
   self.incoming = {}
+  if first and first.queued then
+    first.ack, self.incoming[1] = nil, first
+  end
   self.tasks:answer(self, "over")
 end
 
 -- It comes once more, for an acknowledgement that the new consumer understands.
 local function renew_reply(self, seq, reply)
   for i = self.first, self.last do
-    if self.held[i].seq == seq then
+    if self.held[i].seq == seq and not self.held[i].is_gone then
       self.held[i].ack = reply
       return
     end
@@ -77,16 +84,13 @@ function Reader:on_delivery(delivery, seq, number)
   self.expected = number + 1
   self.missing = self.missing - 1
   self.seen = math.max(self.seen, seq)
+  local first = self.incoming[1]
   if seq <= self.taken then
     renew_reply(self, seq, delivery.reply)
+  elseif first and first.seq == seq and not first.is_gone then
+    first.ack = delivery.reply
   else
-    local message = self.begun
-    if message and message.seq == seq then
-      message.ack, self.begun = delivery.reply, nil
-    else
-      message = Message.new(self.lane, delivery, seq, seq <= self.doubt)
-    end
-    self.incoming[#self.incoming + 1] = message
+    self.incoming[#self.incoming + 1] = Message.new(self.lane, delivery, seq, seq <= self.doubt)
     self:take()
   end
   if self.missing == 0 then
@@ -165,22 +169,22 @@ function Reader:find(mark)
       return self.held[i]
     end
   end
-  return has(self.incoming[1], mark) or has(self.begun, mark)
+  return has(self.incoming[1], mark)
 end
 
 -- True if all that a client has of it has an outcome.
 function Reader:is_empty()
   local next_one = self.incoming[1]
-  return self.first > self.last and not self.begun and not (next_one and next_one.queued)
+  return self.first > self.last and not (next_one and next_one.queued)
 end
 
 -- In a task: acknowledges what is settled.
 function Reader:acknowledge()
   local settled = self.settled
   self.settled = nil
-  local name = self.consumer.name
+  local renewals = self.renewals
   local ok = self.consumer:acknowledge(settled.ack)
-  if self.consumer.name ~= name then
+  if self.renewals ~= renewals then
     return -- it comes once more, unless the next one begins behind it
   elseif ok then
     self.position = math.max(self.position, settled.seq)
@@ -256,12 +260,29 @@ local function survey_first(self)
   end
 end
 
+-- Numbers of a stream that is there no more say nothing of the one of that name. What
+-- the client has of its messages goes on; nobody is left to tell of their end.
+local function forget_stream(self)
+  for i = self.first, self.last do
+    self.held[i].is_gone = true
+  end
+  if self.incoming[1] then
+    self.incoming[1].is_gone = true
+  end
+  self.taken, self.seen, self.doubt = 0, 0, nil
+  self.tenure:on_new_stream(self.consumer.created)
+end
+
 local function begin(self)
   local floor, delivered, clear = self.consumer:begin(self:memory())
   if not floor then
     self.tenure:note(delivered)
     return false
   end
+  if self.created and self.created ~= self.consumer.created then
+    forget_stream(self)
+  end
+  self.created = self.consumer.created
   self.position = floor -- a server that was killed may have forgotten the last ones
   self.expected = 1
   if not self.doubt then -- of another process; later ones are this one's own

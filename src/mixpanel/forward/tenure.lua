@@ -7,6 +7,7 @@ local DeadLetters = require "mixpanel.forward.dead_letters"
 local Reader = require "mixpanel.forward.reader"
 local metrics = require "mixpanel.forward.metrics"
 local mixpanel = require "mixpanel"
+local streams = require "mixpanel.forward.streams"
 
 local Tenure = {}
 Tenure.__index = Tenure
@@ -40,7 +41,7 @@ function Tenure.new(project, js, tasks, before)
     client = mixpanel.new(project.token, options),
     readers = {},
     begun_key = {}, -- what waits for `on_begun`
-    gaps = {}, -- the first of messages that are gone, by the last of them
+    gaps = {}, -- the first of messages that are gone, by the last; streams by their time
     over = false, -- nothing of it is done any more
     stopping = false, -- nothing more is asked for
   }, Tenure)
@@ -144,6 +145,20 @@ function Tenure:on_gap(first, last)
         "messages %.0f to %.0f left the stream before they were forwarded (its max_age or"
         .. " max_bytes, or a purge); how many of them were this project's is not known"
       ):format(first, last)
+    )
+  end
+end
+
+-- Each reader tells it. What was unread of the one before cannot be counted any more.
+function Tenure:on_new_stream(created)
+  if not self.gaps[created] then
+    self.gaps[created] = true
+    self.counts.gaps = self.counts.gaps + 1
+    self:note(
+      (
+        "stream %s was made anew: it is forwarded from its first message on, and what"
+        .. " nobody had read of the one before is gone"
+      ):format(streams.RECORDS)
     )
   end
 end
