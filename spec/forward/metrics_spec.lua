@@ -1,4 +1,5 @@
 -- The file of metrics that a forwarder writes.
+local balance = require "spec.support.forward_balance"
 local cjson = require "cjson"
 local forwarding = require "spec.support.forwarding"
 local nats = require "spec.support.nats"
@@ -46,6 +47,24 @@ describe("the metrics of a forwarder", function()
     end
     assert.equal(2, found["mixpanel_records_delivered_total" .. project])
     assert.equal(0, found["mixpanel_forward_owned" .. project])
+  end)
+
+  it("balance, also where records had no outcome when it ended", function()
+    here.server:script { times = 0, status = 503 }
+    local forwarder = here.fleet:start { arguments = { "--exit-timeout", 0.1 } }
+    here.put("events", { here.event "A", here.event "B" })
+    nats.until_done("a request", function()
+      return here.requests "/track" > 0
+    end)
+    forwarder:stop()
+    assert.equal(2, balance(forwarder).let_go)
+    here.server:reset()
+    forwarder = here.fleet:start()
+    here.fleet:settle()
+    forwarder:stop()
+    local counts = balance(forwarder)
+    assert.equal(0, counts.let_go)
+    assert.equal(2, counts.delivered)
   end)
 
   -- Somebody else's key takes the lease away, and goes after its time.

@@ -16,6 +16,7 @@ local FORWARDED = {
   { "newer", "Times that a message of a newer format had the project left to others" },
   { "settled", "Messages of which each record has an outcome" },
   { "dead", "Dead letters that were stored" },
+  { "let_go", "Records without an outcome when the project was given up or the process ended" },
   { "untold", "Records that ended without a dead letter" },
   { "gaps", "Times that messages had left the stream unread" },
   { "tenures", "Times that this process got the project" },

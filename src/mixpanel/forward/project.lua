@@ -40,6 +40,7 @@ function Project.new(entry, forwarder)
       tenures = 0,
       gaps = 0,
       dead = 0,
+      let_go = 0,
     },
   }, Project)
 end

@@ -278,11 +278,13 @@ function Tenure:finish()
     reader:stop()
   end
   self.client:permit(0)
-  self.client:set_config { max_age = 0.001 }
   wait_while(self, BREAK_S, function()
     return self.client:stats().in_flight > 0
   end)
-  metrics.add_ended(self.project.ended, self.client:stats())
+  local stats = self.client:stats()
+  metrics.add_ended(self.project.ended, stats)
+  self.counts.let_go = self.counts.let_go + stats.queued + stats.in_flight
+  self.client:set_config { max_age = 0.001 }
   self.client:close(0)
 end
 
