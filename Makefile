@@ -150,6 +150,11 @@ $(BUILD)/spec/stuck_sync.so: spec/support/stuck_sync.c
 	@mkdir -p $(@D)
 	$(CC) $(SPEC_FLAGS) -fvisibility=default -MMD -MP -shared -o $@ $<
 
+# A resolver that hangs, to be preloaded: for spec/nats.
+$(BUILD)/spec/stuck_names.so: spec/support/stuck_names.c
+	@mkdir -p $(@D)
+	$(CC) $(SPEC_FLAGS) -fvisibility=default -MMD -MP -shared -o $@ $< -ldl
+
 # A driver of a bus, and some with which something is wrong.
 DRIVERS = fake old new empty broken
 FAKE_old    = -DSYMBOL=mp_bus_driver_old -DABI=0
@@ -209,7 +214,7 @@ unit-programs: $(UNITS) $(BINDING_UNITS)
 
 units: unit-programs $(BUILD)/spec/threads $(BUILD)/spec/embedder \
     $(BUILD)/spec/blackhole $(BUILD)/spec/stuck_sync.so $(BUILD)/spec/luas \
-    $(BUILD)/spec/shut_down \
+    $(BUILD)/spec/shut_down $(BUILD)/spec/stuck_names.so \
     $(BUILD)/spec/unpinned/mixpanel.so \
     $(BUILD)/spec/5.4/spec_posix.so $(BUILD)/spec/5.1/spec_posix.so \
     $(DRIVERS:%=$(BUILD)/spec/drivers/mixpanel_%.so)
