@@ -7,8 +7,8 @@
 --
 -- Each compares times of its own clock alone, which only goes forward, and counts what
 -- the machine sleeps: others do not sleep with it. What the clocks of the machines say
--- of the day, and whether one is set, does not matter,
--- nor does how the servers of the bus take time: a key lives for ever.
+-- of the day, and whether one is set, does not matter, nor does how the servers of the
+-- bus take time: a key lives for ever.
 local JetStream = require "mixpanel.forward.jetstream"
 local cjson = require "cjson"
 
