@@ -119,4 +119,28 @@ describe("the output", function()
       assert.equal("mixpanel: cannot write the output: No space left on device\n", complaints)
     end
   end)
+
+  it("says so where it is closed, and does without the others", function()
+    local _, complaints, status = cli.run({ "--version" }, {}, ">&-")
+    assert.equal(5, status)
+    assert.equal("mixpanel: cannot write the output: Bad file descriptor\n", complaints)
+    for _, closed in ipairs { "<&-", "2>&-" } do
+      local output
+      output, _, status = cli.run({ "--version" }, {}, closed)
+      assert.matches("^mixpanel %d", output)
+      assert.equal(0, status)
+    end
+  end)
+
+  it("has the status of Ctrl-C where a command does not look after it", function()
+    local output = script.shell(
+      ("LUA_INIT=%s %s 2>&1; echo was $?"):format(
+        cli.quote [[package.preload["mixpanel.cli.bus"] = function()
+          return { add = function() end, run = function() error("x.lua:1: interrupted!", 0) end }
+        end]],
+        cli.command { "dead", "list" }
+      )
+    )
+    assert.equal("was 130\n", output)
+  end)
 end)

@@ -119,7 +119,11 @@ local function judge(why)
     complain(why.message)
     return why.status
   end
-  complain(tostring(why))
+  why = tostring(why)
+  if why:find "interrupted!$" then -- what the interpreter makes of Ctrl-C
+    return exit.interrupted
+  end
+  complain(why)
   return exit.failed
 end
 
