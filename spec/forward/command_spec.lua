@@ -113,8 +113,11 @@ describe("mixpanel forward", function()
     local url = here.servers.urls[1]
     for _, case in ipairs {
       { "--replicas", "6", "--replicas: got '6', expected a whole number from 1 to 5" },
-      { "--max-age", "0", "--max-age: got '0', expected days, more than 0" },
-      { "--max-gigabytes", "x", "--max-gigabytes: got 'x', expected gigabytes, more than 0" },
+      { "--max-age", "0", "--max-age: got '0', expected days from 0.01 to 36500" },
+      { "--max-age", "1e-9", "--max-age: got '1e-9', expected days from 0.01 to 36500" },
+      { "--max-age", "1e8", "--max-age: got '1e8', expected days from 0.01 to 36500" },
+      { "--max-gigabytes", "x", "got 'x', expected gigabytes from 0.001 to 1000000" },
+      { "--max-gigabytes", "1e-9", "got '1e-9', expected gigabytes from 0.001 to 1000000" },
       { "--exit-timeout", "0", "--exit-timeout: got '0', expected seconds, more than 0" },
     } do
       usage({ "forward", "--bus", url, case[1], case[2] }, case[3])

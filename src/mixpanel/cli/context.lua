@@ -101,6 +101,17 @@ function Context.amount(option, unit)
   end
 end
 
+function Context.amount_between(option, unit, least, most)
+  return function(text)
+    local amount = tonumber(text)
+    if amount and amount >= least and amount <= most then
+      return amount
+    end
+    return nil,
+      ("%s: got '%s', expected %s from %g to %.0f"):format(option, text, unit, least, most)
+  end
+end
+
 function Context.seconds(option)
   return Context.amount(option, "seconds")
 end

@@ -13,6 +13,11 @@ one of them, and by another soon after that one dies. --create makes the streams
 and ends. Needs mixpanel.nats (make install-nats).]]
 
 local DAY_S = 86400
+-- Of days: longer than the streams look for duplicates, and no more nanoseconds than an
+-- integer holds. Of gigabytes: no limit of 0 bytes, which is none, also for dead letters.
+local DAYS = { least = 0.01, most = 36500 }
+local GIGABYTES = { least = 0.001, most = 1000000 }
+
 local CLOSE_S = 0.1 -- for the threads of the bus; all that matters has been answered
 
 function forward.add(parser)
@@ -27,12 +32,14 @@ function forward.add(parser)
   parser
     :option("--max-age", "With --create: days that a message is kept.")
     :default("3")
-    :convert(Context.amount("--max-age", "days"))
+    :convert(Context.amount_between("--max-age", "days", DAYS.least, DAYS.most))
     :argname "<days>"
   parser
     :option("--max-gigabytes", "With --create: the most that the stream may hold.")
     :default("10")
-    :convert(Context.amount("--max-gigabytes", "gigabytes"))
+    :convert(
+      Context.amount_between("--max-gigabytes", "gigabytes", GIGABYTES.least, GIGABYTES.most)
+    )
     :argname "<GB>"
   parser
     :option("--exit-timeout", "Seconds to end what is under way when told to stop.")
