@@ -72,6 +72,12 @@ describe("mixpanel forward", function()
         .. " expected discard new"
     )
     here.servers:api "STREAM.DELETE.MIXPANEL"
+    here.servers:create_stream { max_msgs_per_subject = 7 }
+    refused(
+      "stream MIXPANEL: it keeps 7 messages of a subject and discards older ones, unread ones"
+        .. " too: expected no max_msgs_per_subject"
+    )
+    here.servers:api "STREAM.DELETE.MIXPANEL"
     here.fleet:create()
     here.servers:api "STREAM.DELETE.KV_mixpanel_lease"
     here.servers:create_stream {

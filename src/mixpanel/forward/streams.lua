@@ -90,6 +90,15 @@ local function fault_of(name, config)
     return ("its retention is %s: expected limits"):format(config.retention)
   elseif name ~= Lease.STREAM and config.discard ~= "new" then
     return "it discards old messages when it is full, unread ones too: expected discard new"
+  elseif
+    name ~= Lease.STREAM
+    and (config.max_msgs_per_subject or -1) > 0
+    and not config.discard_new_per_subject
+  then
+    return (
+      "it keeps %.0f messages of a subject and discards older ones, unread ones too: expected"
+      .. " no max_msgs_per_subject"
+    ):format(config.max_msgs_per_subject)
   elseif name == Lease.STREAM and config.max_age ~= 0 then
     return ("its keys live %.0f seconds: expected for ever"):format(config.max_age / S)
   elseif name ~= streams.RECORDS and not config.allow_direct then
