@@ -141,7 +141,8 @@ describe("mixpanel forward", function()
     local complaints, status = fails({ "--create" }, {
       environment = {
         LUA_INIT_5_4 = [[package.preload["mixpanel.nats"] = function()
-          error("libnats.so.3.4: cannot open shared object file", 0)
+          error("error loading module 'mixpanel.nats' from file 'nats.so':\n\t"
+            .. "libnats.so.3.4: cannot open shared object file", 0)
         end]],
       },
     })

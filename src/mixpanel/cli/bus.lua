@@ -41,7 +41,7 @@ function bus.open(args)
       exit.usage,
       "mixpanel.nats cannot be loaded: `make install-nats` installs it, and it needs libnats"
         .. " (Debian: libnats3.4); %s",
-      tostring(nats):match "^[^\n]*"
+      tostring(nats):match "^[^\n]*:\n%s*(lib[^\n]*)" or tostring(nats):match "^[^\n]*"
     )
   elseif not args.bus then
     Context.fail(exit.usage, "where is the bus? --bus tls://host:4222")
