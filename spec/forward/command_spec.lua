@@ -250,5 +250,17 @@ describe("mixpanel forward", function()
       assert.matches("project 1: option", complaints)
       assert.is_nil(complaints:find("s3cret", 1, true), complaints)
     end
+    for wrong, message in pairs {
+      ["'s3cret"] = ":1: unfinished string\n",
+      ["x s3cret"] = ":1: '}' expected\n",
+      ["7s3cret"] = ":1: malformed number\n",
+      ["s3cret.bla"] = ":1: attempt to index a nil value\n",
+      ["('x'):s3cret()"] = ":1: attempt to call a nil value\n",
+    } do
+      local path = here.fleet:projects(("return { { secret = %s } }"):format(wrong))
+      local complaints, status = fails(with_projects())
+      assert.equal(2, status)
+      assert.equal("mixpanel: " .. path .. message, complaints)
+    end
   end)
 end)

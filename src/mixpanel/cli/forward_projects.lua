@@ -51,6 +51,11 @@ local function fail(path, format, ...)
   Context.fail(exit.usage, "%s: " .. format, path, ...)
 end
 
+-- Lua quotes what it stumbles over, which may be a secret.
+local function without_quotes(why)
+  return (why:gsub(" near .*$", ""):gsub(" %(%w+ '.*'%)$", ""))
+end
+
 local function load_list(path)
   local file = Context.open(path)
   local text = file:read "*a"
@@ -63,11 +68,12 @@ local function load_list(path)
     chunk, why = load(text, "=" .. path, "t", {})
   end
   if not chunk then
-    Context.fail(exit.usage, "%s", why or path .. ": no text") -- which names path and line
+    why = why and without_quotes(why) or path .. ": no text"
+    Context.fail(exit.usage, "%s", why) -- which names path and line
   end
   local ok, list = pcall(chunk)
   if not ok then
-    Context.fail(exit.usage, "%s", tostring(list))
+    Context.fail(exit.usage, "%s", without_quotes(tostring(list)))
   elseif type(list) ~= "table" or #list == 0 then
     fail(path, 'expected a list of projects, such as return { { token = "…" } }')
   end
