@@ -87,7 +87,7 @@ describe("mixpanel dead", function()
     -- still no batch: it is back
     local letter = here.fleet:until_dead(1)[1]
     assert.equal("\31\139", letter.body)
-    assert.equal("dead-3-0", letter.headers["Nats-Msg-Id"])
+    assert.matches("^dead%-3%-[%d%-]+T[%d:.]+Z%-0$", letter.headers["Nats-Msg-Id"])
   end)
 
   -- The command may die between the two things that it does.
@@ -97,10 +97,44 @@ describe("mixpanel dead", function()
     local subject = here.subject "events"
     local body = here.fleet:dead()[1].body
     local before = here.servers:count()
-    here.fleet:put(subject, body, { ["Nats-Msg-Id"] = "dead-1", ["Mp-Format"] = "1" })
+    local time = here.servers:api("STREAM.MSG.GET.MIXPANEL_DEAD", { seq = 1 }).message.time
+    here.fleet:put(subject, body, { ["Nats-Msg-Id"] = "dead-1-" .. time, ["Mp-Format"] = "1" })
     assert.equal("1 sent again.\n", (dead("resend", "1")))
     assert.equal(before + 1, here.servers:count())
     assert.equal(2, #here.fleet:dead())
+  end)
+
+  local function put_letter(body, headers)
+    headers["Mp-Dead-Reason"] = "a reason"
+    here.fleet:put(here.subject("events"):gsub("^mp", "mp-dead"), body, headers)
+  end
+
+  it("takes no letter for that of its number in a stream that was made anew", function()
+    for n = 1, 2 do
+      put_letter(cjson.encode { here.event("E" .. n) }, { ["Mp-Format"] = "1" })
+      assert.equal("1 sent again.\n", (dead("resend", "1")))
+      assert.equal(n, here.servers:count())
+      here.servers:api "STREAM.DELETE.MIXPANEL_DEAD"
+      here.fleet:create()
+    end
+  end)
+
+  it("leaves what is there by its reason alone", function()
+    put_letter("", { ["Mp-Dead-Bytes"] = "2000000" })
+    put_letter(cjson.encode { here.event "E" }, { ["Mp-Format"] = "1" })
+    local said = "dead letter 1 is there by its reason alone, so it stays"
+    local printed, complaints, status = dead("resend", "1")
+    assert.same({ "", "mixpanel: " .. said .. "; 0 were sent again\n", 5 }, {
+      printed,
+      complaints,
+      status,
+    })
+    printed = dead("list", "--records")
+    assert.equal("E", cjson.decode(printed).event)
+    printed, complaints, status = dead("resend", "all")
+    assert.same({ "1 sent again.\n", said .. "\n", 0 }, { printed, complaints, status })
+    assert.equal(1, here.servers:count())
+    assert.equal(1, #here.fleet:dead())
   end)
 
   it("says that there is no such stream, or no bus", function()

@@ -63,10 +63,17 @@ local function letters(js, subject)
   end
 end
 
+-- What it is about was larger than a message may be.
+local function is_reason_alone(letter)
+  return letter.headers["Mp-Dead-Bytes"] ~= nil
+end
+
 local function show(context, letter, records)
   local headers = letter.headers
   if records then
-    context:say("%s", letter.body:match "^%[(.*)%]$" or letter.body)
+    if not is_reason_alone(letter) then
+      context:say("%s", letter.body:match "^%[(.*)%]$" or letter.body)
+    end
     return
   end
   context:say(
@@ -93,10 +100,11 @@ end
 
 -- ---- sending them again ----
 
--- Under a name of its own, so that one that is sent twice is stored once.
+-- Under a name of its own, so that one that is sent twice is stored once. With its time,
+-- as a stream that is made anew gives the same numbers once more.
 local function resend(js, letter)
   local seq, why = js:publish(letter.subject:gsub("^mp%-dead%.", "mp."), letter.body, {
-    ["Nats-Msg-Id"] = ("dead-%.0f"):format(letter.seq),
+    ["Nats-Msg-Id"] = ("dead-%.0f-%s"):format(letter.seq, letter.headers["Nats-Time-Stamp"]),
     ["Mp-Format"] = letter.headers["Mp-Format"],
   })
   if seq then
@@ -107,11 +115,17 @@ local function resend(js, letter)
   end
 end
 
-local function resend_all(js, subject)
+local REASON_ALONE = "dead letter %.0f is there by its reason alone, so it stays"
+
+local function resend_all(js, subject, context)
   local count = 0
   for letter in letters(js, subject) do
-    resend(js, letter)
-    count = count + 1
+    if is_reason_alone(letter) then
+      context.note(nil, REASON_ALONE, letter.seq)
+    else
+      resend(js, letter)
+      count = count + 1
+    end
   end
   return count
 end
@@ -129,6 +143,9 @@ local function resend_some(js, numbers)
     elseif not letter then
       Context.fail(exit.input, "there is no dead letter %.0f; %d were sent again", number, i - 1)
     end
+    if is_reason_alone(letter) then
+      Context.fail(exit.input, REASON_ALONE .. "; %d were sent again", number, i - 1)
+    end
     resend(js, letter)
   end
   return #numbers
@@ -138,7 +155,7 @@ function ACTIONS.resend(args, context)
   local subject = filter(args)
   local all = #args.number == 1 and args.number[1] == "all"
   local count = bus.run(args, function(js)
-    return all and resend_all(js, subject) or resend_some(js, args.number)
+    return all and resend_all(js, subject, context) or resend_some(js, args.number)
   end)
   context:say("%d sent again.", count)
   return exit.ok
