@@ -2,6 +2,7 @@
 local balance = require "spec.support.forward_balance"
 local cjson = require "cjson"
 local forwarding = require "spec.support.forwarding"
+local lfs = require "lfs"
 local nats = require "spec.support.nats"
 local process = require "spec.support.process"
 local prometheus = require "spec.support.prometheus"
@@ -122,5 +123,11 @@ describe("the metrics of a forwarder", function()
     forwarder:stop()
     assert.equal(1, forwarder:count_said "metrics cannot be written")
     here.same_names { "A" }
+    local folder = here.fleet.dir .. "/folder"
+    lfs.mkdir(folder)
+    forwarder = here.fleet:start { arguments = { "--metrics", folder } }
+    forwarder:until_said("metrics cannot be written: " .. folder .. ": Is a directory")
+    forwarder:stop()
+    assert.is_nil(lfs.attributes(folder .. ".new"))
   end)
 end)

@@ -150,7 +150,11 @@ local function write(path, text)
     os.remove(path .. ".new")
     return ("%s.new: %s"):format(path, unwritten or unclosed)
   end
-  return select(2, os.rename(path .. ".new", path))
+  local renamed, unnamed = os.rename(path .. ".new", path)
+  if not renamed then
+    os.remove(path .. ".new")
+    return ("%s: %s"):format(path, unnamed:match ": (.*)$" or unnamed)
+  end
 end
 
 -- A function that writes the file of a forwarder when it is due, or `at_once`.
