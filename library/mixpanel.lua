@@ -129,7 +129,7 @@ function mixpanel.bus_subject(token) end
 ---@class mixpanel.BusOptions
 ---@field servers string[] URLs such as `"tls://n1:4222"`, without user and password
 ---@field credentials? string path of the file that says who may connect
----@field ca_file? string path of a PEM file of the authorities to trust instead of the system's
+---@field ca_file? string path of a PEM file of the authorities to trust, for NATS beside the system's
 ---@field stream? string where messages are kept, for drivers that ask
 
 ---A service account of Mixpanel with the role admin or owner, for `/import`

@@ -35,7 +35,7 @@ typedef struct mp_bus_options {
     const char *const *servers; /* URLs without user and password */
     size_t servers_count;       /* at least 1 */
     const char *credentials;    /* absolute path of a file; NULL: none */
-    const char *ca_file;        /* of PEM certificates; NULL: the system's */
+    const char *ca_file;        /* of PEM certificates; NULL: none is given */
     const char *stream;         /* where messages are kept; NULL: not said */
 } mp_bus_options;
 
