@@ -70,6 +70,12 @@ describe("mixpanel dead", function()
     assert.equal("", printed)
     assert.equal("mixpanel: there is no dead letter 2; 0 were sent again\n", complaints)
     assert.equal(5, status)
+    complaints, status = select(2, dead("resend", "1", "--token", OTHER))
+    assert.same({ "mixpanel: --token: only with all, as a number says which letter\n", 2 }, {
+      complaints,
+      status,
+    })
+    assert.equal(2, #here.fleet:dead())
     for _, wrong in ipairs { "0", "1.5", "some", "-" } do
       complaints, status = select(2, dead("resend", wrong))
       assert.matches("expected a number as `mixpanel dead list` shows, or all", complaints)

@@ -154,6 +154,9 @@ end
 function ACTIONS.resend(args, context)
   local subject = filter(args)
   local all = #args.number == 1 and args.number[1] == "all"
+  if args.token and not all then
+    Context.fail(exit.usage, "--token: only with all, as a number says which letter")
+  end
   local count = bus.run(args, function(js)
     return all and resend_all(js, subject, context) or resend_some(js, args.number)
   end)
