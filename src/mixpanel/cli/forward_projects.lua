@@ -51,9 +51,12 @@ local function fail(path, format, ...)
   Context.fail(exit.usage, "%s: " .. format, path, ...)
 end
 
--- Lua quotes what it stumbles over, which may be a secret.
+-- Lua quotes what it stumbles over, which may be a secret: "… near 'secret'", "a nil
+-- value (global 'secret')" or, before 5.2, "global 'secret' (a nil value)".
 local function without_quotes(why)
-  return (why:gsub(" near .*$", ""):gsub(" %(%w+ '.*'%)$", ""))
+  return (
+    why:gsub(" near .*$", ""):gsub(" %(%w+ '.*'%)$", ""):gsub(" %w+ '.*' %((a %w+ value)%)$", " %1")
+  )
 end
 
 local function load_list(path)
