@@ -52,10 +52,12 @@ describe("A link to NATS", function()
         nats.open { servers = { "nats://a" }, [name] = "" }
       end)
     end
-    assert.same(
-      { nil, 'nats: server 2 is none such as "tls://host:4222", or holds a user' },
-      { nats.open { servers = { "nats://a", "nats://u:pass_word@a" } } }
-    )
+    for _, wrong in ipairs { "u:pass_word@a", "a:0", "a:65536", "a:x", "a:", "[::1" } do
+      assert.same(
+        { nil, 'nats: server 2 is none such as "tls://host:4222", or holds a user' },
+        { nats.open { servers = { "nats://a:65535", "nats://" .. wrong } } }
+      )
+    end
   end)
 
   it("raises for subjects and bodies that are not right", function()

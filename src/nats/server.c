@@ -2,7 +2,9 @@
 #include "nats/server.h"
 
 #include <arpa/inet.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -40,7 +42,10 @@ static const char *read_port(const char *at) {
     if (*at++ != ':')
         return NULL;
     size_t len = strspn(at, "0123456789");
-    return len > 0 && len < 6 && at[len] == '\0' ? at : NULL;
+    if (len == 0 || len > 5 || at[len] != '\0')
+        return NULL;
+    unsigned long port = strtoul(at, NULL, 10);
+    return port > 0 && port <= UINT16_MAX ? at : NULL;
 }
 
 bool mp_nats_server_read(mp_nats_server *server, const char *url) {
