@@ -90,6 +90,16 @@ describe("a forwarder", function()
     here.same_names(names(1, 8))
   end)
 
+  it("keeps what is no batch, though it has no name and its number comes again", function()
+    local forwarder = here.fleet:start()
+    for n = 1, 2 do
+      here.fleet:put(here.subject "events", "garbage " .. n)
+      here.fleet:until_dead(n)
+      make_anew()
+    end
+    forwarder:stop()
+  end)
+
   -- `$merge` goes to /import, which splits its message: in a queue of 4 MiB with 1.5 MB
   -- there is room for 5 records of it, and none for the 25 after these.
   it("has the rest of a message that left the stream when a part was queued", function()

@@ -249,8 +249,8 @@ function Consumer:acknowledge(reply)
 end
 
 -- What the reply subject of a message says: consumer, number in the stream, number
--- for the consumer (NATS docs, $JS.ACK; newer servers put a domain and an account
--- in front).
+-- for the consumer, and when it was stored, nanoseconds as text (NATS docs, $JS.ACK;
+-- newer servers put a domain and an account in front).
 function Consumer.read_reply(reply)
   local parts = {}
   for part in reply:gmatch "[^.]+" do
@@ -260,7 +260,7 @@ function Consumer.read_reply(reply)
   if parts[1] ~= "$JS" or #parts < 9 then
     return nil
   end
-  return parts[at + 4], tonumber(parts[at + 6]), tonumber(parts[at + 7])
+  return parts[at + 4], tonumber(parts[at + 6]), tonumber(parts[at + 7]), parts[at + 8]
 end
 
 return Consumer

@@ -65,8 +65,9 @@ local function each_reader(self, visit)
 end
 
 local function take_delivery(self, event)
-  local consumer, seq, number = Consumer.read_reply(event.reply)
+  local consumer, seq, number, stored = Consumer.read_reply(event.reply)
   local reader = consumer and reader_of(self, consumer)
+  event.stored = stored
   if reader and reader.tenure:reads() then
     reader:on_delivery(event, seq, number)
   end

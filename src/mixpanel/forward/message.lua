@@ -15,8 +15,9 @@ Message.lanes = {
   groups = { endpoint = "groups", kind = "groups" },
 }
 
--- `delivery` as the link gives it; `seq`: its number in the stream; `in_doubt`: an
--- earlier reader may have delivered it.
+-- `delivery` as the link gives it, with when it was `stored`; `seq`: its number in the
+-- stream; `in_doubt`: an earlier reader may have delivered it. Without a name of its
+-- own it gets one with that time, as a stream that is made anew counts from 1 again.
 function Message.new(lane, delivery, seq, in_doubt)
   local headers = delivery.headers or {}
   return setmetatable({
@@ -25,7 +26,7 @@ function Message.new(lane, delivery, seq, in_doubt)
     ack = delivery.reply,
     subject = delivery.subject,
     body = delivery.body,
-    id = headers["Nats-Msg-Id"] or ("seq-%.0f"):format(seq),
+    id = headers["Nats-Msg-Id"] or ("seq-%.0f-%s"):format(seq, delivery.stored),
     format = headers["Mp-Format"],
     in_doubt = in_doubt,
     taken = 0,
