@@ -72,6 +72,12 @@ describe("mixpanel forward", function()
         .. " expected discard new"
     )
     here.servers:api "STREAM.DELETE.MIXPANEL"
+    here.servers:create_stream { storage = "memory" }
+    local memory = "stream MIXPANEL: it is kept in memory, and gone when its servers end:"
+      .. " expected storage file"
+    refused(memory)
+    assert.same({ "mixpanel: " .. memory .. "\n", 2 }, { fails { "--create", "--replicas", "1" } })
+    here.servers:api "STREAM.DELETE.MIXPANEL"
     here.servers:create_stream { max_msgs_per_subject = 7 }
     refused(
       "stream MIXPANEL: it keeps 7 messages of a subject and discards older ones, unread ones"
@@ -125,8 +131,11 @@ describe("mixpanel forward", function()
       { "--max-gigabytes", "x", "got 'x', expected gigabytes from 0.001 to 1000000" },
       { "--max-gigabytes", "1e-9", "got '1e-9', expected gigabytes from 0.001 to 1000000" },
       { "--exit-timeout", "0", "--exit-timeout: got '0', expected seconds, more than 0" },
+      { "--credentials", "", "--credentials: expected the path of a file" },
+      { "--ca-file", "", "--ca-file: expected the path of a PEM file" },
+      { "--bus", ",", '--bus: expected a list of URLs such as "tls://n1:4222"' },
     } do
-      usage({ "forward", "--bus", url, case[1], case[2] }, case[3])
+      usage({ "forward", "--create", "--bus", url, case[1], case[2] }, case[3])
     end
     usage(
       { "forward", "--create", "--bus", "nats://u:p@127.0.0.1:1" },

@@ -1,6 +1,7 @@
 -- The file of metrics that a forwarder writes.
 local balance = require "spec.support.forward_balance"
 local cjson = require "cjson"
+local cli = require "spec.support.cli"
 local forwarding = require "spec.support.forwarding"
 local lfs = require "lfs"
 local nats = require "spec.support.nats"
@@ -124,10 +125,30 @@ describe("the metrics of a forwarder", function()
     assert.equal(1, forwarder:count_said "metrics cannot be written")
     here.same_names { "A" }
     local folder = here.fleet.dir .. "/folder"
-    lfs.mkdir(folder)
     forwarder = here.fleet:start { arguments = { "--metrics", folder } }
+    nats.until_done("metrics", function()
+      return lfs.attributes(folder)
+    end)
+    os.remove(folder)
+    lfs.mkdir(folder)
     forwarder:until_said("metrics cannot be written: " .. folder .. ": Is a directory")
     forwarder:stop()
     assert.is_nil(lfs.attributes(folder .. ".new"))
+    local complaints, status = select(
+      2,
+      cli.run {
+        "forward",
+        "--bus",
+        here.servers.urls[1],
+        "--projects",
+        here.fleet.projects_path,
+        "--metrics",
+        folder,
+      }
+    )
+    assert.same(
+      { ("mixpanel: --metrics: %s is no regular file\n"):format(folder), 5 },
+      { complaints, status }
+    )
   end)
 end)

@@ -125,6 +125,18 @@ describe("mixpanel dead", function()
     end
   end)
 
+  it("lists records as JSON, one a line, whatever else is there", function()
+    put_letter('[{"event":\r\n"E\\n"}]', { ["Mp-Format"] = "1" })
+    put_letter("[garbage]", { ["Mp-Format"] = "1" })
+    put_letter("[]", { ["Mp-Format"] = "1" })
+    put_letter("\31\139\n[1]", {})
+    assert.same({
+      '{"event":  "E\\n"}\n',
+      "3 dead letters hold no record: without --records they are shown\n",
+      0,
+    }, { dead("list", "--records") })
+  end)
+
   it("leaves what is there by its reason alone", function()
     put_letter("", { ["Mp-Dead-Bytes"] = "2000000" })
     put_letter(cjson.encode { here.event "E" }, { ["Mp-Format"] = "1" })
@@ -135,8 +147,12 @@ describe("mixpanel dead", function()
       complaints,
       status,
     })
-    printed = dead("list", "--records")
+    printed, complaints, status = dead("list", "--records")
     assert.equal("E", cjson.decode(printed).event)
+    assert.same(
+      { "1 dead letters hold no record: without --records they are shown\n", 0 },
+      { complaints, status }
+    )
     printed, complaints, status = dead("resend", "all")
     assert.same({ "1 sent again.\n", said .. "\n", 0 }, { printed, complaints, status })
     assert.equal(1, here.servers:count())

@@ -34,6 +34,24 @@ function bus.random_text()
   )
 end
 
+local OPTIONS = {
+  servers = "--bus",
+  credentials = "--credentials",
+  ca_file = "--ca-file",
+  ["bus.ca_file"] = "--ca-file",
+}
+
+-- What a link says of its own options, in the words of the command line.
+function bus.in_options(why)
+  why = why:gsub("^bad argument #1 to '[^']*' %((.*)%)$", "%1")
+  return (why:gsub("option '([%w._]+)'", OPTIONS))
+end
+
+-- Ends with what the bus said; 401: who asks is not permitted to.
+function bus.fail(why, code)
+  Context.fail(code == 401 and exit.unauthorized or exit.network, "%s", bus.in_options(why))
+end
+
 function bus.open(args)
   local ok, nats = pcall(require, "mixpanel.nats")
   if not ok then
@@ -57,7 +75,7 @@ function bus.open(args)
     ca_file = args.ca_file,
   })
   if not ok or not link then
-    Context.fail(exit.usage, "%s", ok and why or link)
+    Context.fail(exit.usage, "%s", bus.in_options(ok and why or link))
   end
   return link
 end

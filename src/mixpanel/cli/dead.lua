@@ -3,6 +3,7 @@
 local Context = require "mixpanel.cli.context"
 local JetStream = require "mixpanel.forward.jetstream"
 local bus = require "mixpanel.cli.bus"
+local cjson = require "cjson"
 local exit = require "mixpanel.cli.exit"
 local streams = require "mixpanel.forward.streams"
 
@@ -45,7 +46,7 @@ local function last_number(js)
   if code == JetStream.NO_STREAM then
     Context.fail(exit.network, "%s", streams.missing(streams.DEAD))
   elseif not info then
-    Context.fail(exit.network, "%s", why)
+    bus.fail(why, code)
   end
   return info.state.last_seq
 end
@@ -54,9 +55,9 @@ end
 local function letters(js, subject)
   local number, last = 0, last_number(js)
   return function()
-    local letter, why = js:message(streams.DEAD, { seq = number + 1, next_by_subj = subject })
+    local letter, why, code = js:message(streams.DEAD, { seq = number + 1, next_by_subj = subject })
     if letter == nil then
-      Context.fail(exit.network, "%s", why)
+      bus.fail(why, code)
     end
     number = letter and letter.seq
     return number and number <= last and letter or nil
@@ -68,14 +69,28 @@ local function is_reason_alone(letter)
   return letter.headers["Mp-Dead-Bytes"] ~= nil
 end
 
-local function show(context, letter, records)
-  local headers = letter.headers
-  if records then
-    if not is_reason_alone(letter) then
-      context:say("%s", letter.body:match "^%[(.*)%]$" or letter.body)
+-- The JSON of its record, as a line; nil for one that holds none.
+local function record_of(letter)
+  local text = letter.headers["Mp-Format"] and letter.body:match "^%[(.+)%]$"
+  return text and pcall(cjson.decode, letter.body) and text:gsub("[\r\n]", " ") or nil
+end
+
+local function show_records(context, js, subject)
+  local others = 0
+  for letter in letters(js, subject) do
+    local record = record_of(letter)
+    others = others + (record and 0 or 1)
+    if record then
+      context:say("%s", record)
     end
-    return
   end
+  if others > 0 then
+    context:note("%d dead letters hold no record: without --records they are shown", others)
+  end
+end
+
+local function show(context, letter)
+  local headers = letter.headers
   context:say(
     "%d  %s  %s: %s%s",
     letter.seq,
@@ -91,8 +106,12 @@ local ACTIONS = {}
 function ACTIONS.list(args, context)
   local subject = filter(args)
   return bus.run(args, function(js)
+    if args.records then
+      show_records(context, js, subject)
+      return exit.ok
+    end
     for letter in letters(js, subject) do
-      show(context, letter, args.records)
+      show(context, letter)
     end
     return exit.ok
   end)
@@ -103,15 +122,15 @@ end
 -- Under a name of its own, so that one that is sent twice is stored once. With its time,
 -- as a stream that is made anew gives the same numbers once more.
 local function resend(js, letter)
-  local seq, why = js:publish(letter.subject:gsub("^mp%-dead%.", "mp."), letter.body, {
+  local seq, why, code = js:publish(letter.subject:gsub("^mp%-dead%.", "mp."), letter.body, {
     ["Nats-Msg-Id"] = ("dead-%.0f-%s"):format(letter.seq, letter.headers["Nats-Time-Stamp"]),
     ["Mp-Format"] = letter.headers["Mp-Format"],
   })
   if seq then
-    seq, why = js:api("STREAM.MSG.DELETE." .. streams.DEAD, { seq = letter.seq })
+    seq, why, code = js:api("STREAM.MSG.DELETE." .. streams.DEAD, { seq = letter.seq })
   end
   if not seq then
-    Context.fail(exit.network, "%.0f: %s", letter.seq, why)
+    bus.fail(("%.0f: %s"):format(letter.seq, why), code)
   end
 end
 
@@ -121,7 +140,7 @@ local function resend_all(js, subject, context)
   local count = 0
   for letter in letters(js, subject) do
     if is_reason_alone(letter) then
-      context.note(nil, REASON_ALONE, letter.seq)
+      context:note(REASON_ALONE, letter.seq)
     else
       resend(js, letter)
       count = count + 1
@@ -137,9 +156,9 @@ local function resend_some(js, numbers)
     if not number or number < 1 or number % 1 ~= 0 then
       Context.fail(exit.usage, "%s: expected a number as `mixpanel dead list` shows, or all", text)
     end
-    local letter, why = js:message(streams.DEAD, { seq = number })
+    local letter, why, code = js:message(streams.DEAD, { seq = number })
     if letter == nil then
-      Context.fail(exit.network, "%s", why)
+      bus.fail(why, code)
     elseif not letter then
       Context.fail(exit.input, "there is no dead letter %.0f; %d were sent again", number, i - 1)
     end

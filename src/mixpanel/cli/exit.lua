@@ -20,8 +20,8 @@ exit.meanings = {
   { exit.refused, "some records were refused, here or by Mixpanel; all others arrived" },
   { exit.left, "some records have no outcome yet" },
   { exit.input, "a file cannot be read or written, or is not what it should be" },
-  { exit.network, "the API cannot be reached" },
-  { exit.unauthorized, "the API refuses the credentials" },
+  { exit.network, "the API, or the bus, cannot be reached" },
+  { exit.unauthorized, "the API, or the bus, refuses the credentials" },
   { exit.interrupted, "Ctrl-C" },
   { exit.unread, "nobody reads the output any more, as behind `| head -1`" },
 }

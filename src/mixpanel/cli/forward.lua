@@ -53,15 +53,17 @@ end
 
 local function create(args, context)
   local streams = require "mixpanel.forward.streams"
-  local lines, why = bus.run(args, function(js)
+  local lines, why, code = bus.run(args, function(js)
     return streams.create(js, {
       replicas = args.replicas,
       max_age = math.floor(args.max_age * DAY_S),
       max_bytes = math.floor(args.max_gigabytes * 1e9),
     })
   end)
-  if not lines then
-    Context.fail(exit.network, "%s", why)
+  if lines == false then
+    Context.fail(exit.usage, "%s", why)
+  elseif not lines then
+    bus.fail(why, code)
   end
   for _, line in ipairs(lines) do
     context:say("%s", line)
@@ -93,7 +95,15 @@ local function catch_signals(forwarder)
 end
 
 local function note(text)
-  io.stderr:write(os.date "!%Y-%m-%dT%H:%M:%SZ", " ", text, "\n")
+  io.stderr:write(os.date "!%Y-%m-%dT%H:%M:%SZ", " ", bus.in_options(text), "\n")
+end
+
+-- A new file takes its place every time.
+local function check_metrics(path)
+  local stat = uv.fs_stat(path)
+  if stat and stat.type ~= "file" then
+    Context.fail(exit.input, "--metrics: %s is no regular file", path)
+  end
 end
 
 function forward.run(args, context)
@@ -101,6 +111,9 @@ function forward.run(args, context)
     return create(args, context)
   elseif not args.projects then
     Context.fail(exit.usage, "which projects? --projects <file>, or --create")
+  end
+  if args.metrics then
+    check_metrics(args.metrics)
   end
   local Forwarder = require "mixpanel.forward.forwarder"
   local metrics = require "mixpanel.forward.metrics"

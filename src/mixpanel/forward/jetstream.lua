@@ -91,7 +91,7 @@ end
 function JetStream:message(stream, which)
   local answer = self:ask("$JS.API.DIRECT.GET." .. stream, encode(which), nil)
   if answer.status ~= 200 then
-    return nil, answer.text
+    return nil, answer.text, answer.status
   end
   local headers = answer.headers
   return headers["Nats-Sequence"] ~= nil

@@ -59,28 +59,6 @@ local HINTS = {
   [10047] = "--max-gigabytes says how much the stream may hold",
 }
 
--- In a task: makes those that are not there. Returns what was done, a line for
--- each; or nil and why. `options`: replicas, max_age in seconds, max_bytes.
-function streams.create(js, options)
-  local done = {}
-  for _, stream in ipairs(settings(options)) do
-    local found, why, code = js:api("STREAM.INFO." .. stream.name)
-    if found then
-      done[#done + 1] = ("%s is there, and stays as it is"):format(stream.name)
-    elseif code ~= JetStream.NO_STREAM then
-      return nil, why
-    else
-      found, why, code = js:api("STREAM.CREATE." .. stream.name, stream)
-      if not found then
-        local hint = HINTS[code] and ": " .. HINTS[code] or ""
-        return nil, ("%s: %s%s"):format(stream.name, why, hint)
-      end
-      done[#done + 1] = ("%s made, on %d of the servers"):format(stream.name, options.replicas)
-    end
-  end
-  return done
-end
-
 function streams.missing(name)
   return ("there is no stream %s: `mixpanel forward --create` makes it"):format(name)
 end
@@ -88,6 +66,8 @@ end
 local function fault_of(name, config)
   if config.retention ~= "limits" then
     return ("its retention is %s: expected limits"):format(config.retention)
+  elseif name ~= Lease.STREAM and config.storage ~= "file" then
+    return "it is kept in memory, and gone when its servers end: expected storage file"
   elseif name ~= Lease.STREAM and config.discard ~= "new" then
     return "it discards old messages when it is full, unread ones too: expected discard new"
   elseif
@@ -108,6 +88,46 @@ local function fault_of(name, config)
   end
 end
 
+local function check_fault(name, config)
+  local fault = fault_of(name, config)
+  if fault then
+    return false, ("stream %s: %s"):format(name, fault)
+  end
+  return true
+end
+
+-- In a task: makes one if it is not there. Returns what was done, a line; or as `create`.
+local function provide(js, stream)
+  local found, why, code = js:api("STREAM.INFO." .. stream.name)
+  if found then
+    local ok, fault = check_fault(stream.name, found.config)
+    return ok and ("%s is there, and stays as it is"):format(stream.name), fault
+  elseif code ~= JetStream.NO_STREAM then
+    return nil, why, code
+  end
+  found, why, code = js:api("STREAM.CREATE." .. stream.name, stream)
+  if not found then
+    local hint = HINTS[code] and ": " .. HINTS[code] or ""
+    return nil, ("%s: %s%s"):format(stream.name, why, hint), code
+  end
+  return ("%s made, on %d of the servers"):format(stream.name, stream.num_replicas)
+end
+
+-- In a task: makes those that are not there. Returns what was done, a line for
+-- each; false and what people must mend; or nil, why and a code. `options`: replicas,
+-- max_age in seconds, max_bytes.
+function streams.create(js, options)
+  local done = {}
+  for i, stream in ipairs(settings(options)) do
+    local line, why, code = provide(js, stream)
+    if not line then
+      return line, why, code
+    end
+    done[i] = line
+  end
+  return done
+end
+
 -- In a task: true if all are there and as they must be. False and what people must
 -- mend; nil and why it is not known yet.
 function streams.check(js)
@@ -120,9 +140,9 @@ function streams.check(js)
     elseif not found then
       return nil, why
     end
-    local fault = fault_of(name, found.config)
-    if fault then
-      return false, ("stream %s: %s"):format(name, fault)
+    local ok, fault = check_fault(name, found.config)
+    if not ok then
+      return false, fault
     end
   end
   return true
