@@ -9,6 +9,10 @@ local socket = require "socket"
 
 local STORM = tonumber(os.getenv "NATS_STORM")
 
+-- A call while a server is frozen, beside one while all are well; and half of what a
+-- write to a server that reads nothing may take.
+local RATIO, CLOCK_S, HELD_S = 20, 0.0001, 1
+
 describe("NATS of three servers", function()
   local servers, hammer
 
@@ -114,6 +118,46 @@ describe("NATS of three servers", function()
     bear_death(clients_node())
     complete(1)
     servers:agree()
+  end)
+
+  -- Seconds that most calls took, and the longest.
+  local function calls(how)
+    local text = process.slurp(hammer.out)
+    local most, longest = text:match(how .. " %d+ calls, most (%S+), longest (%S+)\n")
+    assert.truthy(longest, text)
+    return tonumber(most), tonumber(longest)
+  end
+
+  -- Not the leader, as which a server that was stopped can miscount: see docs/nats.md.
+  local function clients_node_that_follows()
+    return nats.until_done("another leader", function()
+      local node = clients_node()
+      if servers:leader() ~= node then
+        return node
+      end
+      servers:api "STREAM.LEADER.STEPDOWN.MIXPANEL"
+    end)
+  end
+
+  it("stores each record once, and holds up no call, while the client's is frozen", function()
+    servers:catch_up()
+    grows()
+    local node = clients_node_that_follows()
+    nats.write(hammer.stop .. ".ill", "")
+    process.signal(node.pid, "STOP")
+    nats.until_done("a connection to another", function()
+      return servers:node_of_driver(node)
+    end)
+    grows()
+    os.remove(hammer.stop .. ".ill")
+    process.signal(node.pid, "CONT")
+    servers:catch_up()
+    complete(1)
+    servers:agree()
+    local most, longest = calls "well"
+    local most_ill, longest_ill = calls "ill"
+    assert.is_true(most_ill <= RATIO * math.max(most, CLOCK_S), most_ill)
+    assert.is_true(longest_ill <= math.max(RATIO * longest, HELD_S), longest_ill)
   end)
 
   if not STORM then

@@ -287,10 +287,12 @@ function Servers:agree()
   end)
 end
 
--- The node to which the driver is connected; nothing: to none.
-function Servers:node_of_driver()
+-- The node to which the driver is connected; nothing: to none. One that is stopped
+-- cannot be asked, and is left out.
+function Servers:node_of_driver(stopped)
   for _, node in ipairs(self.nodes) do
-    local text = http.request(("http://127.0.0.1:%d/connz"):format(node.http_port))
+    local text = node ~= stopped
+      and http.request(("http://127.0.0.1:%d/connz"):format(node.http_port))
     if text and text:find '"name": "mixpanel%-lua"' then
       return node
     end
