@@ -129,6 +129,10 @@ describe("a bus", function()
     assert.is_nil((mp:flush(0.3)))
     local message = mp:stats().last_error
     assert.matches("^fake: credentials cannot be read: ", message)
+    assert.is_true(mp:stats().requests > 1)
+    local reports = mp:poll()
+    assert.equal(1, #reports)
+    assert.same({ "paused", message }, { reports[1].outcome, reports[1].message })
     local file = assert(io.open(secret, "w"))
     file:write "very secret"
     file:close()

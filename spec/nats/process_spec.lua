@@ -208,7 +208,12 @@ describe("NATS and a process", function()
           until_true(function() return mp:stats().last_error end)
           local s = mp:stats()
           assert(s.queued + s.in_flight + s.spooled == 1 and s.delivered == 0)
-          assert(s.last_error:find("was forked from one that had used the bus", 1, true))
+          local why = "was forked from one that had used the bus"
+          assert(s.last_error:find(why, 1, true))
+          until_true(function() return mp:stats().requests >= 4 end)
+          local reports = mp:poll()
+          assert(#reports == 1 and reports[1].outcome == "paused") -- said once
+          assert(reports[1].message:find(why, 1, true))
           os.exit(0, true)
         end
         local _, status = posix.wait(child)

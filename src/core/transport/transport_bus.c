@@ -145,9 +145,11 @@ static void *end(flight *f, const mp_bus_reply *from, mp_reply *reply) {
     return tag;
 }
 
-/* One that no driver got; NULL: there is none. */
+/* One that no driver got, NULL: there is none. What is wrong may be for people
+ * to mend, and never mends itself in a forked child; so it is said by a report.
+ */
 static void *take_refused(buses *self, mp_reply *reply) {
-    mp_bus_reply why = {.status = 503};
+    mp_bus_reply why = {.status = 404};
     flight *f = self->refused;
     if (!f)
         return NULL;
