@@ -26,7 +26,7 @@ local mp = mixpanel.new("projecttoken", {
   spool = spool ~= "" and spool or nil,
   exit_timeout = tonumber(arg[5]),
   flush_interval = math.random() * 0.05,
-  max_batch_size = math.random(10, 100),
+  max_batch_size = 20, -- of all: who adopts with less would part what was sent whole
   max_retry_delay = 0.1,
 })
 local count = math.random(@MOST@)
