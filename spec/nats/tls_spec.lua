@@ -1,6 +1,10 @@
 -- Which servers a driver trusts, and that nothing goes to others.
 local nats = require "spec.support.nats"
 local process = require "spec.support.process"
+local script = require "spec.support.script"
+
+local AUTHORITIES = 3000 -- which take long to read
+local TRIES = 8
 
 describe("NATS over TLS", function()
   local servers, cpath, dir, port
@@ -81,5 +85,30 @@ describe("NATS over TLS", function()
   it("sends nothing to a server without TLS", function()
     servers:restart ""
     refused(client("localhost", "ca.pem"), "it offers no TLS")
+  end)
+
+  -- libcurl has OpenSSL torn down at the end, wherever the driver's threads are by then.
+  it("lets a process end while a connection is made ready", function()
+    local many = dir .. "/many.pem"
+    nats.write(many, process.slurp(dir .. "/ca.pem"):rep(AUTHORITIES))
+    for try = 1, TRIES do
+      local printed, status = script.run(
+        [[
+          package.cpath = package.cpath .. ";" .. arg[1]
+          local mp = require("mixpanel").new("projecttoken", {
+            transport = "nats", bus = { servers = { arg[2] }, ca_file = arg[3] },
+            flush_interval = 0.02, exit_timeout = 0,
+          })
+          mp:track "E"
+          require("spec_posix").sleep(tonumber(arg[4]))
+          os.exit(0)
+        ]],
+        nats.drivers,
+        "tls://127.0.0.1:" .. process.free_port(),
+        many,
+        0.03 * try
+      )
+      assert.same({ "", 0 }, { printed, status })
+    end
   end)
 end)

@@ -8,6 +8,11 @@
 #include <string.h>
 #include <time.h>
 
+enum {
+    GRACE_MS = 5000, /* for what needs a processor, and no network */
+    LOOK_MS = 1
+};
+
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static mp_bus *all;
 static uint64_t numbers;
@@ -97,11 +102,36 @@ static void free_bus(mp_bus *bus) {
     free(bus);
 }
 
+/* Threads that may be inside OpenSSL, and not only wait there. */
+static unsigned count_busy(void) {
+    unsigned busy = 0;
+    for (const mp_bus *bus = all; bus; bus = bus->next)
+        busy += bus->threads - bus->away;
+    return busy;
+}
+
+/* OpenSSL is about to be torn down, and `close` waits for no thread for long.
+ */
+static void await_all(void) {
+    int64_t until_ms = mp_nats_now_ms() + GRACE_MS;
+    mp_nats_lock();
+    for (mp_bus *bus = all; bus; bus = bus->next) {
+        bus->closing = true;
+        pthread_cond_broadcast(&bus->changed);
+    }
+    while (count_busy() > 0 && mp_nats_now_ms() < until_ms) {
+        mp_nats_unlock();
+        nats_Sleep(LOOK_MS);
+        mp_nats_lock();
+    }
+    mp_nats_unlock();
+}
+
 mp_bus *mp_nats_open(const mp_bus_options *options, bool delivers,
                      void (*wake)(void *user), void *user,
                      char text[MP_BUS_TEXT]) {
     /* In a forked child the lock may be taken for ever: this comes first. */
-    if (!mp_nats_library_open(text))
+    if (!mp_nats_library_open(await_all, text))
         return NULL;
     mp_nats_lock();
     mp_bus *bus = make(options, text);

@@ -101,6 +101,7 @@ struct mp_bus {
     int64_t next_attempt_ms; /* monotonic; not before */
     char why[MP_BUS_TEXT];   /* there is no connection; "": not known */
     unsigned threads;
+    unsigned away; /* of these, in calls that wait for the network */
     bool closing;
     bool abandoned; /* its last thread frees it */
 };

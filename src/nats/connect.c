@@ -148,6 +148,21 @@ static natsStatus subscribe_deliveries(mp_nats_link *link) {
     return s;
 }
 
+/* What comes before takes time where there are many authorities. */
+static natsStatus reach(mp_bus *bus, natsConnection **nc, natsOptions *o) {
+    mp_nats_lock();
+    bool goes_on = !bus->closing;
+    bus->away += goes_on;
+    mp_nats_unlock();
+    if (!goes_on)
+        return NATS_CONNECTION_CLOSED;
+    natsStatus s = natsConnection_Connect(nc, o);
+    mp_nats_lock();
+    bus->away--;
+    mp_nats_unlock();
+    return s;
+}
+
 static void dial(const mp_nats_attempt *a, natsOptions *o, result *r) {
     const mp_nats_server *server = &a->bus->servers[a->server];
     const char *credentials = a->bus->options->credentials;
@@ -159,7 +174,7 @@ static void dial(const mp_nats_attempt *a, natsOptions *o, result *r) {
     }
     r->link.number = a->number;
     if (s == NATS_OK)
-        s = natsConnection_Connect(&r->link.nc, o);
+        s = reach(a->bus, &r->link.nc, o);
     if (s == NATS_OK)
         s = subscribe(&r->link);
     if (s == NATS_OK && a->bus->delivers)

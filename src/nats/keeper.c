@@ -168,10 +168,12 @@ static void publish(mp_bus *bus) {
         }
         natsConnection *nc = bus->link.nc;
         l->stage = MP_NATS_SENT;
+        bus->away++;
         mp_nats_unlock();
         s = natsConnection_PublishMsg(nc, msg);
         natsMsg_Destroy(msg);
         mp_nats_lock();
+        bus->away--;
         settle(bus, number, s);
         l = bus->letters; /* the list may be another now */
     }

@@ -4,8 +4,10 @@
 
 #include "core/transport/bus_driver.h"
 
-/* Opens it with the first call, and for good. False: *text says why not. */
-bool mp_nats_library_open(char text[MP_BUS_TEXT]);
+/* Opens it with the first call, and for good. `at_end` is called when the
+ * process ends and OpenSSL is about to be torn down. False: *text says why not.
+ */
+bool mp_nats_library_open(void (*at_end)(void), char text[MP_BUS_TEXT]);
 
 /* The last that a thread has to do with it. Between mp_nats_enter and
  * mp_nats_leave. */
