@@ -12,14 +12,25 @@ JetStream.__index = JetStream
 local ANSWER_S = 5
 local LEAST_S = 0.001 -- that the link takes
 
--- JetStream wants whole numbers without an exponent, which nanoseconds of days get
--- where Lua has no integers.
-local function encode(request)
-  return (
-    cjson.encode(request):gsub("[%d.]+e%+%d+", function(number)
-      return ("%.0f"):format(tonumber(number))
-    end)
-  )
+local LONG = 1e14 -- what cjson writes with an exponent, and without the last digits
+
+local function mark_long(value)
+  if type(value) == "number" and math.abs(value) >= LONG then
+    return ("\1%.0f"):format(value)
+  elseif type(value) ~= "table" then
+    return value
+  end
+  local copy = {}
+  for key, item in pairs(value) do
+    copy[key] = mark_long(item)
+  end
+  return copy
+end
+
+-- JSON with each digit of whole numbers, as JetStream wants them: nanoseconds of days,
+-- and numbers of messages, up to 2^53.
+function JetStream.encode(value)
+  return (cjson.encode(mark_long(value)):gsub('"\\u0001(%-?%d+)"', "%1"))
 end
 
 -- Codes of errors.
@@ -72,7 +83,7 @@ end
 
 -- The answer of the JetStream API, a table.
 function JetStream:api(name, request)
-  return read(self:ask("$JS.API." .. name, request and encode(request) or "", nil))
+  return read(self:ask("$JS.API." .. name, request and JetStream.encode(request) or "", nil))
 end
 
 -- Stores a message. Returns its number in the stream, and whether it was there
@@ -89,7 +100,7 @@ end
 -- headers, body. `which`: { seq = }, { last_by_subj = } or, the first of a subject
 -- from a number on, { seq =, next_by_subj = }. False: there is none.
 function JetStream:message(stream, which)
-  local answer = self:ask("$JS.API.DIRECT.GET." .. stream, encode(which), nil)
+  local answer = self:ask("$JS.API.DIRECT.GET." .. stream, JetStream.encode(which), nil)
   if answer.status ~= 200 then
     return nil, answer.text, answer.status
   end

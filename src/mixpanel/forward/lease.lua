@@ -52,7 +52,7 @@ end
 
 -- Writes the key, if its last number is `expected` (0: it is not there).
 local function write(self, expected, value)
-  return self.js:publish(self.subject, cjson.encode(value), {
+  return self.js:publish(self.subject, JetStream.encode(value), {
     ["Nats-Expected-Last-Subject-Sequence"] = ("%.0f"):format(expected),
   })
 end
