@@ -149,7 +149,7 @@ describe("mixpanel forward", function()
   it("says which package is missing", function()
     local complaints, status = fails({ "--create" }, {
       environment = {
-        LUA_INIT_5_4 = [[package.preload["mixpanel.nats"] = function()
+        LUA_INIT = [[package.preload["mixpanel.nats"] = function()
           error("error loading module 'mixpanel.nats' from file 'nats.so':\n\t"
             .. "libnats.so.3.4: cannot open shared object file", 0)
         end]],
