@@ -1,8 +1,8 @@
 -- Three servers of NATS and two forwarders, of which one each dies at a time while a
 -- host sends.
 local Ledger = require "spec.support.forward_ledger"
+local fleet_storm = require "spec.support.fleet_storm"
 local forward = require "spec.support.forward"
-local http = require "socket.http"
 local nats = require "spec.support.nats"
 local process = require "spec.support.process"
 local sandbox = require "spec.support.sandbox"
@@ -58,39 +58,9 @@ describe("a fleet", function()
     end)
   end
 
-  local function is_current(cluster)
-    local current = 0
-    for _, replica in ipairs(cluster and cluster.leader and cluster.replicas or {}) do
-      current = current
-        + (replica.current and not replica.offline and (replica.lag or 0) == 0 and 1 or 0)
-    end
-    return current == #servers.nodes - 1
-  end
-
-  -- Only when all have what there is may another fail.
   local function catch_up()
-    for _, name in ipairs(forward.STREAMS) do
-      wait("replicas of " .. name, function()
-        return is_current(servers:api("STREAM.INFO." .. name).cluster)
-      end)
-    end
-    wait("healthy servers", function()
-      for _, node in ipairs(servers.nodes) do
-        local text = http.request(("http://127.0.0.1:%d/healthz"):format(node.http_port))
-        -- NATS 2.9 says of some consumers for ever that they are not current.
-        if not (text and (text:find '"ok"' or text:find "consumer")) then
-          return false, tostring(text)
-        end
-      end
-      return true
-    end)
-    wait("leaders of consumers", function()
-      for _, consumer in ipairs(fleet:consumers()) do
-        if not (consumer.cluster and consumer.cluster.leader) then
-          return false
-        end
-      end
-      return true
+    wait("servers that are alike", function()
+      return fleet_storm.is_caught_up(servers, fleet)
     end)
   end
 
@@ -101,29 +71,11 @@ describe("a fleet", function()
     end)
   end
 
-  local function leader_of(stream)
-    local cluster = servers:api("STREAM.INFO." .. stream).cluster
-    return servers:node_named(cluster and cluster.leader or "") or servers.nodes[1]
-  end
-
-  -- The one that forwards: the last that said so.
-  local function owner(forwarders)
-    local latest, found = "", forwarders[1]
-    for _, forwarder in ipairs(forwarders) do
-      for time in forwarder:said():gmatch "(%S+) project %x+: forwards" do
-        if time >= latest then
-          latest, found = time, forwarder
-        end
-      end
-    end
-    return found
-  end
-
   local ENDS = { "KILL", "STOP", "TERM" }
 
   local function strike(forwarders, round)
     local name = forward.STREAMS[(round - 1) % #forward.STREAMS + 1]
-    local node, victim = leader_of(name), owner(forwarders)
+    local node, victim = fleet_storm.leader_of(servers, name), fleet_storm.owner(forwarders)
     local how = ENDS[(round - 1) % #ENDS + 1]
     victim:signal(how)
     nats.kill(node)
@@ -141,15 +93,6 @@ describe("a fleet", function()
         forwarders[i] = start()
       end
     end
-  end
-
-  -- All that forwarders said.
-  local function tellings()
-    local parts = {}
-    for i, forwarder in ipairs(fleet.forwarders) do
-      parts[i] = ("forwarder %d:\n%s"):format(i, forwarder:said())
-    end
-    return table.concat(parts)
   end
 
   local function storm()
@@ -170,7 +113,7 @@ describe("a fleet", function()
   it("loses nothing while servers and forwarders die", function()
     local ok, why = pcall(storm)
     if not ok then
-      error(("%s\n%s"):format(tostring(why), tellings()), 0)
+      error(("%s\n%s"):format(tostring(why), fleet_storm.tellings(fleet)), 0)
     end
   end)
 end)

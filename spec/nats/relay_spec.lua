@@ -1,25 +1,7 @@
 -- A collector that answers only what JetStream has stored.
 local nats = require "spec.support.nats"
-local nginx = require "spec.support.nginx"
 local process = require "spec.support.process"
-local script = require "spec.support.script"
-
-local SITE = [[
-  local client = require("mixpanel").new("projecttoken", {
-    transport = "nats", bus = { servers = { "%s" } }, max_retry_delay = 0.1,
-  })
-  return {
-    client = client,
-    collector = require("mixpanel.collector").new(client, { confirm = 2 }),
-  }
-]]
-
-local HTTP = [[
-  init_by_lua_block { require "site" }
-  exit_worker_by_lua_block { require("mixpanel.resty").exit_worker(require("site").client) }
-]]
-
-local SERVER = "location /track { content_by_lua_block { require('site').collector:handle() } }"
+local relay = require "spec.support.relay"
 
 describe("a relay to NATS", function()
   local servers, host
@@ -27,13 +9,7 @@ describe("a relay to NATS", function()
   setup(function()
     servers = nats.start()
     servers:create_stream()
-    host = nginx.start {
-      workers = 2,
-      libraries = { script.build .. "/mixpanel_nats.so" },
-      lua = { site = SITE:format(servers.urls[1]) },
-      http = HTTP,
-      server = SERVER,
-    }
+    host = relay(servers, 2)
   end)
 
   teardown(function()

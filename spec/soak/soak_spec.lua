@@ -6,6 +6,7 @@
 -- SOAK_SECONDS lengthens it, SOAK_SEED repeats one; what threads and sockets
 -- do in between is not repeated.
 local assert_balance = require "spec.support.balance"
+local misbehave = require "spec.support.misbehave"
 local project = require "spec.support.project"
 local sandbox = require "spec.support.sandbox"
 local socket = require "socket"
@@ -14,49 +15,6 @@ local SECONDS = tonumber(os.getenv "SOAK_SECONDS") or 60
 local SEED = tonumber(os.getenv "SOAK_SEED") or math.floor(socket.gettime() * 1000) % 2147483647
 local BOUND = 64 -- requests that are refused for one batch, at the most
 local TICKS = 120 -- in a round
-
--- What any request may meet, one in so many.
-local faults = {
-  { chance = 0.015, status = 503, body = "upstream connect error" },
-  { chance = 0.01, status = 429 },
-  { chance = 0.005, status = 429, headers = { ["Retry-After"] = "1" } },
-  { chance = 0.005, status = 408 },
-  { chance = 0.005, status = 401 },
-  { chance = 0.01, status = 200, body = "<html>Sign in</html>" },
-  { chance = 0.01, status = 204, body = "" },
-  { chance = 0.01, close = "before" },
-  { chance = 0.01, close = "after" },
-}
-
--- What a request without poison may meet besides: it is applied all the same.
--- With `min_bytes` the sandbox looks at the body first, and so for poison.
-local losses = {
-  { chance = 0.01, min_bytes = 1, status = 502, ingest = true },
-  { chance = 0.01, min_bytes = 1, close = "after", ingest = true },
-  { chance = 0.01, min_bytes = 1, close = "mid", ingest = true },
-  { chance = 0.005, min_bytes = 1, delay_ms = 1500, ingest = true },
-}
-
-local poison = {
-  { endpoint = "/track", body = "0" },
-  { endpoint = "/import", status = 400, body = "<html>Bad Request</html>" },
-  { endpoint = "/engage", body = { status = 0, error = "poison" } },
-  { endpoint = "/groups", body = { status = 0, error = "poison" } },
-}
-
-local function misbehave(server, round)
-  server:reset()
-  server:config { seed = (SEED + round) % 2147483647 }
-  for _, refusal in ipairs(poison) do
-    refusal.match = "poison"
-  end
-  for _, replies in ipairs { faults, poison, losses } do
-    for _, reply in ipairs(replies) do
-      reply.times = 0
-    end
-    server:script(replies)
-  end
-end
 
 -- What was accepted by a client and what is to become of it, by record id.
 local Book = {}
@@ -245,7 +203,8 @@ describe("a long life under faults", function()
     local start, round, most = socket.gettime(), 0, 0
     repeat
       round = round + 1
-      misbehave(server, round)
+      server:reset()
+      misbehave.begin(server, SEED + round)
       local book, before = open_book(), mp:stats()
       produce(mp, book)
       drain(mp, book)

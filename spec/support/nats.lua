@@ -299,13 +299,12 @@ function Servers:node_of_driver(stopped)
   end
 end
 
--- All messages, in the order of the stream.
-function Servers:messages(stream)
+-- Calls `visit` for each message, in the order of the stream.
+function Servers:each_message(stream, visit)
   stream = stream or STREAM
   local state = self:api("STREAM.INFO." .. stream).state
-  local list, number = {}, state.first_seq
   local asker
-  while state.messages > 0 and number <= state.last_seq do
+  for number = state.first_seq, state.messages > 0 and state.last_seq or -1 do
     local message = nats.until_done("message " .. number, function()
       for _, node in ipairs(self.nodes) do
         asker = asker or client.connect(node.port, self.user, self.password)
@@ -323,28 +322,44 @@ function Servers:messages(stream)
       end
     end)
     if message ~= "gone" then
-      list[#list + 1] = message
+      visit(message)
     end
-    number = number + 1
   end
   if asker then
     asker:close()
   end
+end
+
+-- All of them.
+function Servers:messages(stream)
+  local list = {}
+  self:each_message(stream, function(message)
+    list[#list + 1] = message
+  end)
   return list
 end
 
--- The records of a message, or of a list of them: what several gzip streams
--- hold is one text. No record of the specs has "][" in it.
+-- What these bodies hold, one behind the other: what several gzip streams hold is one
+-- text.
+function nats.text(bodies)
+  if #bodies == 0 then
+    return ""
+  end
+  local path = os.tmpname()
+  write(path, table.concat(bodies))
+  local text = process.read("gzip -dc < " .. path)
+  os.remove(path)
+  return text
+end
+
+-- The records of a message, or of a list of them. No record of the specs has "][" in
+-- it.
 function nats.records(messages)
   local bodies = { messages.body }
   for i, message in ipairs(messages) do
     bodies[i] = message.body
   end
-  local path = os.tmpname()
-  write(path, table.concat(bodies))
-  local json = process.read("gzip -dc < " .. path)
-  os.remove(path)
-  return cjson.decode((json:gsub("%]%[", ",")))
+  return cjson.decode((nats.text(bodies):gsub("%]%[", ",")))
 end
 
 -- ---- clients ----

@@ -139,6 +139,8 @@ function Client:message(stream, number)
     headers[name] = value
   end
   return {
+    seq = answer.message.seq,
+    time = answer.message.time,
     subject = answer.message.subject,
     headers = headers,
     head = (mime.unb64(answer.message.hdrs or "")),
