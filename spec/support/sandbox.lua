@@ -7,7 +7,7 @@ local socket = require "socket"
 local Sandbox = {}
 Sandbox.__index = Sandbox
 
-local function call(self, method, path, value)
+local function ask(self, method, path, value)
   local body = type(value) == "string" and value or value and cjson.encode(value) or ""
   local parts = {}
   local ok, status = http.request {
@@ -19,7 +19,11 @@ local function call(self, method, path, value)
   }
   local text = table.concat(parts)
   assert(ok and status == 200, ("%s %s: %s %s"):format(method, path, tostring(status), text))
-  return cjson.decode(text)
+  return text
+end
+
+local function call(...)
+  return cjson.decode(ask(...))
 end
 
 -- Starts a sandbox, or takes the one that MIXPANEL_SANDBOX_URL names.
@@ -93,6 +97,28 @@ function Sandbox:records(endpoint)
     end
   end
   return records
+end
+
+-- The text of each accepted record of an endpoint, in order of arrival: of so many that
+-- they had better not all be decoded. The client writes one a line.
+function Sandbox:accepted_lines(endpoint)
+  local lines, at = {}, 2
+  local text = ask(self, "GET", "/records?endpoint=" .. endpoint)
+  while at < #text do
+    local failed, from = text:match('^{"failed":(%b[]),"body":()', at)
+    local last, next_one = text:find('},{"failed":', from, true)
+    last = last and last - 1 or #text - 2
+    local refused, i = {}, 0
+    for _, item in ipairs(cjson.decode(failed)) do
+      refused[item.index] = true
+    end
+    for line in text:sub(from, last):gmatch "[^\n]+" do
+      lines[#lines + 1] = not refused[i] and line or nil
+      i = i + 1
+    end
+    at = next_one and last + 3 or #text
+  end
+  return lines
 end
 
 -- The text of each record that an endpoint got, in order of arrival: the client
