@@ -18,6 +18,7 @@ Lease.__index = Lease
 Lease.BUCKET = "mixpanel_lease"
 Lease.STREAM = "KV_" .. Lease.BUCKET
 Lease.TTL_S = 15
+local REFUSALS = 4 -- of one key: a replica that is behind for a moment has caught up
 
 -- `owner` names this process, `setup` says how it treats the project; `clock` as
 -- of the tasks.
@@ -91,13 +92,19 @@ function Lease:is_free()
 end
 
 -- After `is_free`. True: it is this process's. False: another was faster. Nil and
--- why: nobody knows.
+-- why: nobody knows; or the bus goes on refusing the key though nobody writes it, as
+-- servers may that are not alike.
 function Lease:take()
   local ok, why, code = claim(self, self.seen)
-  if ok or code == JetStream.WRONG_SEQUENCE then
-    return ok
+  if ok or code ~= JetStream.WRONG_SEQUENCE then
+    return ok or nil, why
   end
-  return nil, why
+  self.refusals = self.refused == self.seen and self.refusals + 1 or 1
+  self.refused = self.seen
+  if self.refusals < REFUSALS then
+    return false
+  end
+  return nil, ("the lease cannot be taken, though its key is %.0f: %s"):format(self.seen, why)
 end
 
 -- True: it still is. False: another has it. Nil and why: nobody knows. `memory`: what
