@@ -163,8 +163,9 @@ describe("a fleet", function()
       ledger:take_book(host)
     end
     tell()
-    ledger:check()
+    ledger:check(soak.servers)
     comment("%d records twice on the bus, of hosts killed between two parts", ledger.stored_again)
+    comment("%d dead letters that the leader of their stream lacks", ledger.lacking)
     check_hosts()
     check_forwarders()
   end

@@ -6,7 +6,7 @@ local Flat = {}
 Flat.__index = Flat
 
 local EVERY_S = 2
-local ENOUGH = 100 -- samples, of which a quarter tells something
+local ENOUGH = 60 -- samples, of which a quarter tells something
 -- What the mean of the last quarter may be: so many times that of the second, and so
 -- many more, as connections come and go.
 local BOUNDS = {

@@ -7,6 +7,7 @@
 -- poisonous says so behind the kind.
 local assert = require "luassert"
 local nats = require "spec.support.nats"
+local process = require "spec.support.process"
 
 local KEY = "k=%w+%-%d+%-%l+="
 local DEAD = { f = true, y = true, z = true } -- kinds that Mixpanel never takes
@@ -170,6 +171,39 @@ local function check_stored(self)
   end
 end
 
+-- How many servers have this text in what they keep of a stream, which is compressed
+-- only if who stored it did so.
+local function holders(servers, stream, text)
+  local sum = 0
+  for _, node in ipairs(servers.nodes) do
+    local found = process.read(
+      ("grep -rlaF -- '%s' %s.store/jetstream/*/streams/%s/msgs 2>/dev/null | wc -l"):format(
+        text,
+        node.path,
+        stream
+      )
+    )
+    sum = sum + (tonumber(found) > 0 and 1 or 0)
+  end
+  return sum
+end
+
+-- A server of NATS 2.9 that becomes the leader may lack a message which the two others
+-- hold (see docs/nats.md), and then nobody finds it.
+local function find_lacking(self, servers)
+  self.lacking = 0
+  for key, times in pairs(self.stored) do
+    local expected = is_dead(key) and times
+      or kind_of(key) == "a" and times - (self.arrived[key] or 0)
+      or 0
+    local lacking = expected - (self.letters[key] or 0)
+    if lacking > 0 and holders(servers, "MIXPANEL_DEAD", key) >= #servers.nodes - 1 then
+      self.letters[key] = expected
+      self.lacking = self.lacking + lacking
+    end
+  end
+end
+
 -- Each record on the bus has arrived or is a dead letter, none is both but for an `$add`
 -- of which nobody knows; and no other is anywhere.
 local function check_fates(self)
@@ -217,8 +251,9 @@ local function check_order(self, orders, left_out)
   end
 end
 
-function Ledger:check()
+function Ledger:check(servers)
   check_stored(self)
+  find_lacking(self, servers)
   check_fates(self)
   check_order(self, self.orders, {})
   check_order(self, self.came, self.letters)
