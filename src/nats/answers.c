@@ -209,11 +209,15 @@ static void refuse_post(mp_bus *bus, const char *words) {
         mp_nats_lose(bus, "nats: out of memory");
 }
 
+static bool is_of_subscribing(const char *words) {
+    return !strstr(words, " Publish to ");
+}
+
 /* A server says what is not permitted on the connection, and names a subject,
  * but no message; so each that is under way there gets it. Without answers none
  * will ever be, and the connection is of no use. */
 static void refuse(mp_bus *bus, const char *words) {
-    bool publishing = strstr(words, " Publish to ") != NULL, told = false;
+    bool publishing = !is_of_subscribing(words), told = false;
     for (mp_nats_letter *l = bus->letters; publishing && l; l = l->next) {
         if (l->stage == MP_NATS_SENT && is_about(words, l->of->subject)) {
             refuse_letter(bus, l);
@@ -223,12 +227,9 @@ static void refuse(mp_bus *bus, const char *words) {
     if (publishing && !told && bus->delivers)
         refuse_post(bus, words);
     if (!publishing) {
-        static const char why[] =
-            "nats: the credentials do not permit to subscribe to _INBOX.>, "
-            "where answers come";
-        mp_nats_end_all(bus, MP_NATS_WAITS, 401, false, why);
-        mp_nats_end_all(bus, MP_NATS_SENT, 401, false, why);
-        mp_nats_lose(bus, why);
+        mp_nats_end_all(bus, MP_NATS_WAITS, 401, false, mp_nats_mute);
+        mp_nats_end_all(bus, MP_NATS_SENT, 401, false, mp_nats_mute);
+        mp_nats_lose(bus, mp_nats_mute);
     }
 }
 
@@ -238,12 +239,17 @@ void mp_nats_on_error(natsConnection *nc, natsSubscription *sub, natsStatus err,
     (void)sub;
     natsStatus last = NATS_OK;
     const char *words = nats_GetLastError(&last);
+    words = words ? words : "";
     if (err != NATS_NOT_PERMITTED)
         return;
     mp_nats_lock();
     mp_bus *bus = mp_nats_bus_of(mp_nats_number(number));
+    mp_nats_attempt *a =
+        bus ? NULL : mp_nats_attempt_of(mp_nats_number(number));
     if (bus)
-        refuse(bus, words ? words : "");
+        refuse(bus, words);
+    else if (a && is_of_subscribing(words))
+        a->mute = true;
     mp_nats_unlock();
 }
 

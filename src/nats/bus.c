@@ -188,6 +188,14 @@ mp_bus *mp_nats_bus_of(uint64_t link) {
     return bus;
 }
 
+mp_nats_attempt *mp_nats_attempt_of(uint64_t link) {
+    for (const mp_bus *bus = all; bus; bus = bus->next)
+        for (mp_nats_attempt *a = bus->attempts; a; a = a->next)
+            if (a->number == link)
+                return a;
+    return NULL;
+}
+
 uint64_t mp_nats_next_number(void) {
     return ++numbers;
 }
@@ -204,6 +212,8 @@ uint64_t mp_nats_number(const void *closure) {
 }
 
 const char mp_nats_lost[] = "nats: the connection was lost";
+const char mp_nats_mute[] = "nats: the credentials do not permit to subscribe "
+                            "to _INBOX.>, where answers come";
 
 void mp_nats_lose(mp_bus *bus, const char *why) {
     if (!bus->link.lost)

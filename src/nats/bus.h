@@ -78,6 +78,7 @@ typedef struct mp_nats_attempt {
     uint64_t number; /* its connection's */
     int64_t start_ms;
     bool given_up; /* by the keeper, while the thread is still at it */
+    bool mute;     /* its connection may not subscribe to answers */
 } mp_nats_attempt;
 
 struct mp_bus {
@@ -135,6 +136,9 @@ void mp_nats_forget(mp_bus *bus);
 /* The bus whose connection has this number; NULL: none has any more. */
 mp_bus *mp_nats_bus_of(uint64_t link);
 
+/* The attempt that makes the connection of this number; NULL: none does. */
+mp_nats_attempt *mp_nats_attempt_of(uint64_t link);
+
 /* A number that no connection of this process has had. */
 uint64_t mp_nats_next_number(void);
 
@@ -150,6 +154,9 @@ void mp_nats_wake(mp_bus *bus);
 
 /* The usual reason. */
 extern const char mp_nats_lost[];
+
+/* Of a connection that is of no use. */
+extern const char mp_nats_mute[];
 
 /* The connection is of no use any more; the keeper lets go of it. */
 void mp_nats_lose(mp_bus *bus, const char *why);

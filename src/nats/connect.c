@@ -239,8 +239,13 @@ static void *attempt(void *arg) {
     mp_nats_leave(ticket);
     mp_nats_lock();
     leave(a);
-    bool taken = r.link.nc && hand_over(bus, &r.link);
-    if (!r.link.nc && !a->given_up)
+    if (r.link.nc && a->mute) {
+        r.status = 401;
+        snprintf(r.text, MP_BUS_TEXT, "%s", mp_nats_mute);
+    }
+    bool works = r.link.nc && !a->mute;
+    bool taken = works && hand_over(bus, &r.link);
+    if (!works && !a->given_up)
         note_failure(bus, r.status, r.text);
     free(a);
     pthread_cond_broadcast(&bus->changed);
