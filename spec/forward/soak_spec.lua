@@ -73,6 +73,7 @@ describe("a fleet", function()
     soak:step()
     soak:post()
     flat:look()
+    balance(soak.calm_forwarder)
     socket.sleep(LOOK_S)
   end
 

@@ -215,15 +215,18 @@ function Forwarder:metrics()
   return values
 end
 
--- The sum of a metric over all its labels.
-function Forwarder:metric(name)
-  local sum
+-- The sum of each metric over all its labels.
+function Forwarder:sums()
+  local sums = {}
   for key, value in pairs(self:metrics()) do
-    if key:match "^[^{]+" == name then
-      sum = (sum or 0) + value
-    end
+    local name = key:match "^[^{]+"
+    sums[name] = (sums[name] or 0) + value
   end
-  return sum
+  return sums
+end
+
+function Forwarder:metric(name)
+  return self:sums()[name]
 end
 
 -- Waits until a metric, or its sum over labels, has a value.

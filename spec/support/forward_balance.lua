@@ -1,5 +1,5 @@
--- What a forwarder counted that ended when it was told to, by its file of metrics: each
--- record that it took is in exactly one place.
+-- What a forwarder counted, by its file of metrics, at any time: each record that it took
+-- is in exactly one place.
 local assert = require "luassert"
 
 local NAMES = {
@@ -18,18 +18,21 @@ local NAMES = {
   delivered = "mixpanel_records_delivered_total",
   rejected = "mixpanel_records_rejected_total",
   dropped = "mixpanel_records_dropped_total",
+  queued = "mixpanel_records_queued",
+  in_flight = "mixpanel_records_in_flight",
 }
 
 -- Returns what it counted.
 return function(forwarder)
-  local counts = {}
+  local counts, values = {}, forwarder:sums() -- of one reading
   for key, name in pairs(NAMES) do
-    counts[key] = forwarder:metric(name) or 0
+    counts[key] = values[name] or 0
   end
   local c = counts
-  local why = forwarder:metrics_text() .. forwarder:said()
+  local why = (forwarder:metrics_text() or "") .. forwarder:said()
   assert.equal(c.records, c.refused + c.accepted, why)
-  assert.equal(c.accepted, c.delivered + c.rejected + c.dropped + c.let_go, why)
+  local waiting = c.queued + c.in_flight
+  assert.equal(c.accepted, c.delivered + c.rejected + c.dropped + c.let_go + waiting, why)
   assert.equal(0, c.gaps, why)
   return counts
 end
