@@ -187,6 +187,42 @@ describe("a dead letter", function()
     }, counts(forwarder))
   end)
 
+  it("is a line that is no record, as it came, and its neighbours are delivered", function()
+    local bad = {
+      { "7", "expected an object" },
+      { '"text"', "expected an object" },
+      { "null", "expected an object" },
+      { '{"event":"E","properties":[]}', "expected an object" },
+      { '{"event"', "no JSON: " }, -- what follows may be part of it
+    }
+    local lines = { "", cjson.encode(here.event "First") }
+    for i, line in ipairs(bad) do
+      lines[#lines + 1] = line[1]
+      lines[#lines + 1] = i < #bad and cjson.encode(here.event("After" .. i)) or nil
+    end
+    lines[#lines + 1] = "[" .. cjson.encode(here.event "Last")
+    local number = here.put("events", table.concat(lines, "\n"))
+    here.put("events", { here.event "Next" })
+    local forwarder = here.fleet:start()
+    local list = until_dead(#bad)
+    here.fleet:settle()
+    here.same_names { "After1", "After2", "After3", "After4", "First", "Next" }
+    local ids = {}
+    for i, letter in ipairs(list) do
+      local text = i < #bad and bad[i][1] or bad[i][1] .. "\n" .. lines[#lines]
+      assert.equal("[" .. text .. "]", letter.body)
+      assert.matches(bad[i][2], letter.headers["Mp-Dead-Reason"], 1, true)
+      assert.equal(("%.0f"):format(number), letter.headers["Mp-Dead-From"])
+      assert.is_nil(ids[letter.headers["Nats-Msg-Id"]])
+      ids[letter.headers["Nats-Msg-Id"]] = true
+    end
+    forwarder:stop()
+    local found = counts(forwarder)
+    assert.equal(#bad, found.refused)
+    assert.equal(2, found.settled)
+    assert.equal(6, found.delivered)
+  end)
+
   it("is a message that is no batch, as it came", function()
     local zipped = here.gzip(cjson.encode { here.event "Cut" })
     local bomb = here.gzip(("\0"):rep(65 * 1024 * 1024))
