@@ -49,11 +49,11 @@ describe("NATS over TLS", function()
   end
 
   local function refused(mp, pattern)
-    local why = nats.until_done("an error", function()
-      return mp:stats().last_error
+    local why = nats.until_done(pattern, function() -- a busy machine may be late first
+      local why = mp:stats().last_error
+      return why and why:find(pattern) and why, why
     end)
     assert.matches("^nats: not connected to [%w.]+:%d+: %w", why)
-    assert.matches(pattern, why)
     assert.equal(0, mp:stats().delivered)
     assert.equal(0, mp:stats().ambiguous)
     assert.equal(1, nats.waiting(mp))

@@ -35,8 +35,17 @@ function process.alive(pid)
   return stat ~= nil and not stat:find("%) [ZX]")
 end
 
+-- Whether one of its threads does not stand still.
+local function goes_on(pid)
+  return process.read(("cat /proc/%d/task/*/stat 2>/dev/null"):format(pid)):find "%) [RSD] "
+end
+
+-- STOP: it stands still on return.
 function process.signal(pid, name)
   process.run(("kill -%s %d"):format(name, pid))
+  while name == "STOP" and goes_on(pid) do
+    socket.sleep(0.005)
+  end
 end
 
 -- The pids of its children.
