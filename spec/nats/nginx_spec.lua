@@ -156,8 +156,8 @@ describe("nginx over NATS", function()
   local function adopt(spool)
     web:remove()
     web = start(spool, nil, 1)
+    assert(web:get "/track")
     nats.until_done("an empty spool", function()
-      assert(web:get "/track")
       local s = stats()
       local waits = s.queued + s.in_flight + s.spooled + s.elsewhere_runs
       return s.spool_looks > 0 and waits == 0, s.last_error
