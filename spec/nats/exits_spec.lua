@@ -10,8 +10,7 @@ local MOST = 100 -- records of one program
 
 -- With a spool they do not wait until all is stored.
 local ENOUGH_S, SHORT_S = 60, 0.2
-local SLACK_S = 0.5 -- 0.2 of it for the disk, and 0.1 for the driver, as documented
-local BUSY_S = 5 -- of a machine that has much else to do; one in four had no such bad luck
+local SLACK_S = 0.25 -- for the fastest quarter, as others run beside them
 
 -- Prints how many it tracked, and when it began to end.
 local PROGRAM = [[
@@ -153,7 +152,6 @@ describe("programs over NATS that end", function()
     table.sort(lateness)
     local late, latest = lateness[math.ceil(#lateness / 4)], lateness[#lateness]
     assert.is_true(late <= SLACK_S, late)
-    assert.is_true(latest <= BUSY_S, latest)
     local adopted = adopt()
     local measured = "# measured: %d exits, at most %.3f s beyond exit_timeout, %d records left"
     print(measured:format(EXITS, latest, adopted))
