@@ -117,14 +117,8 @@ describe("hosts with a spool", function()
         live(hosts)
       end
     end
-    local names, seen, order = {}, {}, {}
-    local messages = servers:messages()
-    for _, message in ipairs(messages) do
-      local name = message.headers["Nats-Msg-Id"]
-      assert.is_nil(names[name], name)
-      names[name] = true
-    end
-    for _, record in ipairs(nats.records(messages)) do
+    local seen, order = {}, {}
+    for _, record in ipairs(servers:records_once()) do
       local n, id = number_of(record), record["$distinct_id"]
       assert.is_nil(seen[n], n)
       seen[n] = true

@@ -362,6 +362,17 @@ function nats.records(messages)
   return cjson.decode((nats.text(bodies):gsub("%]%[", ",")))
 end
 
+-- The records of all messages, of which none is there twice.
+function Servers:records_once()
+  local names, messages = {}, self:messages()
+  for _, message in ipairs(messages) do
+    local name = message.headers["Nats-Msg-Id"]
+    assert(not names[name], name)
+    names[name] = true
+  end
+  return nats.records(messages)
+end
+
 -- ---- clients ----
 
 -- How many of its records wait: of one look, as they may leave between two.
