@@ -10,6 +10,9 @@ name=$1
 home=build/$1
 shift
 stamp="$home/unpacked: $*"
+mkdir -p build
+exec 9>"$home.lock" # two may want it at once
+flock 9
 [ ! -e "$stamp" ] || exit 0
 
 rm -rf "$home"
