@@ -10,12 +10,6 @@ local SAID = "stream MIXPANEL was made anew"
 describe("a forwarder", function()
   local here = forwarding()
 
-  local function put(first, last)
-    for n = first, last do
-      here.put("events", { here.event("E" .. n) })
-    end
-  end
-
   -- As one message of 100 kB for each; `merge`: which one is none of the usual.
   local function put_large(first, last, merge)
     local records = {}
@@ -27,14 +21,6 @@ describe("a forwarder", function()
     here.put("events", here.gzip(cjson.encode(records)))
   end
 
-  local function names(first, last)
-    local list = {}
-    for n = first, last do
-      list[#list + 1] = "E" .. n
-    end
-    return list
-  end
-
   local function make_anew()
     here.servers:api "STREAM.DELETE.MIXPANEL"
     here.fleet:create()
@@ -42,52 +28,52 @@ describe("a forwarder", function()
 
   it("forwards a stream that was made anew from its first message on", function()
     local forwarder = here.fleet:start()
-    put(1, 5)
+    here.put_events(1, 5)
     here.fleet:settle()
     make_anew()
-    put(6, 8)
+    here.put_events(6, 8)
     here.fleet:until_arrived("/track", 8)
     here.fleet:until_acknowledged("events", 3)
-    here.same_names(names(1, 8))
+    here.same_names(here.names_of(1, 8))
     forwarder:stop()
     assert.equal(1, forwarder:count_said(SAID))
     assert.equal(1, forwarder:metric "mixpanel_forward_gaps_total")
 
     local again = here.fleet:start()
-    put(9, 9)
+    here.put_events(9, 9)
     here.fleet:until_arrived("/track", 9)
     again:stop()
-    here.same_names(names(1, 9))
+    here.same_names(here.names_of(1, 9))
     assert.equal(0, again:count_said(SAID))
     assert.equal(0, again:metric "mixpanel_forward_gaps_total")
   end)
 
   it("says so, too, when it was away meanwhile", function()
     local forwarder = here.fleet:start()
-    put(1, 5)
+    here.put_events(1, 5)
     here.fleet:settle()
     forwarder:stop()
     make_anew()
-    put(6, 8)
+    here.put_events(6, 8)
     forwarder = here.fleet:start()
     forwarder:until_said(SAID)
     here.fleet:until_arrived("/track", 8)
-    here.same_names(names(1, 8))
+    here.same_names(here.names_of(1, 8))
   end)
 
   it("takes no message for one of the same number in the stream before", function()
     here.server:script { endpoint = "/track", status = 503, times = 0 }
     local forwarder = here.fleet:start()
-    put(1, 5)
+    here.put_events(1, 5)
     here.server:wait(1)
     make_anew()
-    put(6, 8)
+    here.put_events(6, 8)
     forwarder:until_said(SAID)
     assert.equal(0, here.fleet:acknowledged "events")
     here.server:reset()
     here.fleet:until_arrived("/track", 8)
     here.fleet:until_acknowledged("events", 3)
-    here.same_names(names(1, 8))
+    here.same_names(here.names_of(1, 8))
   end)
 
   it("keeps what is no batch, though it has no name and its number comes again", function()
@@ -113,9 +99,9 @@ describe("a forwarder", function()
     nats.kill(here.servers.nodes[1])
     nats.revive(here.servers.nodes[1])
     here.server:reset()
-    put(46, 46)
+    here.put_events(46, 46)
     here.fleet:until_arrived("/track", 45)
-    local expected = names(1, 46)
+    local expected = here.names_of(1, 46)
     table.remove(expected, 20)
     here.same_names(expected)
     forwarder:stop()

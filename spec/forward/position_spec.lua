@@ -8,23 +8,9 @@ local EXIT_S, SLACK_S, TRIES = 1, 0.25, 3
 describe("the position of a forwarder", function()
   local here = forwarding()
 
-  local function names(first, last)
-    local list = {}
-    for n = first, last do
-      list[#list + 1] = "E" .. n
-    end
-    return list
-  end
-
-  local function put(first, last)
-    for n = first, last do
-      here.put("events", { here.event("E" .. n) })
-    end
-  end
-
   it("is behind what was delivered, and a restart sends nothing again", function()
     local first = here.fleet:start()
-    put(1, 40)
+    here.put_events(1, 40)
     here.publish(function(mp)
       mp.people:set("u", { a = 1 })
     end)
@@ -33,10 +19,10 @@ describe("the position of a forwarder", function()
     first:stop()
     local requests = #here.server:requests()
     local second = here.fleet:start()
-    put(41, 42)
+    here.put_events(41, 42)
     here.fleet:settle()
     assert.equal(requests + 1, #here.server:requests())
-    here.same_names(names(1, 42))
+    here.same_names(here.names_of(1, 42))
     second:stop()
     assert.equal(2, second:metric "mixpanel_forward_messages_total")
     assert.equal(0, second:metric "mixpanel_forward_redelivered_total")
@@ -45,7 +31,7 @@ describe("the position of a forwarder", function()
 
   it("stays before what a slow Mixpanel has not answered when it must end", function()
     local best = math.huge
-    put(1, 20)
+    here.put_events(1, 20)
     for try = 1, TRIES do
       here.server:script { endpoint = "/track", delay_ms = 10000, times = 0, ingest = true }
       local forwarder = here.fleet:start { arguments = { "--exit-timeout", EXIT_S } }
@@ -60,7 +46,7 @@ describe("the position of a forwarder", function()
     here.server:reset()
     local forwarder = here.fleet:start()
     here.fleet:settle()
-    here.same_names(names(1, 20))
+    here.same_names(here.names_of(1, 20))
     forwarder:stop()
     assert.equal(20, forwarder:metric "mixpanel_forward_redelivered_total")
   end)
@@ -68,10 +54,10 @@ describe("the position of a forwarder", function()
   it("comes to the end of what is under way when that ends in time", function()
     here.server:script { endpoint = "/track", delay_ms = 1000, times = 0, ingest = true }
     local forwarder = here.fleet:start()
-    put(1, 20)
+    here.put_events(1, 20)
     here.server:wait(1)
     forwarder:stop()
-    here.same_names(names(1, 20))
+    here.same_names(here.names_of(1, 20))
     assert.equal(20, here.fleet:acknowledged "events")
   end)
 
@@ -81,7 +67,7 @@ describe("the position of a forwarder", function()
   local function begin_slowly()
     here.server:script { endpoint = "/track", delay_ms = 4000, times = 1, ingest = true }
     local forwarder = here.fleet:start()
-    put(1, 20)
+    here.put_events(1, 20)
     here.server:wait(1)
     return forwarder
   end
@@ -89,7 +75,7 @@ describe("the position of a forwarder", function()
   local function ends_well(forwarder, last)
     here.fleet:until_arrived("/track", last)
     here.fleet:settle()
-    here.same_names(names(1, last)) -- each once
+    here.same_names(here.names_of(1, last)) -- each once
     forwarder:stop()
     assert.equal(last, forwarder:metric "mixpanel_forward_messages_total")
     assert.equal(1, forwarder:metric "mixpanel_forward_tenures_total")
@@ -100,7 +86,7 @@ describe("the position of a forwarder", function()
     local forwarder = begin_slowly()
     nats.kill(here.servers.nodes[1])
     nats.revive(here.servers.nodes[1])
-    put(21, 30)
+    here.put_events(21, 30)
     ends_well(forwarder, 30)
   end)
 
@@ -111,7 +97,7 @@ describe("the position of a forwarder", function()
       return not here.servers:node_of_driver()
     end)
     here.servers:reconfigure ""
-    put(21, 30)
+    here.put_events(21, 30)
     ends_well(forwarder, 30)
   end)
 
@@ -120,7 +106,7 @@ describe("the position of a forwarder", function()
   it("is found again when the answer to an acknowledgement is lost", function()
     local forwarder = here.fleet:start()
     for n = 1, 5 do
-      put(n, n)
+      here.put_events(n, n)
       here.fleet:until_arrived("/track", n)
       nats.kill(here.servers.nodes[1])
       nats.revive(here.servers.nodes[1])

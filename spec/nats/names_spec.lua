@@ -1,10 +1,11 @@
 -- A name server that answers nothing. The look-up of a name cannot be broken off,
 -- and takes as long as the resolver has patience.
+local lateness = require "spec.support.lateness"
 local nats = require "spec.support.nats"
 local script = require "spec.support.script"
 local socket = require "socket"
 
-local EXIT_S, SLACK_S, TRIES = 0.5, 0.25, 3
+local EXIT_S, SLACK_S = 0.5, lateness.SLACK_S
 local SHIM = script.build .. "/spec/stuck_names.so"
 local BLACKHOLE = script.build .. "/spec/blackhole"
 local UNABLE = 77 -- what BLACKHOLE says where it cannot be
@@ -82,22 +83,14 @@ describe("NATS behind a name server that never answers", function()
     return printed
   end
 
-  -- Seconds by which the best of a few ends outlasted its time-out; nothing where
-  -- that cannot be tried.
+  -- Nil where that cannot be tried.
   local function late(program, before)
-    local best = math.huge
-    for _ = 1, TRIES do
+    return lateness.of(EXIT_S, function()
       local printed, status, ended = run(program, before)
-      if status == UNABLE then
-        return nil
+      if status ~= UNABLE then
+        return printed, status, ended
       end
-      assert.equal(0, status, printed)
-      best = math.min(best, ended - tonumber(printed:match "([%d.]+)\n$") - EXIT_S)
-      if best <= SLACK_S then
-        break
-      end
-    end
-    return best
+    end)
   end
 
   local ENDS = {

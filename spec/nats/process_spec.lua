@@ -1,10 +1,11 @@
 -- The driver and the life of a process: its end, its forks.
+local lateness = require "spec.support.lateness"
 local nats = require "spec.support.nats"
 local process = require "spec.support.process"
 local script = require "spec.support.script"
 local socket = require "socket"
 
-local EXIT_S, SLACK_S, TRIES = 0.5, 0.25, 3
+local EXIT_S, SLACK_S = 0.5, lateness.SLACK_S
 
 -- The start of a program: a client of the server in arg[2], with the options of
 -- a Lua table in arg[3].
@@ -83,23 +84,15 @@ describe("NATS and a process", function()
     assert.same({ "First", "New", "Second" }, events())
   end)
 
-  -- Seconds by which the best of a few ends outlasted its time-out.
   local function late(program, url)
-    local best = math.huge
-    for _ = 1, TRIES do
+    return lateness.of(EXIT_S, function()
       local printed, status = run(
         program .. '\nprint(("%.6f"):format(socket.gettime()))\nos.exit(0)',
         url,
         ("{ exit_timeout = %g }"):format(EXIT_S)
       )
-      local ended = socket.gettime()
-      assert.equal(0, status, printed)
-      best = math.min(best, ended - tonumber(printed:match "([%d.]+)\n$") - EXIT_S)
-      if best <= SLACK_S then
-        break
-      end
-    end
-    return best
+      return printed, status, socket.gettime()
+    end)
   end
 
   it("that ends is not held up by a server that is not there", function()

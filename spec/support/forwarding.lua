@@ -67,6 +67,13 @@ return function(more)
     return record
   end
 
+  -- Puts events on the bus, each as a message: E<first> to E<last>.
+  function here.put_events(first, last)
+    for n = first, last do
+      here.put("events", { here.event("E" .. n) })
+    end
+  end
+
   function here.gzip(text)
     local path = os.tmpname()
     nats.write(path, text)
@@ -83,6 +90,15 @@ return function(more)
     end
     table.sort(names)
     return names
+  end
+
+  -- The names of events that `put_events` puts.
+  function here.names_of(first, last)
+    local list = {}
+    for n = first, last do
+      list[#list + 1] = "E" .. n
+    end
+    return list
   end
 
   -- How many requests an endpoint got.
