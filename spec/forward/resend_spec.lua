@@ -132,7 +132,7 @@ describe("mixpanel dead", function()
     put_letter("\31\139\n[1]", {})
     assert.same({
       '{"event":  "E\\n"}\n',
-      "3 dead letters hold no record: without --records they are shown\n",
+      "left out, as no record is in them: 3; without --records they are shown\n",
       0,
     }, { dead("list", "--records") })
   end)
@@ -150,7 +150,7 @@ describe("mixpanel dead", function()
     printed, complaints, status = dead("list", "--records")
     assert.equal("E", cjson.decode(printed).event)
     assert.same(
-      { "1 dead letters hold no record: without --records they are shown\n", 0 },
+      { "left out, as no record is in them: 1; without --records they are shown\n", 0 },
       { complaints, status }
     )
     printed, complaints, status = dead("resend", "all")

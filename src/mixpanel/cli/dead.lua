@@ -85,7 +85,7 @@ local function show_records(context, js, subject)
     end
   end
   if others > 0 then
-    context:note("%d dead letters hold no record: without --records they are shown", others)
+    context:note("left out, as no record is in them: %d; without --records they are shown", others)
   end
 end
 
