@@ -104,6 +104,23 @@ CASE(one_of_a_level_is_kept) {
     mp_gzip_give_back(NULL);
 }
 
+CASE(input_has_the_room_of_the_one_before) {
+    mp_gzip *gzip = mp_gzip_borrow(4);
+    mp_buf *in = mp_gzip_input(gzip), out = {0};
+    CHECK(mp_buf_reserve(in, 100000));
+    CHECK(mp_buf_puts(in, "abcabcabc") == MP_OK);
+    CHECK(mp_gzip_add(gzip, &out, in->data, in->len) == MP_OK);
+    const char *data = in->data;
+    mp_gzip_give_back(gzip);
+    gzip = mp_gzip_borrow(4);
+    in = mp_gzip_input(gzip);
+    CHECK(in->data == data && in->len == 0 && in->cap >= 100000);
+    mp_buf_fail(in, MP_MEMORY);
+    CHECK(mp_gzip_input(gzip)->err == MP_OK);
+    mp_buf_free(&out);
+    mp_gzip_give_back(gzip);
+}
+
 int main(void) {
     RUN(nothing);
     RUN(text);
@@ -112,5 +129,6 @@ int main(void) {
     RUN(bytes_behind_the_end_are_damage);
     RUN(so_is_another_file);
     RUN(one_of_a_level_is_kept);
+    RUN(input_has_the_room_of_the_one_before);
     return unit_result();
 }

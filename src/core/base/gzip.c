@@ -7,6 +7,7 @@
 struct mp_gzip {
     struct libdeflate_compressor *compressor;
     int level;
+    mp_buf in, out; /* cleared before each use */
 };
 
 /* A fork leaves the child what nobody was using. */
@@ -16,7 +17,7 @@ static mp_gzip *make(int level) {
     mp_gzip *gzip = malloc(sizeof *gzip);
     if (!gzip)
         return NULL;
-    gzip->level = level;
+    *gzip = (mp_gzip){.level = level};
     gzip->compressor = libdeflate_alloc_compressor(level);
     if (!gzip->compressor) {
         free(gzip);
@@ -37,17 +38,26 @@ void mp_gzip_give_back(mp_gzip *gzip) {
     if (!other)
         return;
     libdeflate_free_compressor(other->compressor);
+    mp_buf_free(&other->in);
+    mp_buf_free(&other->out);
     free(other);
 }
 
+mp_buf *mp_gzip_input(mp_gzip *gzip) {
+    mp_buf_clear(&gzip->in);
+    return &gzip->in;
+}
+
 mp_err mp_gzip_add(mp_gzip *gzip, mp_buf *out, const char *in, size_t len) {
+    mp_buf *made = &gzip->out;
+    mp_buf_clear(made);
     size_t room = libdeflate_gzip_compress_bound(gzip->compressor, len);
-    if (!mp_buf_reserve(out, room))
-        return out->err;
+    if (!mp_buf_reserve(made, room))
+        return mp_buf_fail(out, made->err);
     /* Cannot fail with so much room. */
-    out->len += libdeflate_gzip_compress(gzip->compressor, in, len,
-                                         out->data + out->len, room);
-    return MP_OK;
+    made->len =
+        libdeflate_gzip_compress(gzip->compressor, in, len, made->data, room);
+    return mp_buf_add(out, made->data, made->len);
 }
 
 /* How long the contents are by the last four bytes (RFC 1952), which are not

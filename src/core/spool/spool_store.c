@@ -22,15 +22,14 @@ static int compress(int level, const char *lines, size_t len, mp_buf *out) {
     mp_gzip *gzip = mp_gzip_borrow(level);
     if (!gzip)
         return ENOMEM;
-    mp_buf json = {0};
-    mp_buf_reserve(&json, len);
-    mp_buf_add(&json, "[", 1);
-    mp_buf_add(&json, lines, len - 2); /* without the last ",\n" */
-    if (mp_buf_add(&json, "]", 1) == MP_OK)
-        mp_gzip_add(gzip, out, json.data, json.len);
+    mp_buf *json = mp_gzip_input(gzip);
+    mp_buf_reserve(json, len);
+    mp_buf_add(json, "[", 1);
+    mp_buf_add(json, lines, len - 2); /* without the last ",\n" */
+    mp_err err = mp_buf_add(json, "]", 1);
+    if (err == MP_OK)
+        err = mp_gzip_add(gzip, out, json->data, json->len);
     mp_gzip_give_back(gzip);
-    mp_err err = json.err ? json.err : out->err;
-    mp_buf_free(&json);
     return err ? ENOMEM : 0;
 }
 

@@ -19,16 +19,15 @@ static bool take_compressed(mp_request *request, const mp_batch *batch) {
 
 static void make_body(mp_request *request, const mp_batch *batch,
                       mp_gzip *gzip) {
-    mp_buf raw = {0}, *json = gzip ? &raw : &request->body;
     if (gzip && take_compressed(request, batch))
         return;
+    mp_buf *json = gzip ? mp_gzip_input(gzip) : &request->body;
     mp_batch_body(batch, json);
     request->raw_bytes = json->len;
     if (gzip && json->err)
         mp_buf_fail(&request->body, json->err);
     else if (gzip)
-        mp_gzip_add(gzip, &request->body, raw.data, raw.len);
-    mp_buf_free(&raw);
+        mp_gzip_add(gzip, &request->body, json->data, json->len);
 }
 
 mp_err mp_request_make(mp_request *request, const mp_batch *batch,
