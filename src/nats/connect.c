@@ -24,7 +24,8 @@ enum {
     WRITE_MS = 2000,   /* a write to a peer that reads nothing */
     PING_MS = 5000,    /* after two without an answer it is another's turn */
     PINGS_OUT = 2,
-    BACKOFF_MS = 100, /* after all servers failed once; doubles, up to */
+    IO_BYTES = 64 * 1024, /* what is written, or read, at once */
+    BACKOFF_MS = 100,     /* after all servers failed once; doubles, up to */
     BACKOFF_MAX_MS = 2000
 };
 
@@ -65,6 +66,15 @@ static natsStatus set_times(natsOptions *o) {
     return s;
 }
 
+/* Else a typical message is two pieces, of which a thread of libnats sends the
+ * second a millisecond later. */
+static natsStatus set_writing(natsOptions *o) {
+    natsStatus s = natsOptions_SetIOBufSize(o, IO_BYTES);
+    if (s == NATS_OK)
+        s = natsOptions_SetSendAsap(o, true);
+    return s;
+}
+
 static natsStatus set_all(natsOptions *o, const mp_nats_attempt *a) {
     const mp_nats_server *server = &a->bus->servers[a->server];
     void *number = mp_nats_closure(a->number);
@@ -75,6 +85,8 @@ static natsStatus set_all(natsOptions *o, const mp_nats_attempt *a) {
         s = natsOptions_SetIgnoreDiscoveredServers(o, true);
     if (s == NATS_OK)
         s = set_times(o);
+    if (s == NATS_OK)
+        s = set_writing(o);
     if (s == NATS_OK)
         s = natsOptions_SetErrorHandler(o, mp_nats_on_error, number);
     if (s == NATS_OK)

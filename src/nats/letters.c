@@ -93,9 +93,10 @@ uint64_t mp_nats_put(mp_bus *bus, mp_nats_letter *l, char text[MP_BUS_TEXT]) {
         *bus->letters_end = l;
         bus->letters_end = &l->next;
         bus->letters_count++;
-        pthread_cond_broadcast(&bus->changed);
     }
     mp_nats_unlock();
+    if (number != 0) /* woken sooner, the keeper would wait for the lock */
+        pthread_cond_broadcast(&bus->changed);
     return number;
 }
 
