@@ -114,7 +114,7 @@ end
 
 local function bus()
   note "to a bus"
-  local found = results("bench/bus lua5.4 bench/bus_rounds.lua %s %d", sink.url, million / 4)[1]
+  local found = results("bench/bus lua5.4 bench/bus_rounds.lua %s %d", sink.url, million)[1]
   local forwarded = results("bench/bus lua5.4 bench/forward.lua %s %d", sink.url, million)
   found.forwarded_ns = forwarded[1].cpu_ns
   return found
