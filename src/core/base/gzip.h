@@ -15,7 +15,8 @@ typedef struct mp_gzip mp_gzip;
  * when out of memory. Thread: any. Ensures: one of each level is kept for the
  * next who wants it, never more. Its memory, most of a megabyte, and that for
  * input and output as far as they were used, is not taken anew for each body:
- * the page faults of that cost about as much as to compress. */
+ * where page faults are dear, as in a virtual machine, that cost as much as to
+ * compress. */
 mp_gzip *mp_gzip_borrow(int level);
 void mp_gzip_give_back(mp_gzip *gzip); /* NULL is allowed */
 
