@@ -65,14 +65,16 @@ static bool is_there(const mp_bus *bus, const char *name) {
     return access(path, F_OK) == 0;
 }
 
-static void write_all(const char *path, int flags, const void *bytes,
+static bool write_all(const char *path, int flags, const void *bytes,
                       size_t len) {
     int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | flags, 0600);
     if (fd < 0) /* the spec is over, and the process ends */
-        return;
-    if (write(fd, bytes, len) != (ssize_t)len)
+        return false;
+    bool ok = write(fd, bytes, len) == (ssize_t)len;
+    if (!ok)
         perror(path);
     close(fd);
+    return ok;
 }
 
 static void note(const mp_bus *bus, const char *what, const char *more) {
@@ -96,11 +98,18 @@ static void note_put(const mp_bus *bus, const message *m) {
     note(bus, m->of->probe ? "probe" : "put", more);
 }
 
+/* Ensures: whenever the process is killed, the message is there whole or not at
+ * all. */
 static void store(const mp_bus *bus, const mp_bus_message *m) {
-    char path[TEXT];
+    char path[TEXT], unfinished[TEXT];
+    if (is_there(bus, m->id))
+        return;
     path_of(path, bus, m->id);
-    if (access(path, F_OK) != 0)
-        write_all(path, 0, m->body, m->len);
+    snprintf(unfinished, sizeof unfinished, "%s/new-%d-%s", bus->dir,
+             (int)getpid(), m->id);
+    if (write_all(unfinished, O_TRUNC, m->body, m->len) &&
+        rename(unfinished, path) != 0)
+        perror(path);
 }
 
 static void read_reply(const mp_bus *bus, char line[MP_BUS_TEXT]) {
