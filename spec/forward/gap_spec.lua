@@ -1,7 +1,10 @@
 -- Messages that a forwarder cannot or must not read: those that are gone, of a newer
 -- version, of projects that it does not know.
+local cjson = require "cjson"
 local forwarding = require "spec.support.forwarding"
 local mixpanel = require "mixpanel"
+local nats = require "spec.support.nats"
+local socket = require "socket"
 
 describe("a forwarder", function()
   local here = forwarding()
@@ -62,6 +65,76 @@ describe("a forwarder", function()
     assert.equal(0, again:count_said "left the stream")
   end)
 
+  local function purge_all()
+    here.servers:api("STREAM.PURGE.MIXPANEL", {})
+  end
+
+  it("says what a purge took before it began", function()
+    put("events", 1, 5)
+    run_once()
+    put("events", 6, 8)
+    purge_all()
+    put("events", 9, 9)
+    local forwarder = here.fleet:start()
+    forwarder:until_said "messages 6 to 8 left the stream before they were forwarded"
+    here.fleet:settle()
+    here.same_names { "E1", "E2", "E3", "E4", "E5", "E9" }
+    forwarder:stop()
+    assert.equal(1, forwarder:metric "mixpanel_forward_gaps_total")
+    assert.equal(0, run_once():count_said "left the stream")
+  end)
+
+  it("says what a purge took that another had read and let go of", function()
+    here.server:script { endpoint = "/track", status = 503, times = 0 }
+    put("events", 1, 3)
+    local forwarder = here.fleet:start()
+    nats.until_done("a request", function()
+      return here.requests "/track" > 0
+    end)
+    forwarder:stop()
+    assert.equal(3, forwarder:metric "mixpanel_forward_let_go_total")
+    purge_all()
+    here.server:reset()
+    put("events", 4, 4)
+    forwarder = here.fleet:start()
+    forwarder:until_said "messages 1 to 3 left the stream before they were forwarded"
+    here.fleet:settle()
+    here.same_names { "E4" }
+  end)
+
+  it("says what a purge took while it runs", function()
+    put("events", 1, 5)
+    local forwarder = here.fleet:start()
+    here.fleet:settle()
+    forwarder:signal "STOP"
+    socket.sleep(6) -- nothing is pulled any more
+    put("events", 6, 8)
+    purge_all()
+    put("events", 9, 9)
+    forwarder:signal "CONT"
+    here.fleet:until_arrived("/track", 6)
+    here.fleet:settle()
+    forwarder:stop()
+    assert.equal(1, forwarder:count_said "messages 6 to 8 left the stream")
+    assert.equal(1, forwarder:metric "mixpanel_forward_gaps_total")
+    assert.equal(0, run_once():count_said "left the stream")
+  end)
+
+  it("gives no false alarm for a purge of what it has forwarded", function()
+    put("people", 1, 1)
+    put("events", 2, 5)
+    local forwarder = here.fleet:start()
+    here.fleet:settle()
+    purge_all()
+    put("people", 6, 6)
+    here.fleet:settle()
+    forwarder:stop()
+    assert.equal(0, forwarder:count_said "left the stream")
+    purge_all()
+    put("events", 7, 7)
+    assert.equal(0, run_once():count_said "left the stream")
+  end)
+
   it("gives no false alarm for a quiet lane beside a busy one", function()
     put("people", 1, 1)
     put("events", 2, 20)
@@ -90,7 +163,9 @@ describe("a forwarder", function()
     put("people", 31, 31)
     here.fleet:start()
     here.fleet:until_arrived("/track", 29)
-    here.fleet:until_acknowledged("events", 30)
+    nats.until_done("a renewal that tells of it", function()
+      return cjson.decode(here.fleet:lease(here.TOKEN)).memory.events.floor == 30
+    end)
     here.fleet:stop()
     purge_before(31)
     here.server:reset()

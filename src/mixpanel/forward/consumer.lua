@@ -81,8 +81,8 @@ local function floor_of(info)
 end
 
 -- All up to these numbers is acknowledged; was delivered, by consumers before too;
--- was not missed (see Consumer:remember); and the name that is behind, if there are
--- two.
+-- was not missed, as a forwarder noted (see Consumer:remember); and the name that is
+-- behind, if there are two.
 local function position(infos)
   local floor, delivered, clear, behind, ahead = 0, 0, 0, nil, nil
   for name, info in pairs(infos) do
@@ -95,7 +95,7 @@ local function position(infos)
       behind = name
     end
   end
-  return floor, delivered, math.max(clear, floor), behind, ahead
+  return floor, delivered, clear, behind, ahead
 end
 
 local function create(self, name, floor, delivered, clear)
@@ -137,26 +137,36 @@ local function with_memory(self, before, infos, floor, delivered)
     math.max(delivered, is_known and before.delivered or stream.state.last_seq)
 end
 
--- Makes it anew behind what was acknowledged; or, where `taken` is given, all up to
--- that has an outcome, and what comes after `doubt` was never looked at. Returns its
--- name, the number behind which it begins, and the others of `position`; or nil and why.
-local function replace(self, before, taken, doubt)
+-- Up to where no message was missed, where `noted` is what consumers say of it. A purge
+-- takes a consumer's floor to its end, also over what nobody has read; so that counts
+-- only where nobody has left anything better.
+local function clear_of(self, before, noted, floor)
+  if before and before.clear and before.created == self.found then
+    return math.max(noted, before.clear, before.floor)
+  end
+  return math.max(noted, floor)
+end
+
+-- Makes it anew behind what was acknowledged; or, where `left` is given, as `leave` has
+-- it. Returns its name, the number behind which it begins, and the others of `position`;
+-- or nil and why.
+local function replace(self, before, left)
   local infos, why = look(self)
   if not infos then
     return nil, why
   end
-  local floor, delivered, clear, behind, ahead = position(infos)
+  local floor, delivered, noted, behind, ahead = position(infos)
   floor, delivered = with_memory(self, before, infos, floor, delivered)
   if not floor then
     return nil, delivered
   end
-  clear = math.max(clear, floor)
-  if taken then
+  local clear = clear_of(self, before, noted, floor)
+  if left then
     if self.found ~= self.created then
       return nil, "the stream was made anew"
     end
-    floor = math.max(floor, taken)
-    delivered, clear = math.max(floor, doubt), math.max(floor, clear)
+    floor = math.max(floor, left.taken)
+    delivered, clear = math.max(floor, left.doubt), math.max(noted, left.clear)
   end
   if behind then
     local ok
@@ -192,12 +202,14 @@ function Consumer:begin(before)
 end
 
 -- What whoever reads next should know, also where a consumer is not to be found.
-function Consumer:memory(floor, delivered)
+-- `clear`: nil where nobody knows.
+function Consumer:memory(floor, delivered, clear)
   return {
     created = self.created,
     name = self.last_name,
     floor = floor,
     delivered = delivered,
+    clear = clear,
   }
 end
 
@@ -219,11 +231,11 @@ function Consumer:next(seq)
   return found and found.message.seq
 end
 
--- Whoever begins next does so behind this number, and nothing after the second counts
--- as delivered. True; or nil and why.
-function Consumer:leave(taken, doubt)
+-- Whoever begins next does so behind `left.taken`, nothing after `left.doubt` counts as
+-- delivered, and none was missed up to `left.clear`. True; or nil and why.
+function Consumer:leave(left)
   self.name = nil
-  local name, why = replace(self, nil, taken, doubt)
+  local name, why = replace(self, nil, left)
   self.last_name = name or ""
   return name and true, why
 end

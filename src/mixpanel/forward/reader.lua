@@ -36,7 +36,9 @@ function Reader.new(tenure, lane, before)
     taken = 0, -- the number of the last one
     seen = 0, -- the same of those that came
     position = 0, -- all up to this one is acknowledged
+    asked = 0, -- up to this one it was asked to be acknowledged
     clear = 0, -- up to this one none was missed
+    surveyed = false, -- `clear` says something
     remembered = 0, -- of these, what the consumer knows
     waiting = 0, -- messages that are not pulled yet, when it was last asked
   }, Reader)
@@ -183,6 +185,7 @@ function Reader:acknowledge()
   local settled = self.settled
   self.settled = nil
   local renewals = self.renewals
+  self.asked = math.max(self.asked, settled.seq)
   local ok = self.consumer:acknowledge(settled.ack)
   if self.renewals ~= renewals then
     return -- it comes once more, unless the next one begins behind it
@@ -193,15 +196,24 @@ function Reader:acknowledge()
   end
 end
 
+local function survey_now(self)
+  local info = self.tenure.js:api("STREAM.INFO." .. streams.RECORDS)
+  if info then
+    self:survey(info.state)
+  end
+end
+
 -- In a task, when it is empty: whoever reads next begins behind what was taken, and
 -- takes nothing after it for delivered, but for what was when this one began.
 function Reader:leave()
   if not self.doubt then
     return -- it never began
   end
+  survey_now(self)
   self.position = math.max(self.taken, self.position)
   self.seen = self.position
-  local ok, why = self.consumer:leave(self.position, self.doubt)
+  local ok, why =
+    self.consumer:leave { taken = self.position, doubt = self.doubt, clear = self.clear }
   if not ok then
     self.tenure:note(why)
   end
@@ -212,7 +224,11 @@ function Reader:memory()
   if not self.doubt then
     return self.before
   end
-  return self.consumer:memory(self.position, math.max(self.doubt, self.seen))
+  return self.consumer:memory(
+    self.position,
+    math.max(self.doubt, self.seen),
+    self.surveyed and self.clear or self.before and self.before.clear
+  )
 end
 
 -- Up to where no message of the lane can have left the stream unread, now that it has
@@ -225,6 +241,23 @@ local function look_ahead(self, state, pending)
   return next_seq and next_seq - 1 or self.clear
 end
 
+-- Nobody else acknowledges. So where the consumer's floor is behind what was asked for,
+-- a purge took it there, over what had not come.
+local function look_for_purge(self, floor)
+  if floor <= self.asked then
+    return
+  end
+  local came = math.max(self.asked, self.clear, self.seen <= floor and self.seen or 0)
+  for i = self.first, self.last do
+    local seq = self.held[i].seq
+    came = seq <= floor and math.max(came, seq) or came
+  end
+  if came < floor then
+    self.tenure:on_gap(came + 1, floor)
+  end
+  self.asked, self.clear = floor, math.max(self.clear, floor)
+end
+
 -- In a task: looks how many messages wait, and whether some left the stream before
 -- they were read. `state` of the stream, of before. A lane that is quiet beside busy
 -- ones remembers where it is, long before the first of the stream's messages is
@@ -234,8 +267,9 @@ function Reader:survey(state)
   if not info then
     return
   end
+  look_for_purge(self, info.ack_floor.stream_seq)
   local seen = math.max(self.taken, self.clear)
-  if seen > 0 and state.first_seq > seen + 1 then
+  if (seen > 0 or self.surveyed) and state.first_seq > seen + 1 then
     self.tenure:on_gap(seen + 1, state.first_seq - 1)
     self.clear = state.first_seq - 1
   end
@@ -244,6 +278,7 @@ function Reader:survey(state)
   if info.num_pending == 0 or seen < half then
     self.clear = math.max(self.clear, look_ahead(self, state, info.num_pending))
   end
+  self.surveyed = self.clear > 0 or state.first_seq <= 1
   if self.remembered < half and self.clear > self.remembered then
     if self.consumer:remember(self.clear) then
       self.remembered = self.clear
@@ -252,13 +287,6 @@ function Reader:survey(state)
 end
 
 -- ---- its tasks ----
-
-local function survey_first(self)
-  local info = self.tenure.js:api("STREAM.INFO." .. streams.RECORDS)
-  if info then
-    self:survey(info.state)
-  end
-end
 
 -- Numbers of a stream that is there no more say nothing of the one of that name. What
 -- the client has of its messages goes on; nobody is left to tell of their end.
@@ -288,7 +316,13 @@ local function begin(self)
   if not self.doubt then -- of another process; later ones are this one's own
     self.doubt = delivered
     self.clear, self.remembered = clear, clear
-    survey_first(self)
+    self.asked = floor
+    self.surveyed = self.before ~= nil
+      and self.before.clear ~= nil
+      and self.before.created == self.created
+    survey_now(self)
+  else
+    look_for_purge(self, floor)
   end
   self.tenure:on_begun()
   return self.consumer.name ~= nil
