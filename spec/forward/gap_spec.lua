@@ -221,4 +221,21 @@ describe("a forwarder", function()
     assert.equal(3, forwarder:metric "mixpanel_forward_unknown_messages")
     assert.is_nil(forwarder:said():find("unknowntoken", 1, true))
   end)
+
+  it("says so of messages of a known project that no lane of it reads", function()
+    here.put_events(1, 1)
+    here.fleet:put(here.subject "replays", "[]")
+    here.fleet:put(here.subject "events.more", "[]")
+    local forwarder = here.fleet:start()
+    forwarder:until_said(
+      ("1 messages on %s wait, which this version does not read"):format(here.subject "replays")
+    )
+    forwarder:until_said(
+      ("1 messages on %s wait, which this version"):format(here.subject "events.more")
+    )
+    here.fleet:until_arrived("/track", 1)
+    forwarder:stop()
+    assert.equal(2, forwarder:metric "mixpanel_forward_unknown_messages")
+    here.same_names { "E1" }
+  end)
 end)

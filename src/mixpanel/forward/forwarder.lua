@@ -2,6 +2,7 @@
 -- projects, each of which one of several such processes has at a time.
 local Consumer = require "mixpanel.forward.consumer"
 local JetStream = require "mixpanel.forward.jetstream"
+local Message = require "mixpanel.forward.message"
 local Project = require "mixpanel.forward.project"
 local Tasks = require "mixpanel.forward.tasks"
 local streams = require "mixpanel.forward.streams"
@@ -26,7 +27,7 @@ function Forwarder.new(options)
     exit_timeout = options.exit_timeout,
     note = options.note,
     projects = {},
-    unknown = {}, -- messages of projects that nobody told of, by their digits
+    unknown = {}, -- count and fault of messages that are not read, by project or subject
     told = {}, -- of these, and of what is not permitted
   }, Forwarder)
   for i, entry in ipairs(options.projects) do
@@ -102,6 +103,17 @@ end
 
 -- ---- what it looks after ----
 
+-- What a message on this subject is that nobody here will forward, for people; nil: it
+-- will be.
+local function fault_of(subject, known)
+  local name, lane = subject:match "^mp%.([^.]+)%.?(.*)"
+  if not known[name] then
+    return name, ("of project %s wait, and this forwarder does not know its token"):format(name)
+  elseif not Message.lanes[lane] then
+    return subject, ("on %s wait, which this version does not read"):format(subject)
+  end
+end
+
 -- Messages that nobody will forward.
 local function survey(self)
   local known = {}
@@ -112,18 +124,19 @@ local function survey(self)
   local subjects = info and info.state.subjects
   self.unknown = {}
   for subject, count in pairs(type(subjects) == "table" and subjects or {}) do
-    local name = subject:match "^mp%.([^.]+)"
-    if name and not known[name] then
-      self.unknown[name] = (self.unknown[name] or 0) + count
+    local what, fault = fault_of(subject, known)
+    if what then
+      local unknown = self.unknown[what] or { count = 0, fault = fault }
+      unknown.count = unknown.count + count
+      self.unknown[what] = unknown
     end
   end
   return info and info.state
 end
 
 local function tell_unknown(self)
-  for name, count in pairs(self.unknown) do
-    local text = "%.0f messages of project %s wait, and this forwarder does not know its token"
-    tell_once(self, name, text:format(count, name))
+  for what, unknown in pairs(self.unknown) do
+    tell_once(self, what, ("%.0f messages %s"):format(unknown.count, unknown.fault))
   end
 end
 

@@ -129,11 +129,11 @@ function metrics.render(forwarder)
   add_state(out, forwarder)
   add_clients(out, forwarder)
   local unknown = 0
-  for _, count in pairs(forwarder.unknown) do
-    unknown = unknown + count
+  for _, of in pairs(forwarder.unknown) do
+    unknown = unknown + of.count
   end
   local name = "mixpanel_forward_unknown_messages"
-  out[#out + 1] = ("# HELP %s Messages of projects that no token here belongs to."):format(name)
+  out[#out + 1] = ("# HELP %s Messages on subjects that are not read here."):format(name)
   out[#out + 1] = ("# TYPE %s gauge\n%s %.17g"):format(name, name, unknown)
   return table.concat(out, "\n") .. "\n"
 end
