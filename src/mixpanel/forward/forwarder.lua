@@ -10,9 +10,10 @@ local streams = require "mixpanel.forward.streams"
 local Forwarder = {}
 Forwarder.__index = Forwarder
 
-local BUSY_S, IDLE_S = 0.02, 0.25
+local BUSY_S, IDLE_S = 0.02, 0.1 -- until a signal is seen
 local RETRY_S = 1
 local SURVEY_S = 60
+local GIVE_BACK_S = 0.1 -- where the whole time to end was needed
 
 -- `options`: link (of mixpanel.nats), clock (seconds that only go forward), owner (a
 -- text that no other process has), exit_timeout in seconds, note (a function that
@@ -22,7 +23,6 @@ function Forwarder.new(options)
   local self = setmetatable({
     link = options.link,
     tasks = tasks,
-    js = JetStream.new(options.link, tasks),
     owner = options.owner,
     exit_timeout = options.exit_timeout,
     note = options.note,
@@ -30,6 +30,9 @@ function Forwarder.new(options)
     unknown = {}, -- count and fault of messages that are not read, by project or subject
     told = {}, -- of these, and of what is not permitted
   }, Forwarder)
+  self.js = JetStream.new(options.link, tasks):as_long_as(function()
+    return self.end_at and self.end_at - tasks.clock() or math.huge
+  end, "the time to end is over")
   for i, entry in ipairs(options.projects) do
     self.projects[i] = Project.new(entry, self)
   end
@@ -190,9 +193,10 @@ end
 
 -- ---- the loop ----
 
--- Ends what is under way; `run` returns once it is done.
+-- Ends what is under way, for `exit_timeout`; `run` returns once it is done.
 function Forwarder:stop()
   self.stopping = true
+  self.end_at = self.tasks.clock() + self.exit_timeout + GIVE_BACK_S
   for _, project in ipairs(self.projects) do
     project:stop()
   end
@@ -203,8 +207,9 @@ local function is_stopped(self)
   if self.failure or self.stopping and not self.begun then
     return true
   end
+  local is_over = self.end_at and self.tasks.clock() >= self.end_at
   for _, project in ipairs(self.projects) do
-    if not project.stopped then
+    if not project.stopped and not (is_over and not project.tenure) then
       return false
     end
   end

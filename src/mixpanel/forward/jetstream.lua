@@ -43,16 +43,30 @@ function JetStream.new(link, tasks)
 end
 
 -- The same as long as `left()`, in seconds, says: afterwards nothing is asked, nor
--- does a request that waits for a connection leave then.
-function JetStream:as_long_as(left)
-  return setmetatable({ link = self.link, tasks = self.tasks, left = left }, JetStream)
+-- does a request that waits for a connection leave then. `why`, for people: it is over.
+function JetStream:as_long_as(left, why)
+  local bounded = { link = self.link, tasks = self.tasks, within = self, left = left, why = why }
+  return setmetatable(bounded, JetStream)
+end
+
+-- How long an answer is waited for, and why no longer.
+local function patience_of(self)
+  local patience, why = ANSWER_S, nil
+  while self.left do
+    local left = self.left()
+    if left < patience then
+      patience, why = left, self.why
+    end
+    self = self.within
+  end
+  return patience, why
 end
 
 -- The answer as the link gives it, whatever it says.
 function JetStream:ask(subject, body, headers)
-  local patience = math.min(ANSWER_S, self.left and self.left() or ANSWER_S)
+  local patience, over = patience_of(self)
   if patience < LEAST_S then
-    return { status = 0, text = "nats: not asked, as the project may be another's by now" }
+    return { status = 0, text = "nats: not asked, as " .. over }
   end
   local id, why = self.link:request(subject, body, headers, patience)
   if not id then

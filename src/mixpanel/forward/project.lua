@@ -133,13 +133,21 @@ function Project:look()
   end
 end
 
+local function give_back(self, memory)
+  local ok, why = self.lease:release(memory)
+  if not ok then
+    local text = "not given back, so another goes on only %d seconds later: %s"
+    tell(self, text:format(Lease.TTL_S, why))
+  end
+end
+
 local function forward(self)
   local lease = self.lease
   local tenure = Tenure.new(
     self,
     self.forwarder.js:as_long_as(function()
       return lease:left()
-    end),
+    end, "the project may be another's by now"),
     self.tasks,
     lease.memory
   )
@@ -161,7 +169,7 @@ local function forward(self)
   tenure:finish()
   self.tenure = nil
   if ours then
-    lease:release(tenure:memory())
+    give_back(self, tenure:memory())
   end
   return tenure.aside
 end

@@ -197,26 +197,27 @@ function Reader:acknowledge()
 end
 
 local function survey_now(self)
-  local info = self.tenure.js:api("STREAM.INFO." .. streams.RECORDS)
+  local info, why = self.tenure.js:api("STREAM.INFO." .. streams.RECORDS)
   if info then
     self:survey(info.state)
   end
+  return info ~= nil, why
 end
 
 -- In a task, when it is empty: whoever reads next begins behind what was taken, and
--- takes nothing after it for delivered, but for what was when this one began.
+-- takes nothing after it for delivered, but for what was when this one began. True; or
+-- nil and why.
 function Reader:leave()
   if not self.doubt then
-    return -- it never began
+    return true -- it never began
   end
-  survey_now(self)
+  local ok, why = survey_now(self)
+  if not ok then
+    return nil, why
+  end
   self.position = math.max(self.taken, self.position)
   self.seen = self.position
-  local ok, why =
-    self.consumer:leave { taken = self.position, doubt = self.doubt, clear = self.clear }
-  if not ok then
-    self.tenure:note(why)
-  end
+  return self.consumer:leave { taken = self.position, doubt = self.doubt, clear = self.clear }
 end
 
 -- What whoever reads next should know; nil: nothing.

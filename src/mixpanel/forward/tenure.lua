@@ -264,8 +264,11 @@ function Tenure:drain(seconds)
     self.client:flush(0)
     return not self:is_empty() and not self.over
   end)
-  for _, reader in ipairs(self:is_empty() and self.readers or {}) do
-    reader:leave()
+  for _, reader in ipairs(not self.over and self:is_empty() and self.readers or {}) do
+    local ok, why = reader:leave()
+    if not ok then -- nor would the others
+      return self:note(("whoever comes next is not told how far it came: %s"):format(why))
+    end
   end
 end
 
