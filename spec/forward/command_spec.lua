@@ -3,6 +3,7 @@ local cli = require "spec.support.cli"
 local forwarding = require "spec.support.forwarding"
 local nats = require "spec.support.nats"
 local process = require "spec.support.process"
+local socket = require "socket"
 local unpack = table.unpack or unpack -- luacheck: ignore
 
 describe("mixpanel forward", function()
@@ -107,6 +108,29 @@ describe("mixpanel forward", function()
     here.fleet:settle()
     here.same_names { "E" }
     assert.equal(1, forwarder:count_said "waits for the bus: nats: not connected")
+  end)
+
+  -- ---- what is in its way ----
+
+  it("says that Mixpanel cannot be reached, once, and what it leaves in the stream", function()
+    local port = process.free_port()
+    here.fleet:projects {
+      { token = here.TOKEN, api_host = "http://127.0.0.1:" .. port, max_retry_delay = 0.05 },
+    }
+    local forwarder = here.fleet:start { arguments = { "--exit-timeout", "0.1" } }
+    here.put_events(1, 10)
+    forwarder:until_said(": nothing is delivered: Failed to connect to 127.0.0.1 port " .. port)
+    socket.sleep(2.5) -- it looks twice, and some forty retries fail
+    assert.equal(1, forwarder:count_said "nothing is delivered")
+    forwarder:stop()
+    local left = ": 10 records have no outcome, and stay in the stream for who has the project next"
+    assert.equal(1, forwarder:count_said(left))
+    here.fleet:projects { { token = here.TOKEN } }
+    forwarder = here.fleet:start()
+    here.fleet:settle()
+    here.same_names(here.names_of(1, 10))
+    forwarder:stop()
+    assert.equal(0, forwarder:count_said "no outcome")
   end)
 
   -- ---- where the bus is ----

@@ -18,6 +18,8 @@ local LINGER_S = 1 -- for records of small messages to join
 local LOOK_S = 0.02
 local BREAK_S = 2 -- for requests to be broken off, which takes no time as a rule
 local IDLE_S = 60
+local ERROR_LOOK_S = 1 -- between two looks at what keeps records from being delivered
+local QUIET_S = 60 -- in which it is said once
 local tenures = 0
 
 -- `project`: token, options, subject, counts, note(text), see project.lua. `js`
@@ -42,6 +44,11 @@ function Tenure.new(project, js, tasks, before)
     readers = {},
     begun_key = {}, -- what waits for `on_begun`
     gaps = {}, -- the first of messages that are gone, by the last; streams by their time
+    told = {}, -- errors, and what reports said
+    forget_at = 0, -- when these may be told again
+    ended = 0, -- of the client's records, and
+    ended_at = tasks.clock(), -- when there was another, as far as it was looked for
+    look_at = 0, -- when that is next
     over = false, -- nothing of it is done any more
     stopping = false, -- nothing more is asked for
   }, Tenure)
@@ -182,9 +189,22 @@ local function find(self, mark)
   end
 end
 
+-- True: it was in the last while; it counts as told from now on. libcurl's texts of the
+-- same error differ in milliseconds and ports.
+local function is_told(self, text)
+  local now, kind = self.tasks.clock(), text:gsub("%d+", "0")
+  if now >= self.forget_at then
+    self.told, self.forget_at = {}, now + QUIET_S
+  end
+  local told = self.told[kind]
+  self.told[kind] = true
+  return told
+end
+
 local function take_report(self, report)
   if report.outcome ~= "rejected" and report.outcome ~= "dropped" then
     if report.message and report.outcome ~= "delivered" then
+      is_told(self, report.message)
       self:note(("%s: %s"):format(report.outcome, report.message))
     end
     return
@@ -205,6 +225,42 @@ local function take_report(self, report)
   end
 end
 
+-- How many records have an outcome.
+local function count_ended(stats)
+  local count = stats.delivered + stats.rejected
+  for _, dropped in pairs(stats.dropped) do
+    count = count + dropped
+  end
+  return count
+end
+
+-- No report tells that Mixpanel cannot be reached: records wait then, and that is all.
+-- An error is over once a record has an outcome after it. `stats` are older than the
+-- reports that were taken, so that what both tell is said once.
+local function tell_error(self, stats)
+  local now = self.tasks.clock()
+  local ended = count_ended(stats)
+  if ended ~= self.ended then
+    self.ended, self.ended_at = ended, now
+  elseif
+    stats.last_error
+    and stats.queued + stats.in_flight > 0
+    and now - stats.last_error_age > self.ended_at
+    and not is_told(self, stats.last_error)
+  then
+    self:note("nothing is delivered: " .. stats.last_error)
+  end
+end
+
+-- The client's counters, where it is time to look for an error.
+local function stats_if_due(self)
+  local now = self.tasks.clock()
+  if now >= self.look_at then
+    self.look_at = now + ERROR_LOOK_S
+    return self.client:stats()
+  end
+end
+
 -- Looks what has ended. Reports come after `done` was asked, so that none of a
 -- message that is done is missing.
 function Tenure:look()
@@ -212,8 +268,12 @@ function Tenure:look()
     reader:take()
     reader:look()
   end
+  local stats = stats_if_due(self)
   for _, report in ipairs(self.client:poll()) do
     take_report(self, report)
+  end
+  if stats then
+    tell_error(self, stats)
   end
   for _, reader in ipairs(self.readers) do
     reader:settle()
@@ -286,7 +346,12 @@ function Tenure:finish()
   end)
   local stats = self.client:stats()
   metrics.add_ended(self.project.ended, stats)
-  self.counts.let_go = self.counts.let_go + stats.queued + stats.in_flight
+  local let_go = stats.queued + stats.in_flight
+  self.counts.let_go = self.counts.let_go + let_go
+  if let_go > 0 then
+    local text = "%.0f records have no outcome, and stay in the stream for who has the project next"
+    self:note(text:format(let_go))
+  end
   self.client:set_config { max_age = 0.001 }
   self.client:close(0)
 end
