@@ -133,6 +133,24 @@ describe("mixpanel forward", function()
     assert.equal(0, forwarder:count_said "no outcome")
   end)
 
+  -- --ca-file is for the bus.
+  it("says which option of a project mends what its client complains of", function()
+    here.fleet:projects { { token = here.TOKEN, api_host = here.server.tls_url } }
+    local forwarder = here.fleet:start { arguments = { "--exit-timeout", "0.1" } }
+    here.put_events(1, 1)
+    forwarder:until_said(
+      "set option 'ca_file' of the project in " .. here.fleet.projects_path .. " to the authority"
+    )
+    assert.equal(0, forwarder:count_said "--ca-file")
+    here.fleet:projects {
+      { token = here.TOKEN, api_host = here.server.tls_url, ca_file = here.server.ca_file },
+    }
+    forwarder:stop()
+    here.fleet:start()
+    here.fleet:settle()
+    here.same_names { "E1" }
+  end)
+
   -- ---- where the bus is ----
 
   it("says which argument is missing or wrong", function()

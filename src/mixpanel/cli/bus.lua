@@ -34,17 +34,19 @@ function bus.random_text()
   )
 end
 
-local OPTIONS = {
-  servers = "--bus",
-  credentials = "--credentials",
-  ca_file = "--ca-file",
-  ["bus.ca_file"] = "--ca-file",
-}
+local OPTIONS = { servers = "--bus", credentials = "--credentials", ca_file = "--ca-file" }
 
--- What a link says of its own options, in the words of the command line.
+-- What the bus says while it runs, in the words of the command line. It calls its options
+-- bus.NAME, where a client of a project says NAME of an option of its own.
 function bus.in_options(why)
-  why = why:gsub("^bad argument #1 to '[^']*' %((.*)%)$", "%1")
-  return (why:gsub("option '([%w._]+)'", OPTIONS))
+  return (why:gsub("option 'bus%.([%w_]+)'", OPTIONS))
+end
+
+-- The same of an error that `nats.open` raises.
+local function in_arguments(why)
+  return (
+    why:gsub("^bad argument #1 to '[^']*' %((.*)%)$", "%1"):gsub("option '([%w_]+)'", OPTIONS)
+  )
 end
 
 -- Ends with what the bus said; 401: who asks is not permitted to.
@@ -75,7 +77,7 @@ function bus.open(args)
     ca_file = args.ca_file,
   })
   if not ok or not link then
-    Context.fail(exit.usage, "%s", bus.in_options(ok and why or link))
+    Context.fail(exit.usage, "%s", in_arguments(ok and why or link))
   end
   return link
 end

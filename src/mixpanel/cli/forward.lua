@@ -94,8 +94,19 @@ local function catch_signals(forwarder)
   end
 end
 
-local function note(text)
-  io.stderr:write(os.date "!%Y-%m-%dT%H:%M:%SZ", " ", bus.in_options(text), "\n")
+-- Options that are not the bus's are those of a project, in the file at `path`.
+local function in_words_of(path, text)
+  return (
+    bus.in_options(text):gsub("option '[%w_]+'", function(option)
+      return ("%s of the project in %s"):format(option, path)
+    end)
+  )
+end
+
+local function noter(path)
+  return function(text)
+    io.stderr:write(os.date "!%Y-%m-%dT%H:%M:%SZ", " ", in_words_of(path, text), "\n")
+  end
 end
 
 -- A new file takes its place every time.
@@ -119,6 +130,7 @@ function forward.run(args, context)
   local metrics = require "mixpanel.forward.metrics"
   local projects = require("mixpanel.cli.forward_projects").read(args.projects)
   local link = bus.open(args)
+  local note = noter(args.projects)
   local forwarder = Forwarder.new {
     link = link,
     clock = bus.clock,
