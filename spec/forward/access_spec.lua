@@ -28,27 +28,76 @@ describe("mixpanel forward", function()
     )
   end
 
+  -- Each command says the same of its bus, and ends with the same status.
+  local function each_fails(message, expected, ...)
+    local projects = dir .. "/projects.lua"
+    nats.write(projects, 'return { { token = "projecttoken" } }')
+    for _, words in ipairs {
+      { "forward", "--create" },
+      { "forward", "--projects", projects },
+      { "dead", "list" },
+      { "dead", "resend", "1" },
+    } do
+      words[#words + 1] = "--bus"
+      words[#words + 1] = servers.urls[1]
+      for _, argument in ipairs { ... } do
+        words[#words + 1] = argument
+      end
+      local printed, complaints, status = cli.run(words)
+      assert.equal("", printed)
+      assert.same({ message, expected }, { complaints:match "^mixpanel: (.*)\n$", status })
+    end
+  end
+
   it("says what is wrong with credentials, without a word of them", function()
     servers = nats.start(1, [[authorization { users: [ { user: "robot", password: "right" } ] }]])
     servers.user, servers.password = "robot", "right"
-    local path = servers.dir .. "/secret_path"
-    local url = servers.urls[1]
-    local function refused(message)
-      local complaints = run(url, "--credentials", path)
-      assert.truthy(complaints:find(message, 1, true), complaints)
-      assert.is_nil(complaints:find("right", 1, true))
+    dir = servers.dir
+    local path = dir .. "/secret_path"
+    local function refused(reason, of)
+      of = of or path
+      each_fails(("--credentials %s: %s"):format(of, reason), 5, "--credentials", of)
     end
-    refused "cannot be read"
+    refused "No such file or directory"
+    refused("it is no file", dir)
     nats.write(path, "robot\nwrong and not right\n")
     process.run("chmod 644 " .. path)
-    refused "open to others than its owner: chmod 600 mends that"
+    refused "it is open to others than its owner: chmod 600 mends that"
     process.run("chmod 600 " .. path)
-    refused "credentials"
-    local complaints, status = run(url)
-    assert.matches("credentials", complaints)
-    assert.equal(7, status)
+    local wrong = "nats: not connected to 127.0.0.1:%d: the credentials are wrong, or missing"
+    wrong = wrong:format(servers.nodes[1].port)
+    each_fails(wrong, 7, "--credentials", path)
+    each_fails(wrong, 7)
+    nats.write(path, "robot\n")
+    refused "it holds neither those of NATS nor two lines, a user and a password"
     nats.write(path, "robot\nright\n")
-    assert.equal("", run(url, "--credentials", path))
+    assert.equal("", run(servers.urls[1], "--credentials", path))
+  end)
+
+  it("says that credentials do not permit what a forwarder does", function()
+    servers = nats.start(
+      1,
+      [[authorization { users: [ { user: "host", password: "some",
+          permissions: { publish: { allow: ["mp.>"] } } } ] }]]
+    )
+    dir = servers.dir
+    nats.write(dir .. "/host", "host\nsome\n")
+    process.run(("chmod 600 %s/host"):format(dir))
+    local url = servers.urls[1]
+    for subject, words in pairs {
+      ["MIXPANEL"] = { "forward", "--projects", dir .. "/projects.lua" },
+      ["MIXPANEL_DEAD"] = { "dead", "list" },
+    } do
+      nats.write(dir .. "/projects.lua", 'return { { token = "projecttoken" } }')
+      words[#words + 1] = "--bus"
+      words[#words + 1] = url
+      words[#words + 1] = "--credentials"
+      words[#words + 1] = dir .. "/host"
+      local _, complaints, status = cli.run(words)
+      local asked = "do not permit to publish on $JS.API.STREAM.INFO." .. subject
+      assert.equal("mixpanel: nats: the credentials " .. asked .. "\n", complaints)
+      assert.equal(7, status)
+    end
   end)
 
   it("says what it is not permitted to do", function()

@@ -49,9 +49,19 @@ local function in_arguments(why)
   )
 end
 
--- Ends with what the bus said; 401: who asks is not permitted to.
+local credentials -- the file of the link that is open
+
+-- Ends with why something of the bus failed; each exit status for that is from here.
+-- Codes as of JetStream; 401: the credentials are refused, or do not permit it, or their
+-- file is of no use. Without a code it is what people set up otherwise.
 function bus.fail(why, code)
-  Context.fail(code == 401 and exit.unauthorized or exit.network, "%s", bus.in_options(why))
+  local fault = why:match "nats: the file of credentials (.*)$"
+  if fault then
+    fault = fault:gsub("^cannot be read: ", ""):gsub("^%l+ ", "it %0", 1)
+    Context.fail(exit.input, "--credentials %s: %s", credentials, fault)
+  end
+  local status = code == 401 and exit.unauthorized or code and exit.network or exit.usage
+  Context.fail(status, "%s", bus.in_options(why))
 end
 
 function bus.open(args)
@@ -79,6 +89,7 @@ function bus.open(args)
   if not ok or not link then
     Context.fail(exit.usage, "%s", in_arguments(ok and why or link))
   end
+  credentials = args.credentials
   return link
 end
 

@@ -44,7 +44,7 @@ end
 local function last_number(js)
   local info, why, code = js:api("STREAM.INFO." .. streams.DEAD)
   if code == JetStream.NO_STREAM then
-    Context.fail(exit.network, "%s", streams.missing(streams.DEAD))
+    bus.fail(streams.missing(streams.DEAD), code)
   elseif not info then
     bus.fail(why, code)
   end

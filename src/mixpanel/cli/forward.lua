@@ -60,9 +60,7 @@ local function create(args, context)
       max_bytes = math.floor(args.max_gigabytes * 1e9),
     })
   end)
-  if lines == false then
-    Context.fail(exit.usage, "%s", why)
-  elseif not lines then
+  if not lines then
     bus.fail(why, code)
   end
   for _, line in ipairs(lines) do
@@ -141,7 +139,7 @@ function forward.run(args, context)
   }
   local release_signals = catch_signals(forwarder)
   local write = args.metrics and metrics.writer(args.metrics, note) or function() end
-  local ok, why = forwarder:run(function()
+  local ok, why, code = forwarder:run(function()
     uv.run "nowait"
     write(forwarder)
   end)
@@ -149,7 +147,7 @@ function forward.run(args, context)
   release_signals()
   link:close(CLOSE_S)
   if not ok then
-    Context.fail(exit.usage, "%s", why)
+    bus.fail(why, code)
   end
   return exit.ok
 end

@@ -156,13 +156,17 @@ local function look_after(self)
   end
 end
 
--- Waits until the bus is there and set up; false and why: people must mend it.
+-- Codes of what waiting does not mend.
+local LASTING = { [401] = true, [JetStream.NO_STREAM] = true }
+
+-- Waits until the bus is there and set up. Not true, why and a code, if there is one:
+-- people must mend it.
 local function await_streams(self)
   local told
   while not self.stopping do
-    local ok, why = streams.check(self.js)
-    if ok ~= nil then
-      return ok, why
+    local ok, why, code = streams.check(self.js)
+    if ok ~= nil or LASTING[code] then
+      return ok, why, code
     elseif told ~= why then
       told = why
       self.note("waits for the bus: " .. why)
@@ -174,9 +178,9 @@ end
 
 local function start(self)
   self.tasks:spawn(function()
-    local ok, why = await_streams(self)
+    local ok, why, code = await_streams(self)
     if not ok then
-      self.failure = why
+      self.failure, self.failure_code = why, code
       return
     end
     for _, project in ipairs(self.projects) do
@@ -244,9 +248,9 @@ local function traced(why)
   return is_traced and why or debug.traceback(why, 2)
 end
 
--- Forwards until `stop`; `between` is called often, for signals. True; or false
--- and what people must mend. An error anywhere is raised, with where it was: whoever
--- takes the projects over begins from what is on the bus.
+-- Forwards until `stop`; `between` is called often, for signals. True; or false, what
+-- people must mend and, where the bus gave one, its code. An error anywhere is raised,
+-- with where it was: whoever takes the projects over begins from what is on the bus.
 function Forwarder:run(between)
   start(self)
   local ok, why = xpcall(function()
@@ -255,7 +259,7 @@ function Forwarder:run(between)
   if not ok then
     error(why, 0)
   end
-  return not self.failure, self.failure
+  return not self.failure, self.failure, self.failure_code
 end
 
 return Forwarder

@@ -128,17 +128,14 @@ function streams.create(js, options)
   return done
 end
 
--- In a task: true if all are there and as they must be. False and what people must
--- mend; nil and why it is not known yet.
+-- In a task: true if all are there and as they must be; else as `create`.
 function streams.check(js)
   for _, name in ipairs { streams.RECORDS, streams.DEAD, Lease.STREAM } do
     local found, why, code = js:api("STREAM.INFO." .. name)
     if code == JetStream.NO_STREAM then
-      return false, streams.missing(name)
-    elseif code == 401 then
-      return false, why
+      return nil, streams.missing(name), code
     elseif not found then
-      return nil, why
+      return nil, why, code
     end
     local ok, fault = check_fault(name, found.config)
     if not ok then
