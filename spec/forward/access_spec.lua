@@ -142,7 +142,22 @@ describe("mixpanel forward", function()
     local url = ("tls://localhost:%d"):format(servers.nodes[1].port)
     assert.matches("certificate", run(url))
     assert.matches("certificate", run(url, "--ca-file", dir .. "/other.pem"))
-    assert.matches("%-%-ca%-file", run(url, "--ca-file", dir .. "/missing.pem"))
+    for path, reason in pairs {
+      [dir .. "/missing.pem"] = "no such file or directory",
+      [dir] = "it is a directory",
+    } do
+      each_fails(
+        ("--ca-file %s: %s; expected a PEM file"):format(path, reason),
+        5,
+        "--ca-file",
+        path
+      )
+    end
+    nats.write(dir .. "/no.pem", "no certificate\n")
+    assert.matches(
+      "the certificates of %-%-ca%-file cannot",
+      run(url, "--ca-file", dir .. "/no.pem")
+    )
     assert.equal("", run(url, "--ca-file", dir .. "/ca.pem"))
     local fleet = forward.new(servers, { url = "http://127.0.0.1:1" })
     fleet:projects { { token = "projecttoken" } }

@@ -64,6 +64,19 @@ function bus.fail(why, code)
   Context.fail(status, "%s", bus.in_options(why))
 end
 
+-- Else the link would wait for it without end. What opens without blocking may be a pipe.
+local function check_ca_file(path)
+  local fd, why = uv.fs_open(path, uv.constants.O_RDONLY + uv.constants.O_NONBLOCK, 0)
+  local is_folder = fd and uv.fs_fstat(fd).type == "directory"
+  if fd then
+    uv.fs_close(fd)
+  end
+  if not fd or is_folder then
+    local reason = is_folder and "it is a directory" or Context.reason(why)
+    Context.fail(exit.input, "--ca-file %s: %s; expected a PEM file", path, reason)
+  end
+end
+
 function bus.open(args)
   local ok, nats = pcall(require, "mixpanel.nats")
   if not ok then
@@ -88,6 +101,9 @@ function bus.open(args)
   })
   if not ok or not link then
     Context.fail(exit.usage, "%s", in_arguments(ok and why or link))
+  end
+  if args.ca_file then
+    check_ca_file(args.ca_file)
   end
   credentials = args.credentials
   return link
