@@ -76,11 +76,19 @@ describe("mixpanel dead", function()
       status,
     })
     assert.equal(2, #here.fleet:dead())
-    for _, wrong in ipairs { "0", "1.5", "some", "-" } do
-      complaints, status = select(2, dead("resend", wrong))
+    local no_numbers = { "0", "1.5", "some", "-", "1e0", "0x1", " 1", "+1", "9007199254740993" }
+    for _, wrong in ipairs(no_numbers) do
+      complaints, status = select(2, dead("resend", "1", wrong)) -- none is sent before it
+      assert.matches(wrong .. ": expected a number", complaints, 1, true)
       assert.matches("expected a number as `mixpanel dead list` shows, or all", complaints)
       assert.equal(2, status)
     end
+    for _, words in ipairs { { "all", "1" }, { "1", "all" } } do
+      complaints, status = select(2, dead("resend", unpack(words)))
+      local said = ("mixpanel: %s: all stands alone\n"):format(table.concat(words, " "))
+      assert.same({ said, 2 }, { complaints, status })
+    end
+    assert.equal(2, #here.fleet:dead())
   end)
 
   it("sends all again, of one project or of each", function()

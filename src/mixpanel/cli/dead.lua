@@ -119,6 +119,8 @@ end
 
 -- ---- sending them again ----
 
+local NUMBER_MAX = 2 ^ 53 - 1 -- which JSON and any Lua have whole
+
 -- Under a name of its own, so that one that is sent twice is stored once. With its time,
 -- as a stream that is made anew gives the same numbers once more.
 local function resend(js, letter)
@@ -149,13 +151,24 @@ local function resend_all(js, subject, context)
   return count
 end
 
-local function resend_some(js, numbers)
-  last_number(js) -- the stream is there
-  for i, text in ipairs(numbers) do
-    local number = tonumber(text)
-    if not number or number < 1 or number % 1 ~= 0 then
+-- The numbers that arguments are, in decimal digits; "all" is none of these.
+local function numbers_of(words)
+  local numbers = {}
+  for i, text in ipairs(words) do
+    local number = text:match "^%d+$" and tonumber(text)
+    if text == "all" then
+      Context.fail(exit.usage, "%s: all stands alone", table.concat(words, " "))
+    elseif not number or number < 1 or number > NUMBER_MAX then
       Context.fail(exit.usage, "%s: expected a number as `mixpanel dead list` shows, or all", text)
     end
+    numbers[i] = number
+  end
+  return numbers
+end
+
+local function resend_some(js, numbers)
+  last_number(js) -- the stream is there
+  for i, number in ipairs(numbers) do
     local letter, why, code = js:message(streams.DEAD, { seq = number })
     if letter == nil then
       bus.fail(why, code)
@@ -176,8 +189,9 @@ function ACTIONS.resend(args, context)
   if args.token and not all then
     Context.fail(exit.usage, "--token: only with all, as a number says which letter")
   end
+  local numbers = not all and numbers_of(args.number)
   local count = bus.run(args, function(js)
-    return all and resend_all(js, subject, context) or resend_some(js, args.number)
+    return all and resend_all(js, subject, context) or resend_some(js, numbers)
   end)
   context:say("%d sent again.", count)
   return exit.ok
