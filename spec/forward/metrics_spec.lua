@@ -113,9 +113,11 @@ describe("the metrics of a forwarder", function()
   end)
 
   it("say once that they cannot be written", function()
+    lfs.mkdir(here.fleet.dir .. "/missing")
     local forwarder = here.fleet:start {
       arguments = { "--metrics", here.fleet.dir .. "/missing/metrics" },
     }
+    process.run(("rm -r %s/missing"):format(here.fleet.dir))
     forwarder:until_said(
       "metrics cannot be written: " .. here.fleet.dir .. "/missing/metrics.new: No"
     )
@@ -134,21 +136,21 @@ describe("the metrics of a forwarder", function()
     forwarder:until_said("metrics cannot be written: " .. folder .. ": Is a directory")
     forwarder:stop()
     assert.is_nil(lfs.attributes(folder .. ".new"))
-    local complaints, status = select(
-      2,
-      cli.run {
-        "forward",
-        "--bus",
-        here.servers.urls[1],
-        "--projects",
-        here.fleet.projects_path,
-        "--metrics",
-        folder,
-      }
-    )
-    assert.same(
-      { ("mixpanel: --metrics: %s is no regular file\n"):format(folder), 5 },
-      { complaints, status }
+    local function refused(path, reason)
+      local words = { "forward", "--bus", here.servers.urls[1], "--projects" }
+      words[5], words[6], words[7] = here.fleet.projects_path, "--metrics", path
+      local printed, complaints, status = cli.run(words)
+      assert.same(
+        { "", "mixpanel: --metrics" .. reason .. "\n", 5 },
+        { printed, complaints, status }
+      )
+    end
+    refused(folder, (": %s is no regular file"):format(folder))
+    local missing = folder .. "/missing/"
+    refused(missing .. "m", (" %sm: %s: no such file or directory"):format(missing, missing))
+    refused(
+      here.fleet.projects_path .. "/m",
+      (" %s/m: %s/: not a directory"):format(here.fleet.projects_path, here.fleet.projects_path)
     )
   end)
 end)

@@ -107,11 +107,19 @@ local function noter(path)
   end
 end
 
--- A new file takes its place every time.
+-- A new file takes its place every time, so the directory is what must be there.
 local function check_metrics(path)
   local stat = uv.fs_stat(path)
   if stat and stat.type ~= "file" then
     Context.fail(exit.input, "--metrics: %s is no regular file", path)
+  end
+  local directory = path:match "^(.*/)[^/]*$" or "."
+  local about, why = uv.fs_stat(directory)
+  local reason = not about and Context.reason(why)
+    or about.type ~= "directory" and "not a directory"
+    or not uv.fs_access(directory, "WX") and "permission denied"
+  if reason then
+    Context.fail(exit.input, "--metrics %s: %s: %s", path, directory, reason)
   end
 end
 
