@@ -42,7 +42,8 @@ describe("a bus's", function()
       local before = package.cpath
       local for_all = path "fake" -- which is there, and names no driver
       package.cpath = "/nowhere/?.so;" .. for_all .. ";;./?/of.so"
-      local ok, err = pcall(mixpanel.new, "t", { transport = "nats", bus = { servers = { "a" } } })
+      local ok, err =
+        pcall(mixpanel.new, "t", { transport = "nats", bus = { servers = { "fake:a" } } })
       package.cpath = before
       assert.is_false(ok)
       assert.equal(
@@ -104,7 +105,7 @@ describe("a bus's", function()
       fails({ transport = "fake", bus = {} }, needs)
       for _, transport in ipairs { false, "curl", "manual" } do
         fails(
-          { transport = transport or nil, bus = { servers = { "a" } } },
+          { transport = transport or nil, bus = { servers = { "fake:a" } } },
           "option 'bus' needs option 'transport' with the name of its driver"
         )
       end
@@ -112,7 +113,8 @@ describe("a bus's", function()
 
     it("have names", function()
       for _, name in ipairs { "NATS", "", "n-1", "../x", "1a", ("n"):rep(33), "a\0b", 5 } do
-        local ok, err = pcall(mixpanel.new, "t", { transport = name, bus = { servers = { "a" } } })
+        local ok, err =
+          pcall(mixpanel.new, "t", { transport = name, bus = { servers = { "fake:a" } } })
         assert.is_false(ok)
         assert.truthy(
           err:find('expected "curl", "manual" or the name of a bus\'s driver)', 1, true),
@@ -131,25 +133,25 @@ describe("a bus's", function()
         { "secret", "option 'bus': expected { servers =, credentials =, ca_file =, stream = }" },
         { { servers = "secret" }, servers },
         { { servers = {} }, servers },
-        { { servers = { "a", secret = "secret" } }, servers },
-        { { servers = { "a", 5 } }, servers },
-        { { servers = { "a", "" } }, servers },
-        { { servers = { "a", "secret\0" } }, servers },
-        { { servers = { "a", "tls://user:secret@n1" } }, at },
+        { { servers = { "fake:a", secret = "secret" } }, servers },
+        { { servers = { "fake:a", 5 } }, servers },
+        { { servers = { "fake:a", "" } }, servers },
+        { { servers = { "fake:a", "secret\0" } }, servers },
+        { { servers = { "fake:a", "tls://user:secret@n1" } }, at },
         { { servers = { "sec ret" } }, blank },
-        { { servers = { "a" }, credentials = true }, path },
-        { { servers = { "a" }, credentials = "" }, path },
-        { { servers = { "a" }, credentials = "secret\0" }, path },
+        { { servers = { "fake:a" }, credentials = true }, path },
+        { { servers = { "fake:a" }, credentials = "" }, path },
+        { { servers = { "fake:a" }, credentials = "secret\0" }, path },
         {
-          { servers = { "a" }, ca_file = 5 },
+          { servers = { "fake:a" }, ca_file = 5 },
           "option 'bus.ca_file': expected the path of a PEM file",
         },
         {
-          { servers = { "a" }, stream = {} },
+          { servers = { "fake:a" }, stream = {} },
           "option 'bus.stream': expected the name of a stream",
         },
         {
-          { servers = { "a" }, password = "secret" },
+          { servers = { "fake:a" }, password = "secret" },
           "option 'bus': \"password\" is none of servers, credentials, ca_file and stream",
         },
         {
@@ -160,6 +162,79 @@ describe("a bus's", function()
       for _, case in ipairs(cases) do
         fails({ transport = "fake", bus = case[1] }, case[2])
       end
+    end)
+
+    local function server(url, fault)
+      fails({ transport = "fake", bus = { servers = { "fake:a", url } } }, fault)
+    end
+
+    it("name servers that can be, whatever the bus", function()
+      local faults = {
+        ['has no scheme: expected one such as "tls://n1:4222"'] = {
+          "foo",
+          "n1:4222",
+          "127.0.0.1:4222",
+          "[::1]:4222",
+          "//n1",
+          "://n1",
+          "nats:",
+        },
+        ['names no host: expected one such as "tls://n1:4222" or "tls://[::1]:4222"'] = {
+          "tls://",
+          "tls://:4222",
+          "tls:///path",
+          "tls://[::1",
+          "tls://[]:1",
+          "tls://[::1]4222",
+        },
+        ['has no port from 1 to 65535 behind its host: expected one such as "tls://n1:4222"'] = {
+          "tls://n1:",
+          "tls://n1:0",
+          "tls://n1:65536",
+          "tls://n1:99999",
+          "tls://n1:000001",
+          "tls://n1:x",
+          "tls://n1:-1",
+          "tls://n1:1x",
+          "tls://[::1]:0",
+        },
+      }
+      for fault, urls in pairs(faults) do
+        for _, url in ipairs(urls) do
+          server(url, ("option 'bus.servers': URL 2, \"%s\", %s"):format(url, fault))
+        end
+      end
+      local scheme = 'has no scheme: expected one such as "tls://n1:4222"'
+      server(
+        ("x"):rep(300),
+        ("option 'bus.servers': URL 2, \"%s\"..., %s"):format(("x"):rep(40), scheme)
+      )
+      for _, url in ipairs {
+        "fake:/tmp/dir",
+        "FAKE://n1",
+        "fake+tls://n1.example:65535/path?query",
+        "fake://[::1]",
+        "fake://[::1]:1",
+      } do
+        local options = { transport = "fake", bus = { servers = { url } } }
+        assert.truthy(mixpanel.new("projecttoken", options))
+      end
+    end)
+
+    it("name a stream without white space", function()
+      for name, shown in pairs {
+        ["a b"] = '"a b"',
+        ["a\n"] = '"a\\n"',
+        [("x "):rep(200)] = '"' .. ("x "):rep(20) .. '"...',
+      } do
+        fails(
+          { transport = "fake", bus = { servers = { "fake:a" }, stream = name } },
+          ("option 'bus.stream': got %s, expected the name of a stream, "):format(shown)
+            .. "which has no white space"
+        )
+      end
+      local options = { transport = "fake", bus = { servers = { "fake:a" }, stream = "a.b/c" } }
+      assert.truthy(mixpanel.new("projecttoken", options))
     end)
 
     it("that say how Mixpanel is reached belong elsewhere", function()
@@ -180,7 +255,7 @@ describe("a bus's", function()
         flags = "local",
       }
       for name, value in pairs(others) do
-        local options = { transport = "fake", bus = { servers = { "a" } }, [name] = value }
+        local options = { transport = "fake", bus = { servers = { "fake:a" } }, [name] = value }
         fails(options, message:format(name))
       end
       local mp = client()
@@ -194,7 +269,7 @@ describe("a bus's", function()
 
     it("cannot be changed, and some methods have no use", function()
       local mp = client()
-      local ok, err = pcall(mp.set_config, mp, { bus = { servers = { "b" } } })
+      local ok, err = pcall(mp.set_config, mp, { bus = { servers = { "fake:b" } } })
       assert.is_false(ok)
       assert.truthy(err:find("option 'bus' decides where records go", 1, true))
       ok, err = pcall(mp.permit, mp, 1)

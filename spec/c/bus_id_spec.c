@@ -24,7 +24,7 @@ static void finish(mp_project *project) {
 
 static mp_project *open_with(mp_lane_id lane, int n) {
     open_scene();
-    mp_project *project = open_bus_project("a", NULL);
+    mp_project *project = open_bus_project("fake:a", NULL);
     push(project, lane, n);
     return project;
 }
@@ -59,7 +59,7 @@ CASE(parts_are_named_by_their_records) {
 /* It moved into a segment of its own meanwhile. */
 CASE(a_record_that_was_put_off_keeps_its_name) {
     open_scene();
-    mp_project *project = open_bus_project("a", NULL);
+    mp_project *project = open_bus_project("fake:a", NULL);
     push_large(project, MP_LANE_EVENTS, 0);
     push(project, MP_LANE_EVENTS, 2);
     bus.most = BUS_SMALL;
@@ -84,7 +84,7 @@ static void push_key(mp_project *project, uint64_t key) {
 /* Of two parts with the same ends: which of the records travel. */
 static void leave_out(uint64_t left_out, char name[MP_MESSAGE_ID]) {
     open_scene();
-    mp_project *project = open_bus_project("a", NULL);
+    mp_project *project = open_bus_project("fake:a", NULL);
     push_large(project, MP_LANE_PEOPLE, left_out);
     bus.most = BUS_SMALL;
     CHECK(strcmp(next_part(project), "") == 0); /* and is put off */
@@ -140,7 +140,7 @@ static sent *life; /* shared with the process that dies */
 
 static void live(void) {
     open_scene();
-    mp_project *project = open_bus_project("a", home);
+    mp_project *project = open_bus_project("fake:a", home);
     mp_project_adopts(project, true);
     push(project, MP_LANE_EVENTS, 2);
     push_large(project, MP_LANE_EVENTS, 0);
@@ -174,7 +174,7 @@ static bool names_file(const char *id) {
 /* The process that adopts, until it has sent so many messages. */
 static mp_project *send_what_was_left(int messages) {
     open_scene();
-    mp_project *project = open_bus_project("a", home);
+    mp_project *project = open_bus_project("fake:a", home);
     mp_project_adopts(project, true);
     for (int i = 0; i < 20 && bus.puts < messages; i++) {
         int64_t next_ms;

@@ -7,7 +7,7 @@
 
 static mp_project *open_with(mp_lane_id lane, int n) {
     open_scene();
-    mp_project *project = open_bus_project("a", NULL);
+    mp_project *project = open_bus_project("fake:a", NULL);
     push(project, lane, n);
     return project;
 }
@@ -162,7 +162,7 @@ CASE(a_message_is_gzip_and_says_what_it_is) {
     CHECK_TEXT(bus.head, strlen(bus.head), head);
     CHECK(bus.timeout_ms == project->settings->request_timeout_ms);
     CHECK(bus.options.servers_count == 1 &&
-          strcmp(bus.options.servers[0], "a") == 0);
+          strcmp(bus.options.servers[0], "fake:a") == 0);
     CHECK(!bus.options.credentials && !bus.options.ca_file);
     finish(project);
 }
@@ -212,8 +212,8 @@ CASE(a_bus_that_cannot_be_opened_is_tried_again) {
 
 CASE(equal_options_share_a_bus) {
     mp_project *a = open_with(MP_LANE_EVENTS, 1);
-    mp_project *again = open_bus_project("a", NULL);
-    mp_project *b = open_bus_project("b", NULL);
+    mp_project *again = open_bus_project("fake:a", NULL);
+    mp_project *b = open_bus_project("fake:b", NULL);
     push(again, MP_LANE_EVENTS, 1);
     push(b, MP_LANE_EVENTS, 1);
     CHECK(carry(a) && carry(again) && bus.opened == 1);
@@ -309,7 +309,7 @@ CASE(a_bus_that_does_not_end_is_left) {
     kept[0] = transport;
     transport->close(transport);
     CHECK(bus.closed == 1 && below.closed == 1);
-    CHECK(strcmp(bus.options.servers[0], "a") == 0); /* still its own */
+    CHECK(strcmp(bus.options.servers[0], "fake:a") == 0); /* still its own */
     mp_project_release(project);
 }
 
@@ -335,7 +335,7 @@ static void use_bus(void) {
     bool wake;
     const mp_record record = {.head = "{\"n\":1}", .head_len = 7};
     open_scene();
-    mp_project *project = transport ? open_bus_project("a", NULL) : NULL;
+    mp_project *project = transport ? open_bus_project("fake:a", NULL) : NULL;
     for (int i = 0; project && i < 2 * MP_LANES; i++)
         accepted += mp_project_push(project, (mp_lane_id)(i % MP_LANES),
                                     &record, 1, &wake) == MP_OK;

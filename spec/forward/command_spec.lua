@@ -179,11 +179,15 @@ describe("mixpanel forward", function()
     } do
       usage({ "forward", "--create", "--bus", url, case[1], case[2] }, case[3])
     end
-    usage(
-      { "forward", "--create", "--bus", "nats://u:p@127.0.0.1:1" },
-      'server 1 is none such as "tls://host:4222", or'
-    )
-    usage({ "forward", "--create", "--bus", "http://127.0.0.1:1" }, "server 1 is none")
+    for urls, message in pairs {
+      ["nats://u:p@127.0.0.1:1"] = "--bus: URL 1 has an @: who may connect is what the file of "
+        .. "--credentials says",
+      ["foo"] = '--bus: URL 1, "foo", begins with neither tls:// nor nats://: expected one such as',
+      ["http://n1:1"] = '--bus: URL 1, "http://n1:1", begins with neither tls:// nor nats://',
+      ["tls://n1, tls://n2"] = '--bus: URL 2, " tls://n2", begins with neither',
+    } do
+      usage({ "forward", "--create", "--bus", urls }, message)
+    end
     local _, complaints = cli.run { "forward", "--create", "--bus", "nats://u:pw@127.0.0.1:1" }
     assert.is_nil(complaints:find("pw", 1, true))
   end)

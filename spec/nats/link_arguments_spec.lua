@@ -52,12 +52,51 @@ describe("A link to NATS", function()
         nats.open { servers = { "nats://a" }, [name] = "" }
       end)
     end
-    for _, wrong in ipairs { "u:pass_word@a", "a:0", "a:65536", "a:x", "a:", "[::1" } do
-      assert.same(
-        { nil, 'nats: server 2 is none such as "tls://host:4222", or holds a user' },
-        { nats.open { servers = { "nats://a:65535", "nats://" .. wrong } } }
-      )
+    local such = ': expected one such as "tls://n1:4222")'
+    for fault, urls in pairs {
+      ["begins with neither tls:// nor nats://"] = { "foo", "http://n1:4222", " tls://n1" },
+      ["names no host of at most 255 bytes"] = {
+        "nats://",
+        "nats://:1",
+        "tls://[]:1",
+        "nats://[::1",
+      },
+      ["has something else behind its host than a port from 1 to 65535"] = {
+        "nats://a:0",
+        "nats://a:65536",
+        "nats://a:x",
+        "nats://a:",
+        "nats://a/path",
+      },
+    } do
+      for _, url in ipairs(urls) do
+        raises(
+          ("bad argument #1 to 'open' (option 'servers': URL 2, \"%s\", %s%s"):format(
+            url,
+            fault,
+            such
+          ),
+          function()
+            nats.open { servers = { "nats://a:65535", url } }
+          end
+        )
+      end
     end
+    local at = "bad argument #1 to 'open' (option 'servers': URL 1 has an @: who may connect is "
+      .. "what the file of option 'credentials' says)"
+    raises(at, function()
+      nats.open { servers = { "nats://u:pass_word@a" } }
+    end)
+    raises(
+      ("bad argument #1 to 'open' (option 'servers': URL 1, \"?%s...\", %s%s"):format(
+        ("x"):rep(59),
+        "begins with neither tls:// nor nats://",
+        such
+      ),
+      function()
+        nats.open { servers = { "\n" .. ("x"):rep(300) } }
+      end
+    )
   end)
 
   it("raises for subjects and bodies that are not right", function()

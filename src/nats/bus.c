@@ -46,15 +46,28 @@ static bool init_condition(pthread_cond_t *condition) {
 static bool read_servers(mp_bus *bus, char text[MP_BUS_TEXT]) {
     const mp_bus_options *options = bus->options;
     for (size_t i = 0; i < options->servers_count; i++) {
-        if (!mp_nats_server_read(&bus->servers[i], options->servers[i])) {
-            snprintf(text, MP_BUS_TEXT,
-                     "nats: server %zu is none such as \"tls://host:4222\", or "
-                     "holds a user",
-                     i + 1);
+        const char *url = options->servers[i];
+        const char *fault = mp_nats_server_read(&bus->servers[i], url);
+        if (fault) {
+            char why[MP_BUS_TEXT];
+            mp_nats_server_explain(why, "bus.", i + 1, url, fault);
+            snprintf(text, MP_BUS_TEXT, "nats: %.240s", why);
             return false;
         }
     }
     return true;
+}
+
+/* JetStream lets no stream be called otherwise. */
+static bool check_stream(const char *name, char text[MP_BUS_TEXT]) {
+    char shown[MP_NATS_SHOWN];
+    if (!name || !strpbrk(name, ".*>/\\"))
+        return true;
+    snprintf(text, MP_BUS_TEXT,
+             "nats: option 'bus.stream': got \"%s\", expected the name of a "
+             "stream, which has no . * > / and \\",
+             mp_nats_show(name, shown));
+    return false;
 }
 
 /* NULL: out of memory, or *text says what is wrong with the options. */
@@ -68,6 +81,7 @@ static mp_bus *make(const mp_bus_options *options, char text[MP_BUS_TEXT]) {
     bus->came_end = &bus->came;
     bus->servers = calloc(options->servers_count, sizeof *bus->servers);
     if (!bus->servers || !read_servers(bus, text) ||
+        !check_stream(options->stream, text) ||
         !init_condition(&bus->changed)) {
         free(bus->servers);
         free(bus);

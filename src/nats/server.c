@@ -2,6 +2,7 @@
 #include "nats/server.h"
 
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,19 +49,45 @@ static const char *read_port(const char *at) {
     return port > 0 && port <= UINT16_MAX ? at : NULL;
 }
 
-bool mp_nats_server_read(mp_nats_server *server, const char *url) {
+const char *mp_nats_server_read(mp_nats_server *server, const char *url) {
     bool tls = strncasecmp(url, "tls://", 6) == 0;
     if (!tls && strncasecmp(url, "nats://", 7) != 0)
-        return false;
+        return "begins with neither tls:// nor nats://";
     const char *at = read_host(server->host, url + (tls ? 6 : 7));
-    const char *port = at ? read_port(at) : NULL;
+    if (!at)
+        return "names no host of at most 255 bytes";
+    const char *port = read_port(at);
     if (!port)
-        return false;
+        return "has something else behind its host than a port from 1 to 65535";
     bool six = strchr(server->host, ':') != NULL;
     snprintf(server->url, sizeof server->url, "nats://%s%s%s:%s",
              six ? "[" : "", server->host, six ? "]" : "", port);
     /* libnats takes tls:// for nats://, and gives the password in clear to a
      * server that asks for no TLS. So it is not left to either of them. */
     server->secure = tls || !is_loopback(server->host);
-    return true;
+    return NULL;
+}
+
+const char *mp_nats_show(const char *value, char shown[MP_NATS_SHOWN]) {
+    size_t len = 0;
+    for (; value[len] && len < MP_NATS_SHOWN - 4; len++)
+        shown[len] =
+            (char)(isprint((unsigned char)value[len]) ? value[len] : '?');
+    memcpy(shown + len, value[len] ? "..." : "", value[len] ? 4 : 1);
+    return shown;
+}
+
+void mp_nats_server_explain(char text[MP_BUS_TEXT], const char *table,
+                            size_t number, const char *url, const char *fault) {
+    char shown[MP_NATS_SHOWN];
+    if (strchr(url, '@')) /* what stands before it may be a password */
+        snprintf(text, MP_BUS_TEXT,
+                 "option '%sservers': URL %zu has an @: who may connect is "
+                 "what the file of option '%scredentials' says",
+                 table, number, table);
+    else
+        snprintf(text, MP_BUS_TEXT,
+                 "option '%sservers': URL %zu, \"%s\", %s: expected one such "
+                 "as \"tls://n1:4222\"",
+                 table, number, mp_nats_show(url, shown), fault);
 }

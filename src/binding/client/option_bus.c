@@ -58,8 +58,10 @@ static void read_ca_file(mp_option_reader *r, const mp_option *o) {
 }
 
 static void read_stream(mp_option_reader *r, const mp_option *o) {
-    mp_option_check(
-        r, mp_bus_config_text(&r->config->bus->stream, read_text(r, o)), "");
+    char message[MP_MESSAGE] = "";
+    const char *name = read_text(r, o);
+    mp_option_check(r, mp_bus_config_stream(r->config->bus, name, message),
+                    message);
 }
 
 static const mp_option members[] = {

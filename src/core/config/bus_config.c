@@ -1,9 +1,11 @@
 #include "core/config/bus_config.h"
 
+#include "core/base/fault.h"
 #include "core/base/text.h"
 #include "core/os/path.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,7 +52,10 @@ bool mp_bus_config_same(const mp_bus_config *a, const mp_bus_config *b) {
     return same;
 }
 
-static const char *server_fault(const char *url) {
+/* ---- servers ---- */
+
+/* What is wrong with a URL that a message must not show. */
+static const char *unshown_fault(const char *url) {
     if (*url == '\0')
         return "is empty";
     for (const char *c = url; *c; c++)
@@ -62,16 +67,60 @@ static const char *server_fault(const char *url) {
                             : NULL;
 }
 
+/* The bytes of the host and its brackets; 0: there is none, or no end to it. */
+static size_t host_length(const char *host) {
+    if (*host != '[')
+        return strcspn(host, ":/?#");
+    size_t len = strcspn(host, "]");
+    return len > 1 && host[len] == ']' ? len + 1 : 0;
+}
+
+static bool is_port(const char *digits) {
+    size_t len = strspn(digits, "0123456789");
+    unsigned long port = strtoul(digits, NULL, 10);
+    return len > 0 && len <= 5 && port > 0 && port <= UINT16_MAX &&
+           strchr("/?#", digits[len]);
+}
+
+/* What holds of any bus. Which schemes there are, and what follows one without
+ * "//", the driver alone knows. */
+static const char *url_fault(const char *url) {
+    size_t scheme = strspn(url, "abcdefghijklmnopqrstuvwxyz"
+                                "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-.");
+    const char *rest = url + scheme;
+    bool none = scheme == 0 || *rest != ':' || (*url >= '0' && *url <= '9');
+    /* "n1:4222" is a host and its port. */
+    if (none || rest[1 + strspn(rest + 1, "0123456789")] == '\0')
+        return "has no scheme: expected one such as \"tls://n1:4222\"";
+    if (strncmp(rest, "://", 3) != 0)
+        return NULL;
+    rest += 3;
+    size_t host = host_length(rest);
+    rest += host;
+    if (host == 0 || !strchr(":/?#", *rest))
+        return "names no host: expected one such as \"tls://n1:4222\" or "
+               "\"tls://[::1]:4222\"";
+    if (*rest == ':' && !is_port(rest + 1))
+        return "has no port from 1 to 65535 behind its host: expected one such "
+               "as \"tls://n1:4222\"";
+    return NULL;
+}
+
 mp_err mp_bus_config_add_server(mp_bus_config *bus, const char *url,
                                 char message[MP_MESSAGE]) {
-    const char *fault = server_fault(url);
-    if (fault) {
+    char shown[MP_SHOWN];
+    size_t number = bus->servers_count + 1;
+    const char *unshown = unshown_fault(url);
+    const char *fault = unshown ? NULL : url_fault(url);
+    if (unshown)
         snprintf(message, MP_MESSAGE, "option 'bus.servers': URL %zu %s",
-                 bus->servers_count + 1, fault);
+                 number, unshown);
+    if (fault)
+        snprintf(message, MP_MESSAGE, "option 'bus.servers': URL %zu, %s, %s",
+                 number, mp_fault_quote(url, strlen(url), shown), fault);
+    if (unshown || fault)
         return MP_INVALID;
-    }
-    char **grown =
-        realloc(bus->servers, (bus->servers_count + 1) * sizeof *bus->servers);
+    char **grown = realloc(bus->servers, number * sizeof *bus->servers);
     if (!grown)
         return MP_MEMORY;
     bus->servers = grown;
@@ -80,6 +129,23 @@ mp_err mp_bus_config_add_server(mp_bus_config *bus, const char *url,
         return MP_MEMORY;
     bus->servers_count++;
     return MP_OK;
+}
+
+/* ---- texts ---- */
+
+mp_err mp_bus_config_stream(mp_bus_config *bus, const char *name,
+                            char message[MP_MESSAGE]) {
+    char shown[MP_SHOWN];
+    for (const char *c = name; *c; c++) {
+        if ((unsigned char)*c <= ' ' || *c == 127) {
+            snprintf(message, MP_MESSAGE,
+                     "option 'bus.stream': got %s, expected the name of a "
+                     "stream, which has no white space",
+                     mp_fault_quote(name, strlen(name), shown));
+            return MP_INVALID;
+        }
+    }
+    return mp_bus_config_text(&bus->stream, name);
 }
 
 mp_err mp_bus_config_text(char **field, const char *text) {

@@ -30,11 +30,17 @@ void mp_bus_config_release(mp_bus_config *bus); /* NULL is allowed */
 /* True if both lead to one bus in the same way; NULL: no bus. */
 bool mp_bus_config_same(const mp_bus_config *a, const mp_bus_config *b);
 
-/* Adds the URL of a server. MP_INVALID for one with blanks or with an @, before
- * which a password may stand, with a message that does not show it; MP_MEMORY.
+/* Adds the URL of a server. MP_INVALID, with a message, for one without a
+ * scheme, a host behind "//" or a port that can be, and for one with blanks or
+ * with an @, before which a password may stand: that is not shown. MP_MEMORY.
  */
 mp_err mp_bus_config_add_server(mp_bus_config *bus, const char *url,
                                 char message[MP_MESSAGE]);
+
+/* Replaces the name of the stream. MP_INVALID, with a message, for one with
+ * white space; MP_MEMORY. */
+mp_err mp_bus_config_stream(mp_bus_config *bus, const char *name,
+                            char message[MP_MESSAGE]);
 
 /* Replaces a text of the struct, or one by a path made absolute. MP_MEMORY;
  * MP_INVALID when there is no working directory. */

@@ -138,6 +138,17 @@ void mp_nats_lua_headers(lua_State *L, int arg, mp_bus_message *message) {
 
 /* ---- options of open ---- */
 
+static void check_server(lua_State *L, int arg, size_t number,
+                         const char *url) {
+    mp_nats_server server;
+    char text[MP_BUS_TEXT];
+    const char *fault = mp_nats_server_read(&server, url);
+    if (!fault)
+        return;
+    mp_nats_server_explain(text, "", number, url, fault);
+    luaL_argerror(L, arg, text);
+}
+
 /* Pushes the list of pointers; the texts stay in the table of options. */
 static void read_servers(lua_State *L, int arg, mp_bus_options *options) {
     static const char right[] = "a list of URLs such as \"tls://n1:4222\"";
@@ -157,6 +168,7 @@ static void read_servers(lua_State *L, int arg, mp_bus_options *options) {
         urls[i] = text_at(L, -1);
         if (!urls[i])
             fail_option(L, arg, "servers", right);
+        check_server(L, arg, i + 1, urls[i]);
         lua_pop(L, 1);
     }
     options->servers = urls;
