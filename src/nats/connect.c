@@ -107,6 +107,13 @@ static void explain(result *r, natsStatus s, const mp_nats_server *server) {
         more = "the credentials are wrong, or missing";
     } else if (s == NATS_ERR) {
         more = "it refuses the connection, or the credentials cannot be used";
+    } else if (s == NATS_NO_SERVER) {
+        /* The one status for both, and what it was is in no other text. */
+        more = server->numeric
+                   ? "the connection was refused, or nothing is there: check "
+                     "address and port"
+                   : "its name is not found, the connection was refused, or "
+                     "nothing is there: check name and port";
     } else if (s == NATS_SECURE_CONNECTION_WANTED) {
         more = "it offers no TLS, without which nothing is sent beyond this "
                "machine";

@@ -22,6 +22,13 @@ static bool is_loopback(const char *host) {
     return strcasecmp(host, "localhost") == 0;
 }
 
+static bool is_address(const char *host) {
+    struct in_addr four;
+    struct in6_addr six;
+    return inet_pton(AF_INET, host, &four) == 1 ||
+           inet_pton(AF_INET6, host, &six) == 1;
+}
+
 /* What follows the scheme: the host, and where what follows it begins. */
 static const char *read_host(char host[MP_NATS_HOST], const char *at) {
     bool six = *at == '[';
@@ -62,6 +69,7 @@ const char *mp_nats_server_read(mp_nats_server *server, const char *url) {
     bool six = strchr(server->host, ':') != NULL;
     snprintf(server->url, sizeof server->url, "nats://%s%s%s:%s",
              six ? "[" : "", server->host, six ? "]" : "", port);
+    server->numeric = is_address(server->host);
     /* libnats takes tls:// for nats://, and gives the password in clear to a
      * server that asks for no TLS. So it is not left to either of them. */
     server->secure = tls || !is_loopback(server->host);

@@ -16,6 +16,7 @@ typedef struct mp_nats_server {
     char host[MP_NATS_HOST]; /* an IPv6 address without its brackets */
     char url[MP_NATS_URL];   /* for libnats; it may be shown */
     bool secure;             /* TLS is a must */
+    bool numeric;            /* the host is an address, and no name */
 } mp_nats_server;
 
 /* NULL: it was read. Else what is wrong with it: it is no URL of nats:// or
