@@ -96,11 +96,26 @@ static natsStatus set_all(natsOptions *o, const mp_nats_attempt *a) {
     return s;
 }
 
+/* The file of authorities is for people to mend, as that of credentials is; it
+ * is the one thing that "Error loading" can be about here. */
+static const char *explain_tls(result *r, const char *unknown) {
+    natsStatus last = NATS_OK;
+    const char *more = nats_GetLastError(&last);
+    if (!more)
+        return unknown;
+    if (strstr(more, "Error loading")) {
+        r->status = 401;
+        return "the certificates of option 'bus.ca_file' cannot be read: "
+               "expected a PEM file of certificates that this process may read";
+    }
+    const char *place = strstr(more, "): "); /* in the code of libnats */
+    return place ? place + 3 : more;
+}
+
 /* Words of libnats only where they hold no path and nothing of ours: what
  * OpenSSL says of a certificate. */
 static void explain(result *r, natsStatus s, const mp_nats_server *server) {
     const char *more = natsStatus_GetText(s);
-    natsStatus last = NATS_OK;
     r->status = 503;
     if (s == NATS_CONNECTION_AUTH_FAILED) {
         r->status = 401;
@@ -115,14 +130,10 @@ static void explain(result *r, natsStatus s, const mp_nats_server *server) {
                    : "its name is not found, the connection was refused, or "
                      "nothing is there: check name and port";
     } else if (s == NATS_SECURE_CONNECTION_WANTED) {
-        more = "it offers no TLS, without which nothing is sent beyond this "
-               "machine";
+        more = "it offers no TLS, which is a must for tls://, and beyond this "
+               "machine for nats://, too";
     } else if (s == NATS_SSL_ERROR) {
-        more = nats_GetLastError(&last);
-        if (!more || strstr(more, "Error loading"))
-            more = "the certificates of option 'bus.ca_file' cannot be read";
-        const char *place = strstr(more, "): "); /* in the code of libnats */
-        more = place ? place + 3 : more;
+        more = explain_tls(r, more);
     }
     snprintf(r->text, MP_BUS_TEXT, "nats: not connected to %.64s: %.150s",
              server->url + sizeof "nats://" - 1, more);
