@@ -24,7 +24,7 @@
 #include <stdint.h>
 
 enum {
-    MP_BUS_ABI = 2, /* rises with every change of this file */
+    MP_BUS_ABI = 2, /* rises with every change of this interface */
     MP_BUS_TEXT = 256
 };
 
@@ -60,7 +60,8 @@ typedef struct mp_bus_message {
 /* The outcome of a message.
  *
  *   200     the bus has stored it, or had stored one of this id before
- *   401     not allowed: people must mend the credentials or permissions
+ *   401     not allowed: people must mend the credentials or permissions, or a
+ *           file that an option names, which cannot be used
  *   404     no such stream or topic: people must make one
  *   413     too large; it is parted in two
  *   503     not stored now: not connected, no leader, the stream is full
