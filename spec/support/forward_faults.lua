@@ -6,8 +6,12 @@
 --   FORWARD_CALL=n       for the n-th time, 1 by default
 --   FORWARD_KNOWS=1      it takes messages of formats to come for its own
 --   FORWARD_RAISE=1      the next delivery raises
+--   FORWARD_LAZY=1       Lua collects garbage only where it is told to
 local ttl = tonumber(os.getenv "FORWARD_TTL")
 local left = tonumber(os.getenv "FORWARD_CALL") or 1
+if os.getenv "FORWARD_LAZY" then
+  collectgarbage "stop"
+end
 local plain_require = require
 
 local function die()

@@ -14,6 +14,7 @@ local BUSY_S, IDLE_S = 0.02, 0.1 -- until a signal is seen
 local RETRY_S = 1
 local SURVEY_S = 60
 local GIVE_BACK_S = 0.1 -- where the whole time to end was needed
+local COLLECT_S = 0.5
 
 -- `options`: link (of mixpanel.nats), clock (seconds that only go forward), owner (a
 -- text that no other process has), exit_timeout in seconds, note (a function that
@@ -46,6 +47,21 @@ function Forwarder:owned()
     owned = owned + (project.tenure and 1 or 0)
   end
   return owned
+end
+
+-- Frees the clients of tenures that are over; of many that end together at once. Lua
+-- does not see how much memory a client has, and by itself might wait with its end for
+-- many tenures.
+function Forwarder:collect()
+  if self.collects then
+    return
+  end
+  self.collects = true
+  self.tasks:spawn(function()
+    self.tasks:sleep(COLLECT_S)
+    self.collects = false
+    collectgarbage()
+  end)
 end
 
 -- ---- what comes ----

@@ -14,7 +14,7 @@ local ASIDE_S = 60
 local QUIET_S = 60 -- in which equal notes are one
 
 -- `entry` of projects.lua, as the command line reads it: token, setup (a text), options
--- for mixpanel.new. `forwarder`: js, tasks, owner, note(text), owned.
+-- for mixpanel.new. `forwarder`: js, tasks, owner, note(text), owned, collect.
 function Project.new(entry, forwarder)
   local subject = mixpanel.bus_subject(entry.token)
   return setmetatable({
@@ -100,24 +100,20 @@ end
 
 -- The permit follows from a renewal alone.
 local function keep(self, tenure)
-  local pause = RENEW_S
-  tenure.client:permit(math.max(self.lease:left(), 0))
-  while true do
-    self.tasks:await(tenure.begun_key, pause)
-    local ok, why
-    if not tenure.over then
-      ok, why = self.lease:renew(tenure:memory())
-    end
-    if tenure.over then
-      return
-    elseif ok == false then
-      return give_up(self, "another forwarder has it")
-    elseif ok then
+  local ok, why = true, nil
+  while not tenure.over do
+    if ok then
       tenure.client:permit(math.max(self.lease:left(), 0))
     else
       self:note(("the lease is not renewed: %s"):format(tostring(why)))
     end
-    pause = ok and RENEW_S or AGAIN_S
+    self.tasks:await(tenure.begun_key, ok and RENEW_S or AGAIN_S)
+    if not tenure.over then
+      ok, why = self.lease:renew(tenure:memory())
+    end
+    if ok == false and not tenure.over then
+      give_up(self, "another forwarder has it")
+    end
   end
 end
 
@@ -168,6 +164,7 @@ local function forward(self)
   local ours = not tenure.over
   tenure:finish()
   self.tenure = nil
+  self.forwarder:collect()
   if ours then
     give_back(self, tenure:memory())
   end

@@ -92,7 +92,7 @@ function Tenure:reads()
 end
 
 function Tenure:has_room()
-  return self.client:stats().queue_bytes < self.room
+  return not self.over and self.client:stats().queue_bytes < self.room
 end
 
 -- Of a message of which the client has a part the rest comes first, so that the
@@ -333,7 +333,8 @@ function Tenure:drain(seconds)
 end
 
 -- In a task. Nothing is sent, stored or acknowledged any more. What the client still
--- has is let go of: its messages are read again, by whoever comes next.
+-- has is let go of, and the client with it: its messages are read again, by whoever
+-- comes next.
 function Tenure:finish()
   self:give_up()
   self.tasks:answer(self.dead)
@@ -354,6 +355,7 @@ function Tenure:finish()
   end
   self.client:set_config { max_age = 0.001 }
   self.client:close(0)
+  self.client = nil -- a task that waits for an answer may have `self` for a while
 end
 
 return Tenure
