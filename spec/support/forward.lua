@@ -246,14 +246,17 @@ function Fleet:consumers()
   return list ~= cjson.null and list or {}
 end
 
--- The number up to which a lane's messages are acknowledged, of the only project. A
--- consumer that nobody has acknowledged to begins behind it.
+-- The number up to which a lane's messages are acknowledged, of the only project, once
+-- the lane has a consumer: those of a new tenure, or of a stream that was made anew, are
+-- made one after another. One that nobody has acknowledged to begins behind the number.
 function Fleet:acknowledged(lane)
-  for _, info in ipairs(self:consumers()) do
-    if info.name:match "%-(%l+)%-[ab]$" == lane then
-      return math.max(info.ack_floor.stream_seq, (info.config.opt_start_seq or 1) - 1)
+  return nats.until_done("a consumer", function()
+    for _, info in ipairs(self:consumers()) do
+      if info.name:match "%-(%l+)%-[ab]$" == lane then
+        return math.max(info.ack_floor.stream_seq, (info.config.opt_start_seq or 1) - 1)
+      end
     end
-  end
+  end)
 end
 
 function Fleet:until_acknowledged(lane, number)
