@@ -4,8 +4,10 @@
 const { after, before, beforeEach } = require("node:test");
 const support = require("./support");
 
-// What the browser says of a sandbox that is away is no trouble.
-const isAway = (text) => /ERR_(INCOMPLETE_CHUNKED_ENCODING|CONNECTION_REFUSED|INTERNET_DISCONNECTED)/.test(text);
+// What the browser says of a sandbox that is away is no trouble. One that goes resets or
+// closes a connection that the browser has just made, as it tries again.
+const AWAY =
+  /ERR_(CONNECTION_(REFUSED|RESET)|EMPTY_RESPONSE|INCOMPLETE_CHUNKED_ENCODING|INTERNET_DISCONNECTED)/;
 
 module.exports = () => {
   const view = {};
@@ -13,7 +15,7 @@ module.exports = () => {
 
   before(async () => {
     view.sandbox = support.start();
-    browser = await support.browse(isAway);
+    browser = await support.browse((text) => AWAY.test(text));
     view.page = browser.page;
   });
 
