@@ -29,10 +29,12 @@ end
 
 process.slurp = slurp
 
--- A process that ended and was not waited for is not alive.
+-- A process that ended and was not waited for is not alive. One whose first thread has
+-- ended is until all have: it keeps its files and their locks.
 function process.alive(pid)
   local stat = slurp(("/proc/%d/stat"):format(pid))
-  return stat ~= nil and not stat:find("%) [ZX]")
+  local state, threads = (stat or ""):match("%) (%a)" .. (" %S+"):rep(16) .. " (%d+)")
+  return state ~= nil and (not state:find "[ZX]" or tonumber(threads) > 1)
 end
 
 -- Whether one of its threads does not stand still.
