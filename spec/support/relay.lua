@@ -17,7 +17,15 @@ local HTTP = [[
   exit_worker_by_lua_block { require("mixpanel.resty").exit_worker(require("site").client) }
 ]]
 
-local SERVER = "location /track { content_by_lua_block { require('site').collector:handle() } }"
+local SERVER = [[
+  location /track { content_by_lua_block { require('site').collector:handle() } }
+  location = /left {
+    content_by_lua_block {
+      local stats = require('site').client:stats()
+      ngx.say(stats.queued + stats.in_flight)
+    }
+  }
+]]
 
 -- Returns an nginx, see nginx.lua.
 return function(servers, workers, token)

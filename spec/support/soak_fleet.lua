@@ -316,8 +316,18 @@ end
 
 -- ---- its end ----
 
--- All hosts end, once what their disks hold is on the bus.
+-- A message of the relay may be in doubt long after its post was answered 503, and
+-- come to the bus then.
+local function drain_relay(self)
+  nats.until_done("the relay", function()
+    local left = self.relay:ask "/left"
+    return tonumber(left) == 0, left
+  end)
+end
+
+-- All hosts end, once what their disks hold is on the bus, and what the relay has.
 function Soak:drain_hosts()
+  drain_relay(self)
   self.calm_host:finish "INT"
   for _, one in ipairs(self.storm_hosts) do
     nats.until_done("a host", function()
@@ -331,14 +341,19 @@ function Soak:drain_hosts()
   end
 end
 
--- All forwarders end, once all that is on the bus has an outcome.
+-- All forwarders end, once all that is on the bus has an outcome. A server that lacks
+-- what the others have of the stream would say that nothing waits.
 function Soak:drain_forwarders()
+  nats.until_done("replicas", function()
+    return fleet_storm.is_caught_up(self.servers, self.fleet)
+  end)
   self.fleet:settle(10)
   table.insert(self.forwarders, self.calm_forwarder)
   for _, forwarder in ipairs(self.forwarders) do
     forwarder:stop()
     self.ended[#self.ended + 1] = forwarder
   end
+  self.fleet:settle(10) -- nothing came that nobody has forwarded
 end
 
 -- As far as it has come.
