@@ -169,11 +169,20 @@ async function start() {
     return all;
   };
 
+  const count = (all) => Object.values(all).reduce((sum, list) => sum + list.length, 0);
+
+  // Waits until the stand-in has all that were posted without a collector, of which
+  // there are `n` at least: it has a record later than the browser says that it leaves.
+  own.waitDirect = (n) => {
+    const { posted } = own;
+    const done = () => posted.length >= n && count(own.direct()) >= posted.length;
+    return support.until(done, n + " records without the collector");
+  };
+
   // Waits for `n` records and for all that were posted; each arrived once, and as
   // it left the page.
   own.compare = async (n) => {
     const { posted } = own;
-    const count = (all) => Object.values(all).reduce((sum, list) => sum + list.length, 0);
     await support.until(async () => posted.length >= n && count(await own.kept()) >= posted.length, n + " records");
     const all = await own.kept();
     for (const endpoint of ENDPOINTS) {
