@@ -5,7 +5,8 @@ const { after, before, beforeEach } = require("node:test");
 const support = require("./support");
 
 // What the browser says of a sandbox that is away is no trouble. One that goes resets or
-// closes a connection that the browser has just made, as it tries again.
+// closes a connection that the browser has just made, as it tries again. The tests of
+// change.test.js alone take it away while the browser is there.
 const AWAY =
   /ERR_(CONNECTION_(REFUSED|RESET)|EMPTY_RESPONSE|INCOMPLETE_CHUNKED_ENCODING|INTERNET_DISCONNECTED)/;
 
@@ -19,9 +20,13 @@ module.exports = () => {
     view.page = browser.page;
   });
 
+  // The browser goes first: at the port of a sandbox that is away others may answer it.
   after(async () => {
-    support.stop(view.sandbox);
-    await browser.close();
+    try {
+      await browser.close();
+    } finally {
+      support.stop(view.sandbox);
+    }
   });
 
   beforeEach(async () => {

@@ -91,6 +91,7 @@ async function browse(allowed = () => false) {
     executablePath: "/usr/bin/chromium",
     args: FLAGS,
     viewport: { width: 1280, height: 800 },
+    timeout: 120000, // ms; the machine may be busy
   });
   context.setDefaultTimeout(60000);
   const troubles = [];
@@ -109,7 +110,8 @@ async function browse(allowed = () => false) {
     page: context.pages()[0],
     async close() {
       await context.close();
-      fs.rmSync(dir, { recursive: true, force: true });
+      // A process of Chromium's that outlives its browser a little may still write there.
+      fs.rmSync(dir, { recursive: true, force: true, maxRetries: 50, retryDelay: 100 });
       assert.deepStrictEqual(troubles, []);
     },
   };
