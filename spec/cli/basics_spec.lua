@@ -64,7 +64,7 @@ describe("mixpanel", function()
     assert.equal(3, status)
     assert.matches("not this one", complaints)
     _, complaints, status = here.run(
-      { "send", "A", "--timeout", "0.2" },
+      { "send", "A", "--timeout", "2" },
       { MIXPANEL_TOKEN = "projecttoken", MIXPANEL_API_HOST = "http://127.0.0.1:1" }
     )
     assert.equal(4, status)

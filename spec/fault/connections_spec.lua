@@ -108,8 +108,8 @@ describe("a connection", function()
   end)
 
   it("that answers after request_timeout brings the record twice, with one id", function()
-    server:script { endpoint = "/track", delay_ms = 6000, ingest = true }
-    local mp = project(server.url, { request_timeout = 2 })
+    server:script { endpoint = "/track", delay_ms = 15000, ingest = true }
+    local mp = project(server.url, { request_timeout = 5 })
     assert(mp:track("A", { distinct_id = "u" }))
     assert(mp:flush(20))
     outcome.check(mp, { delivered = 1, ambiguous = 1 })
@@ -121,7 +121,7 @@ describe("a connection", function()
 
   it("of one byte a second is given up, and the records go by another", function()
     server:script { endpoint = "/track", drip = { bytes_per_second = 1 } }
-    local mp = project(server.url, { request_timeout = 2 })
+    local mp = project(server.url, { request_timeout = 5 })
     assert(mp:track("A", { distinct_id = "u" }))
     assert(mp:flush(20))
     outcome.check(mp, { delivered = 1, ambiguous = 1 })

@@ -47,8 +47,8 @@ describe("many projects", function()
     server:reset()
   end)
 
-  local function run(text)
-    local printed, status = script.run(helpers .. text, server.url)
+  local function run(text, limit)
+    local printed, status = script.run_within(limit or 60, helpers .. text, server.url)
     assert.equal(0, status, printed)
     local figures = {}
     for word in printed:gmatch "%S+" do
@@ -192,7 +192,9 @@ describe("many projects", function()
   end)
 
   it("give back what a burst took", function()
-    local figures, printed = run [[
+    -- Half a minute of it is sleep, so it has longer than others.
+    local figures, printed = run(
+      [[
       local function resident()
         local status = io.open("/proc/self/status")
         local kb = tonumber(status:read("*a"):match "VmRSS:%s+(%d+)")
@@ -220,7 +222,9 @@ describe("many projects", function()
       local before = resident()
       burst(200)
       print((resident() - before) / #idle)
-    ]]
+    ]],
+      300
+    )
     assert.is_true(figures[1] <= 64, printed)
   end)
 

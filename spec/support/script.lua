@@ -43,16 +43,21 @@ function script.shell(command)
 end
 
 -- Runs a program to its end, with arguments; results as above. One that hangs
--- is ended after a minute, with the status 124.
-function script.run(text, ...)
+-- is ended after that many seconds, with the status 124.
+function script.run_within(limit, text, ...)
   local path = script.write(text)
-  local command = { "timeout", "60", script.interpreter, path, ... }
+  local command = { "timeout", limit, script.interpreter, path, ... }
   for i, word in ipairs(command) do
     command[i] = "'" .. tostring(word):gsub("'", "'\\''") .. "'"
   end
   local printed, status, seconds = script.shell(table.concat(command, " "))
   os.remove(path)
   return printed, status, seconds
+end
+
+-- The same, with a limit of a minute.
+function script.run(text, ...)
+  return script.run_within(60, text, ...)
 end
 
 return script
