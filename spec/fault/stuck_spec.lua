@@ -132,6 +132,7 @@ describe("what hangs is", function()
       local me = plain:user { state = home .. "/state.json" }
       me:track "A"
       local ok, why, code = me:save(0.3)
+      wait(function() return exists "stuck.met" end)
       print(ok, code, exists "stuck.met")
       print(plain:flush(10), plain:stats().delivered)
     ]]

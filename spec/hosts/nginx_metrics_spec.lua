@@ -264,6 +264,15 @@ describe("metrics of nginx", function()
       scraper:stop()
     end)
 
+    -- What a query finds, once it finds anything: nothing where the last scrape was
+    -- late, or was cut by the reload, until the next one.
+    local function wait_for_result(expression)
+      return process.wait_for(function()
+        local found = scraper:query(expression)
+        return found[1] and found
+      end, "data: " .. expression)
+    end
+
     it("are scraped, are whole over a reload, and fill the dashboard", function()
       process.wait_for(function()
         local target = scraper:target()
@@ -277,10 +286,12 @@ describe("metrics of nginx", function()
         local found = scraper:query "mixpanel_records_delivered_total"
         return found[1] and tonumber(found[1].value[2]) == #server:records "/track"
       end, "what was delivered")
-      assert.equal("", scraper:target().lastError)
+      process.wait_for(function()
+        return scraper:target().lastError == ""
+      end, "a scrape without an error")
 
       for _, name in ipairs { "records_accepted", "records_delivered", "requests" } do
-        local resets = scraper:query(("resets(mixpanel_%s_total[1m])"):format(name))
+        local resets = wait_for_result(("resets(mixpanel_%s_total[1m])"):format(name))
         assert.equal("0", resets[1].value[2])
       end
 
@@ -290,12 +301,12 @@ describe("metrics of nginx", function()
         for _, target in ipairs(panel.targets) do
           local expression = target.expr:gsub("%$job", "mixpanel"):gsub("%$__rate_interval", "1m")
           assert.is_nil(expression:find("$", 1, true), expression)
-          assert.is_true(#scraper:query(expression) > 0, "no data: " .. expression)
+          assert.is_true(#wait_for_result(expression) > 0)
           queries = queries + 1
         end
       end
       assert.is_true(queries >= 20)
-      assert.equal("2", scraper:query("mixpanel_workers")[1].value[2])
+      assert.equal("2", wait_for_result("mixpanel_workers")[1].value[2])
     end)
   end)
 

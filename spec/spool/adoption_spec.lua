@@ -209,7 +209,12 @@ describe("a client with a spool", function()
     ]]
     crash(code)
     server:script { status = 503, times = 0 }
-    crash(code .. "mp:flush(0.5)") -- sealed
+    crash(code .. [[
+      mp:flush(0) -- which seals it
+      for _ = 1, 1000 do
+        if mp:stats().retried > 0 then break end
+        require("socket").sleep(0.01)
+      end]])
     server:reset()
     assert.not_equal("", files "*.gz")
     local mp = client()
