@@ -61,7 +61,7 @@ io.stderr:write "END\n"
     )
     file:close()
     local calls, wakes
-    for _ = 1, 3 do -- where the sender comes too late, the main thread makes a segment
+    for _ = 1, 10 do -- where the sender comes too late, the main thread makes a segment
       output(("rm -rf %s; strace -f -o %s lua5.4 %s 2>&1"):format(spool, trace, program))
       calls, wakes = count(trace)
       if next(calls) == nil and wakes <= 4 then
