@@ -7,18 +7,29 @@ local sandbox = require "spec.support.sandbox"
 describe("examples/collector", function()
   local server, log, pid, port
 
+  -- Whether the nginx that the program starts has workers, as it has once it has the port.
+  local function has_workers()
+    for _, child in ipairs(process.children(pid)) do
+      if #process.children(child) > 0 then
+        return true
+      end
+    end
+    return false
+  end
+
   setup(function()
     server = sandbox.start()
-    log, port = os.tmpname(), process.free_port()
-    pid = tonumber(
-      process.read(
-        ("COLLECTOR_PORT=%d MIXPANEL_SANDBOX_URL=%s .ci/demo-collector >%s 2>&1 & echo $!"):format(
-          port,
-          server.url,
-          log
-        )
-      )
-    )
+    log = os.tmpname()
+    local command =
+      "COLLECTOR_PORT=%d MIXPANEL_SANDBOX_URL=%s .ci/demo-collector >%s 2>&1 & echo $!"
+    process.with_free_port(function(free)
+      port = free
+      pid = tonumber(process.read(command:format(port, server.url, log)))
+      process.wait_for(function()
+        return not process.alive(pid) or has_workers()
+      end, "nginx")
+      return process.alive(pid), process.slurp(log)
+    end)
   end)
 
   teardown(function()

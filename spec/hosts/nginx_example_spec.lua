@@ -44,11 +44,17 @@ describe("examples/openresty", function()
   setup(function()
     server = sandbox.start()
     dir = process.read "mktemp -d -p build"
-    port = process.free_port()
-    local file = assert(io.open(dir .. "/nginx.conf", "w"))
-    file:write(read_config(port))
-    file:close()
-    pid = start(dir, server.url)
+    process.with_free_port(function(free)
+      port = free
+      local file = assert(io.open(dir .. "/nginx.conf", "w"))
+      file:write(read_config(port))
+      file:close()
+      pid = start(dir, server.url)
+      process.wait_for(function() -- it has workers once it has the port
+        return not process.alive(pid) or #process.children(pid) > 0
+      end, "nginx")
+      return process.alive(pid), process.slurp(dir .. "/log")
+    end)
   end)
 
   teardown(function()

@@ -106,4 +106,26 @@ function process.free_port()
   return tonumber(port)
 end
 
+-- A port that refuses connections, and the socket that the caller closes in the
+-- end: until then nobody else gets the port, since it is bound, though not listening.
+function process.dead_port()
+  local holder = assert(socket.tcp())
+  assert(holder:bind("127.0.0.1", 0))
+  local _, port = holder:getsockname()
+  return tonumber(port), holder
+end
+
+-- Tries `start` with one free port after the other, which somebody may take before
+-- it does; returns what it returned. It returns nil, and why, where it did not start.
+function process.with_free_port(start)
+  local result, why
+  for _ = 1, 5 do
+    result, why = start(process.free_port())
+    if result then
+      return result
+    end
+  end
+  error("it did not start: " .. tostring(why))
+end
+
 return process

@@ -42,19 +42,22 @@ function prometheus.start(port, path)
   local file = assert(io.open(self.dir .. "/prometheus.yml", "w"))
   file:write(CONFIG:format(path, port))
   file:close()
-  self.port = process.free_port()
-  local command = (
-    "%s/prometheus --config.file=%s/prometheus.yml --storage.tsdb.path=%s/data"
-    .. " --web.listen-address=127.0.0.1:%d --log.level=warn"
-  ):format(BIN, self.dir, self.dir, self.port)
-  self.pid =
-    tonumber(process.read(("exec 3>%s/log; %s >&3 2>&3 & echo $!"):format(self.dir, command)))
-  process.wait_for(function()
-    assert(process.alive(self.pid), process.slurp(self.dir .. "/log"))
-    local _, status = http.request(("http://127.0.0.1:%d/-/ready"):format(self.port))
-    return status == 200
-  end, "Prometheus")
-  return self
+  return process.with_free_port(function(own_port)
+    self.port = own_port
+    local command = (
+      "%s/prometheus --config.file=%s/prometheus.yml --storage.tsdb.path=%s/data"
+      .. " --web.listen-address=127.0.0.1:%d --log.level=warn"
+    ):format(BIN, self.dir, self.dir, own_port)
+    self.pid =
+      tonumber(process.read(("exec 3>%s/log; %s >&3 2>&3 & echo $!"):format(self.dir, command)))
+    local alive
+    process.wait_for(function()
+      local _, status = http.request(("http://127.0.0.1:%d/-/ready"):format(own_port))
+      alive = process.alive(self.pid)
+      return not alive or status == 200
+    end, "Prometheus")
+    return alive and self, process.slurp(self.dir .. "/log")
+  end)
 end
 
 local function get(self, path)
