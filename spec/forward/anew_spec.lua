@@ -91,7 +91,7 @@ describe("a forwarder", function()
   it("has the rest of a message that left the stream when a part was queued", function()
     here.fleet:projects { { token = here.TOKEN, max_queue_bytes = 4 * MIB } }
     here.server:script { endpoint = "/track", status = 503, times = 0 }
-    local forwarder = here.fleet:start()
+    local forwarder = here.start_lasting()
     put_large(1, 15)
     put_large(16, 45, 20)
     forwarder:until_metric("mixpanel_records_accepted_total", 20)

@@ -104,7 +104,7 @@ describe("a forwarder", function()
 
   it("says what a purge took while it runs", function()
     put("events", 1, 5)
-    local forwarder = here.fleet:start()
+    local forwarder = here.start_lasting()
     here.fleet:settle()
     forwarder:signal "STOP"
     socket.sleep(6) -- nothing is pulled any more

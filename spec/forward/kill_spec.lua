@@ -5,7 +5,7 @@ local forwarding = require "spec.support.forwarding"
 local mixpanel = require "mixpanel"
 local nats = require "spec.support.nats"
 
-local TTL_S = 2
+local TTL_S = 8 -- no stall below a third of it has a lease lapse
 local MESSAGES = 12
 local STORM = os.getenv "NATS_STORM"
 

@@ -7,6 +7,7 @@ local nats = require "spec.support.nats"
 local socket = require "socket"
 
 local DELAY_MS = 50
+local TTL_S = 8 -- of leases that are to lapse; no stall below a third of it has one lapse
 local STORM = os.getenv "NATS_STORM"
 
 describe("of two forwarders", function()
@@ -83,7 +84,7 @@ describe("of two forwarders", function()
   it("the counters of both add up, also when the bus was away", function()
     local sum = 0
     for which = 1, 2 do
-      local forwarder = start(which)
+      local forwarder = start(which, { FORWARD_TTL = 60 }) -- it keeps its lease
       ledger:publish(5)
       nats.kill(servers.nodes[1])
       nats.revive(servers.nodes[1])
@@ -99,7 +100,7 @@ describe("of two forwarders", function()
   end)
 
   it("the second goes on when the first was killed", function()
-    local first, second = start_both { FORWARD_TTL = not STORM and 3 or nil }
+    local first, second = start_both { FORWARD_TTL = not STORM and TTL_S or nil }
     ledger:publish(15)
     server:wait(1)
     first:kill()
@@ -111,7 +112,7 @@ describe("of two forwarders", function()
   end)
 
   it("the one that stood still for long sends nothing more, and stands by", function()
-    local first, second = start_both { FORWARD_TTL = 2 }
+    local first, second = start_both { FORWARD_TTL = TTL_S }
     server:rescript { times = 0, delay_ms = 400 }
     ledger:publish(40)
     server:wait(2)
@@ -211,7 +212,7 @@ describe("of two forwarders", function()
   end)
 
   it("the bus is away for longer than a lease lives, and nothing is sent twice", function()
-    local first = start(1, { FORWARD_TTL = 3 })
+    local first = start(1, { FORWARD_TTL = TTL_S })
     ledger:publish(3)
     fleet:settle()
     server:rescript { times = 0, status = 503 }

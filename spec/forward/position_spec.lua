@@ -66,7 +66,7 @@ describe("the position of a forwarder", function()
   -- Has messages that Mixpanel has not answered yet, those behind them not even pulled.
   local function begin_slowly()
     here.server:script { endpoint = "/track", delay_ms = 4000, times = 1, ingest = true }
-    local forwarder = here.fleet:start()
+    local forwarder = here.start_lasting()
     here.put_events(1, 20)
     here.server:wait(1)
     return forwarder
@@ -104,7 +104,7 @@ describe("the position of a forwarder", function()
   -- What was acknowledged without an answer is not there any more for the next
   -- consumer, and must not be waited for.
   it("is found again when the answer to an acknowledgement is lost", function()
-    local forwarder = here.fleet:start()
+    local forwarder = here.start_lasting()
     for n = 1, 5 do
       here.put_events(n, n)
       here.fleet:until_arrived("/track", n)

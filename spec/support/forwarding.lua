@@ -47,6 +47,14 @@ return function(more)
     mp:close(20)
   end
 
+  -- Starts a forwarder that keeps its lease while it, or the bus, stands still for up to
+  -- 20 s: a third of its TTL, after which it renews it.
+  function here.start_lasting()
+    return here.fleet:start {
+      environment = { LUA_INIT = "@spec/support/forward_faults.lua", FORWARD_TTL = 60 },
+    }
+  end
+
   -- The subject of a lane of the project.
   function here.subject(lane, token)
     return ("%s.%s"):format(mixpanel.bus_subject(token or here.TOKEN), lane)
