@@ -76,7 +76,7 @@ describe("a dead letter", function()
       for n = 1, 8 do
         mp.people:set("u" .. n, { name = n == 5 and "poison" or "fine" })
       end
-    end)
+    end, nil, { flush_interval = 60 }) -- one message
     here.server:script {
       endpoint = "/engage",
       match = "poison",

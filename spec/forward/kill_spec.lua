@@ -69,8 +69,16 @@ describe("a forwarder that is killed", function()
   end)
 
   it("with requests under way", function()
-    server:script { times = 0, delay_ms = 300 }
-    local repeats, dead = dies("posted", 3)
+    before()
+    server:script { times = 0, delay_ms = 30000 }
+    local events, updates = here.requests "/track", here.requests "/engage"
+    local victim = start()
+    nats.until_done("a request of either kind", function()
+      return here.requests "/track" > events and here.requests "/engage" > updates
+    end)
+    victim:kill()
+    server:rescript { times = 0 }
+    local repeats, dead = after()
     assert.is_true(repeats > 0)
     assert.is_true(dead > 0)
   end)
@@ -89,6 +97,21 @@ describe("a forwarder that is killed", function()
     assert.equal(0, (dies("old consumer", 1)))
   end)
 
+  -- Waits until the lease tells of all that is acknowledged: it is once the bus has
+  -- settled, in however many messages the host sent a round.
+  local function until_renewed()
+    nats.until_done("a renewal", function()
+      local value, why = fleet:lease "projecttoken"
+      local memory = value and cjson.decode(value).memory or {}
+      for _, lane in ipairs { "events", "people" } do
+        if not memory[lane] or memory[lane].floor ~= fleet:acknowledged(lane) then
+          return nil, value or why
+        end
+      end
+      return true
+    end)
+  end
+
   -- As a server says that has just become the leader and has not learnt of them.
   it("and whose consumers are not to be found", function()
     local first = start()
@@ -96,10 +119,7 @@ describe("a forwarder that is killed", function()
     fleet:settle()
     ledger:publish(6)
     fleet:settle()
-    nats.until_done("a renewal", function()
-      local lanes = cjson.decode((fleet:lease "projecttoken")).memory
-      return lanes.events.floor == 23 and lanes.people.floor == 24
-    end)
+    until_renewed()
     first:kill()
     for _, consumer in ipairs(fleet:consumers()) do
       here.servers:api("CONSUMER.DELETE.MIXPANEL." .. consumer.name)

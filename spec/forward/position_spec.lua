@@ -18,8 +18,8 @@ describe("the position of a forwarder", function()
     assert.equal(40, here.fleet:acknowledged "events")
     first:stop()
     local requests = #here.server:requests()
+    here.put_events(41, 42) -- before it reads, so that it sends them together
     local second = here.fleet:start()
-    here.put_events(41, 42)
     here.fleet:settle()
     assert.equal(requests + 1, #here.server:requests())
     here.same_names(here.names_of(1, 42))
@@ -55,7 +55,7 @@ describe("the position of a forwarder", function()
     here.server:script { endpoint = "/track", delay_ms = 1000, times = 0, ingest = true }
     local forwarder = here.fleet:start()
     here.put_events(1, 20)
-    here.server:wait(1)
+    here.fleet:until_arrived("/track", 20) -- they count before they are answered
     forwarder:stop()
     here.same_names(here.names_of(1, 20))
     assert.equal(20, here.fleet:acknowledged "events")

@@ -17,7 +17,6 @@ describe("mixpanel dead", function()
   local function make_letters()
     here.fleet:projects { { token = here.TOKEN }, { token = OTHER } }
     local forwarder = here.fleet:start()
-    here.put("events", { here.event "A", here.event "B" })
     here.server:script {
       endpoint = "/track",
       match = "projecttoken",
@@ -25,6 +24,7 @@ describe("mixpanel dead", function()
       ingest = false,
       body = { status = 0, error = "not today" },
     }
+    here.put("events", { here.event "A", here.event "B" })
     here.fleet:until_dead(2)
     here.fleet:put(here.subject("people", OTHER), "\31\139")
     here.fleet:until_dead(3)

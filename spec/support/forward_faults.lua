@@ -55,14 +55,9 @@ local function subject_is(pattern)
   end
 end
 
-local function under_way(tenure)
-  return tenure.client:stats().in_flight > 0
-end
-
 -- Module, and what becomes of it.
 local PLACES = {
   pulled = { "reader", before "on_delivery" },
-  posted = { "tenure", before("look", under_way) },
   answered = { "reader", before "acknowledge" },
   acknowledged = { "reader", after "acknowledge" },
   ["new consumer"] = { "jetstream", after("api", subject_is "^CONSUMER%.DURABLE%.CREATE") },
