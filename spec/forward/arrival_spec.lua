@@ -3,6 +3,7 @@
 local cjson = require "cjson"
 local forwarding = require "spec.support.forwarding"
 local mixpanel = require "mixpanel"
+local nats = require "spec.support.nats"
 
 describe("a forwarder", function()
   local here = forwarding()
@@ -155,7 +156,9 @@ describe("a forwarder", function()
       },
     }
     local forwarder = here.fleet:start()
-    local lease = here.fleet:lease(here.TOKEN)
+    local lease = nats.until_done("a lease", function()
+      return here.fleet:lease(here.TOKEN)
+    end)
     assert.matches("events_via=import", lease)
     assert.matches("service_account", lease)
     here.publish(function(mp)

@@ -164,7 +164,8 @@ describe("a forwarder", function()
     here.fleet:start()
     here.fleet:until_arrived("/track", 29)
     nats.until_done("a renewal that tells of it", function()
-      return cjson.decode(here.fleet:lease(here.TOKEN)).memory.events.floor == 30
+      local lease, why = here.fleet:lease(here.TOKEN)
+      return lease and cjson.decode(lease).memory.events.floor == 30, lease or why
     end)
     here.fleet:stop()
     purge_before(31)

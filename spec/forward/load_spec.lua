@@ -3,7 +3,6 @@
 local cjson = require "cjson"
 local forwarding = require "spec.support.forwarding"
 local nats = require "spec.support.nats"
-local nats_client = require "spec.support.nats_client"
 local process = require "spec.support.process"
 local socket = require "socket"
 
@@ -47,9 +46,7 @@ describe("forwarders", function()
 
   -- Puts messages of one event each, faster than one could wait for each.
   local function put_small(from, to)
-    local asker = nats.until_done("a connection", function()
-      return nats_client.connect(here.servers.nodes[1].port)
-    end)
+    local asker = here.fleet:connect()
     local subject, now = here.subject "events", os.time()
     for n = from, to do
       local body = cjson.encode {

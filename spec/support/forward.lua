@@ -50,10 +50,17 @@ function Fleet:create()
   return printed
 end
 
--- A connection of the spec's own to the first server.
-function Fleet:connect()
+-- A connection of the spec's own to the first server. `seconds`: for one answer; who
+-- would ask again for it says so, others wait with patience.
+function Fleet:connect(seconds)
+  local servers = self.servers
   return nats.until_done("a connection", function()
-    return client.connect(self.servers.nodes[1].port, self.servers.user, self.servers.password)
+    return client.connect(
+      servers.nodes[1].port,
+      servers.user,
+      servers.password,
+      seconds or nats.patience
+    )
   end)
 end
 
@@ -290,10 +297,10 @@ function Fleet:until_empty()
 end
 
 -- What the forwarder that has a project wrote about itself; nothing, and why: nobody
--- has it.
+-- has it, or no answer came, so that one asks again.
 function Fleet:lease(token)
   local subject = mixpanel.bus_subject(token):gsub("^mp%.", "$KV.mixpanel_lease.")
-  local asker = self:connect()
+  local asker = self:connect(client.ANSWER_S)
   local answer, why = asker:api("STREAM.MSG.GET.KV_mixpanel_lease", { last_by_subj = subject })
   asker:close()
   if not answer then

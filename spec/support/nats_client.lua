@@ -31,11 +31,12 @@ local function next_line(self)
   end
 end
 
--- Nothing, and why, if there is no server that takes it.
-local function connect(port, user, password)
+-- Nothing, and why, if there is no server that takes it. `seconds`: for one answer;
+-- ANSWER_S by default.
+local function connect(port, user, password, seconds)
   local self = setmetatable({ asked = 0 }, Client)
   self.socket = socket.tcp()
-  self.socket:settimeout(ANSWER_S)
+  self.socket:settimeout(seconds or ANSWER_S)
   local ok, why = self.socket:connect("127.0.0.1", port)
   if not ok then
     return nil, why
@@ -152,4 +153,4 @@ function Client:close()
   self.socket:close()
 end
 
-return { connect = connect }
+return { connect = connect, ANSWER_S = ANSWER_S }
