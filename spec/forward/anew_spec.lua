@@ -26,6 +26,22 @@ describe("a forwarder", function()
     here.fleet:create()
   end
 
+  -- Waits until the lease says of each lane that it is read from the stream there is now:
+  -- a forwarder that stops before leaves word of the one that was there.
+  local function until_lanes_follow()
+    local created = here.servers:api("STREAM.INFO.MIXPANEL").created
+    nats.until_done("all lanes on the new stream", function()
+      local value, why = here.fleet:lease(here.TOKEN)
+      local memory = value and cjson.decode(value).memory or {}
+      for _, lane in ipairs { "events", "import", "collected", "people", "groups" } do
+        if not memory[lane] or memory[lane].created ~= created then
+          return nil, value or why
+        end
+      end
+      return true
+    end)
+  end
+
   it("forwards a stream that was made anew from its first message on", function()
     local forwarder = here.fleet:start()
     here.put_events(1, 5)
@@ -35,6 +51,7 @@ describe("a forwarder", function()
     here.fleet:until_arrived("/track", 8)
     here.fleet:until_acknowledged("events", 3)
     here.same_names(here.names_of(1, 8))
+    until_lanes_follow()
     forwarder:stop()
     assert.equal(1, forwarder:count_said(SAID))
     assert.equal(1, forwarder:metric "mixpanel_forward_gaps_total")
