@@ -36,6 +36,23 @@ function links.deliveries(link, count)
   return list
 end
 
+-- The answers to requests that are under way together, in any order: by id.
+function links.answers(link, ids)
+  local answers = {}
+  nats.until_done("answers", function()
+    for _, event in ipairs(assert(link:wait(0.02))) do
+      answers[event.id or ""] = event
+    end
+    for _, id in ipairs(ids) do
+      if not answers[id] then
+        return nil, id
+      end
+    end
+    return true
+  end)
+  return answers
+end
+
 function links.answer(link, id)
   return links.event(link, function(event)
     return event.id == id
