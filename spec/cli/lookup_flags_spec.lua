@@ -94,10 +94,10 @@ describe("mixpanel", function()
       _, complaints, status = run({ "lookup-table", "ls" }, nobody)
       assert.equal(2, status)
       assert.matches("needs a service account", complaints)
-      local port, holder = process.dead_port()
-      local host = "https://127.0.0.1:" .. port
+      local dead = process.dead_port()
+      local host = "https://127.0.0.1:" .. dead.port
       _, complaints, status = run({ "lookup-table", "ls" }, { MIXPANEL_API_HOST = host })
-      holder:close()
+      dead.close()
       assert.equal(6, status)
       assert.matches("^mixpanel: %(7%) ", complaints)
       assert.equal(0, #here.server:requests())

@@ -113,18 +113,22 @@ describe("mixpanel forward", function()
   -- ---- what is in its way ----
 
   it("says that Mixpanel cannot be reached, once, and what it leaves in the stream", function()
-    local port = process.free_port()
+    local dead = process.dead_port()
+    local host = "127.0.0.1:" .. dead.port
     here.fleet:projects {
-      { token = here.TOKEN, api_host = "http://127.0.0.1:" .. port, max_retry_delay = 0.05 },
+      { token = here.TOKEN, api_host = "http://" .. host, max_retry_delay = 0.05 },
     }
     local forwarder = here.fleet:start { arguments = { "--exit-timeout", "0.1" } }
     here.put_events(1, 10)
-    forwarder:until_said(": nothing is delivered: Failed to connect to 127.0.0.1 port " .. port)
+    forwarder:until_said(
+      ": nothing is delivered: Failed to connect to " .. host:gsub(":", " port ")
+    )
     socket.sleep(2.5) -- it looks twice, and some forty retries fail
     assert.equal(1, forwarder:count_said "nothing is delivered")
     forwarder:stop()
     local left = ": 10 records have no outcome, and stay in the stream for who has the project next"
     assert.equal(1, forwarder:count_said(left))
+    dead.close()
     here.fleet:projects { { token = here.TOKEN } }
     forwarder = here.fleet:start()
     here.fleet:settle()

@@ -45,22 +45,21 @@ describe("nginx in front of a collector", function()
   local dead, silent, host
 
   setup(function()
-    local cdn
-    cdn, dead = process.dead_port()
+    dead = process.dead_port()
     silent = assert(socket.bind("127.0.0.1", 0)) -- connects, and answers nothing
     local _, api = silent:getsockname()
     host = nginx.start {
       workers = 1,
       lua = { site = SITE },
       http = HTTP,
-      server = read_location() .. read_pass(api, cdn),
+      server = read_location() .. read_pass(api, dead.port),
     }
   end)
 
   teardown(function()
     host:remove()
     silent:close()
-    dead:close()
+    dead.close()
   end)
 
   -- Sends the head of a request, with `length` as that of a body of which only

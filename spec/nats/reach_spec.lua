@@ -4,14 +4,16 @@ local nats = require "spec.support.nats"
 local process = require "spec.support.process"
 
 describe("NATS that cannot be reached", function()
-  local cpath
+  local cpath, dead
 
   setup(function()
+    dead = process.dead_port()
     cpath = package.cpath
     package.cpath = cpath .. ";" .. nats.drivers
   end)
 
   teardown(function()
+    dead.close()
     package.cpath = cpath
   end)
 
@@ -31,15 +33,15 @@ describe("NATS that cannot be reached", function()
 
   it("says of an address what can be of one", function()
     local message = "the connection was refused, or nothing is there: check address and port"
-    says("127.0.0.1", process.free_port(), message)
-    says("[::1]", process.free_port(), message)
+    says("127.0.0.1", dead.port, message)
+    says("[::1]", dead.port, message)
   end)
 
   -- libnats has one word for both, so both are named.
   it("says of a name that it may not be found, too", function()
     local message = "its name is not found, the connection was refused, or nothing is there: "
       .. "check name and port"
-    says("localhost", process.free_port(), message)
+    says("localhost", dead.port, message)
     says(("x"):rep(70) .. ".invalid", 4222, message) -- no resolver asks for so long a name
   end)
 end)

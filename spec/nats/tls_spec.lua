@@ -120,6 +120,7 @@ describe("NATS over TLS", function()
   it("lets a process end while a connection is made ready", function()
     local many = dir .. "/many.pem"
     nats.write(many, process.slurp(dir .. "/ca.pem"):rep(AUTHORITIES))
+    local dead = process.dead_port()
     for try = 1, TRIES do
       local printed, status = script.run(
         [[
@@ -133,11 +134,12 @@ describe("NATS over TLS", function()
           os.exit(0)
         ]],
         nats.drivers,
-        "tls://127.0.0.1:" .. process.free_port(),
+        "tls://127.0.0.1:" .. dead.port,
         many,
         0.03 * try
       )
       assert.same({ "", 0 }, { printed, status })
     end
+    dead.close()
   end)
 end)

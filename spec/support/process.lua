@@ -106,13 +106,28 @@ function process.free_port()
   return tonumber(port)
 end
 
--- A port that refuses connections, and the socket that the caller closes in the
--- end: until then nobody else gets the port, since it is bound, though not listening.
+-- Sockets on one port of 127.0.0.1 and, where there is IPv6, ::1 which refuse all
+-- connections until the caller closes them. A port that was only found free may become
+-- another's, or that of who connects to it.
 function process.dead_port()
-  local holder = assert(socket.tcp())
-  assert(holder:bind("127.0.0.1", 0))
-  local _, port = holder:getsockname()
-  return tonumber(port), holder
+  local four, six, why = assert(socket.tcp4()), socket.tcp6()
+  assert(four:bind("127.0.0.1", 0))
+  local dead = { port = tonumber((select(2, four:getsockname()))) }
+  function dead.close()
+    four:close()
+    if six then
+      six:close()
+    end
+  end
+  if six then
+    why = select(2, six:bind("::1", dead.port))
+  end
+  if why == "address already in use" then
+    local another = process.dead_port()
+    dead.close()
+    return another
+  end
+  return dead
 end
 
 -- Tries `start` with one free port after the other, which somebody may take before
