@@ -30,15 +30,9 @@ describe("a forwarder", function()
   -- a forwarder that stops before leaves word of the one that was there.
   local function until_lanes_follow()
     local created = here.servers:api("STREAM.INFO.MIXPANEL").created
-    nats.until_done("all lanes on the new stream", function()
-      local value, why = here.fleet:lease(here.TOKEN)
-      local memory = value and cjson.decode(value).memory or {}
-      for _, lane in ipairs { "events", "import", "collected", "people", "groups" } do
-        if not memory[lane] or memory[lane].created ~= created then
-          return nil, value or why
-        end
-      end
-      return true
+    local lanes = { "events", "import", "collected", "people", "groups" }
+    here.fleet:until_told(here.TOKEN, lanes, function(memory)
+      return memory.created == created
     end)
   end
 

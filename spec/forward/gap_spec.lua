@@ -1,6 +1,5 @@
 -- Messages that a forwarder cannot or must not read: those that are gone, of a newer
 -- version, of projects that it does not know.
-local cjson = require "cjson"
 local forwarding = require "spec.support.forwarding"
 local mixpanel = require "mixpanel"
 local nats = require "spec.support.nats"
@@ -163,9 +162,8 @@ describe("a forwarder", function()
     put("people", 31, 31)
     here.fleet:start()
     here.fleet:until_arrived("/track", 29)
-    nats.until_done("a renewal that tells of it", function()
-      local lease, why = here.fleet:lease(here.TOKEN)
-      return lease and cjson.decode(lease).memory.events.floor == 30, lease or why
+    here.fleet:until_told(here.TOKEN, { "events" }, function(memory)
+      return memory.floor == 30
     end)
     here.fleet:stop()
     purge_before(31)

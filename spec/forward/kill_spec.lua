@@ -1,6 +1,5 @@
 -- A forwarder that dies at any moment: what another makes of it.
 local Ledger = require "spec.support.forward_ledger"
-local cjson = require "cjson"
 local forwarding = require "spec.support.forwarding"
 local mixpanel = require "mixpanel"
 local nats = require "spec.support.nats"
@@ -100,15 +99,8 @@ describe("a forwarder that is killed", function()
   -- Waits until the lease tells of all that is acknowledged: it is once the bus has
   -- settled, in however many messages the host sent a round.
   local function until_renewed()
-    nats.until_done("a renewal", function()
-      local value, why = fleet:lease "projecttoken"
-      local memory = value and cjson.decode(value).memory or {}
-      for _, lane in ipairs { "events", "people" } do
-        if not memory[lane] or memory[lane].floor ~= fleet:acknowledged(lane) then
-          return nil, value or why
-        end
-      end
-      return true
+    fleet:until_told("projecttoken", { "events", "people" }, function(memory, lane)
+      return memory.floor == fleet:acknowledged(lane)
     end)
   end
 

@@ -309,6 +309,20 @@ function Fleet:lease(token)
   return (mime.unb64(answer.message.data))
 end
 
+-- Waits until the lease tells of these lanes what is to be known: `is_so(memory, lane)`.
+function Fleet:until_told(token, lanes, is_so)
+  nats.until_done("a lease that tells of it", function()
+    local value, why = self:lease(token)
+    local memory = value and cjson.decode(value).memory or {}
+    for _, lane in ipairs(lanes) do
+      if not memory[lane] or not is_so(memory[lane], lane) then
+        return nil, value or why
+      end
+    end
+    return true
+  end)
+end
+
 -- Waits until who had a project has given it back.
 function Fleet:until_given_back(token)
   nats.until_done("the end of a lease", function()
