@@ -204,18 +204,33 @@ local function find_lacking(self, servers)
   end
 end
 
+-- Where the messages of a record are, which the forwarders may not have seen.
+local function whereabouts(self, servers, key)
+  local parts = {}
+  for i, name in ipairs(self.names[key]) do
+    local held = holders(servers, "MIXPANEL", name)
+    parts[i] = ("message %s, which %d of %d servers have"):format(name, held, #servers.nodes)
+  end
+  return table.concat(parts, "; ")
+end
+
+local function is_right(key, times, came, letters)
+  if is_dead(key) then
+    return came == 0 and letters == times
+  elseif kind_of(key) == "a" then
+    return came <= times and letters <= times and came + letters >= times
+  end
+  return came >= 1 and letters == 0
+end
+
 -- Each record on the bus has arrived or is a dead letter, none is both but for an `$add`
 -- of which nobody knows; and no other is anywhere.
-local function check_fates(self)
+local function check_fates(self, servers)
   for key, times in pairs(self.stored) do
     local came, letters = self.arrived[key] or 0, self.letters[key] or 0
-    local text = ("%s arrived %d times, and is %d dead letters"):format(key, came, letters)
-    if is_dead(key) then
-      is_true(came == 0 and letters == times, text)
-    elseif kind_of(key) == "a" then
-      is_true(came <= times and letters <= times and came + letters >= times, text)
-    else
-      is_true(came >= 1 and letters == 0, text)
+    if not is_right(key, times, came, letters) then
+      local text = "%s arrived %d times, and is %d dead letters: %s"
+      error(text:format(key, came, letters, whereabouts(self, servers, key)), 0)
     end
   end
   for _, times in ipairs { self.arrived, self.letters } do
@@ -254,7 +269,7 @@ end
 function Ledger:check(servers)
   check_stored(self)
   find_lacking(self, servers)
-  check_fates(self)
+  check_fates(self, servers)
   check_order(self, self.orders, {})
   check_order(self, self.came, self.letters)
 end
