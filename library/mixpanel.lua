@@ -228,7 +228,9 @@ function Client:merge(id1, id2) end
 function Client:flush(timeout) end
 
 ---Closes this client after a last flush. The project lives on until its records
----have ended. `stats`, `poll` and `done` still answer.
+---have ended. `stats`, `poll` and `done` still answer, so its memory is freed when
+---Lua collects its clients, too. Lua does not see how much that is: a program that
+---makes many such clients calls `collectgarbage()` now and then.
 ---@param timeout? number seconds; what is left of `exit_timeout` by default; 0 does not wait
 ---@return true? ok
 ---@return string? message
